@@ -1,0 +1,181 @@
+"""A dataset's settings: what its owners may say about their data in ``config/<dataset>.yaml``.
+
+This is the one written schema of that file. Every key is optional, an unknown key or a bad value is
+an error that names the key and says what would do, and the defaults suit daily planning in percent.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import holidays as holidays_package
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+PERCENT_METRICS = ("cpu", "memory", "disk")
+METRICS = (*PERCENT_METRICS, "network_in", "network_out")
+
+Metric = Literal["cpu", "memory", "disk", "network_in", "network_out"]
+CanonicalColumn = Literal[
+    "timestamp", "server_id", "metric", "value", "cpu", "memory", "disk", "network_in", "network_out",
+    "business_unit", "region", "criticality", "instance_type", "vcpus", "memory_gb", "monthly_cost_usd",
+]  # fmt: skip
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; the message lists every problem, one a line."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Thresholds(_Part):
+    """Levels of one metric, in the metric's own unit (percent, or megabytes a second)."""
+
+    warning: float = Field(ge=0)
+    critical: float = Field(ge=0)
+    underused: float | None = Field(None, ge=0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Thresholds:
+        if not (self.underused or 0) <= self.warning < self.critical:
+            raise ValueError("must satisfy underused <= warning < critical")
+        return self
+
+
+PERCENT_THRESHOLDS = {"warning": 80.0, "critical": 90.0, "underused": 40.0}
+
+
+class Holidays(_Part):
+    """A calendar of the ``holidays`` package, such as ``{country: DE, subdivision: BY}``."""
+
+    country: str
+    subdivision: str | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Holidays:
+        try:
+            holidays_package.country_holidays(self.country, subdiv=self.subdivision)
+        except NotImplementedError as error:
+            raise ValueError(f"{error} (use an ISO 3166 code such as US or DE)") from error
+        return self
+
+
+class Costs(_Part):
+    """What a server costs an hour where it carries no ``monthly_cost_usd`` of its own."""
+
+    per_vcpu_hour: float = Field(0.048, ge=0)
+    per_gb_hour: float = Field(0.006, ge=0)
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+
+
+class Settings(_Part):
+    """All settings of one dataset. ``Settings()`` are the defaults."""
+
+    frequency: Literal["D", "h"] = "D"
+    horizon: int = Field(90, ge=1, le=1000, description="periods ahead; by default 90 days or 168 hours")
+    statistic: Literal["p95", "p99", "max", "mean"] = "p95"
+    metric: Metric = Field("cpu", description="what the two-column form measures")
+    columns: dict[str, CanonicalColumn] = {}
+    timezone: str = "UTC"
+    thresholds: dict[Metric, Thresholds] = {}
+    holidays: Holidays | None = None
+    fiscal_quarter_ends: list[Annotated[int, Field(ge=1, le=12)]] = [3, 6, 9, 12]
+    costs: Costs = Costs()
+    headroom_percent: float = Field(20, ge=0, le=200, description="spare capacity kept by a rightsizing")
+    keep_samples_days: int = Field(62, ge=1, description="how long samples are kept so late files merge exactly")
+    drift_threshold: float = Field(0.25, gt=0, description="population stability index that asks for training")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            given = dict(given)
+            if given.get("horizon") is None and given.get("frequency") == "h":
+                given["horizon"] = 168
+            elif given.get("horizon") is None:
+                given.pop("horizon", None)
+            given["thresholds"] = _with_percent_defaults(given.get("thresholds") or {})
+        return given
+
+    @field_validator("thresholds")
+    @classmethod
+    def _within_percent(cls, thresholds: dict[str, Thresholds]) -> dict[str, Thresholds]:
+        for metric, levels in thresholds.items():
+            if metric in PERCENT_METRICS and levels.critical > 100:
+                raise ValueError(f"{metric} is in percent: critical must be at most 100")
+        return thresholds
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is not a time zone; use a name such as Europe/Berlin") from error
+        return name
+
+    @property
+    def season_lengths(self) -> tuple[int, ...]:
+        """Periods in a season, shortest first: day and week of hours, week and year of days."""
+        return (24, 168) if self.frequency == "h" else (7, 365)
+
+
+def parse(text: str) -> Settings:
+    """Settings from YAML (or JSON) text; an empty document gives the defaults.
+
+    Raises:
+        SettingsError: with one line a problem, each naming the key.
+    """
+    try:
+        given = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"not valid YAML: {' '.join(str(error).split())}") from error
+    if given is None:
+        given = {}
+    if not isinstance(given, dict):
+        raise SettingsError(f"expected keys and values, found {type(given).__name__}")
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_problems(error))) from error
+
+
+def load(path: Path | None) -> Settings:
+    """Settings from a file; ``None`` gives the defaults.
+
+    Raises:
+        SettingsError: see :func:`parse`.
+        FileNotFoundError: there is no such file.
+    """
+    return Settings() if path is None else parse(path.read_text(encoding="utf-8-sig"))
+
+
+def of_panel(panel: Path, given: Path | None) -> Settings:
+    """The settings a panel was made with (``settings.json`` beside it), unless others are given."""
+    written = panel / "settings.json"
+    return load(given if given is not None or not written.exists() else written)
+
+
+def _with_percent_defaults(thresholds: Any) -> Any:
+    if not isinstance(thresholds, dict):
+        return thresholds
+    filled = {metric: thresholds.get(metric) or {} for metric in (*PERCENT_METRICS, *thresholds)}
+    return {
+        metric: PERCENT_THRESHOLDS | levels if metric in PERCENT_METRICS and isinstance(levels, dict) else levels
+        for metric, levels in filled.items()
+    }
+
+
+def _problems(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "settings"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{key}: unknown key; known keys are {', '.join(Settings.model_fields)}")
+        else:
+            lines.append(f"{key}: {problem['msg'].removeprefix('Value error, ')} (given: {problem['input']!r})")
+    return lines

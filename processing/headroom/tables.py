@@ -1,0 +1,24 @@
+"""Tables for people: CSV files that a spreadsheet may open without running anything in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+# A cell that begins with one of these is read as a formula by spreadsheets (OWASP, CSV Injection).
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def harmless(text: str) -> str:
+    """The text, with an apostrophe before it where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as UTF-8 CSV; text in cells and headings is made harmless, numbers stay numbers."""
+    safe = table.rename(columns=lambda name: harmless(str(name)))
+    for column in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[column]) and not pd.api.types.is_datetime64_any_dtype(safe[column]):
+            safe[column] = safe[column].map(lambda cell: harmless(cell) if isinstance(cell, str) else cell)
+    safe.to_csv(path, index=False)
