@@ -1,0 +1,75 @@
+"""What one assessment found: the values that the report and the pictures are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from headroom.settings import Settings
+
+# Risk levels, mildest first.
+LEVELS = ("none", "low", "medium", "high", "critical")
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Everything an assessment found, in memory. Rules and units: ``docs/risk.md``.
+
+    Every ``server_id`` is text from the outside: escape it wherever it is shown. Metrics in percent run from
+    0 to 100, the network metrics are megabytes a second. ``ds`` and all dates are datetime64 without zone, UTC.
+    A value that cannot be known is NaN, NaT or None, never a made-up zero.
+
+    Attributes:
+        settings: the dataset's settings (thresholds, horizon, frequency, holidays, costs, headroom).
+        run: the run's manifest; ``{}`` when the job ran without one.
+        quality: ``data_quality.json``; ``{}`` when the panel came without it.
+        metrics: ``model_metrics.json``; ``{}`` when the model came without it.
+        summary: ``risk_summary.json``.
+        forecasts: one row a server, metric and date, sorted so: ``server_id, metric, ds, is_future (bool), actual,
+            q05, q10, q50, q90, q95, risk_level``. History rows (the last 2 horizons, at least 60 periods, of what
+            there is) have ``actual`` and no quantiles, future rows the reverse. ``risk_level`` is, on a future row,
+            the level of that date alone (by the chance of being above the thresholds on it), and on a history row
+            the level that the measured value stands for.
+        risks: one row a server and metric: ``server_id, metric, level, current`` (mean of y over the last 7 days or
+            24 hours), ``peak_q50, peak_q95, peak_ds, p_warning, p_critical`` (probability of crossing within the
+            horizon; NaN for a metric without thresholds), ``warning_date, critical_date`` (first date with
+            q50 >= threshold, or NaT), ``breach_earliest`` (first q95 >= critical), ``breach_latest`` (first
+            q05 >= critical), ``days_to_breach`` (days from the last period to ``critical_date``, or NaN),
+            ``holiday_peak, holiday_ds, quarter_end_peak, quarter_end_ds`` (highest q50 in the next such window),
+            ``reason`` (a sentence).
+        servers: one row a server, the most urgent first: ``server_id, level, worst_metric, score`` (0 to 100),
+            ``reason, business_unit, region, criticality, instance_type, vcpus, memory_gb, monthly_cost_usd,
+            cluster`` (int), ``cluster_name``.
+        seasonality: one row a server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
+            trend_strength`` (0 to 1, NaN where not measurable), ``trend_per_month, peak_hour, peak_weekday``
+            (0 Monday), ``peak_month`` (1 to 12), ``quarter_end_effect`` (in the metric's unit).
+        fleet_peaks: ``{metric: {"hours": [24] or None, "weekdays": [7], "months": [12]}}``, the mean of y over the
+            fleet; NaN where nothing was measured.
+        clusters: ``server_clusters.csv``: ``server_id, cluster, cluster_name, distance``, the features, and ``x, y``
+            (the two-dimensional projection for the map).
+        profiles: one dict a cluster: ``cluster, name, size, typical_server, description, features`` (name: median),
+            ``weekday_profile`` [7], ``hour_profile`` [24] or None.
+        recommendations: most urgent first; each ``action`` ("grow", "shrink", "stop", "schedule", "consolidate"),
+            ``server_ids, metric, reason, evidence, effort`` ("low", "medium", "high"), ``monthly_saving`` (in the
+            settings' currency, 0 for grow), ``target`` (dict or None), ``by`` (ISO date or None), ``priority`` (1
+            first).
+        changes: against the previous run, or None where there is none: ``previous_run_id, new_at_risk, resolved,
+            worse, better`` (lists of server_id).
+    """
+
+    settings: Settings
+    run: dict[str, Any]
+    quality: dict[str, Any]
+    metrics: dict[str, Any]
+    summary: dict[str, Any]
+    forecasts: pd.DataFrame
+    risks: pd.DataFrame
+    servers: pd.DataFrame
+    seasonality: pd.DataFrame
+    fleet_peaks: dict[str, dict[str, list[float] | None]]
+    clusters: pd.DataFrame
+    profiles: list[dict[str, Any]]
+    recommendations: list[dict[str, Any]]
+    changes: dict[str, Any] | None
