@@ -38,8 +38,9 @@ class Assessment:
             horizon; NaN for a metric without thresholds), ``warning_date, critical_date`` (first date by which a
             crossing is more likely than not, or NaT), ``breach_earliest, breach_latest`` (first dates by which the
             critical threshold is crossed with a chance of 10 and of 90 percent, or NaT), ``days_to_breach`` (days
-            from the last period to ``critical_date``, or NaN), ``holiday_peak, holiday_ds, quarter_end_peak, quarter_end_ds`` (highest q50 in the next such window),
-            ``reason`` (a sentence).
+            from the last period to ``critical_date``, or NaN), ``holiday_peak, holiday_ds, quarter_end_peak,
+            quarter_end_ds`` (highest q50 in the next such window, NaN and NaT where there is none within the
+            horizon), ``reason`` (a sentence).
         servers: one row a server, the most urgent first: ``server_id, level, worst_metric, score`` (0 to 100),
             ``reason, business_unit, region, criticality, instance_type, vcpus, memory_gb, monthly_cost_usd,
             cluster`` (int), ``cluster_name``.
