@@ -1,0 +1,314 @@
+"""The two pictures of an assessment: risk by server and week, and the map of clusters.
+
+They go into e-mails and slides, so each fits one slide whatever the fleet's size, says in its title what is to be
+seen, and is never empty. matplotlib draws them: the job image has no browser.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib import font_manager, patheffects
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from headroom.assessment import LEVELS, Assessment
+
+ROWS = 25
+NAME_LENGTH = 28
+PAST_BUCKETS = 6
+MAX_BUCKETS = 26
+
+# From light to dark as risk grows, so that it survives a grey printer and every kind of colour blindness.
+LEVEL_COLOURS = {"none": "#e9edf1", "low": "#f8dc9b", "medium": "#f0a836", "high": "#cf4f14", "critical": "#86092c"}
+# Okabe and Ito's colour-blind-safe palette (2008), its yellow and black replaced for contrast on white.
+CLUSTER_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b4fa0", "#5d6b78")
+
+INK, MUTED, LINE = "#16202b", "#566474", "#d5dce3"
+_FONT = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+
+
+@dataclass(frozen=True)
+class RiskOverTime:
+    """Each server's worst level in each stretch of time.
+
+    Attributes:
+        starts: first moment of each bucket, datetime64, UTC; ``past`` of them lie before the forecast begins.
+        bucket: a bucket's length.
+        server_ids: one a row of ``levels``, in the order of ``assessment.servers`` (most urgent first).
+        levels: int8 (servers, buckets), index into ``LEVELS``; -1 where there is no value.
+    """
+
+    starts: pd.DatetimeIndex
+    past: int
+    bucket: pd.Timedelta
+    server_ids: list[str]
+    levels: np.ndarray
+
+
+def period_of(assessment: Assessment) -> pd.Timedelta:
+    """The length of one period of the panel."""
+    return pd.Timedelta(1, assessment.settings.frequency)
+
+
+def last_period(assessment: Assessment) -> pd.Timestamp:
+    """The last period that was measured: where history ends and the forecast begins."""
+    history = assessment.forecasts.loc[~assessment.forecasts["is_future"], "ds"]
+    if len(history):
+        return history.max()
+    if len(assessment.forecasts):
+        return assessment.forecasts["ds"].min() - period_of(assessment)
+    return pd.Timestamp(assessment.summary.get("as_of") or "1970-01-01")
+
+
+def risk_over_time(assessment: Assessment) -> RiskOverTime:
+    """Each server's worst level a week (a day for hourly panels; four weeks for long horizons)."""
+    period, as_of = period_of(assessment), last_period(assessment)
+    start = as_of + period
+    days = 1 if assessment.settings.frequency == "h" else 7
+    if assessment.settings.horizon * period > pd.Timedelta(days=days * MAX_BUCKETS):
+        days *= 7 if days == 1 else 4
+    bucket = pd.Timedelta(days=days)
+
+    forecasts = assessment.forecasts
+    server_ids = assessment.servers["server_id"].tolist()
+    row = pd.Index(server_ids).get_indexer(forecasts["server_id"])
+    column = ((forecasts["ds"] - start) // bucket).to_numpy()
+    past = min(PAST_BUCKETS, max(0, -int(column.min()))) if len(column) else 0
+    future = max(1, int(column.max()) + 1) if len(column) else 1
+    code = pd.Categorical(forecasts["risk_level"], categories=list(LEVELS)).codes
+    levels = np.full((len(server_ids), past + future), -1, dtype=np.int8)
+    seen = (row >= 0) & (column >= -past)
+    np.maximum.at(levels, (row[seen], column[seen] + past), code[seen])
+    starts = start + bucket * pd.Index(range(-past, future))
+    return RiskOverTime(pd.DatetimeIndex(starts), past, bucket, server_ids, levels)
+
+
+def write_risk_heatmap(assessment: Assessment, path: Path) -> None:
+    """Draw ``risk_heatmap.png``: the most urgent servers by week, and the whole fleet's count above them."""
+    risk = risk_over_time(assessment)
+    at_risk = int((assessment.servers["level"] != "none").sum())
+    rows = max(1, min(ROWS, at_risk or 12, len(risk.server_ids)))
+    width, row_height = 13.0, max(0.27, 1.2 / rows)
+    height = 3.25 + row_height * rows
+    figure = _figure(width, height)
+    grid = figure.add_gridspec(
+        2, 1, height_ratios=[1.05, row_height * rows], hspace=0.06,
+        left=2.75 / width, right=1 - 0.35 / width, top=1 - 1.15 / height, bottom=0.95 / height,
+    )  # fmt: skip
+    _draw_fleet(figure.add_subplot(grid[0]), risk)
+    _draw_servers(figure.add_subplot(grid[1]), risk, rows)
+    _title(figure, _risk_title(assessment, at_risk), _risk_subtitle(assessment, risk, rows, at_risk))
+    figure.legend(
+        handles=[
+            Patch(facecolor=LEVEL_COLOURS[name], edgecolor=LINE, label=f"{name} ({_count(assessment, name):,})")
+            for name in reversed(LEVELS)
+        ],
+        loc="lower left", bbox_to_anchor=(2.65 / width, 0.02), ncols=len(LEVELS), frameon=False, fontsize=10,
+        labelcolor=INK, handlelength=1.4, columnspacing=1.8,
+    )  # fmt: skip
+    _save(figure, path)
+
+
+def write_utilization_clusters(assessment: Assessment, path: Path) -> None:
+    """Draw ``utilization_clusters.png``: servers that behave alike lie near each other, each cluster named."""
+    width, height = 13.0, 7.3
+    figure = _figure(width, height)
+    axes = figure.add_axes((0.35 / width, 0.55 / height, 8.3 / width, 5.6 / height))
+    clusters, profiles = assessment.clusters, sorted(assessment.profiles, key=lambda profile: -profile["size"])
+    _draw_map(axes, clusters, profiles)
+    _draw_profiles(figure, profiles, len(clusters))
+    kinds = len(profiles)
+    title = f"{len(clusters):,} servers fall into {kinds} kinds of behaviour" if kinds > 1 else "One kind of behaviour"
+    _title(
+        figure, title if kinds else "Too few servers to compare",
+        "Servers close together use their capacity alike; the ringed one is typical of its group",
+    )  # fmt: skip
+    _save(figure, path)
+
+
+def readable(text: object, length: int = NAME_LENGTH) -> str:
+    """A name from outside as the font can draw it: no control characters, no missing glyphs, not too long."""
+    drawn = "".join(
+        character if character == " " or (_FONT.get_char_index(ord(character)) and _is_visible(character)) else "□"
+        for character in str(text)
+    )
+    return drawn if len(drawn) <= length else drawn[: length - 1] + "…"
+
+
+def _is_visible(character: str) -> bool:
+    return unicodedata.category(character)[0] not in "CZ"
+
+
+def _draw_fleet(axes: Axes, risk: RiskOverTime) -> None:
+    below = np.zeros(len(risk.starts))
+    for code in range(len(LEVELS) - 1, 0, -1):
+        count = (risk.levels == code).sum(axis=0)
+        axes.bar(np.arange(len(count)), count, 0.94, bottom=below, color=LEVEL_COLOURS[LEVELS[code]])
+        below += count
+    for column, total in enumerate(below):
+        axes.text(column, total, f"{int(total):,}" if total else "0", ha="center", va="bottom", fontsize=9, color=MUTED)
+    axes.set_ylim(0, max(1, below.max()) * 1.3)
+    axes.set_xlim(-0.5, len(below) - 0.5)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_ylabel("servers at risk", rotation=0, ha="right", va="center", fontsize=10, color=MUTED)
+    axes.spines[:].set_visible(False)
+    _mark_now(axes, risk)
+
+
+def _draw_servers(axes: Axes, risk: RiskOverTime, rows: int) -> None:
+    shown = np.ma.masked_less(risk.levels[:rows], 0) if len(risk.levels) else np.ma.masked_all((1, len(risk.starts)))
+    colours = ListedColormap([LEVEL_COLOURS[name] for name in LEVELS]).with_extremes(bad="#ffffff")
+    axes.pcolormesh(
+        np.arange(len(risk.starts) + 1) - 0.5, np.arange(rows + 1) - 0.5, shown,
+        cmap=colours, norm=BoundaryNorm(np.arange(len(LEVELS) + 1) - 0.5, len(LEVELS)),
+        edgecolors="white", linewidth=1.6,
+    )  # fmt: skip
+    axes.set_ylim(rows - 0.5, -0.5)
+    axes.set_yticks(range(min(rows, len(risk.server_ids))), labels=[readable(s) for s in risk.server_ids[:rows]])
+    axes.set_xticks(range(len(risk.starts)), labels=[f"{start:%-d %b}" for start in risk.starts])
+    if len(risk.starts) > 16:
+        for label in axes.get_xticklabels()[1::2]:
+            label.set_visible(False)
+    for label in axes.get_yticklabels():
+        label.set_parse_math(False)
+    axes.tick_params(length=0, labelsize=10, labelcolor=INK)
+    axes.spines[:].set_visible(False)
+    _mark_now(axes, risk)
+
+
+def _mark_now(axes: Axes, risk: RiskOverTime) -> None:
+    if risk.past:
+        axes.axvline(risk.past - 0.5, color=INK, linewidth=1.4)
+
+
+def _risk_title(assessment: Assessment, at_risk: int) -> str:
+    servers = len(assessment.servers)
+    ahead = f"in the next {_span(assessment)}"
+    if at_risk == 0:
+        return f"No server is at risk {ahead}"
+    critical = _count(assessment, "critical")
+    return f"{at_risk:,} of {servers:,} servers at risk {ahead}" + (f", {critical:,} critical" if critical else "")
+
+
+def _risk_subtitle(assessment: Assessment, risk: RiskOverTime, rows: int, at_risk: int) -> str:
+    bucket = {1: "day", 7: "week"}.get(risk.bucket.days, f"{risk.bucket.days} days")
+    dataset = assessment.summary.get("dataset") or assessment.run.get("dataset")
+    parts = [f"worst level a {bucket}" if bucket in ("day", "week") else f"worst level every {bucket}"]
+    if risk.past:
+        parts.append("left of the line as measured, right of it as forecast")
+    if at_risk > rows:
+        parts.append(f"the {rows} most urgent shown, {at_risk - rows:,} more in report.html")
+    elif at_risk == 0 and len(risk.server_ids) > rows:
+        parts.append(f"the {rows} nearest to their thresholds shown")
+    lead = f"{readable(dataset)}, as of {last_period(assessment):%-d %B %Y}: " if dataset else ""
+    return lead + "; ".join(parts)
+
+
+def _draw_map(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
+    size = float(np.clip(4000 / max(1, len(clusters)), 10, 70))
+    typical = {profile["typical_server"] for profile in profiles}
+    for rank, profile in enumerate(profiles):
+        members = clusters[clusters["cluster"] == profile["cluster"]]
+        colour = CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)]
+        axes.scatter(members["x"], members["y"], s=size, color=colour, alpha=0.6, linewidths=0, rasterized=True)
+        ringed = members[members["server_id"].isin(typical)]
+        axes.scatter(ringed["x"], ringed["y"], s=max(size, 40) * 1.8, facecolor=colour, edgecolor=INK, linewidths=1.6)
+    axes.margins(0.08)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_color(LINE)
+    _label_typical(axes, clusters, profiles)
+
+
+def _label_typical(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
+    """Name each cluster beside its typical server; labels that would overlap move down."""
+    low, high = axes.get_ylim()
+    left, right = axes.get_xlim()
+    step, taken = (high - low) * 0.075, []
+    for rank, profile in enumerate(profiles):
+        spot = clusters[clusters["server_id"] == profile["typical_server"]]
+        if spot.empty:
+            continue
+        x, y = float(spot["x"].iloc[0]), float(spot["y"].iloc[0])
+        at = y + step * 0.5
+        while any(abs(at - other) < step and abs(x - beside) < (right - left) * 0.4 for beside, other in taken):
+            at -= step
+        at = min(max(at, low + step * 0.5), high - step * 0.6)
+        taken.append((x, at))
+        on_right = x > left + (right - left) * 0.55
+        axes.annotate(
+            readable(profile["name"], 34) + "\n" + readable(profile["typical_server"], 26), (x, y), (x, at),
+            ha="right" if on_right else "left", va="center", fontsize=10.5, color=INK, weight="bold", parse_math=False,
+            linespacing=1.15, bbox={"boxstyle": "round,pad=0.28", "facecolor": "white", "alpha": 0.86,
+            "edgecolor": CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)]},
+        )  # fmt: skip
+
+
+def _draw_profiles(figure: Figure, profiles: list[dict], servers: int) -> None:
+    """The list beside the map: each cluster's name, size and week in small bars."""
+    width, height = figure.get_size_inches()
+    top, each = height - 1.2, min(1.05, (height - 1.75) / max(1, len(profiles)))
+    weeks = [np.nan_to_num(np.asarray(profile.get("weekday_profile") or [0] * 7, dtype=float)) for profile in profiles]
+    highest = max([1.0, *(float(week.max()) for week in weeks)])
+    for rank, profile in enumerate(profiles):
+        colour = CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)]
+        y = top - rank * each
+        halo = [patheffects.withStroke(linewidth=3, foreground="white")]
+        figure.text(
+            9.0 / width, (y - 0.06) / height, readable(profile["name"], 30), fontsize=11.5, weight="bold", color=INK,
+            va="top", parse_math=False, path_effects=halo,
+        )  # fmt: skip
+        share = profile["size"] / max(1, servers)
+        figure.text(
+            9.0 / width, (y - 0.31) / height, f"{profile['size']:,} servers, {share:.0%}", fontsize=10, color=MUTED,
+            va="top",
+        )  # fmt: skip
+        axes = figure.add_axes((11.55 / width, (y - each + 0.3) / height, 1.1 / width, (each - 0.36) / height))
+        axes.bar(range(7), weeks[rank], 0.8, color=colour)
+        axes.set_ylim(0, highest * 1.05)
+        axes.set_yticks([])
+        axes.set_xticks(range(7), labels=list("MTWTFSS"))
+        axes.tick_params(length=0, labelsize=8, labelcolor=MUTED, pad=1)
+        axes.spines[:].set_visible(False)
+
+
+def _count(assessment: Assessment, level: str) -> int:
+    return int((assessment.servers["level"] == level).sum())
+
+
+def _span(assessment: Assessment) -> str:
+    horizon = assessment.settings.horizon
+    unit = "hour" if assessment.settings.frequency == "h" else "day"
+    if unit == "hour" and horizon % 24 == 0:
+        horizon, unit = horizon // 24, "day"
+    return f"{horizon} {unit}{'s' if horizon != 1 else ''}"
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=130, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _title(figure: Figure, title: str, subtitle: str) -> None:
+    width, height = figure.get_size_inches()
+    figure.text(0.35 / width, 1 - 0.3 / height, title, fontsize=18, weight="bold", color=INK, va="top")
+    figure.text(
+        0.35 / width, 1 - 0.72 / height, subtitle, fontsize=11, color=MUTED, va="top", parse_math=False,
+    )  # fmt: skip
+
+
+def _save(figure: Figure, path: Path) -> None:
+    # Without metadata: matplotlib would write its version, and the same input must give the same bytes.
+    with matplotlib.rc_context({"font.family": "DejaVu Sans"}):
+        figure.savefig(path, format="png", metadata={"Software": None})
