@@ -24,7 +24,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from scipy.signal import lfilter
 
 END = "2026-10-31"
 COUNTRY = "US"
@@ -91,26 +90,26 @@ class Fleet:
         if per_period == 0:
             raise ValueError("an hourly panel needs samples at least once an hour")
         periods = days * self.per_day // per_period
-        ds = pd.date_range(start, periods=periods, freq=frequency)
-        tables = []
-        for metric in sorted(samples):
-            values = samples[metric][:, : days * self.per_day].reshape(len(self.servers), periods, per_period)
-            p95, mean, top, count = _statistics(np.minimum(values, 100) if metric in PERCENT else values)
-            server, period = np.nonzero(count)
-            tables.append(
-                pd.DataFrame(
-                    {
-                        "server_id": self.servers["server_id"].to_numpy()[server],
-                        "metric": metric,
-                        "ds": ds[period],
-                        "y": p95[server, period],
-                        "mean": mean[server, period],
-                        "max": top[server, period],
-                        "samples": count[server, period].astype(np.int32),
-                    }
-                )
-            )
-        return pd.concat(tables).sort_values(["server_id", "metric", "ds"], ignore_index=True)
+        shape = (len(self.servers), periods, per_period)
+        metrics = sorted(samples)
+        one_metric_each = [
+            _statistics(np.minimum(values, 100) if metric in PERCENT else values)
+            for metric in metrics
+            for values in [samples[metric][:, : days * self.per_day].reshape(shape)]
+        ]
+        p95, mean, top, count = (np.stack(statistic, axis=1) for statistic in zip(*one_metric_each, strict=True))
+        server, metric, period = there = np.nonzero(count)
+        return pd.DataFrame(
+            {
+                "server_id": self.servers["server_id"].to_numpy()[server],
+                "metric": np.array(metrics, dtype=object)[metric],
+                "ds": pd.date_range(start, periods=periods, freq=frequency).to_numpy()[period],
+                "y": p95[there],
+                "mean": mean[there],
+                "max": top[there],
+                "samples": count[there].astype(np.int32),
+            }
+        )
 
 
 def generate(
@@ -151,7 +150,7 @@ def generate(
         levels = _daily_levels(plan, metric, calendar, days)
         values = _samples(plan, metric, levels, per_day, together, random)
         past, future = values[:, : days * per_day].copy(), values[:, days * per_day :]
-        past[gone | (random.random(past.shape) < 0.001)] = np.nan
+        past[:, :-1][(gone | (random.random(past.shape) < 0.001))[:, :-1]] = np.nan
         history[metric], continuation[metric] = past, future
         truth.append(_truth(plan, metric, past, future, start, days, horizon))
     attributes = ["server_id", "business_unit", "region", "criticality", *INSTANCE_TYPES.columns]
@@ -170,26 +169,26 @@ def generate(
 def write(fleet: Fleet, out: Path) -> None:
     """Write the fleet's files (see the module) below ``out``.
 
-    Most servers are in wide files, one a month. The last tenth of them (at least one, from three servers
-    on) is in the long form without attributes, and the tenth before it in a gzip file with other headings.
+    Most servers are in wide files, one a month. Every tenth is in a gzip file with other headings, and
+    another tenth in the long form, which has no attributes. Files of an earlier fleet are replaced.
     """
     incoming = out / "incoming"
     incoming.mkdir(parents=True, exist_ok=True)
-    count = len(fleet.servers)
-    group = max(1, count // 10) if count >= 3 else 0
-    wide, zipped, long = np.split(np.arange(count), [count - 2 * group, count - group])
+    for earlier in [*incoming.glob("fleet-*.csv"), *incoming.glob("edge.csv.gz"), *incoming.glob("lab-long.csv")]:
+        earlier.unlink()
+    servers = np.arange(len(fleet.servers))
+    wide, zipped, long = servers[(servers % 10 != 1) & (servers % 10 != 2)], servers[1::10], servers[2::10]
 
-    step = pd.Timedelta(days=1) / fleet.per_day
-    times = pd.date_range(fleet.start, periods=fleet.days * fleet.per_day, freq=step)
-    for month in times.to_period("M").unique():
-        within = np.flatnonzero(times.to_period("M") == month)
-        _write_csv(_wide(fleet, wide, times, within), incoming / f"fleet-{month}.csv")
-    if group:
-        everything = np.arange(len(times))
+    times = pd.date_range(fleet.start, periods=fleet.days * fleet.per_day, freq=pd.Timedelta(days=1) / fleet.per_day)
+    months = times.to_period("M")
+    for month in months.unique():
+        _write_csv(_wide(fleet, wide, times, np.flatnonzero(months == month)), incoming / f"fleet-{month}.csv")
+    if len(zipped):
         headings = {"timestamp": "time", "server_id": "host", "cpu": "cpu_utilization", "memory": "mem_percent"}
-        table = _wide(fleet, zipped, times, everything)
-        _write_csv(table.rename_columns([headings.get(name, name) for name in table.column_names]),
-                   incoming / "edge.csv.gz")  # fmt: skip
+        table = _wide(fleet, zipped, times, np.arange(len(times)))
+        table = table.rename_columns([headings.get(name, name) for name in table.column_names])
+        _write_csv(table, incoming / "edge.csv.gz")
+    if len(long):
         _write_csv(_long(fleet, long, times), incoming / "lab-long.csv")
 
     fleet.truth.to_csv(out / "truth.csv", index=False, date_format="%Y-%m-%d")
@@ -204,25 +203,28 @@ def _plan(count: int, days: int, metrics: tuple[str, ...], horizon: int, random:
         archetype[archetype == "leaking_memory"] = "steady"
     plan = pd.DataFrame({"archetype": archetype})
 
-    def some_of(share: float, *archetypes: str, but: np.ndarray | None = None) -> np.ndarray:
-        candidates = np.flatnonzero(np.isin(archetype, archetypes) & (True if but is None else ~but))
+    def some_of(share: float, *archetypes: str, but: pd.Series | bool = False) -> np.ndarray:
+        candidates = np.flatnonzero(np.isin(archetype, archetypes) & ~np.asarray(but))
         chosen = np.zeros(count, dtype=bool)
         chosen[random.permutation(candidates)[: round(share * len(candidates))]] = True
         return chosen
 
     plan["idle"] = archetype == "idle"
     plan["hot"] = some_of(0.15, "steady")
-    plan["warm"] = some_of(0.12, "steady", but=plan["hot"].to_numpy())
-    pressed = (plan["hot"] | plan["warm"]).to_numpy()
-    plan["oversized"] = some_of(0.25, "steady", "office_hours", "nightly_batch", but=pressed)
-    plan["new"] = some_of(0.1, "steady", but=pressed | plan["oversized"].to_numpy())
+    plan["warm"] = some_of(0.12, "steady", but=plan["hot"])
+    special = plan["hot"] | plan["warm"]
+    plan["oversized"] = some_of(0.25, "steady", "office_hours", "nightly_batch", but=special)
+    special |= plan["oversized"]
+    plan["new"] = some_of(0.1, "steady", but=special)
+    special |= plan["new"]
     plan["crosses"] = some_of(0.8, "growing")
 
     quiet = ("steady", "office_hours", "nightly_batch", "step_change")
-    quarter_end = some_of(0.25, *quiet, but=pressed)
-    holiday = some_of(0.3, "steady", "nightly_batch", but=pressed | quarter_end)
+    quarter_end = some_of(0.25, *quiet, but=special)
+    holiday = some_of(0.3, "steady", "nightly_batch", but=special | quarter_end)
     plan["quarter_end_effect"] = np.where(quarter_end, random.uniform(10, 18, count), 0)
     plan["holiday_effect"] = np.where(holiday, random.uniform(10, 18, count), 0)
+    plan["year_effect"] = np.where(holiday, random.uniform(3, 6, count), 0)  # more in December than in June
 
     percent = [metric for metric in ("cpu", "disk", "memory") if metric in metrics] or list(metrics)
     turn = pd.Series(archetype).groupby(archetype).cumcount().to_numpy()
@@ -241,7 +243,7 @@ def _plan(count: int, days: int, metrics: tuple[str, ...], horizon: int, random:
     plan["step"] = np.where(
         archetype == "step_change", random.choice([-1, 1], count) * random.uniform(15, 22, count), 0
     )
-    plan["pressed_level"] = np.where(plan["hot"], random.uniform(93.5, 95.5, count), random.uniform(80.5, 82, count))
+    plan["pressed_level"] = np.where(plan["hot"], random.uniform(93.5, 95.5, count), random.uniform(80.5, 81.5, count))
     plan["leak_days"] = random.integers(10, 36, count)
     plan["leak_height"] = np.where(archetype == "leaking_memory", random.uniform(25, 35, count), 0)
 
@@ -274,7 +276,7 @@ def _plan(count: int, days: int, metrics: tuple[str, ...], horizon: int, random:
     plan[INSTANCE_TYPES.columns] = INSTANCE_TYPES.iloc[kind].reset_index(drop=True)
     width = max(4, len(str(count)))
     plan.insert(0, "server_id", [f"{unit[:3]}-{number:0{width}d}" for number, unit in enumerate(units, 1)])
-    return plan
+    return plan.sort_values("server_id", ignore_index=True)
 
 
 def _shares(count: int, shares: dict[str, float]) -> np.ndarray:
@@ -315,6 +317,7 @@ def _daily_levels(plan: pd.DataFrame, metric: str, calendar: pd.DatetimeIndex, d
     effects = np.maximum(
         _is_quarter_end(calendar) * column("quarter_end_effect"), _is_holiday(calendar) * column("holiday_effect")
     )
+    effects = effects + np.cos((calendar.dayofyear - 350) / 365.25 * 2 * np.pi).to_numpy() * column("year_effect")
     levels = levels * (1 - follows * (1 - _day_factors(plan, calendar))) + min(follows, 1) * effects
     return np.clip(levels, 0, 97 if metric in PERCENT else None)
 
@@ -377,7 +380,7 @@ def _samples(
     """
     servers, days = levels.shape
     follows = METRICS[metric]
-    spread = plan["noise"].to_numpy()[:, None] * (0.08 + 0.014 * levels) * (0.2 + 0.8 * min(follows, 1))
+    spread = plan["noise"].to_numpy()[:, None] * (0.15 + 0.021 * levels) * (0.2 + 0.8 * min(follows, 1))
     drift = 0.6 * together + 0.8 * _autocorrelated(random, (servers, days), 0.7)
     values = levels + spread * drift
     if per_day == 1:
@@ -395,21 +398,23 @@ def _samples(
 
 
 def _autocorrelated(random: np.random.Generator, shape: tuple[int, int], share: float) -> np.ndarray:
-    """Standard normal noise in which ``share`` of each value is carried over to the next."""
-    shocks = random.standard_normal(shape)
-    shocks[:, 1:] *= np.sqrt(1 - share**2)
-    return lfilter([1], [1, -share], shocks, axis=1)
+    """Standard normal noise a row, in which ``share`` of each value is carried over to the next."""
+    noise = random.standard_normal(shape[::-1])
+    noise[1:] *= np.sqrt(1 - share**2)
+    for now in range(1, len(noise)):
+        noise[now] += share * noise[now - 1]
+    return noise.T
 
 
 def _missing_samples(plan: pd.DataFrame, days: int, per_day: int, random: np.random.Generator) -> np.ndarray:
     """Where no sample arrived: single ones, stretches of hours or days, and all before a new server's first."""
     servers, samples = len(plan), days * per_day
     gone = random.random((servers, samples)) < 0.003
-    gone[:, -1] = False
     for server, kind in enumerate(random.choice(["none", "hours", "days"], servers, p=[0.8, 0.15, 0.05])):
         hours = {"none": 0, "hours": random.uniform(4, 72), "days": random.uniform(72, 240)}[kind]
         begins = int(random.uniform(0.05, 0.9) * samples)
         gone[server, begins : begins + int(hours * per_day / 24)] = True
+    gone[:, -1] = False
     return gone | (np.arange(samples) < plan["first_day"].to_numpy()[:, None] * per_day)
 
 
