@@ -1,0 +1,297 @@
+"""PlanRun: decides what a run does, and writes it down as the run's manifest.
+
+Event: ``{"input": <what the execution was started with>, "execution": {"arn", "name", "started"}}``.
+Returns the plan that the state machine's later states read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import settings
+from ledger import File, Ledger, State
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+
+class CannotPlan(Exception):
+    """The run cannot be; the message says why and what to do."""
+
+
+class Override(BaseModel):
+    """Another machine for one job of this run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")] | None = None
+    instance_count: Annotated[int, Field(ge=1, le=100)] | None = None
+    volume_gb: Annotated[int, Field(ge=1, le=16384)] | None = None
+
+
+class Overrides(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    preprocess: Override = Override()
+    train: Override = Override()
+    assess: Override = Override()
+
+
+class RunInput(BaseModel):
+    """What an execution is started with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    mode: Literal["auto", "train", "score"] = "auto"
+    overrides: Overrides = Overrides()
+
+
+@cache
+def _environment() -> settings.PlanSettings:
+    return settings.from_environment(settings.PlanSettings)
+
+
+@tracer.capture_lambda_handler
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    environment = _environment()
+    ledger = Ledger(boto3.resource("dynamodb").Table(environment.ledger_table))
+    s3 = boto3.client("s3")
+    given = parse_input(event["input"])
+    dataset, execution = given.dataset, event["execution"]["name"]
+    now = datetime.now(UTC)
+    logger.append_keys(dataset=dataset, execution=execution)
+
+    if not ledger.lock(dataset, execution, now):
+        raise CannotPlan(
+            f"dataset {dataset!r} has a run already ({ledger.state(dataset).running}): "
+            "wait for its end; files that came meanwhile start the next run by themselves"
+        )
+    try:
+        files, state = ledger.waiting(dataset), ledger.state(dataset)
+        code = job_code()
+        config = read_settings(s3, environment.ingest_bucket, dataset)
+        plan, manifest = make_plan(environment, given, event["execution"], state, files, code_hash(code), config, now)
+    except CannotPlan:
+        ledger.unlock(dataset, execution)
+        raise
+
+    upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
+    for name, text in manifest.items():
+        write(s3, f"{plan['run_uri']}/{name}", text.encode())
+    ledger.plan(dataset, files, plan["run_id"])
+    metrics.add_metric("FilesPlanned", MetricUnit.Count, len(files))
+    logger.info("planned", extra={"plan": plan})
+    return plan
+
+
+def parse_input(given: Any) -> RunInput:
+    """The execution's input, or :class:`CannotPlan` with a line for each thing that is wrong with it."""
+    try:
+        return RunInput.model_validate(given)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, p['loc'])) or 'input'}: {p['msg']}" for p in error.errors()]
+        example = '{"dataset": "demo", "mode": "auto", "overrides": {"train": {"instance_type": "ml.m5.4xlarge"}}}'
+        raise CannotPlan(f"the execution's input is wrong: {'; '.join(problems)}. An example: {example}") from error
+
+
+def make_plan(
+    environment: settings.PlanSettings,
+    given: RunInput,
+    execution: dict[str, str],
+    state: State,
+    files: list[File],
+    code: str,
+    config: str,
+    now: datetime,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The plan of a run, and the texts to be written into the run's folder by name.
+
+    ``code`` is the hash of the job code, ``config`` the text of the dataset's settings file.
+
+    Raises:
+        CannotPlan: there is no data, or no model to score with.
+    """
+    dataset = given.dataset
+    if not files and state.current_run is None:
+        raise CannotPlan(
+            f"dataset {dataset!r} has no files yet: upload CSVs to s3://{environment.ingest_bucket}/incoming/{dataset}/"
+        )
+    train, reason = choose_mode(environment, given, state, code, config, now)
+
+    # From the execution alone, so that a repeated PlanRun plans the same run.
+    unique = hashlib.sha256(execution["arn"].encode()).hexdigest()[:8]
+    started = datetime.fromisoformat(execution["started"]).astimezone(UTC)
+    run_id = f"{started:%Y%m%dT%H%M%SZ}-{unique}"
+    runs = f"s3://{environment.artifact_bucket}/runs/{dataset}"
+    run_uri, code_uri = f"{runs}/{run_id}", f"s3://{environment.artifact_bucket}/code/{code}/"
+
+    newest = {file.key: file for file in files}  # of one key only the newest version is there to be read
+    taken = [file for file in files if newest[file.key] is file]
+    folder = f"incoming/{dataset}/"
+    manifest = {
+        "schema": 1,
+        "dataset": dataset,
+        "run_id": run_id,
+        "mode": given.mode,
+        "train": train,
+        "train_reason": reason,
+        "created_at": f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        "previous_run_id": state.current_run,
+        "code": {"uri": code_uri, "hash": code},
+        "settings": hashlib.sha256(config.encode()).hexdigest(),
+        "ledger_items": [file.item for file in files],
+        "files": [
+            {
+                "key": file.key,
+                "file": file.key.removeprefix(folder),
+                "version": file.version,
+                "size": file.size,
+                "etag": file.etag,
+                "last_modified": file.time,
+            }
+            for file in taken
+        ],
+    }
+    texts = {
+        "manifest.json": json.dumps(manifest, indent=1),
+        "settings.yaml": config,
+        "raw.manifest": json.dumps(
+            [{"prefix": f"s3://{environment.ingest_bucket}/{folder}"}, *(f["file"] for f in manifest["files"])]
+        ),
+    }
+
+    # A job's inputs are always the same ones, because SageMaker knows no optional input: where there is
+    # nothing to give, the input holds the manifest (or the code again), in which the job finds nothing it seeks.
+    nothing = f"{run_uri}/manifest.json"
+    previous = f"{runs}/{state.current_run}" if state.current_run else None
+    vpc = {"SecurityGroupIds": environment.security_group_ids, "Subnets": environment.subnet_ids}
+    with_vpc = {"VpcConfig": vpc} if environment.subnet_ids else {}
+    plan = {
+        "dataset": dataset,
+        "run_id": run_id,
+        "run_uri": run_uri,
+        "train": train,
+        "train_reason": reason,
+        "code_uri": code_uri,
+        "wheels_uri": environment.wheelhouse_uri or code_uri,
+        "raw": {"type": "ManifestFile", "uri": f"{run_uri}/raw.manifest"}
+        if taken
+        else {"type": "S3Prefix", "uri": nothing},
+        "history_uri": f"{previous}/panel/" if previous else nothing,
+        "previous_assessment_uri": f"{previous}/assessment/" if previous else nothing,
+        "model_uri": state.model.get("uri", ""),
+        "network": {"EnableNetworkIsolation": False, **with_vpc},
+        "training_network": with_vpc,
+        "jobs": {
+            job: machine(environment, job, getattr(given.overrides, job))
+            | {"name": f"{environment.job_name_prefix}-{dataset[:20]}-{job}-{unique}"}
+            for job in settings.JOBS
+        },
+    }
+    return plan, texts
+
+
+def choose_mode(
+    environment: settings.PlanSettings, given: RunInput, state: State, code: str, config: str, now: datetime
+) -> tuple[bool, str]:
+    """Whether the run trains a model, and the reason in words."""
+    model = state.model
+    if given.mode == "train":
+        return True, "asked to train"
+    if given.mode == "score":
+        if not model:
+            raise CannotPlan(
+                f"dataset {given.dataset!r} has no model to score with yet: start it with mode auto or train"
+            )
+        return False, "asked to score"
+    if not model:
+        return True, "there is no model yet"
+    if model["code"] != code:
+        return True, "the job code has changed since the model was trained"
+    if model["settings"] != hashlib.sha256(config.encode()).hexdigest():
+        return True, "the dataset's settings have changed since the model was trained"
+    if model.get("drifted"):
+        return True, "the last run found that the data has drifted from what the model was trained on"
+    if now - datetime.fromisoformat(model["trained_at"]) >= timedelta(days=environment.retrain_after_days):
+        return True, f"the model is {environment.retrain_after_days} days old or more"
+    return False, "the current model is recent and fits"
+
+
+def machine(environment: settings.PlanSettings, job: str, override: Override) -> dict[str, Any]:
+    """Instance type, count and volume of a job: the stack's, or what this run overrides."""
+    return {
+        "instance_type": override.instance_type or getattr(environment, f"{job}_instance_type"),
+        "instance_count": override.instance_count or 1,
+        "volume_gb": override.volume_gb or getattr(environment, f"{job}_volume_gb"),
+    }
+
+
+def read_settings(s3: Any, bucket: str, dataset: str) -> str:
+    """The text of the dataset's settings file; empty where there is none."""
+    try:
+        body = s3.get_object(Bucket=bucket, Key=f"config/{dataset}.yaml")["Body"].read(1024**2)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return ""
+    return body.decode("utf-8", errors="replace")
+
+
+def job_code() -> dict[str, bytes]:
+    """The files of the job code by relative path: the layer that this function carries (never imported here)."""
+    found = importlib.util.find_spec("headroom")
+    if found is None or found.origin is None:
+        raise RuntimeError("the layer with the job code is missing from this function")
+    root = Path(found.origin).parent.parent
+    paths = [root / "run.sh", root / "jobs.txt", *sorted((root / "headroom").rglob("*"))]
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in paths
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def code_hash(code: dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in sorted(code.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def upload_code(s3: Any, bucket: str, uri: str, code: dict[str, bytes]) -> None:
+    """Put the job code in place, once for each of its versions."""
+    prefix = re.sub(r"^s3://[^/]+/", "", uri)
+    there = set(_keys(s3, bucket, prefix))
+    for name, content in code.items():
+        if prefix + name not in there:
+            s3.put_object(Bucket=bucket, Key=prefix + name, Body=content)
+
+
+def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for entry in page.get("Contents", []):
+            yield entry["Key"]
+
+
+def write(s3: Any, uri: str, body: bytes) -> None:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    s3.put_object(Bucket=bucket, Key=key, Body=body)

@@ -1,0 +1,162 @@
+"""Publish: moves the dataset's pointer to this run, closes its files, starts the next run if files wait.
+
+Event: ``{"dataset", "run_id", "execution", "model_uri", "trained"}``.
+Returns ``{"status": "published" | "superseded", "subject", "message"}``: what NotifyCompletion says.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+import settings
+from ledger import Ledger, in_days
+from runs import start_if_idle
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+LONGEST_SUBJECT = 100  # SNS
+
+
+class Finished(BaseModel):
+    """A run whose jobs have all succeeded."""
+
+    dataset: str
+    run_id: str
+    execution: str
+    model_uri: str
+    trained: bool
+
+
+@cache
+def _environment() -> settings.PublishSettings:
+    return settings.from_environment(settings.PublishSettings)
+
+
+@tracer.capture_lambda_handler
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
+    environment = _environment()
+    run = Finished.model_validate(event)
+    ledger = Ledger(boto3.resource("dynamodb").Table(environment.ledger_table))
+    s3 = boto3.client("s3")
+    logger.append_keys(dataset=run.dataset, run_id=run.run_id)
+
+    folder = f"runs/{run.dataset}/{run.run_id}"
+    manifest = read_json(s3, environment.artifact_bucket, f"{folder}/manifest.json")
+    summary = read_json(s3, environment.artifact_bucket, f"{folder}/assessment/risk_summary.json")
+    quality = read_json(s3, environment.artifact_bucket, f"{folder}/assessment/data_quality.json")
+    now = datetime.now(UTC)
+
+    published = ledger.publish(
+        run.dataset,
+        run.run_id,
+        manifest["previous_run_id"],
+        model_after(ledger.state(run.dataset).model, run, manifest, summary),
+    )
+    if published:
+        ledger.close(run.dataset, manifest["ledger_items"], run.run_id, in_days(now, environment.retention_days))
+    ledger.unlock(run.dataset, run.execution)
+    # Release, then look again: a file that came while this run had the lock starts the next one here.
+    following = start_if_idle(ledger, boto3.client("stepfunctions"), environment.state_machine_arn, run.dataset, now)
+
+    status = "published" if published else "superseded"
+    metrics.add_metric("RunsPublished" if published else "RunsSuperseded", MetricUnit.Count, 1)
+    logger.info(status, extra={"following": following})
+    results = f"s3://{environment.artifact_bucket}/{folder}/assessment/"
+    return {"status": status, **notification(run, status, summary, quality, manifest, results, following)}
+
+
+def model_after(
+    current: dict[str, Any], run: Finished, manifest: dict[str, Any], summary: dict[str, Any]
+) -> dict[str, Any]:
+    """The dataset's model once this run is published: the one it trained, or the one it scored with."""
+    drifted = bool(summary.get("drift", {}).get("exceeded"))
+    if not run.trained:
+        return current | {"drifted": drifted}
+    return {
+        "uri": run.model_uri,
+        "run_id": run.run_id,
+        "trained_at": manifest["created_at"],
+        "code": manifest["code"]["hash"],
+        "settings": manifest["settings"],
+        "drifted": drifted,
+    }
+
+
+def notification(
+    run: Finished,
+    status: str,
+    summary: dict[str, Any],
+    quality: dict[str, Any],
+    manifest: dict[str, Any],
+    results: str,
+    following: str | None,
+) -> dict[str, str]:
+    """Subject and message of the completion notification."""
+    levels = summary["levels"]
+    urgent = [f"{levels[level]} {level}" for level in ("critical", "high", "medium") if levels.get(level)]
+    headline = ", ".join(urgent) if urgent else "no server at risk"
+    unit = "days" if summary["frequency"] == "D" else "hours"
+    superseded = ["A newer run was published while this one was going on; its results stay the current ones."]
+    rows = quality["rows"]
+    lines = [
+        f"Dataset {run.dataset}, run {run.run_id}: {status}.",
+        *(superseded if status == "superseded" else []),
+        "",
+        f"{summary['servers']} servers to {summary['as_of'][:10]}, {summary['horizon']} {unit} ahead: {headline}.",
+        *[
+            f"  {server['level']:8}  {server['server_id'][:60]}  {server['metric'] or ''}: {server['reason']}"
+            for server in summary["top"][:10]
+        ],
+        "",
+        *changes_lines(summary.get("changes")),
+        *savings_lines(summary),
+        f"Data: {len(manifest['files'])} new files, {rows['read']:,} rows read, {rows['quarantined']:,} in quarantine.",
+        *[f"  settings ignored: {problem}" for problem in quality["settings"]["errors"]],
+        *[f"  {note}" for note in quality["notes"][:5]],
+        f"Model: {'trained' if run.trained else 'scored with the current one'} ({manifest['train_reason']}).",
+        *[f"  {note}" for note in summary.get("notes", [])[:5]],
+        "",
+        f"Report: aws s3 cp {results}report.html .",
+        f"All results: {results}",
+        *([f"Files that came meanwhile are being processed: {following}."] if following else []),
+    ]
+    subject = f"Headroom {run.dataset}: {headline if status == 'published' else 'run superseded'}"
+    return {"subject": _one_line(subject)[:LONGEST_SUBJECT], "message": "\n".join(lines)}
+
+
+def changes_lines(changes: dict[str, Any] | None) -> list[str]:
+    """What changed since the previous run, in words."""
+    if not changes:
+        return []
+    kinds = {"new_at_risk": "newly at risk", "worse": "worse", "better": "better", "resolved": "resolved"}
+    told = [f"{len(changes[kind])} {words}" for kind, words in kinds.items() if changes.get(kind)]
+    return [f"Since the last run: {', '.join(told) if told else 'no change'}."]
+
+
+def savings_lines(summary: dict[str, Any]) -> list[str]:
+    savings = summary["savings"]
+    if not savings["monthly"]:
+        return []
+    return [f"Possible savings: {savings['monthly']:,.0f} {savings['currency']} a month (see the recommendations)."]
+
+
+def read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:
+    return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def _one_line(text: str) -> str:
+    """SNS takes no control characters and only ASCII in a subject."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)

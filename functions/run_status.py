@@ -1,0 +1,137 @@
+"""RunStatus: a run that failed is told of, with the reason and the way on, and its dataset is freed.
+
+Event: EventBridge "Step Functions Execution Status Change" with FAILED, TIMED_OUT or ABORTED, or RUNNING after
+a redrive. Failures are seen from outside: the state machine itself stays at the state that failed.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Literal
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import event_parser
+from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field
+
+import settings
+from ledger import Ledger
+from runs import start_if_idle
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+LONGEST_SUBJECT = 100  # SNS
+
+
+class StatusChange(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    execution_arn: str = Field(alias="executionArn")
+    name: str
+    status: Literal["RUNNING", "FAILED", "TIMED_OUT", "ABORTED"]
+    input: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    redrive_count: int | None = Field(None, alias="redriveCount")
+
+
+class StatusChangeEvent(EventBridgeModel):
+    detail: StatusChange
+
+
+@cache
+def _environment() -> settings.RunStatusSettings:
+    return settings.from_environment(settings.RunStatusSettings)
+
+
+@tracer.capture_lambda_handler
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+@event_parser(model=StatusChangeEvent)
+def handler(event: StatusChangeEvent, context: LambdaContext) -> None:
+    environment = _environment()
+    run = event.detail
+    dataset = dataset_of(run.input)
+    ledger = Ledger(boto3.resource("dynamodb").Table(environment.ledger_table))
+    stepfunctions = boto3.client("stepfunctions")
+    now = datetime.now(UTC)
+    logger.append_keys(dataset=dataset, execution=run.name)
+
+    if run.status == "RUNNING":
+        if dataset and not ledger.lock(dataset, run.name, now):
+            logger.warning("redriven beside a newer run; whichever is published first stays")
+        return
+
+    # Freed at once, so that new files are not held up by a run that waits for a person.
+    if dataset and ledger.unlock(dataset, run.name) and ledger.has_unplanned(dataset):
+        start_if_idle(ledger, stepfunctions, environment.state_machine_arn, dataset, now)
+    metrics.add_metric("RunsFailed", MetricUnit.Count, 1)
+    state = failed_state(stepfunctions, run.execution_arn)
+    logger.error("run failed", extra={"state": state, "error": run.error, "cause": run.cause})
+    boto3.client("sns").publish(TopicArn=environment.topic_arn, **notification(run, dataset, state))
+
+
+def dataset_of(execution_input: str | None) -> str | None:
+    """The dataset an execution was started for; None where its input names none."""
+    try:
+        dataset = json.loads(execution_input or "{}").get("dataset")
+    except (ValueError, AttributeError):
+        return None
+    return dataset if isinstance(dataset, str) else None
+
+
+def failed_state(stepfunctions: Any, execution_arn: str) -> str | None:
+    """The state the execution stopped in: the last one it entered."""
+    history = stepfunctions.get_execution_history(
+        executionArn=execution_arn, reverseOrder=True, maxResults=50, includeExecutionData=False
+    )
+    entered = (e["stateEnteredEventDetails"]["name"] for e in history["events"] if "stateEnteredEventDetails" in e)
+    return next(entered, None)
+
+
+def reason_of(run: StatusChange) -> tuple[str, str | None]:
+    """Why the run failed in words, and the log group's command to read more, where a job failed."""
+    if run.status == "TIMED_OUT":
+        return "it ran longer than the state machine allows", None
+    if run.status == "ABORTED":
+        return f"it was stopped: {run.cause or 'no reason was given'}", None
+    try:
+        cause = json.loads(run.cause or "")
+    except ValueError:
+        return f"{run.error}: {run.cause}", None
+    if not isinstance(cause, dict):
+        return f"{run.error}: {run.cause}", None
+    for kind in ("Processing", "Training"):
+        name = cause.get(f"{kind}JobName")
+        if name:
+            logs = f"aws logs tail /aws/sagemaker/{kind}Jobs --log-stream-name-prefix {name} --since 1d"
+            return cause.get("ExitMessage") or cause.get("FailureReason") or str(run.error), logs
+    return cause.get("errorMessage") or f"{run.error}: {run.cause}", None
+
+
+def notification(run: StatusChange, dataset: str | None, state: str | None) -> dict[str, str]:
+    """Subject and message of the failure notification."""
+    reason, logs = reason_of(run)
+    verb = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"}[run.status]
+    where = f" in {state}" if state else ""
+    lines = [
+        f"Run {run.name} of dataset {dataset or '(not named)'} {verb}{where}.",
+        "",
+        f"Reason: {reason}",
+        "",
+        "The results of the last good run stay the current ones. This run's files are kept: the next run takes them.",
+        *(["", f"Log: {logs}"] if logs else []),
+        "",
+        "Once the cause is put right, go on from the state that failed:",
+        f"  aws stepfunctions redrive-execution --execution-arn {run.execution_arn}",
+    ]
+    subject = f"Headroom {dataset or 'run'}: {verb}{where}"
+    ascii_subject = "".join(c if c.isascii() and c.isprintable() else "?" for c in subject)
+    return {"Subject": ascii_subject[:LONGEST_SUBJECT], "Message": "\n".join(lines)}

@@ -1,0 +1,63 @@
+"""How a run of a dataset is started: by an arriving file, by a run that ended, or in place of a dead one."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+
+from ledger import Ledger, State
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+logger = Logger()
+
+# Between taking the lock and the execution being known to Step Functions lie milliseconds.
+_STARTING = timedelta(minutes=5)
+
+
+def start_if_idle(
+    ledger: Ledger, stepfunctions: SFNClient, state_machine_arn: str, dataset: str, now: datetime
+) -> str | None:
+    """Start a run of a dataset that has waiting files and no run; the caller has written the files down before.
+
+    Returns:
+        The name of the execution, or None where there is nothing to do: no file waits, or a run is under way
+        (it looks for waiting files when it ends).
+    """
+    if not ledger.waiting(dataset):
+        return None
+    state = ledger.state(dataset)
+    execution = f"{dataset}-{now:%Y%m%dT%H%M%S}-{now.microsecond:06d}"
+    dead = state.running if state.running and _has_ended(stepfunctions, state_machine_arn, state, now) else None
+    if not ledger.lock(dataset, execution, now, instead_of=dead):
+        return None
+    try:
+        stepfunctions.start_execution(
+            stateMachineArn=state_machine_arn, name=execution, input=json.dumps({"dataset": dataset})
+        )
+    except ClientError:
+        ledger.unlock(dataset, execution)
+        raise
+    logger.info("run started", extra={"dataset": dataset, "execution": execution})
+    return execution
+
+
+def _has_ended(stepfunctions: SFNClient, state_machine_arn: str, state: State, now: datetime) -> bool:
+    """Whether the execution that holds the lock is over: its end may have been missed."""
+    try:
+        described = stepfunctions.describe_execution(executionArn=execution_arn(state_machine_arn, state.running or ""))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+            raise
+        return state.running_since is None or now - datetime.fromisoformat(state.running_since) > _STARTING
+    return described["status"] not in ("RUNNING", "PENDING_REDRIVE")
+
+
+def execution_arn(state_machine_arn: str, execution: str) -> str:
+    """The ARN of an execution, from its state machine's and its name."""
+    return f"{state_machine_arn.replace(':stateMachine:', ':execution:')}:{execution}"

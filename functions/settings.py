@@ -1,0 +1,61 @@
+"""What the template tells the functions, through their environment."""
+
+from __future__ import annotations
+
+import os
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+JOBS = ("preprocess", "train", "assess")
+
+
+class _Environment(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ledger_table: str = Field(alias="LEDGER_TABLE")
+
+
+class IngestSettings(_Environment):
+    state_machine_arn: str = Field(alias="STATE_MACHINE_ARN")
+    topic_arn: str = Field(alias="TOPIC_ARN")
+
+
+class PublishSettings(_Environment):
+    state_machine_arn: str = Field(alias="STATE_MACHINE_ARN")
+    artifact_bucket: str = Field(alias="ARTIFACT_BUCKET")
+    retention_days: int = Field(alias="RETENTION_DAYS")
+
+
+class RunStatusSettings(_Environment):
+    state_machine_arn: str = Field(alias="STATE_MACHINE_ARN")
+    topic_arn: str = Field(alias="TOPIC_ARN")
+
+
+class PlanSettings(_Environment):
+    ingest_bucket: str = Field(alias="INGEST_BUCKET")
+    artifact_bucket: str = Field(alias="ARTIFACT_BUCKET")
+    job_name_prefix: str = Field(alias="JOB_NAME_PREFIX")
+    retrain_after_days: int = Field(alias="RETRAIN_AFTER_DAYS")
+    wheelhouse_uri: str = Field(alias="WHEELHOUSE_URI")
+    subnet_ids: list[str] = Field(alias="SUBNET_IDS")
+    security_group_ids: list[str] = Field(alias="SECURITY_GROUP_IDS")
+    preprocess_instance_type: str = Field(alias="PREPROCESS_INSTANCE_TYPE")
+    preprocess_volume_gb: int = Field(alias="PREPROCESS_VOLUME_GB")
+    train_instance_type: str = Field(alias="TRAIN_INSTANCE_TYPE")
+    train_volume_gb: int = Field(alias="TRAIN_VOLUME_GB")
+    assess_instance_type: str = Field(alias="ASSESS_INSTANCE_TYPE")
+    assess_volume_gb: int = Field(alias="ASSESS_VOLUME_GB")
+
+    @field_validator("subnet_ids", "security_group_ids", mode="before")
+    @classmethod
+    def _split(cls, text: str) -> list[str]:
+        return [part for part in text.split(",") if part]
+
+
+SettingsOf = TypeVar("SettingsOf", bound=_Environment)
+
+
+def from_environment(kind: type[SettingsOf]) -> SettingsOf:
+    """The settings of one function; a variable that is missing or no number is named in the error."""
+    return kind.model_validate(dict(os.environ))
