@@ -1,0 +1,323 @@
+"""Servers that behave alike: K-means on features that have a meaning, and a name in words for each cluster.
+
+The features, their scales and the rules for names are documented for their readers in ``docs/risk.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_score
+
+from headroom.grid import Grid, mean, quantile
+from headroom.seasonality import DAYS_A_MONTH, PER_DAY, profiles
+from headroom.settings import PERCENT_METRICS
+
+# A value at or below the first number counts as none of the feature, at or above the second as all of it; the third
+# is the feature's weight in distances. The scales are fixed, not the fleet's, so that the same behaviour is at the
+# same place in every run.
+FEATURES = {
+    "level": (0, 100, 0.5),
+    "p95": (0, 100, 0.25),
+    "variability": (0, 0.5, 0.25),
+    "day_strength": (0, 1, 0.25),
+    "week_strength": (0, 1, 0.25),
+    "year_strength": (0, 1, 0.25),
+    "weekend_drop": (0.1, 0.4, 1.0),
+    "peakedness": (0.1, 0.5, 1.0),
+    "month_end": (4, 12, 1.0),
+    "growth": (4, 12, 1.0),
+    "step": (4, 12, 1.0),
+    "leak": (3, 12, 1.0),
+    "idle_share": (0, 1, 1.0),
+}
+# Features that may have either sign: falling use is another behaviour than growth.
+_SIGNED = ("growth", "step", "month_end", "weekend_drop")
+
+IDLE_BELOW = 5.0  # percent
+LARGEST_K = 8
+_SAMPLE = 2000
+# The previous run's number of clusters stays while another is not clearly better.
+_SILHOUETTE_MARGIN = 0.02
+# A cluster keeps the identity of the previous run's cluster this near to it (1 is the whole scale of one feature).
+_SAME = 0.35
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """``table`` is ``Assessment.clusters``, ``profiles`` is ``Assessment.profiles``."""
+
+    table: pd.DataFrame
+    profiles: list[dict[str, Any]]
+
+
+def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.DataFrame:
+    """What a server is like, one row a server.
+
+    Level and rhythm are those of its leading metric (cpu where it is measured, else the first percent metric, else
+    the first): ``level`` and ``p95`` in percent of capacity (of its own P95 for metrics without one),
+    ``variability`` (standard deviation over mean), season strengths, ``weekend_drop`` (share by which weekends lie
+    below weekdays), ``peakedness`` (share by which a period's mean lies below its statistic), ``month_end`` (points
+    above other days), ``idle_share`` (share of periods below 5 %). ``growth`` (points within the last year), ``step``
+    (points) and ``leak`` (points a month) are those of the metric that has most of it.
+    """
+    order = sorted(grid.values, key=lambda name: (name != "cpu", name not in PERCENT_METRICS, name))
+    leading = np.full(len(grid.servers), -1)
+    for number in reversed(range(len(order))):
+        leading[np.isfinite(grid.values[order[number]]).any(axis=1)] = number
+    table = pd.DataFrame({"server_id": grid.servers})
+    table["leading_metric"] = [order[number] if number >= 0 else None for number in leading]
+    averages = panel.groupby(["server_id", "metric"], observed=True)[["y", "mean"]].mean()
+
+    measured = seasonality.set_index(["server_id", "metric"])
+    parts = []
+    for number, metric in enumerate(order):
+        rows = np.flatnonzero(leading == number)
+        if rows.size:
+            part = _rhythm(grid.values[metric][rows], metric, grid)
+            part.index = pd.MultiIndex.from_product([grid.servers[rows], [metric]])
+            own = measured.reindex(part.index)
+            for name in ("day_strength", "week_strength", "year_strength"):
+                part[name] = own[name]
+            part["month_end"] = own["month_end_effect"] * part.pop("unit")
+            average = averages.reindex(part.index)
+            part["peakedness"] = (1 - average["mean"] / average["y"].where(average["y"] > 0)).clip(lower=0)
+            parts.append(part.droplevel(1))
+    table = table.merge(pd.concat(parts), how="left", left_on="server_id", right_index=True)
+
+    percent = seasonality[seasonality["metric"].isin(PERCENT_METRICS)]
+    years = {name: _seen_years(values, grid) for name, values in grid.values.items() if name in PERCENT_METRICS}
+    row = {server: number for number, server in enumerate(grid.servers)}
+    seen = np.array(
+        [years[metric][row[server]] for server, metric in zip(percent["server_id"], percent["metric"], strict=True)]
+    )
+    shape = pd.DataFrame({
+        "server_id": percent["server_id"], "growth": percent["trend_per_month"] * 12 * seen,
+        "step": percent["step"], "leak": percent["leak_per_month"],
+    })  # fmt: skip
+    # What falls in jumps was no growth, and what leaks does not step.
+    leaking = shape["leak"] >= FEATURES["leak"][1]
+    shape.loc[leaking, ["growth", "step"]] = 0.0
+    for name in ("growth", "step", "leak"):
+        strongest = shape.dropna(subset=name).assign(size=lambda part, name=name: part[name].abs())
+        strongest = strongest.sort_values(["server_id", "size"]).drop_duplicates("server_id", keep="last")
+        table = table.merge(strongest[["server_id", name]], how="left", on="server_id")
+    return table[["server_id", "leading_metric", *FEATURES]]
+
+
+def find(described: pd.DataFrame, grid: Grid, previous: pd.DataFrame | None = None, seed: int = 0) -> Clusters:
+    """Cluster the servers, in the same way as the previous run where behaviour allows.
+
+    Args:
+        described: see :func:`features`.
+        grid: for the profiles.
+        previous: the previous run's ``server_clusters.csv``, or None; a table of another form counts as none.
+    """
+    points = scaled(described)
+    old = _old_clusters(previous)
+    label = _label(points, len(old) if old is not None else None, seed)
+    centers = np.stack([points[label == number].mean(axis=0) for number in range(label.max() + 1)])
+    sizes = np.bincount(label)
+    identity, names = _identify(centers, sizes, described, label, old)
+
+    table = described[["server_id"]].copy()
+    table["cluster"] = identity[label]
+    table["cluster_name"] = names[label]
+    table["distance"] = np.linalg.norm(points - centers[label], axis=1).round(6)
+    table[list(FEATURES)] = described[list(FEATURES)].round(6)
+    table["x"], table["y"] = _projection(points)
+    return Clusters(table, _profiles(table, described, grid, points, label))
+
+
+def scaled(described: pd.DataFrame) -> np.ndarray:
+    """The features as coordinates (n, features), 0 to 1 (-1 to 1 where there is a sign) times the weight.
+
+    A feature that could not be measured counts as not there, a level as 50 %.
+    """
+    columns = []
+    for name, (least, full, weight) in FEATURES.items():
+        value = described[name].fillna(50 if name in ("level", "p95") else 0).to_numpy(float)
+        part = np.clip((np.abs(value) - least) / (full - least), 0, 1)
+        columns.append(weight * (np.sign(value) * part if name in _SIGNED else part))
+    return np.stack(columns, axis=1)
+
+
+def name_of(typical: pd.Series) -> str:
+    """A cluster's name in words from its features' medians: what stands out most names it."""
+    level = "high" if typical["level"] >= 75 else "low" if typical["level"] < 30 else "moderate"
+    if typical["idle_share"] >= 0.5:
+        return "idle"
+    if typical["leak"] >= 8:
+        return "leaking, with restarts"
+    if abs(typical["step"]) >= 8:
+        return "stepped up" if typical["step"] > 0 else "stepped down"
+    if typical["month_end"] >= 8:
+        return "month-end peaks"
+    if typical["growth"] >= 8:
+        return "growing"
+    if typical["growth"] <= -8:
+        return "shrinking"
+    if typical["weekend_drop"] >= 0.25:
+        return "weekday office hours" if typical["peakedness"] >= 0.25 else "weekdays"
+    if typical["weekend_drop"] <= -0.25:
+        return "weekends"
+    if typical["peakedness"] >= 0.3:
+        return "short daily peaks"
+    return f"steady, {level}"
+
+
+def _rhythm(values: np.ndarray, metric: str, grid: Grid) -> pd.DataFrame:
+    top = quantile(values, 0.95)
+    unit = np.ones(len(values)) if metric in PERCENT_METRICS else 100 / np.maximum(top, 1e-9)
+    level = mean(values, axis=1)
+    deviation = np.sqrt(mean((values - level[:, None]) ** 2, axis=1))
+    week = profiles(values, np.asarray(grid.ds.weekday), 7)
+    weekday, weekend = mean(week[:, :5], axis=1), mean(week[:, 5:], axis=1)
+    idle = mean(np.where(np.isfinite(values), values < IDLE_BELOW, np.nan), axis=1)
+    return pd.DataFrame({
+        "level": level * unit, "p95": top * unit,
+        "variability": deviation / np.maximum(level, 1e-9),
+        "weekend_drop": np.clip((weekday - weekend) / np.maximum(np.maximum(weekday, weekend), 1e-9), -1, 1),
+        "idle_share": idle if metric in PERCENT_METRICS else np.nan,
+        "unit": unit,
+    })  # fmt: skip
+
+
+def _seen_years(values: np.ndarray, grid: Grid) -> np.ndarray:
+    """For how much of the last year each row was measured, 0 to 1."""
+    there = np.isfinite(values)
+    periods = np.where(there.any(axis=1), values.shape[1] - there.argmax(axis=1), 0)
+    return np.minimum(periods / PER_DAY[grid.frequency] / (12 * DAYS_A_MONTH), 1)
+
+
+def _label(points: np.ndarray, previous_k: int | None, seed: int) -> np.ndarray:
+    """Cluster numbers 0 to k - 1, the largest first; k by silhouette (on a sample of large fleets)."""
+    most = min(LARGEST_K, len(points) - 1, len(np.unique(points.round(6), axis=0)))
+    if most < 2:
+        return np.zeros(len(points), dtype=int)
+    sample = np.random.default_rng(seed).permutation(len(points))[:_SAMPLE]
+    found, quality = {}, {}
+    for k in range(2, most + 1):
+        found[k] = KMeans(k, n_init=20, random_state=seed).fit(points).labels_
+        quality[k] = silhouette_score(points[sample], found[k][sample]) if len(set(found[k][sample])) > 1 else -1.0
+    best = max(quality, key=lambda k: (round(quality[k], 6), -k))
+    if previous_k in quality and quality[previous_k] >= quality[best] - _SILHOUETTE_MARGIN:
+        best = previous_k
+    label = found[best]
+    order = np.lexsort((np.unique(label, return_index=True)[1], -np.bincount(label)))
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return rank[label]
+
+
+def _old_clusters(previous: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The previous run's clusters: one row a cluster, ``cluster_name`` and the coordinates; None if unusable."""
+    if previous is None or previous.empty or not {"cluster", "cluster_name", *FEATURES} <= set(previous.columns):
+        return None
+    table = previous.assign(cluster=pd.to_numeric(previous["cluster"], errors="coerce")).dropna(subset="cluster")
+    table = table.assign(**{name: pd.to_numeric(table[name], errors="coerce") for name in FEATURES})
+    if table.empty:
+        return None
+    coordinates = pd.DataFrame(scaled(table), index=table["cluster"].astype(int))
+    centers = coordinates.groupby(level=0).mean()
+    centers.insert(0, "cluster_name", table.groupby(table["cluster"].astype(int))["cluster_name"].first().astype(str))
+    return centers
+
+
+def _identify(
+    centers: np.ndarray, sizes: np.ndarray, described: pd.DataFrame, label: np.ndarray, old: pd.DataFrame | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """A number and a name for each cluster: the previous run's where it is the same behaviour, else new ones."""
+    identity, names = np.full(len(centers), -1), np.full(len(centers), None, dtype=object)
+    following = 0
+    if old is not None:
+        distance = np.linalg.norm(centers[:, None] - old.drop(columns="cluster_name").to_numpy()[None], axis=2)
+        for new, before in zip(*linear_sum_assignment(distance), strict=True):
+            if distance[new, before] <= _SAME:
+                identity[new], names[new] = old.index[before], old["cluster_name"].iloc[before]
+        following = int(old.index.max()) + 1
+    for number in np.flatnonzero(identity < 0):
+        identity[number] = following
+        following += 1
+        typical = described.loc[label == number, list(FEATURES)].median().fillna(0)
+        names[number] = _unused(name_of(typical), typical, set(names))
+    return identity, names
+
+
+def _unused(name: str, typical: pd.Series, used: set[str]) -> str:
+    """The name, told apart from a cluster that has it already by level, and by a number if that is not enough."""
+    candidates = [name, f"{name}, around {typical['level']:.0f} %", *(f"{name} ({number})" for number in range(2, 99))]
+    return next(candidate for candidate in candidates if candidate not in used)
+
+
+def _projection(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first two principal components, turned so that the result does not depend on the solver's signs."""
+    centered = points - points.mean(axis=0)
+    _, _, axes = np.linalg.svd(centered, full_matrices=False)
+    axes = np.pad(axes, ((0, max(0, 2 - len(axes))), (0, 0)))[:2]
+    axes = axes * np.where(axes[[0, 1], np.abs(axes).argmax(axis=1)] < 0, -1, 1)[:, None]
+    x, y = (centered @ axes.T).round(6).T
+    return x, y
+
+
+def _profiles(
+    table: pd.DataFrame, described: pd.DataFrame, grid: Grid, points: np.ndarray, label: np.ndarray
+) -> list[dict[str, Any]]:
+    weekdays, hours = _leading_profiles(described, grid)
+    result = []
+    for number in range(label.max() + 1):
+        members = np.flatnonzero(label == number)
+        # The medoid by distance to the centre; ties go to the first name.
+        typical = members[np.argmin(table["distance"].to_numpy()[members])]
+        medians = described.iloc[members][list(FEATURES)].median()
+        result.append({
+            "cluster": int(table["cluster"].iloc[typical]),
+            "name": str(table["cluster_name"].iloc[typical]),
+            "size": len(members),
+            "typical_server": str(table["server_id"].iloc[typical]),
+            "description": describe(medians),
+            "features": {name: None if pd.isna(value) else round(float(value), 3) for name, value in medians.items()},
+            "weekday_profile": _rounded(mean(weekdays[members], axis=0)),
+            "hour_profile": None if hours is None else _rounded(mean(hours[members], axis=0)),
+        })  # fmt: skip
+    return result
+
+
+def describe(medians: pd.Series) -> str:
+    """A sentence about a cluster from its features' medians."""
+    parts = [f"typically at {medians['level']:.0f} %, with a P95 of {medians['p95']:.0f} %"]
+    if medians["weekend_drop"] >= 0.1:
+        parts.append(f"{medians['weekend_drop']:.0%} less at weekends")
+    if medians["peakedness"] >= 0.3:
+        parts.append(f"a period's average {medians['peakedness']:.0%} below its peak")
+    if medians["month_end"] >= 4:
+        parts.append(f"{medians['month_end']:.0f} points more at the end of the month")
+    if abs(medians["growth"]) >= 4:
+        parts.append(f"{medians['growth']:+.0f} points within a year")
+    if medians["leak"] >= 3:
+        parts.append(f"climbing and falling back by {medians['leak']:.0f} points a month")
+    if abs(medians["step"]) >= 4:
+        parts.append(f"one lasting step of {medians['step']:+.0f} points")
+    if medians["idle_share"] >= 0.1:
+        parts.append(f"below {IDLE_BELOW:.0f} % for {medians['idle_share']:.0%} of the time")
+    text = "; ".join(parts)
+    return text[0].upper() + text[1:] + "."
+
+
+def _leading_profiles(described: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray | None]:
+    weekdays = np.full((len(described), 7), np.nan)
+    hours = np.full((len(described), 24), np.nan) if grid.frequency == "h" else None
+    for metric, rows in described.groupby("leading_metric").indices.items():
+        weekdays[rows] = profiles(grid.values[metric][rows], np.asarray(grid.ds.weekday), 7)
+        if hours is not None:
+            hours[rows] = profiles(grid.values[metric][rows], np.asarray(grid.ds.hour), 24)
+    return weekdays, hours
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [None if np.isnan(value) else round(float(value), 3) for value in values]

@@ -1,0 +1,73 @@
+"""A panel as matrices: all servers of a metric on one calendar, so that one array operation treats them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+# What the assessment looks back on: enough for the year's season (four of them), or for the week's in hours.
+LOOKBACK = {"D": 4 * 366, "h": 400 * 24}
+STEP = {"D": pd.Timedelta(days=1), "h": pd.Timedelta(hours=1)}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The statistic of every server and metric at every period, NaN where nothing was measured.
+
+    Attributes:
+        servers: the server ids, sorted, n of them.
+        ds: the periods without a gap, T of them; the last is the dataset's last.
+        values: metric: array (n, T) in the metric's unit; metrics in order of name.
+        frequency: "D" or "h".
+    """
+
+    servers: np.ndarray
+    ds: pd.DatetimeIndex
+    values: dict[str, np.ndarray]
+    frequency: str
+
+
+def of_panel(panel: pd.DataFrame, frequency: str) -> Grid:
+    """Lay out a panel (``server_id, metric, ds, y``) as matrices over at most ``LOOKBACK`` periods.
+
+    Every server of the panel has a row in every matrix, all NaN where it lacks the metric.
+
+    Raises:
+        ValueError: the panel is empty.
+    """
+    if panel.empty:
+        raise ValueError("the panel is empty")
+    period = panel["ds"].dt.floor(frequency)
+    last, step = period.max(), STEP[frequency]
+    ds = pd.date_range(max(period.min(), last - (LOOKBACK[frequency] - 1) * step), last, freq=step)
+    column = ((period - ds[0]) // step).to_numpy()
+    row, servers = pd.factorize(panel["server_id"], sort=True)
+    metric, metrics = pd.factorize(panel["metric"], sort=True)
+    y = panel["y"].to_numpy(float)
+    values = {}
+    for number, name in enumerate(metrics):
+        chosen = (metric == number) & (column >= 0) & np.isfinite(y)
+        matrix = np.full((len(servers), len(ds)), np.nan)
+        matrix[row[chosen], column[chosen]] = y[chosen]
+        values[str(name)] = matrix
+    return Grid(np.asarray(servers, dtype=object), ds, values, frequency)
+
+
+def mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """The mean of what is there, NaN (without a warning) where nothing is."""
+    there = np.isfinite(values)
+    count = there.sum(axis=axis)
+    total = np.where(there, values, 0.0).sum(axis=axis)
+    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+
+
+def quantile(values: np.ndarray, share: float) -> np.ndarray:
+    """The quantile of what is there in each row, linear between values, NaN where nothing is."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    position = share * np.maximum(np.isfinite(values).sum(axis=1) - 1, 0)
+    low = np.floor(position).astype(int)
+    rows = np.arange(len(values))
+    below, above = ordered[rows, low], ordered[rows, np.ceil(position).astype(int)]
+    return below + (position - low) * (above - below)

@@ -1,0 +1,315 @@
+"""When, and how surely, a server runs out: from forecast quantiles to probabilities, dates and levels.
+
+The rules are documented for their readers in ``docs/risk.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import holidays as holidays_package
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from headroom.assessment import LEVELS
+from headroom.grid import Grid, mean
+from headroom.seasonality import in_quarter_end
+from headroom.settings import PERCENT_METRICS, Settings
+
+QUANTILES = {"q05": 0.05, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q95": 0.95}
+_SCORES = ndtri(np.array(list(QUANTILES.values())))
+
+# One noisy period is no crossing: of this many periods, from the crossing on, at least so many are above.
+CROSSING_WINDOW = {"D": 7, "h": 24}
+CROSSING_PERIODS = 3
+
+# Chances from which on a crossing is expected, or possible; and the two ends of the range of dates.
+LIKELY, POSSIBLE = 0.5, 0.2
+EARLIEST, LATEST = 0.1, 0.9
+
+PATHS = 200
+_CHUNK = 500
+
+# What a server's criticality weighs in the ranking; an unknown word counts as medium.
+WEIGHTS = {"critical": 1.0, "high": 0.9, "medium": 0.8, "low": 0.6}
+_CRITICALITY = {
+    "critical": ("critical", "mission critical", "business critical", "very high", "tier 0", "tier 1"),
+    "high": ("high", "production", "prod", "tier 2"),
+    "low": ("low", "development", "dev", "test", "sandbox", "tier 4"),
+}
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The forecasts of n series over the horizon's H periods, as arrays.
+
+    Attributes:
+        keys: ``server_id, metric`` of each series, sorted.
+        ds: the H periods.
+        quantiles: array (n, H, 5) in the metrics' units, rising along the last axis, NaN where there is no forecast.
+        crossed: "warning", "critical": array (n, H), the chance that the threshold is crossed by that period; NaN for
+            metrics without thresholds.
+    """
+
+    keys: pd.DataFrame
+    ds: pd.DatetimeIndex
+    quantiles: np.ndarray
+    crossed: dict[str, np.ndarray]
+
+    @property
+    def levels(self) -> np.ndarray:
+        """The level reached by each period: indices into LEVELS, shaped (n, H)."""
+        return level_of(self.crossed["warning"], self.crossed["critical"])
+
+
+def level_of(p_warning: np.ndarray, p_critical: np.ndarray) -> np.ndarray:
+    """The level that chances of crossing stand for, as indices into LEVELS; NaN counts as no chance."""
+    return np.select([p_critical >= LIKELY, p_critical >= POSSIBLE, p_warning >= LIKELY, p_warning >= POSSIBLE],
+                     [4, 3, 2, 1], 0)  # fmt: skip
+
+
+def outlook(forecasts: pd.DataFrame, seasonality: pd.DataFrame, settings: Settings) -> Outlook:
+    """Chances of crossing from forecasts.
+
+    Args:
+        forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
+        seasonality: ``server_id, metric, noise`` at least: how much a series changes from one period to the next.
+    """
+    forecasts = forecasts.sort_values(["server_id", "metric", "ds"], ignore_index=True)
+    number = forecasts.groupby(["server_id", "metric"], sort=False, observed=True).ngroup().to_numpy()
+    first = np.flatnonzero(np.diff(number, prepend=-1))
+    keys = forecasts.loc[first, ["server_id", "metric"]].reset_index(drop=True)
+    ds, column = np.unique(forecasts["ds"].to_numpy(), return_inverse=True)
+    quantiles = np.full((len(keys), len(ds), len(QUANTILES)), np.nan)
+    quantiles[number, column] = np.sort(forecasts[list(QUANTILES)].to_numpy(float), axis=1)
+
+    noise = keys.merge(seasonality[["server_id", "metric", "noise"]], how="left", on=["server_id", "metric"])
+    crossed = {name: np.full(quantiles.shape[:2], np.nan) for name in ("warning", "critical")}
+    for metric, thresholds in settings.thresholds.items():
+        rows = np.flatnonzero((keys["metric"] == metric).to_numpy())
+        for name, chances in crossed.items():
+            for part in np.array_split(rows, max(1, -(-len(rows) // _CHUNK))):
+                chances[part] = chance_crossed(
+                    quantiles[part], noise["noise"].to_numpy()[part], getattr(thresholds, name), settings.frequency
+                )
+    return Outlook(keys, pd.DatetimeIndex(ds), quantiles, crossed)
+
+
+def chance_crossed(quantiles: np.ndarray, noise: np.ndarray, threshold: float, frequency: str) -> np.ndarray:
+    """The chance that each series has crossed a threshold by each period.
+
+    A crossing is the first period at or above the threshold from which on ``CROSSING_PERIODS`` of
+    ``CROSSING_WINDOW`` periods are. The chance is the share of ``PATHS`` sample paths that have crossed. A path's value
+    at a period has the distribution that the quantiles describe; between periods, a Gaussian copula with one factor
+    ties them: what the forecast may be wrong about as a whole (level, trend) is shared by all periods, and what
+    changes from one period to the next (``noise``) is drawn for each. Neither extreme would do: the highest marginal
+    chance takes all days for one and finds too little, the product over the days takes each for itself and
+    finds too much.
+
+    Args:
+        quantiles: array (n, H, 5), see QUANTILES.
+        noise: array (n,), standard deviation of what differs between periods; NaN counts as 0.
+
+    Returns:
+        Array (n, H), rising along H; NaN for series without any forecast.
+    """
+    window = min(CROSSING_WINDOW[frequency], quantiles.shape[1])
+    needed = min(CROSSING_PERIODS, window)
+    score = threshold_score(quantiles, threshold)
+    spread = (quantiles[:, :, 3] - quantiles[:, :, 1]) / (_SCORES[3] - _SCORES[1])
+    own = np.clip(np.nan_to_num(noise)[:, None] ** 2 / np.maximum(spread, 1e-9) ** 2, 0.001, 1)
+    # Windows at the end of the horizon look beyond it: the last window comes once more.
+    score, own = (np.concatenate([array, array[:, -window:][:, : window - 1]], axis=1) for array in (score, own))
+
+    chances = np.zeros(quantiles.shape[:2])
+    open_question = np.flatnonzero(ndtr(-np.where(np.isnan(score), np.inf, score)).max(axis=1, initial=0) > 1e-3)
+    shared, separate = _draws(score.shape[1])
+    for row in open_question:
+        # A path is at or above the threshold where its normal score is; NaN compares as below.
+        above = np.sqrt(1 - own[row]) * shared + np.sqrt(own[row]) * separate >= score[row]
+        total = np.cumsum(np.pad(above, ((0, 0), (1, 0))), axis=1)
+        enough = above[:, : chances.shape[1]] & (total[:, window:] - total[:, : chances.shape[1]] >= needed)
+        chances[row] = np.maximum.accumulate(enough, axis=1).mean(axis=0)
+    chances[np.isnan(quantiles).all(axis=(1, 2))] = np.nan
+    return chances
+
+
+def threshold_score(quantiles: np.ndarray, threshold: float) -> np.ndarray:
+    """Where a threshold lies in the forecast distribution, as a normal score: array (n, H).
+
+    Between the quantiles the score is linear in the value; beyond them it goes on as in a normal distribution whose
+    spread is that of the outer half (q05 to q50, or q50 to q95).
+    """
+    values = quantiles + np.arange(len(_SCORES)) * 1e-9
+    left = np.clip((values <= threshold).sum(axis=2) - 1, 0, len(_SCORES) - 2)
+    low, high = (np.take_along_axis(values, (left + step)[:, :, None], axis=2)[:, :, 0] for step in (0, 1))
+    inside = _SCORES[left] + (threshold - low) / (high - low) * (_SCORES[left + 1] - _SCORES[left])
+    below = _SCORES[0] + (threshold - values[:, :, 0]) * -_SCORES[0] / np.maximum(
+        values[:, :, 2] - values[:, :, 0], 1e-9
+    )
+    above = _SCORES[-1] + (threshold - values[:, :, -1]) * _SCORES[-1] / np.maximum(
+        values[:, :, -1] - values[:, :, 2], 1e-9
+    )
+    return np.select([np.isnan(quantiles).any(axis=2), threshold < values[:, :, 0], threshold > values[:, :, -1]],
+                     [np.nan, below, above], inside)  # fmt: skip
+
+
+def risks(seen: Outlook, grid: Grid, settings: Settings) -> pd.DataFrame:
+    """One row a server and metric; the columns are those of ``Assessment.risks`` and ``score``."""
+    table = seen.keys.copy()
+    table["level"] = np.array(LEVELS, dtype=object)[seen.levels[:, -1]]
+    table["current"] = _current(seen.keys, grid)
+    median, upper = seen.quantiles[:, :, 2], seen.quantiles[:, :, 4]
+    table["peak_q50"], table["peak_ds"] = _peak(median, seen.ds)
+    table["peak_q95"] = _peak(upper, seen.ds)[0]
+    table["p_warning"], table["p_critical"] = seen.crossed["warning"][:, -1], seen.crossed["critical"][:, -1]
+    table["warning_date"] = _first_date(seen.crossed["warning"] >= LIKELY, seen.ds)
+    table["critical_date"] = _first_date(seen.crossed["critical"] >= LIKELY, seen.ds)
+    table["breach_earliest"] = _first_date(seen.crossed["critical"] >= EARLIEST, seen.ds)
+    table["breach_latest"] = _first_date(seen.crossed["critical"] >= LATEST, seen.ds)
+    table["days_to_breach"] = (table["critical_date"] - grid.ds[-1]) / pd.Timedelta(days=1)
+    table["holiday_peak"], table["holiday_ds"] = _window_peak(median, seen.ds, _holidays(seen.ds, settings))
+    quarter_end = in_quarter_end(seen.ds, settings.fiscal_quarter_ends)
+    table["quarter_end_peak"], table["quarter_end_ds"] = _window_peak(median, seen.ds, quarter_end)
+    # The share of the horizon after the crossing, as expected: both sooner and surer count.
+    after = seen.crossed["critical"].mean(axis=1)
+    table["score"] = 100 * (
+        0.5 * table["p_critical"].fillna(0) + 0.3 * np.nan_to_num(after) + 0.2 * table["p_warning"].fillna(0)
+    )
+    table["reason"] = [_reason(row, settings) for row in table.itertuples()]
+    return table
+
+
+def servers(table: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
+    """A server's risk is its worst metric's, weighted by the server's criticality; the most urgent comes first.
+
+    A server of high or critical criticality is one level higher where its metric's level is low or medium, one of low
+    criticality one level lower where it is medium or high. "critical" and "none" are facts about the forecast
+    and stay.
+
+    Args:
+        table: see :func:`risks`.
+        attributes: the panel's ``servers.parquet``; a server missing there has none.
+
+    Returns:
+        ``server_id, level, worst_metric, score, reason`` and the attributes.
+    """
+    rank = table["level"].map(LEVELS.index)
+    worst = table.assign(rank=rank).sort_values(
+        ["server_id", "rank", "score", "metric"], ascending=[True, False, False, True]
+    )
+    worst = worst.drop_duplicates("server_id").rename(columns={"metric": "worst_metric"})
+    worst = worst.merge(attributes.drop_duplicates("server_id"), how="left", on="server_id")
+    words = worst["criticality"].map(criticality)
+    rank = worst["rank"].to_numpy()
+    raised = words.isin(["high", "critical"]).to_numpy() & np.isin(rank, [1, 2])
+    lowered = (words == "low").to_numpy() & np.isin(rank, [2, 3])
+    rank = rank + raised - lowered
+    worst["level"] = np.array(LEVELS, dtype=object)[rank]
+    worst["score"] = worst["score"] * words.map(WEIGHTS)
+    worst["rank"] = rank
+    worst = worst.sort_values(["rank", "score", "server_id"], ascending=[False, False, True], ignore_index=True)
+    columns = ["server_id", "level", "worst_metric", "score", "reason", *ATTRIBUTES]
+    return worst.reindex(columns=columns)
+
+
+ATTRIBUTES = [
+    "business_unit", "region", "criticality", "instance_type", "vcpus", "memory_gb", "monthly_cost_usd",
+]  # fmt: skip
+
+
+def criticality(word: object) -> str:
+    """One of WEIGHTS for what an owner wrote as a server's criticality."""
+    text = str(word).strip().lower().replace("-", " ").replace("_", " ")
+    return next((name for name, words in _CRITICALITY.items() if text in words), "medium")
+
+
+def _draws(periods: int) -> tuple[np.ndarray, np.ndarray]:
+    """Normal scores of the paths: shared (PATHS, 1), evenly over the distribution, and separate (PATHS, periods).
+
+    All series use the same ones, so that a difference between two servers is never one of the dice.
+    """
+    shared = ndtri((np.arange(PATHS) + 0.5) / PATHS)[:, None]
+    separate = np.random.default_rng(0).standard_normal((PATHS // 2, periods))
+    # Each draw beside its opposite, and shuffled against the shared scores.
+    separate = np.concatenate([separate, -separate])
+    return shared, np.random.default_rng(1).permutation(separate)
+
+
+def _current(keys: pd.DataFrame, grid: Grid) -> np.ndarray:
+    recent = {name: mean(values[:, -CROSSING_WINDOW[grid.frequency] :], axis=1) for name, values in grid.values.items()}
+    row = {server: number for number, server in enumerate(grid.servers)}
+    return np.array([
+        recent[metric][row[server]] if metric in recent and server in row else np.nan
+        for server, metric in keys.itertuples(index=False)
+    ])  # fmt: skip
+
+
+def _peak(values: np.ndarray, ds: pd.DatetimeIndex) -> tuple[np.ndarray, pd.DatetimeIndex]:
+    some = np.isfinite(values).any(axis=1)
+    at = np.where(np.isfinite(values), values, -np.inf).argmax(axis=1)
+    return np.where(some, values[np.arange(len(values)), at], np.nan), _dates(ds, at, some)
+
+
+def _window_peak(values: np.ndarray, ds: pd.DatetimeIndex, inside: np.ndarray) -> tuple[np.ndarray, pd.DatetimeIndex]:
+    """The peak in the first unbroken stretch of days that are ``inside``."""
+    days = ds.normalize()
+    inside_days = days[inside].unique()
+    if inside_days.empty:
+        return np.full(len(values), np.nan), pd.DatetimeIndex([pd.NaT] * len(values))
+    breaks = np.flatnonzero(np.diff(inside_days.to_numpy()) > np.timedelta64(1, "D"))
+    window = np.asarray(days.isin(inside_days[: breaks[0] + 1] if breaks.size else inside_days))
+    return _peak(values[:, window], ds[window])
+
+
+def _holidays(ds: pd.DatetimeIndex, settings: Settings) -> np.ndarray:
+    """Which periods lie on a holiday of the settings, the day before or the day after."""
+    if settings.holidays is None:
+        return np.zeros(len(ds), dtype=bool)
+    calendar = holidays_package.country_holidays(
+        settings.holidays.country, subdiv=settings.holidays.subdivision, years=range(ds[0].year - 1, ds[-1].year + 2)
+    )
+    dates = pd.DatetimeIndex(pd.to_datetime(sorted(calendar)))
+    near = [dates + pd.Timedelta(days=shift) for shift in (-1, 0, 1)]
+    return np.asarray(ds.normalize().isin(near[0].union(near[1]).union(near[2])))
+
+
+def _first_date(reached: np.ndarray, ds: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    return _dates(ds, reached.argmax(axis=1), reached.any(axis=1))
+
+
+def _dates(ds: pd.DatetimeIndex, at: np.ndarray, there: np.ndarray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(np.where(there, ds.to_numpy()[at], np.datetime64("NaT", "ns")))
+
+
+def _reason(row, settings: Settings) -> str:
+    unit = " %" if row.metric in PERCENT_METRICS else " MB/s"
+    thresholds = settings.thresholds.get(row.metric)
+    if thresholds is None:
+        return f"No thresholds are set for {row.metric}; its peak is expected at {row.peak_q50:.3g}{unit}."
+    if np.isnan(row.p_critical):
+        return f"There is no forecast for {row.metric}."
+    critical, warning = f"{thresholds.critical:g}{unit}", f"{thresholds.warning:g}{unit}"
+    now = "" if np.isnan(row.current) else f", now {row.current:.0f}{unit}"
+    horizon = f"{settings.horizon} {'days' if settings.frequency == 'D' else 'hours'}"
+    if row.level == "critical":
+        if row.current >= thresholds.critical and row.days_to_breach <= 7:
+            return f"{row.metric} is above {critical} already{now}, and is expected to stay there."
+        latest = "after the horizon" if pd.isna(row.breach_latest) else _date(row.breach_latest, settings)
+        return (
+            f"{row.metric} is expected to cross {critical} by {_date(row.critical_date, settings)} (earliest "
+            f"{_date(row.breach_earliest, settings)}, latest {latest}){now}; "
+            f"chance within {horizon}: {row.p_critical:.0%}."
+        )
+    if row.level == "high":
+        return f"{row.metric} crosses {critical} within {horizon} with a chance of {row.p_critical:.0%}{now}."
+    if row.level == "medium":
+        return f"{row.metric} is expected to cross {warning} by {_date(row.warning_date, settings)}{now}."
+    if row.level == "low":
+        return f"{row.metric} crosses {warning} within {horizon} with a chance of {row.p_warning:.0%}{now}."
+    return f"{row.metric} stays below {warning}: its peak is expected at {row.peak_q50:.0f}{unit}{now}."
+
+
+def _date(moment: pd.Timestamp, settings: Settings) -> str:
+    return moment.strftime("%Y-%m-%d" if settings.frequency == "D" else "%Y-%m-%d %H:%M")
