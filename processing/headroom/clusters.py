@@ -36,8 +36,8 @@ FEATURES = {
     "leak": (3, 12, 1.0),
     "idle_share": (0, 1, 1.0),
 }
-# Features that may have either sign: falling use is another behaviour than growth.
-_SIGNED = ("growth", "step", "month_end", "weekend_drop")
+# Falling use is another behaviour than growth; a step is a step in either direction.
+_SIGNED = ("growth", "month_end", "weekend_drop")
 
 IDLE_BELOW = 5.0  # percent
 LARGEST_K = 8
@@ -62,9 +62,9 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
     Level and rhythm are those of its leading metric (cpu where it is measured, else the first percent metric, else
     the first): ``level`` and ``p95`` in percent of capacity (of its own P95 for metrics without one),
     ``variability`` (standard deviation over mean), season strengths, ``weekend_drop`` (share by which weekends lie
-    below weekdays), ``peakedness`` (share by which a period's mean lies below its statistic), ``month_end`` (points
+    below weekdays), ``peakedness`` (share by which the mean lies below the days' peaks), ``month_end`` (points
     above other days), ``idle_share`` (share of periods below 5 %). ``growth`` (points within the last year), ``step``
-    (points) and ``leak`` (points a month) are those of the metric that has most of it.
+    (points, up or down) and ``leak`` (points a month) are those of the metric that has most of it.
     """
     order = sorted(grid.values, key=lambda name: (name != "cpu", name not in PERCENT_METRICS, name))
     leading = np.full(len(grid.servers), -1)
@@ -72,7 +72,7 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
         leading[np.isfinite(grid.values[order[number]]).any(axis=1)] = number
     table = pd.DataFrame({"server_id": grid.servers})
     table["leading_metric"] = [order[number] if number >= 0 else None for number in leading]
-    averages = panel.groupby(["server_id", "metric"], observed=True)[["y", "mean"]].mean()
+    averages = panel.groupby(["server_id", "metric"], observed=True)[["mean"]].mean()
 
     measured = seasonality.set_index(["server_id", "metric"])
     parts = []
@@ -86,7 +86,8 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
                 part[name] = own[name]
             part["month_end"] = own["month_end_effect"] * part.pop("unit")
             average = averages.reindex(part.index)
-            part["peakedness"] = (1 - average["mean"] / average["y"].where(average["y"] > 0)).clip(lower=0)
+            peak = _daily_peak(grid.values[metric][rows], grid)
+            part["peakedness"] = np.clip(1 - average["mean"] / np.where(peak > 0, peak, np.nan), 0, 1)
             parts.append(part.droplevel(1))
     table = table.merge(pd.concat(parts), how="left", left_on="server_id", right_index=True)
 
@@ -103,6 +104,7 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
     # What falls in jumps was no growth, and what leaks does not step.
     leaking = shape["leak"] >= FEATURES["leak"][1]
     shape.loc[leaking, ["growth", "step"]] = 0.0
+    shape["step"] = shape["step"].abs()
     for name in ("growth", "step", "leak"):
         strongest = shape.dropna(subset=name).assign(size=lambda part, name=name: part[name].abs())
         strongest = strongest.sort_values(["server_id", "size"]).drop_duplicates("server_id", keep="last")
@@ -154,8 +156,8 @@ def name_of(typical: pd.Series) -> str:
         return "idle"
     if typical["leak"] >= 8:
         return "leaking, with restarts"
-    if abs(typical["step"]) >= 8:
-        return "stepped up" if typical["step"] > 0 else "stepped down"
+    if typical["step"] >= 8:
+        return "one lasting step"
     if typical["month_end"] >= 8:
         return "month-end peaks"
     if typical["growth"] >= 8:
@@ -186,6 +188,12 @@ def _rhythm(values: np.ndarray, metric: str, grid: Grid) -> pd.DataFrame:
         "idle_share": idle if metric in PERCENT_METRICS else np.nan,
         "unit": unit,
     })  # fmt: skip
+
+
+def _daily_peak(values: np.ndarray, grid: Grid) -> np.ndarray:
+    """The mean over the days of each row's highest period of the day: array (n,)."""
+    first = np.flatnonzero(np.diff(grid.ds.normalize(), prepend=pd.NaT) != np.timedelta64(0))
+    return mean(np.fmax.reduceat(values, first, axis=1), axis=1)
 
 
 def _seen_years(values: np.ndarray, grid: Grid) -> np.ndarray:
@@ -294,15 +302,15 @@ def describe(medians: pd.Series) -> str:
     if medians["weekend_drop"] >= 0.1:
         parts.append(f"{medians['weekend_drop']:.0%} less at weekends")
     if medians["peakedness"] >= 0.3:
-        parts.append(f"a period's average {medians['peakedness']:.0%} below its peak")
+        parts.append(f"a day's average {medians['peakedness']:.0%} below its peak")
     if medians["month_end"] >= 4:
         parts.append(f"{medians['month_end']:.0f} points more at the end of the month")
     if abs(medians["growth"]) >= 4:
         parts.append(f"{medians['growth']:+.0f} points within a year")
     if medians["leak"] >= 3:
         parts.append(f"climbing and falling back by {medians['leak']:.0f} points a month")
-    if abs(medians["step"]) >= 4:
-        parts.append(f"one lasting step of {medians['step']:+.0f} points")
+    if medians["step"] >= 4:
+        parts.append(f"one lasting step of {medians['step']:.0f} points, up or down")
     if medians["idle_share"] >= 0.1:
         parts.append(f"below {IDLE_BELOW:.0f} % for {medians['idle_share']:.0%} of the time")
     text = "; ".join(parts)

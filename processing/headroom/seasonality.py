@@ -112,6 +112,12 @@ def fleet_peaks(grid: Grid) -> dict[str, dict[str, list[float] | None]]:
     return peaks
 
 
+def by_day(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
+    """Means of the rows of a matrix (n, T) a day: array (n, days), NaN where nothing was measured."""
+    day = np.asarray((ds.normalize() - ds[0].normalize()).days)
+    return values if day[-1] + 1 == len(day) else profiles(values, day, int(day[-1]) + 1)
+
+
 def in_quarter_end(ds: pd.DatetimeIndex, months: list[int]) -> np.ndarray:
     """Which periods lie in the last ``QUARTER_END_DAYS`` days of one of these months: bool array (T,)."""
     return np.asarray((ds.days_in_month - ds.day < QUARTER_END_DAYS) & ds.month.isin(months))
@@ -128,13 +134,14 @@ def _measure(values: np.ndarray, metric: str, grid: Grid, settings: Settings) ->
     table = {f"{name}_strength": _strength(parts, name) for name in ("day", "week", "year")}
     table["trend_strength"] = np.where(np.isfinite(values).sum(axis=1) >= 14, _strength(parts, "trend"), np.nan)
 
-    recent = (values - sum(parts.seasons.values()))[:, -365 * PER_DAY[frequency] :]
+    level = by_day(values - sum(parts.seasons.values()), ds)[:, -365:]
     scale = np.full(len(values), 100.0) if metric in PERCENT_METRICS else quantile(values, 0.95)
-    table["step"], at = _step(recent, 14 * PER_DAY[frequency])
-    table["step"] = np.where(np.abs(table["step"]) >= LEAST_JUMP * scale, table["step"], 0.0)
-    without_step = recent - table["step"][:, None] * (np.arange(recent.shape[1]) >= at[:, None])
-    table["trend_per_month"] = _slope(without_step) * DAYS_A_MONTH * PER_DAY[frequency]
-    table["leak_per_month"] = _leak(recent, LEAST_JUMP * scale) * DAYS_A_MONTH * PER_DAY[frequency]
+    jump, at = _step(level, 14)
+    table["step"] = np.where(np.abs(jump) >= LEAST_JUMP * scale, jump, 0.0)
+    without_step = level - table["step"][:, None] * (np.arange(level.shape[1]) >= at[:, None])
+    table["trend_per_month"] = _slope(without_step) * DAYS_A_MONTH
+    # Of the values as they are: a leak of two weeks would be half hidden in the week's season.
+    table["leak_per_month"] = _leak(by_day(values, ds)[:, -365:], LEAST_JUMP * scale) * DAYS_A_MONTH
 
     detrended = values - parts.trend
     hours = profiles(detrended, np.asarray(ds.hour), 24) if frequency == "h" else None
