@@ -1,0 +1,141 @@
+"""Moves a job's data between S3 and its folder, the way SageMaker does."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError
+
+_UPLOAD_ERRORS = (ClientError, S3UploadFailedError)
+NAME_BYTES = 255  # the longest name most file systems take
+
+
+class TransferError(Exception):
+    """Data could not be moved; the message becomes the job's failure reason."""
+
+
+def download(s3: Any, uri: str, kind: str, folder: Path, role_arn: str) -> int:
+    """Bring what ``uri`` names into ``folder`` and return the number of bytes.
+
+    ``kind`` is ``S3Prefix`` (every object whose key begins with the prefix) or ``ManifestFile`` (the object
+    lists them: ``[{"prefix": "s3://bucket/folder/"}, "a.csv", …]``). Raises ``TransferError`` where nothing
+    matches, access is denied, or a key cannot be a file inside ``folder``.
+    """
+    bucket, prefix = split(uri)
+    found = _listed(s3, bucket, prefix) if kind == "S3Prefix" else _in_manifest(s3, bucket, prefix)
+    total = files = 0
+    try:
+        for source, key, name in found:
+            target = inside(folder, name)
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                s3.download_file(source, key, str(target))
+            except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+                raise TransferError(f'the key "{key}" is both a file and a folder of other keys') from error
+            total += target.stat().st_size
+            files += 1
+    except ClientError as error:
+        raise TransferError(f"{error} (role {role_arn}, {uri})") from error
+    if not files:
+        raise TransferError(
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
+            f'exists in the selected region, that objects exist under that S3 prefix, and that the role "{role_arn}" '
+            f'has "s3:ListBucket" permissions on bucket "{bucket}".'
+        )
+    return total
+
+
+def upload(s3: Any, folder: Path, uri: str) -> int:
+    """Send every file under ``folder`` to ``uri`` with its relative name; returns how many."""
+    bucket, prefix = split(uri)
+    sent = 0
+    for path in _files(folder):
+        key = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/")
+        try:
+            s3.upload_file(str(path), bucket, key)
+        except _UPLOAD_ERRORS as error:
+            raise TransferError(f"upload to s3://{bucket}/{key} failed: {error}") from error
+        sent += 1
+    return sent
+
+
+def upload_archive(s3: Any, folder: Path, uri: str) -> None:
+    """Send everything under ``folder`` as one ``.tar.gz`` object at ``uri``."""
+    bucket, key = split(uri)
+    with tempfile.TemporaryFile() as archive:
+        with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as tar:
+            for path in _files(folder):
+                tar.add(path, arcname=str(path.relative_to(folder)), recursive=False)
+        archive.seek(0)
+        try:
+            s3.upload_fileobj(archive, bucket, key)
+        except _UPLOAD_ERRORS as error:
+            raise TransferError(f"upload to {uri} failed: {error}") from error
+
+
+def split(uri: str) -> tuple[str, str]:
+    """``s3://bucket/some/key`` → ``("bucket", "some/key")``."""
+    scheme, separator, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not separator or not bucket:
+        raise TransferError(f"not an S3 address: {uri!r}")
+    return bucket, key
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of ``name`` in ``folder``; refuses every name that would be a file elsewhere or no file at all."""
+    parts = name.split("/")
+    harmless = (
+        all(part not in ("", ".", "..") and len(part.encode()) <= NAME_BYTES for part in parts)
+        and not any(ord(character) < 32 or ord(character) == 127 for character in name)
+        and "\\" not in name
+    )
+    path = folder.joinpath(*parts) if harmless else folder
+    if not harmless or not path.resolve().is_relative_to(folder.resolve()):
+        raise TransferError(f"the object name {name!r} cannot be a file in {folder.name}")
+    return path
+
+
+def _listed(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, str, str]]:
+    """(bucket, key, name relative to the prefix) of every object whose key begins with ``prefix``."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            key = item["Key"]
+            if key.endswith("/"):
+                continue  # the empty object that consoles show as a folder
+            yield bucket, key, relative(key, prefix)
+
+
+def relative(key: str, prefix: str) -> str:
+    """What SageMaker calls the file of ``key`` when it was asked for ``prefix``, which need not be a folder."""
+    folder = prefix.rstrip("/")
+    if key.startswith(f"{folder}/"):
+        return key[len(folder) + 1 :]
+    return key[prefix.rfind("/") + 1 :]
+
+
+def _in_manifest(s3: Any, bucket: str, key: str) -> Iterator[tuple[str, str, str]]:
+    """The same for the objects that a manifest lists."""
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        first, *names = json.loads(body)
+        source, folder = split(first["prefix"])
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("names must be text")
+    except (ValueError, TypeError, KeyError) as error:
+        raise TransferError(
+            f's3://{bucket}/{key} is not a manifest of the form [{{"prefix": "s3://…"}}, "name", …]: {error}'
+        ) from error
+    for name in names:
+        yield source, folder + name, name
+
+
+def _files(folder: Path) -> list[Path]:
+    """Regular files under ``folder``, in order of name. Links are left out: they could point anywhere."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
