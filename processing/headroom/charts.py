@@ -193,7 +193,7 @@ def _mark_now(axes: Axes, risk: RiskOverTime) -> None:
 
 def _risk_title(assessment: Assessment, at_risk: int) -> str:
     servers = len(assessment.servers)
-    ahead = f"in the next {_span(assessment)}"
+    ahead = f"in the next {span_of(assessment)}"
     if at_risk == 0:
         return f"No server is at risk {ahead}"
     critical = _count(assessment, "critical")
@@ -286,7 +286,7 @@ def _count(assessment: Assessment, level: str) -> int:
     return int((assessment.servers["level"] == level).sum())
 
 
-def _span(assessment: Assessment) -> str:
+def span_of(assessment: Assessment) -> str:
     horizon = assessment.settings.horizon
     unit = "hour" if assessment.settings.frequency == "h" else "day"
     if unit == "hour" and horizon % 24 == 0:

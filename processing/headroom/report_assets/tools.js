@@ -1,0 +1,140 @@
+// Building blocks of the page: elements, words for numbers and dates, and the unpacking of series.
+// Text from the data reaches the page only through text nodes and attributes, never as markup.
+
+const view = JSON.parse(document.getElementById("view").textContent);
+const SVG = "http://www.w3.org/2000/svg";
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const HOURLY = view.frequency === "h";
+const DAY = 86400000;
+const PERIOD = HOURLY ? DAY / 24 : DAY;
+
+/** An element with attributes and children; a function as attribute is an event listener, null is left out. */
+function h(tag, attributes, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** The same for SVG. */
+function s(tag, attributes, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") element.addEventListener(name, value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** A name from the data as a reader can see it: control and direction characters are shown, not obeyed. */
+function readable(name) {
+  return String(name).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\uFFFD").replace(/^\s*$/, "(no name)");
+}
+
+/** A name or other text from the data, kept from reordering the text around it. */
+function named(text) {
+  return h("bdi", {}, readable(text));
+}
+
+function known(value) {
+  return value !== null && value !== undefined;
+}
+
+function count(number) {
+  return Math.round(number).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+function plural(number, word, words) {
+  return `${count(number)} ${number === 1 ? word : words || word + "s"}`;
+}
+
+function money(amount) {
+  return `${view.currency} ${count(amount || 0)}`;
+}
+
+/** A number with its unit: whole percent, else three significant digits. */
+function amount(value, unit) {
+  if (!known(value)) return "–";
+  if (unit === "%") return `${Math.round(value)} %`;
+  return `${Math.abs(value) >= 1000 ? count(value) : Number(value.toPrecision(3))} ${unit}`;
+}
+
+function share(value) {
+  if (!known(value)) return "–";
+  if (value > 0 && value < 0.01) return "< 1 %";
+  if (value < 1 && value > 0.99) return "> 99 %";
+  return `${Math.round(value * 100)} %`;
+}
+
+function label(text) {
+  return String(text).replace(/_/g, " ").replace(/^cpu\b/, "CPU");
+}
+
+function sentence(text) {
+  return text ? text[0].toUpperCase() + text.slice(1) : "";
+}
+
+/** Milliseconds since 1970 of a moment that is so many periods after the last measured one. */
+function momentOf(step) {
+  return view.asOf + step * PERIOD;
+}
+
+function day(moment, withYear) {
+  const date = new Date(moment);
+  return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}${withYear ? " " + date.getUTCFullYear() : ""}`;
+}
+
+/** A moment as precise as the panel: a day, or a day and hour. */
+function when(moment) {
+  return HOURLY ? `${day(moment)} ${String(new Date(moment).getUTCHours()).padStart(2, "0")}:00` : day(moment);
+}
+
+function span(steps) {
+  const unit = HOURLY && steps >= 48 ? Math.round(steps / 24) : steps;
+  return plural(unit, HOURLY && steps < 48 ? "hour" : "day");
+}
+
+/** Remember something for the next time the report is opened; browsers may refuse, and that is fine. */
+function remembered(key, value) {
+  try {
+    if (value === undefined) return localStorage.getItem(key);
+    localStorage.setItem(key, value);
+  } catch {
+    return null;
+  }
+  return value;
+}
+
+let packedSeries = null;
+
+/**
+ * A server's history and forecast: a list of {metric, history: {first, values}, q50, q05, q10, q90, q95}, or null
+ * where the report had no room for them. report.py says how the bytes are laid out.
+ */
+async function seriesOf(server) {
+  packedSeries = packedSeries || JSON.parse(document.getElementById("series").textContent);
+  if (!packedSeries[server]) return null;
+  const [packed, ...heads] = packedSeries[server];
+  const deflated = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  let at = 0;
+  const next = (first, length, low, high) => {
+    const values = [];
+    for (let i = 0, level = 0; i < length; i++) {
+      level = (level + bytes[at++]) & 255;
+      values.push(level === 255 ? null : low + (level * (high - low)) / 254);
+    }
+    return { first, values };
+  };
+  return heads.map(([metric, past, pastLength, future, futureLength, low, high]) => {
+    const series = { metric, history: next(past, pastLength, low, high) };
+    for (const quantile of ["q50", "q05", "q10", "q90", "q95"]) {
+      series[quantile] = next(future, futureLength, low, high);
+    }
+    return series;
+  });
+}
