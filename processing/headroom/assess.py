@@ -1,0 +1,319 @@
+"""The assessment job: panel and model become forecasts, risk, clusters, recommendations and the report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from headroom import (
+    changes,
+    charts,
+    clusters,
+    forecast,
+    grid,
+    job,
+    recommend,
+    report,
+    risk,
+    seasonality,
+    settings,
+    tables,
+)
+from headroom.assessment import LEVELS, Assessment
+from headroom.risk import QUANTILES
+from headroom.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TOP = 20
+LEAST_HISTORY = 60
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m headroom.assess", description=__doc__)
+    arguments.add_argument("--panel", type=Path, required=True, metavar="DIR", help="what preprocess wrote")
+    arguments.add_argument("--model", type=Path, required=True, metavar="DIR", help="what train wrote")
+    arguments.add_argument("--settings", type=Path, metavar="FILE", help="instead of the panel's settings")
+    arguments.add_argument("--manifest", type=Path, metavar="FILE", help="the run's manifest.json")
+    arguments.add_argument("--previous", type=Path, metavar="DIR", help="the previous run's assessment")
+    arguments.add_argument("--assessment", type=Path, required=True, metavar="DIR", help="where to write")
+    job.run(work, arguments)
+
+
+def work(given: argparse.Namespace) -> dict[str, Any]:
+    """Assess, write all results, and return the job's last word."""
+    chosen = settings.of_panel(given.panel, given.settings)
+    panel, servers = read_panel(given.panel)
+    with tempfile.TemporaryDirectory(prefix="model-") as scratch:
+        model = unpacked(given.model, Path(scratch))
+        log.info("forecasting %d periods of %d servers", chosen.horizon, panel["server_id"].nunique())
+        loaded = forecast.load(model)
+        forecasts = forecast.predict(loaded, panel, servers)
+        metrics = _json_in(model / "model_metrics.json")
+        drift = forecast.drift(loaded, panel)
+    found = assess(
+        panel,
+        servers,
+        forecasts,
+        chosen,
+        run=_json_in(given.manifest),
+        quality=_json_in(given.panel / "data_quality.json"),
+        metrics=metrics,
+        drift=drift,
+        previous=given.previous,
+    )
+    write(found, given.assessment, given.panel)
+    return {
+        "servers": found.summary["servers"],
+        "levels": found.summary["levels"],
+        "recommendations": len(found.recommendations),
+        "monthly_savings": found.summary["savings"]["monthly"],
+    }
+
+
+def read_panel(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The panel and the attributes of its servers.
+
+    Raises:
+        job.InputError: there is none, or it holds no value.
+    """
+    path = folder / "panel.parquet"
+    if not path.exists():
+        raise job.InputError(f"{path} is missing: run preprocess first and give its --panel folder here")
+    panel = pd.read_parquet(path, columns=["server_id", "metric", "ds", "y", "mean"])
+    if not np.isfinite(panel["y"].to_numpy(float)).any():
+        raise job.InputError(
+            f"{path} holds no value: see data_quality.json beside it for what was wrong with the files"
+        )
+    attributes = folder / "servers.parquet"
+    servers = pd.read_parquet(attributes) if attributes.exists() else pd.DataFrame({"server_id": pd.Series(dtype=str)})
+    return panel, servers.reindex(columns=["server_id", *risk.ATTRIBUTES])
+
+
+def unpacked(model: Path, scratch: Path) -> Path:
+    """The folder with the model's files: ``model`` itself, or ``scratch`` with its ``model.tar.gz`` unpacked.
+
+    The archive may write only inside ``scratch`` and holds no links out of it (Python's ``data`` filter).
+
+    Raises:
+        job.InputError: the archive is damaged or wants to write elsewhere.
+    """
+    archive = model / "model.tar.gz"
+    if not archive.exists():
+        return model
+    try:
+        with tarfile.open(archive, "r:gz") as opened:
+            opened.extractall(scratch, filter="data")
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise job.InputError(f"{archive} cannot be unpacked ({error}): train again to replace it") from error
+    return scratch
+
+
+def assess(
+    panel: pd.DataFrame,
+    attributes: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    chosen: Settings,
+    run: dict[str, Any] | None = None,
+    quality: dict[str, Any] | None = None,
+    metrics: dict[str, Any] | None = None,
+    drift: dict[str, Any] | None = None,
+    previous: Path | None = None,
+) -> Assessment:
+    """Everything that follows from a panel and its forecasts.
+
+    Args:
+        panel: ``server_id, metric, ds, y, mean``.
+        attributes: one row a server: ``server_id`` and ``risk.ATTRIBUTES``, nulls allowed.
+        forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
+        previous: the previous run's assessment folder.
+    """
+    run, quality, metrics = run or {}, quality or {}, metrics or {}
+    laid_out = grid.of_panel(panel, chosen.frequency)
+    patterns = seasonality.measure(laid_out, chosen)
+    first = laid_out.ds[-1] + grid.STEP[chosen.frequency]
+    outlook = risk.outlook(_with_missing(forecasts, panel, first), patterns, chosen)
+    risks = risk.risks(outlook, laid_out, chosen)
+    servers = risk.servers(risks, attributes)
+
+    before, notes_on_clusters = changes.clusters_of(previous)
+    found = clusters.find(clusters.features(panel, laid_out, patterns), laid_out, before)
+    servers = servers.merge(found.table[["server_id", "cluster", "cluster_name"]], how="left", on="server_id")
+    recommendations = recommend.recommend(laid_out, risks, servers, chosen)
+    changed, notes_on_changes = changes.against(previous, servers)
+
+    notes = [*metrics.get("notes", []), *_notes(laid_out, outlook, servers)]
+    summary = {
+        "schema": 1,
+        "dataset": run.get("dataset"),
+        "run_id": run.get("run_id"),
+        "as_of": laid_out.ds[-1].isoformat(),
+        "frequency": chosen.frequency,
+        "horizon": chosen.horizon,
+        "servers": len(servers),
+        "series": len(risks),
+        "levels": _counts(servers["level"]),
+        "levels_by_metric": {metric: _counts(rows["level"]) for metric, rows in risks.groupby("metric")},
+        "top": _top(servers, risks),
+        "savings": recommend.totals(recommendations, chosen),
+        "recommendations": pd.Series([one["action"] for one in recommendations], dtype=object).value_counts().to_dict(),
+        "clusters": [{key: one[key] for key in ("cluster", "name", "size")} for one in found.profiles],
+        "changes": changed,
+        "forecast": metrics.get("headline"),
+        "drift": drift,
+        "notes": [*notes, *notes_on_clusters, *notes_on_changes],
+    }
+    return Assessment(
+        settings=chosen,
+        run=run,
+        quality=quality,
+        metrics=metrics,
+        summary=plain(summary),
+        forecasts=flagged(panel, laid_out, outlook, chosen),
+        risks=risks,
+        servers=servers,
+        seasonality=patterns,
+        fleet_peaks=seasonality.fleet_peaks(laid_out),
+        clusters=found.table,
+        profiles=found.profiles,
+        recommendations=plain(recommendations),
+        changes=changed,
+    )
+
+
+def flagged(panel: pd.DataFrame, laid_out: grid.Grid, outlook: risk.Outlook, chosen: Settings) -> pd.DataFrame:
+    """``risk_flagged_forecasts.parquet``: the tail of the history and the forecast, see ``Assessment.forecasts``."""
+    levels = np.array(LEVELS, dtype=object)
+    periods = max(2 * chosen.horizon, LEAST_HISTORY)
+    start = laid_out.ds[max(len(laid_out.ds) - periods, 0)]
+    tail = panel.loc[(panel["ds"] >= start) & panel["y"].notna(), ["server_id", "metric", "ds", "y"]]
+    history = tail.rename(columns={"y": "actual"}).assign(is_future=False)
+    limits = {name: tail["metric"].map({m: getattr(t, name) for m, t in chosen.thresholds.items()}).to_numpy(float)
+              for name in ("warning", "critical")}  # fmt: skip
+    y = tail["y"].to_numpy(float)
+    history["risk_level"] = levels[risk.level_of(*(np.where(y >= limits[name], 1.0, 0.0) for name in limits))]
+
+    count = len(outlook.ds)
+    there = np.isfinite(outlook.quantiles).all(axis=2).ravel()
+    future = pd.DataFrame({
+        "server_id": np.repeat(outlook.keys["server_id"].to_numpy(), count),
+        "metric": np.repeat(outlook.keys["metric"].to_numpy(), count),
+        "ds": np.tile(outlook.ds.to_numpy(), len(outlook.keys)),
+        "is_future": True,
+        **{name: outlook.quantiles[:, :, number].ravel() for number, name in enumerate(QUANTILES)},
+        "risk_level": levels[outlook.levels.ravel()],
+    })[there]  # fmt: skip
+    both = pd.concat([history, future], ignore_index=True)
+    both = both.sort_values(["server_id", "metric", "ds"], ignore_index=True)
+    return both[["server_id", "metric", "ds", "is_future", "actual", *QUANTILES, "risk_level"]]
+
+
+def write(found: Assessment, folder: Path, panel: Path) -> None:
+    """Write all results; the names are fixed. ``data_quality.json`` and ``model_metrics.json`` come along."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found.forecasts.to_parquet(folder / "risk_flagged_forecasts.parquet", index=False)
+    found.risks.to_parquet(folder / "risks.parquet", index=False)
+    found.servers.to_parquet(folder / "servers.parquet", index=False)
+    found.seasonality.to_parquet(folder / "seasonality.parquet", index=False)
+    tables.write_csv(found.clusters, folder / "server_clusters.csv")
+    tables.write_csv(_spreadsheet(found.recommendations), folder / "optimization_recommendations.csv")
+    documents = {
+        "risk_summary.json": found.summary,
+        "optimization_recommendations.json": {
+            "schema": 1,
+            "savings": found.summary["savings"],
+            "recommendations": found.recommendations,
+        },
+        "data_quality.json": found.quality,
+        "model_metrics.json": found.metrics,
+    }
+    for name, document in documents.items():
+        text = json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False)
+        (folder / name).write_text(text + "\n", encoding="utf-8")
+    charts.write_risk_heatmap(found, folder / "risk_heatmap.png")
+    charts.write_utilization_clusters(found, folder / "utilization_clusters.png")
+    report.write(found, folder / "report.html")
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it: no NaN, no NumPy, dates as ISO 8601."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain(one) for one in value]
+    if value is None or value is pd.NaT or (isinstance(value, (float, np.floating)) and not np.isfinite(value)):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _with_missing(forecasts: pd.DataFrame, panel: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
+    """The forecasts, and an empty row at ``first`` for each series of the panel without one: no server is lost."""
+    present = panel[["server_id", "metric"]].drop_duplicates()
+    known = forecasts[["server_id", "metric"]].drop_duplicates()
+    missing = present.merge(known, how="left", on=["server_id", "metric"], indicator=True)
+    missing = missing.loc[missing["_merge"] == "left_only", ["server_id", "metric"]]
+    if missing.empty:
+        return forecasts
+    return pd.concat([forecasts, missing.assign(ds=first)], ignore_index=True)
+
+
+def _notes(laid_out: grid.Grid, outlook: risk.Outlook, servers: pd.DataFrame) -> list[str]:
+    notes = []
+    without = int(np.isnan(outlook.quantiles).all(axis=(1, 2)).sum())
+    if without:
+        notes.append(f"{without} series have no forecast; their risk is unknown and shown as none.")
+    if "cpu" not in laid_out.values:
+        notes.append("cpu is not measured: idle servers, sizes and schedules cannot be judged.")
+    elif "memory" not in laid_out.values:
+        notes.append("memory is not measured: sizes are judged by cpu alone, and nothing is consolidated.")
+    unknown = int((servers["vcpus"].isna() & servers["monthly_cost_usd"].isna()).sum())
+    if unknown:
+        notes.append(f"{unknown} servers have neither vcpus nor monthly_cost_usd: their savings are not in the totals.")
+    return notes
+
+
+def _counts(levels: pd.Series) -> dict[str, int]:
+    return {level: int((levels == level).sum()) for level in reversed(LEVELS)}
+
+
+def _top(servers: pd.DataFrame, risks: pd.DataFrame) -> list[dict[str, Any]]:
+    worst = servers[servers["level"] != "none"].head(TOP)
+    worst = worst.merge(risks.drop(columns=["level", "reason", "score"]), left_on=["server_id", "worst_metric"],
+                        right_on=["server_id", "metric"])  # fmt: skip
+    columns = ["server_id", "level", "metric", "critical_date", "days_to_breach", "p_critical", "reason"]
+    return worst[columns].round({"p_critical": 4}).to_dict("records")
+
+
+def _spreadsheet(recommendations: list[dict[str, Any]]) -> pd.DataFrame:
+    """The recommendations as a table for people, one row each."""
+    columns = ["priority", "action", "server_ids", "metric", "by", "monthly_saving", "effort", "target", "reason"]
+    rows = [
+        {
+            **{name: one[name] for name in columns},
+            "server_ids": ", ".join(one["server_ids"]),
+            "target": ""
+            if one["target"] is None
+            else ", ".join(f"{key}: {value}" for key, value in one["target"].items()),
+        }
+        for one in recommendations
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _json_in(path: Path | None) -> dict[str, Any]:
+    """A JSON document; ``{}`` where there is no such file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,456 @@
+"""What to do about it, for which money: grow, stop, shrink, schedule, consolidate.
+
+A server gets at most one recommendation, the first that applies in the order grow, stop, shrink, schedule,
+consolidate, so a total never counts a saving twice. The rules are documented for their readers in ``docs/risk.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from headroom.clusters import IDLE_BELOW
+from headroom.grid import Grid, quantile
+from headroom.risk import criticality
+from headroom.seasonality import PER_DAY
+from headroom.settings import Costs, Settings
+
+HOURS_A_MONTH = 730
+# Sizes that clouds sell: virtual CPUs, and 2, 4 or 8 GB for each.
+VCPUS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192)
+GB_PER_VCPU = (2, 4, 8)
+
+LOOKBACK_DAYS = 90
+LEAST_DAYS = 14
+# An idle server never does more than this: a job that runs once a month is work.
+IDLE_PEAK = 20.0  # percent of cpu
+IDLE_NETWORK = 1.0  # megabytes a second
+# A schedule is worth its trouble from this share of the week on; a night is this many hours in a row.
+LEAST_OFF_SHARE, NIGHT_HOURS = 0.25, 6
+MOST_MOVED_TO_A_HOST = 4
+
+RESOURCES = {"cpu": "vcpus", "memory": "memory_gb"}
+EFFORT = {"grow": "medium", "stop": "low", "shrink": "medium", "schedule": "low", "consolidate": "high"}
+
+
+@dataclass(frozen=True)
+class _Fleet:
+    """What the rules look at: server attributes and measures, indexed by server_id, and the recent past."""
+
+    servers: pd.DataFrame
+    grid: Grid
+    settings: Settings
+    row: dict[str, int]
+    recent: dict[str, np.ndarray]
+
+
+def recommend(grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
+    """All recommendations, the most urgent first; the dicts are those of ``Assessment.recommendations``.
+
+    Args:
+        risks: see ``risk.risks``.
+        servers: see ``risk.servers``: the attributes and the score of each server.
+    """
+    fleet = _look(grid, risks, servers, settings)
+    found: list[dict[str, Any]] = []
+    for rule in (_grow, _stop, _shrink, _schedule, _consolidate):
+        done = {server for one in found for server in _involved(one)}
+        found += rule(fleet, risks, done)
+    urgency = {server: number for number, server in enumerate(servers["server_id"])}
+    found.sort(key=lambda one: (
+        one["action"] != "grow",
+        urgency[one["server_ids"][0]] if one["action"] == "grow" else -one["monthly_saving"],
+        one["server_ids"],
+    ))  # fmt: skip
+    return [{**one, "priority": number} for number, one in enumerate(found, 1)]
+
+
+def totals(recommendations: list[dict[str, Any]], settings: Settings) -> dict[str, Any]:
+    """Savings a month, in all and by action."""
+    by_action: dict[str, float] = {}
+    for one in recommendations:
+        by_action[one["action"]] = by_action.get(one["action"], 0.0) + one["monthly_saving"]
+    by_action = {action: round(total, 2) for action, total in sorted(by_action.items())}
+    return {"monthly": round(sum(by_action.values()), 2), "currency": settings.costs.currency, "by_action": by_action}
+
+
+def monthly_cost(servers: pd.DataFrame, costs: Costs) -> pd.Series:
+    """What each server costs a month: its own ``monthly_cost_usd``, else its size at the settings' rates, else NaN."""
+    by_size = HOURS_A_MONTH * (
+        costs.per_vcpu_hour * servers["vcpus"] + costs.per_gb_hour * servers["memory_gb"].fillna(0)
+    )
+    return servers["monthly_cost_usd"].fillna(by_size)
+
+
+def size_for(vcpus: float, memory_gb: float, costs: Costs) -> tuple[float, float] | None:
+    """The cheapest standard size with at least so much; None above the largest."""
+    fitting = [
+        (costs.per_vcpu_hour * cpu + costs.per_gb_hour * cpu * ratio, cpu, cpu * ratio)
+        for cpu in VCPUS for ratio in GB_PER_VCPU
+        if cpu >= vcpus - 1e-9 and cpu * ratio >= memory_gb - 1e-9
+    ]  # fmt: skip
+    return min(fitting)[1:] if fitting else None
+
+
+def _look(grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings) -> _Fleet:
+    periods = LOOKBACK_DAYS * PER_DAY[grid.frequency]
+    recent = {metric: values[:, -periods:] for metric, values in grid.values.items()}
+    table = servers.set_index("server_id")
+    by_metric = risks.set_index(["metric", "server_id"])
+    for metric, values in recent.items():
+        own = pd.DataFrame({
+            f"{metric}_p95": quantile(values, 0.95), f"{metric}_max": quantile(values, 1.0),
+            f"{metric}_days": np.isfinite(values).sum(axis=1) / PER_DAY[grid.frequency],
+        }, index=grid.servers)  # fmt: skip
+        table = table.join(own)
+        known = metric in by_metric.index.get_level_values(0)
+        table[f"{metric}_peak"] = by_metric.loc[metric]["peak_q50"] if known else np.nan
+    for metric in ("cpu", "memory"):
+        for measure in ("p95", "max", "peak"):
+            if f"{metric}_{measure}" not in table:
+                table[f"{metric}_{measure}"] = np.nan
+        if f"{metric}_days" not in table:
+            table[f"{metric}_days"] = 0.0
+        # What a size has to carry: the past's P95 or the forecast's peak, whichever is more.
+        table[f"{metric}_demand"] = table[[f"{metric}_p95", f"{metric}_peak"]].max(axis=1)
+    # A size of nothing is not known.
+    for column in RESOURCES.values():
+        table[column] = table[column].where(table[column] > 0)
+    table["cost"] = monthly_cost(table, settings.costs)
+    row = {server: number for number, server in enumerate(grid.servers)}
+    return _Fleet(table, grid, settings, row, recent)
+
+
+def _grow(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
+    """Servers with a metric at critical or high risk."""
+    settings = fleet.settings
+    found = []
+    pressed = risks[risks["level"].isin(["critical", "high"])].sort_values("score", ascending=False, kind="stable")
+    for server, rows in pressed.groupby("server_id", sort=False):
+        worst = rows.iloc[0]
+        owned = fleet.servers.loc[server]
+        factors = {
+            row.metric: max(row.peak_q50, row.current) / _scale(row.metric, settings) * _spare(row.metric, fleet)
+            for row in rows.itertuples()
+        }
+        factors = {metric: factor for metric, factor in factors.items() if np.isfinite(factor)}
+        target, increase = _larger(owned, factors, settings)
+        by = worst["breach_earliest"]
+        found.append(_recommendation(
+            "grow", [server], worst["metric"], 0.0, target=target,
+            by=None if pd.isna(by) else by.date().isoformat(),
+            reason=worst["reason"] + (f" {_words(target)}" if target else ""),
+            evidence={
+                "metrics": {row.metric: _pressure(row) for row in rows.itertuples()},
+                "vcpus": _number(owned["vcpus"]), "memory_gb": _number(owned["memory_gb"]),
+                "monthly_cost_increase": _number(increase),
+            },
+        ))  # fmt: skip
+    return found
+
+
+def _pressure(row: Any) -> dict[str, Any]:
+    return {
+        "current": _number(row.current),
+        "peak_q50": _number(row.peak_q50),
+        "peak_q95": _number(row.peak_q95),
+        "p_critical": _number(row.p_critical, 3),
+        "critical_date": None if pd.isna(row.critical_date) else row.critical_date.date().isoformat(),
+    }
+
+
+def _larger(owned: pd.Series, factors: dict[str, float], settings: Settings) -> tuple[dict[str, Any] | None, float]:
+    """What to grow to, and what that costs more a month (NaN where the size is not known)."""
+    target: dict[str, Any] = {
+        f"{metric}_factor": math.ceil(round(factor * 10, 6)) / 10
+        for metric, factor in factors.items()
+        if factor > 1 and (metric not in RESOURCES or not owned[RESOURCES[metric]] > 0)
+    }
+    increase = math.nan
+    if any(metric in RESOURCES and owned[RESOURCES[metric]] > 0 and factor > 1 for metric, factor in factors.items()):
+        need = {
+            metric: (0 if pd.isna(owned[column]) else owned[column]) * max(factors.get(metric, 1), 1)
+            for metric, column in RESOURCES.items()
+        }
+        size = size_for(need["cpu"], need["memory"], settings.costs)
+        if size is not None:
+            target |= _size(size, owned)
+            if pd.notna(owned["cost"]):
+                increase = max(owned["cost"] * (_rate(target, owned, settings.costs) - 1), 0)
+    return target or None, increase
+
+
+def _stop(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
+    """Servers whose cpu did nothing for the last 90 days, and whose network hardly anything."""
+    table = fleet.servers
+    idle = (table["cpu_days"] >= LEAST_DAYS) & (table["cpu_p95"] < IDLE_BELOW) & (table["cpu_max"] < IDLE_PEAK)
+    for metric in ("network_in", "network_out"):
+        if f"{metric}_p95" in table:
+            idle &= ~(table[f"{metric}_p95"] >= IDLE_NETWORK)
+    found = []
+    for server, owned in table[idle & ~table.index.isin(done)].iterrows():
+        found.append(_recommendation(
+            "stop", [server], "cpu", owned["cost"],
+            reason=f"For {owned['cpu_days']:.0f} days cpu stayed below {IDLE_BELOW:.0f} % (P95 "
+                   f"{owned['cpu_p95']:.1f} %, highest {owned['cpu_max']:.1f} %). Stop the server if nobody needs it.",
+            evidence={"cpu_p95": _number(owned["cpu_p95"]), "cpu_max": _number(owned["cpu_max"]),
+                      "days": _number(owned["cpu_days"], 0), **_cost(owned)},
+        ))  # fmt: skip
+    return found
+
+
+def _shrink(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
+    """Servers that use less of cpu and memory than ``underused``, and that fit a smaller standard size."""
+    settings, table = fleet.settings, fleet.servers
+    candidates = (table["cpu_days"] >= LEAST_DAYS) & ~table.index.isin(done)
+    for metric in RESOURCES:
+        candidates &= ~(table[f"{metric}_demand"] >= (settings.thresholds[metric].underused or 0))
+    found = []
+    for server, owned in table[candidates].iterrows():
+        target = _smaller(owned, fleet)
+        if target is None:
+            continue
+        saving = owned["cost"] * (1 - _rate(target, owned, settings.costs)) if pd.notna(owned["cost"]) else math.nan
+        measured = [metric for metric in RESOURCES if pd.notna(owned[f"{metric}_demand"])]
+        use = " and ".join(f"{metric} needs {owned[f'{metric}_demand']:.0f} %" for metric in measured)
+        kept = "" if "memory" in measured else " Memory is not measured, so it stays as it is."
+        found.append(_recommendation(
+            "shrink", [server], "cpu", saving, target=target,
+            reason=f"At its P95 {use}, forecast included; with {settings.headroom_percent:g} % headroom less would do. "
+                   f"{_words(target)}{kept}",
+            evidence={
+                **{f"{metric}_p95": _number(owned[f"{metric}_p95"]) for metric in measured},
+                **{f"{metric}_peak_q50": _number(owned[f"{metric}_peak"]) for metric in measured},
+                "vcpus": _number(owned["vcpus"]), "memory_gb": _number(owned["memory_gb"]), **_cost(owned),
+            },
+        ))  # fmt: skip
+    return found
+
+
+def _smaller(owned: pd.Series, fleet: _Fleet) -> dict[str, Any] | None:
+    """The smaller size that carries the demand with its headroom, or None."""
+    shares = {metric: owned[f"{metric}_demand"] / 100 * _spare(metric, fleet) for metric in RESOURCES}
+    if pd.isna(owned["vcpus"]):
+        # Without a size: halves, as sizes double.
+        share = max(share for share in shares.values() if pd.notna(share))
+        factor = next((one for one in (0.125, 0.25, 0.5) if share <= one), None)
+        return None if factor is None else {"factor": factor}
+    need_cpu = owned["vcpus"] * shares["cpu"]
+    if pd.isna(owned["memory_gb"]) or pd.isna(shares["memory"]):
+        vcpus = next((one for one in VCPUS if one >= need_cpu - 1e-9), owned["vcpus"])
+        if vcpus > owned["vcpus"] / 2:
+            return None
+        return {"vcpus": vcpus} | ({} if pd.isna(owned["memory_gb"]) else {"memory_gb": _number(owned["memory_gb"])})
+    size = size_for(need_cpu, owned["memory_gb"] * shares["memory"], fleet.settings.costs)
+    if size is None or size[0] > owned["vcpus"] or size[1] > owned["memory_gb"]:
+        return None
+    # A step down in size halves something; less is not worth a restart.
+    if size[0] > owned["vcpus"] / 2 and size[1] > owned["memory_gb"] / 2:
+        return None
+    return _size(size, owned)
+
+
+def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
+    """Servers that do nothing at night or at weekends, as far as the panel's period shows it."""
+    if "cpu" not in fleet.recent:
+        return []
+    idle = fleet.recent["cpu"] < IDLE_BELOW
+    there = np.isfinite(fleet.recent["cpu"])
+    ds = fleet.grid.ds[-idle.shape[1] :]
+    table = fleet.servers
+    found = []
+    for server in table.index[(table["cpu_days"] >= LEAST_DAYS) & ~table.index.isin(done)]:
+        owned, row = table.loc[server], fleet.row[server]
+        if criticality(owned["criticality"]) == "critical":
+            continue
+        night, weekend = _free_time(idle[row], there[row], ds, fleet.grid.frequency)
+        hours = 5 * len(night) + (48 if weekend else 2 * len(night))
+        if hours / 168 < LEAST_OFF_SHARE:
+            continue
+        when = [f"from {night[0]:02d}:00 to {(night[-1] + 1) % 24:02d}:00 UTC"] if night else []
+        when += ["at weekends"] if weekend else []
+        found.append(_recommendation(
+            "schedule", [server], "cpu", owned["cost"] * hours / 168,
+            reason=f"cpu is below {IDLE_BELOW:.0f} % {' and '.join(when)}, every week; switch the server off then.",
+            target={"off_hours_utc": night, "off_weekends": weekend, "hours_a_week": hours},
+            evidence={"cpu_p95": _number(owned["cpu_p95"]), "days": _number(owned["cpu_days"], 0), **_cost(owned)},
+        ))  # fmt: skip
+    return found
+
+
+def _free_time(idle: np.ndarray, there: np.ndarray, ds: pd.DatetimeIndex, frequency: str) -> tuple[list[int], bool]:
+    """The hours of every night, in order, and whether weekends are free: 95 % of their periods are idle."""
+    weekend = np.asarray(ds.weekday >= 5)
+
+    def free(chosen: np.ndarray) -> bool:
+        measured = np.count_nonzero(chosen & there)
+        return measured >= 4 and np.count_nonzero(chosen & there & idle) >= 0.95 * measured
+
+    weekends = free(weekend)
+    if frequency == "D":
+        return [], weekends
+    hours = np.asarray(ds.hour)
+    quiet = [free((hours == hour) & ~(weekend & weekends)) for hour in range(24)]
+    if all(quiet):
+        return [], weekends
+    # The longest run of quiet hours round the clock, beginning after a busy one.
+    start = quiet.index(False)
+    runs: list[list[int]] = [[]]
+    for hour in ((start + step) % 24 for step in range(24)):
+        if quiet[hour]:
+            runs[-1].append(hour)
+        elif runs[-1]:
+            runs.append([])
+    longest = max(runs, key=len)
+    return (longest if len(longest) >= NIGHT_HOURS else []), weekends
+
+
+def _consolidate(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
+    """Underused servers that fit on another of the same region and criticality, by first-fit decreasing.
+
+    A server fits where the highest sum of use at one time, of cpu and of memory, leaves the host its headroom.
+    """
+    if not set(RESOURCES) <= set(fleet.recent):
+        return []
+    settings, table = fleet.settings, fleet.servers
+    usable = table[["vcpus", "memory_gb", "cpu_demand", "memory_demand"]].notna().all(axis=1)
+    usable &= ~table.index.isin(done) & ~table["level"].isin(["critical", "high"])
+    usable &= (table["cpu_days"] >= LEAST_DAYS) & (table["memory_days"] >= LEAST_DAYS)
+    small = usable.copy()
+    for metric in RESOURCES:
+        small &= table[f"{metric}_demand"] < (settings.thresholds[metric].underused or 0)
+    found = []
+    for _, group in table[usable].groupby(["region", "criticality"], dropna=False, sort=True):
+        movers = group[small[group.index]]
+        if movers.empty or len(group) < 2:
+            continue
+        found += _pack(group, movers, fleet)
+    return found
+
+
+def _pack(group: pd.DataFrame, movers: pd.DataFrame, fleet: _Fleet) -> list[dict[str, Any]]:
+    rows = [fleet.row[server] for server in group.index]
+    # Use over time, shaped (resource, server, period), in vCPUs and GB; where nothing was measured, the demand.
+    use = []
+    for metric, column in RESOURCES.items():
+        values, demand = fleet.recent[metric][rows], group[f"{metric}_demand"].to_numpy()[:, None]
+        use.append(np.where(np.isfinite(values), values, demand) / 100 * group[column].to_numpy()[:, None])
+    use = np.stack(use)
+    capacity = np.stack([
+        group[column].to_numpy() / _spare(metric, fleet) for metric, column in RESOURCES.items()
+    ])[:, :, None]  # fmt: skip
+    number = {server: position for position, server in enumerate(group.index)}
+    size = use.max(axis=2) / capacity[:, :, 0]
+    # First fit decreasing: the largest load is placed first, on the first host with room, the largest hosts first.
+    order = sorted(movers.index, key=lambda server: (-use[:, number[server]].max(axis=1).sum(), server))
+    hosts = sorted(range(len(group)), key=lambda at: (-group["vcpus"].iloc[at], -size[:, at].max(), group.index[at]))
+    hosts = np.array(hosts)
+    load, moved_to = use.copy(), {}
+    guests = np.zeros(len(group), dtype=int)
+    for server in order:
+        mine = number[server]
+        if guests[mine]:
+            continue
+        free = [
+            at for at in hosts if at != mine and group.index[at] not in moved_to and guests[at] < MOST_MOVED_TO_A_HOST
+        ]
+        if not free:
+            break
+        fits = ((load[:, free] + use[:, [mine]]) <= capacity[:, free]).all(axis=(0, 2))
+        if fits.any():
+            host = free[int(fits.argmax())]
+            load[:, host] += use[:, mine]
+            guests[host] += 1
+            moved_to[server] = host
+    found = []
+    for host in sorted(set(moved_to.values())):
+        moved = sorted(server for server, at in moved_to.items() if at == host)
+        peak = 100 * load[:, host].max(axis=1) / np.array([group[column].iloc[host] for column in RESOURCES.values()])
+        name = group.index[host]
+        found.append(_recommendation(
+            "consolidate", moved, "cpu", group.loc[moved, "cost"].sum(min_count=1), target={"host": name},
+            reason=f"The work of {_servers(len(moved))} fits on {name}, of "
+                   f"the same region and criticality: the joint peak there is {peak[0]:.0f} % of cpu and "
+                   f"{peak[1]:.0f} % of memory.",
+            evidence={"joint_cpu_peak": _number(peak[0]), "joint_memory_peak": _number(peak[1]),
+                      "periods": use.shape[2], "monthly_cost": _number(group.loc[moved, "cost"].sum(min_count=1))},
+        ))  # fmt: skip
+    return found
+
+
+def _recommendation(
+    action: str, server_ids: list[str], metric: str, saving: float, reason: str, evidence: dict[str, Any],
+    target: dict[str, Any] | None = None, by: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    known = pd.notna(saving)
+    if not known:
+        reason += " What it costs is not known."
+    return {
+        "action": action, "server_ids": server_ids, "metric": metric, "reason": reason, "evidence": evidence,
+        "effort": EFFORT[action], "monthly_saving": round(max(float(saving), 0.0), 2) if known else 0.0,
+        "target": target, "by": by,
+    }  # fmt: skip
+
+
+def _involved(one: dict[str, Any]) -> list[str]:
+    return [*one["server_ids"], *([one["target"]["host"]] if one["action"] == "consolidate" else [])]
+
+
+def _spare(metric: str, fleet: _Fleet) -> float:
+    """How much larger than its use a resource must be: by the headroom, and enough to stay below the warning."""
+    thresholds = fleet.settings.thresholds.get(metric)
+    warning = 100 / thresholds.warning if thresholds and metric in RESOURCES and thresholds.warning > 0 else 1.0
+    return max(1 + fleet.settings.headroom_percent / 100, warning)
+
+
+def _scale(metric: str, settings: Settings) -> float:
+    """All of a resource in the metric's unit; of a metric without capacity, its critical threshold."""
+    return 100.0 if metric in ("cpu", "memory", "disk") else settings.thresholds[metric].critical
+
+
+def _size(size: tuple[float, float], owned: pd.Series) -> dict[str, Any]:
+    """A target size, with only what is known of the server today."""
+    known = {"vcpus": size[0], "memory_gb": size[1]}
+    return {column: _number(value) for column, value in known.items() if pd.notna(owned[column])}
+
+
+def _rate(target: dict[str, Any], owned: pd.Series, costs: Costs) -> float:
+    """What a target costs as a share of today, by the settings' rates."""
+    if "factor" in target:
+        return target["factor"]
+    rates = {"vcpus": costs.per_vcpu_hour, "memory_gb": costs.per_gb_hour}
+    known = [column for column in rates if pd.notna(owned[column])]
+    today = sum(rates[column] * owned[column] for column in known)
+    return sum(rates[column] * target.get(column, owned[column]) for column in known) / today if today > 0 else 1.0
+
+
+def _words(target: dict[str, Any]) -> str:
+    parts = [f"{target['vcpus']:g} vCPUs"] if "vcpus" in target else []
+    parts += [f"{target['memory_gb']:g} GB of memory"] if "memory_gb" in target else []
+    parts += [f"{value:g} times today's {name.removesuffix('_factor')}" for name, value in target.items()
+              if name.endswith("_factor")]  # fmt: skip
+    parts += [f"{target['factor']:g} of today's size"] if "factor" in target else []
+    return f"Target: {', '.join(parts)}."
+
+
+def _cost(owned: pd.Series) -> dict[str, Any]:
+    given = pd.notna(owned["monthly_cost_usd"])
+    return {
+        "monthly_cost": _number(owned["cost"]),
+        "cost_from": "monthly_cost_usd" if given else "rates" if pd.notna(owned["cost"]) else None,
+    }
+
+
+def _number(value: Any, digits: int = 2) -> float | int | None:
+    if value is None or not np.isfinite(value):
+        return None
+    value = round(float(value), digits)
+    return int(value) if value.is_integer() else value
+
+
+def _servers(count: int) -> str:
+    return "one underused server" if count == 1 else f"{count} underused servers"
