@@ -1,0 +1,121 @@
+"""AWS for the functions' unit tests: moto's table, buckets, topic and state machine, in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from samtranslator.yaml_helper import yaml_parse
+
+# Powertools reads these when a function's module is imported.
+os.environ |= {
+    "POWERTOOLS_METRICS_NAMESPACE": "Headroom",
+    "POWERTOOLS_SERVICE_NAME": "headroom",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+}
+
+import ingest
+import plan
+import publish
+import run_status
+from ledger import File, Ledger
+
+ROOT = Path(__file__).parents[2]
+ROLE = "arn:aws:iam::123456789012:role/test"
+
+
+@dataclass
+class Aws:
+    """The resources of a stack, and what happened to them."""
+
+    table: Any
+    s3: Any
+    stepfunctions: Any
+    state_machine: str
+    queue: str
+    ledger: Ledger
+    context: Any = field(default_factory=lambda: LambdaContext())
+
+    def executions(self) -> list[dict[str, Any]]:
+        return self.stepfunctions.list_executions(stateMachineArn=self.state_machine)["executions"]
+
+    def notifications(self) -> list[dict[str, str]]:
+        sqs = boto3.client("sqs")
+        received = sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in received]
+
+
+@dataclass
+class LambdaContext:
+    function_name: str = "test"
+    memory_limit_in_mb: int = 128
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:test"
+    aws_request_id: str = "1"
+
+
+def a_file(
+    key: str = "incoming/demo/a.csv", version: str = "1", time: str = "2026-01-01T00:00:00Z", sequencer: str = "0A"
+) -> File:
+    return File(key, version, 10, "etag", time, sequencer)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        yield _stack(monkeypatch)
+
+
+def create_ledger_table() -> Any:
+    """The ledger's table as the template defines it."""
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    defined = template["Resources"]["Ledger"]["Properties"]
+    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes")
+    resource = boto3.resource("dynamodb", region_name="us-east-1")
+    return resource.create_table(TableName="ledger", **{name: defined[name] for name in wanted})
+
+
+def _stack(monkeypatch: pytest.MonkeyPatch) -> Aws:
+    table = create_ledger_table()
+    s3 = boto3.client("s3")
+    for bucket in ("ingest-bucket", "artifact-bucket"):
+        s3.create_bucket(Bucket=bucket)
+    topic = boto3.client("sns").create_topic(Name="topic")["TopicArn"]
+    queue = boto3.client("sqs").create_queue(QueueName="mail")["QueueUrl"]
+    queue_arn = boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    boto3.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn["QueueArn"])
+    stepfunctions = boto3.client("stepfunctions")
+    machine = stepfunctions.create_state_machine(
+        name="capacity", roleArn=ROLE, definition='{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}'
+    )["stateMachineArn"]
+    for name, value in {
+        "LEDGER_TABLE": "ledger",
+        "STATE_MACHINE_ARN": machine,
+        "TOPIC_ARN": topic,
+        "INGEST_BUCKET": "ingest-bucket",
+        "ARTIFACT_BUCKET": "artifact-bucket",
+        "RETENTION_DAYS": "365",
+        "JOB_NAME_PREFIX": "headroom",
+        "RETRAIN_AFTER_DAYS": "7",
+        "WHEELHOUSE_URI": "",
+        "SUBNET_IDS": "",
+        "SECURITY_GROUP_IDS": "",
+        **{f"{job}_INSTANCE_TYPE": "ml.m5.xlarge" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
+        **{f"{job}_VOLUME_GB": "30" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
+    }.items():
+        monkeypatch.setenv(name, value)
+    for module in (ingest, plan, publish, run_status):
+        module._environment.cache_clear()
+    ingest._ledger.cache_clear()
+    return Aws(table, s3, stepfunctions, machine, queue, Ledger(table))

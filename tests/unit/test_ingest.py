@@ -1,0 +1,159 @@
+"""Files that people drop are taken in once, together, and rubbish is refused with a reason."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ingest
+from ledger import File
+
+
+def arrival(key: str, version: str = "v1", size: int = 10, message: str = "m1") -> dict[str, Any]:
+    event = {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "123456789012",
+        "time": "2026-01-01T00:00:00Z",
+        "region": "us-east-1",
+        "resources": ["arn:aws:s3:::ingest-bucket"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": "ingest-bucket"},
+            "object": {"key": key, "size": size, "etag": "e", "version-id": version, "sequencer": "00617F08299329D189"},
+            "request-id": "N4N7GDK58NMKJ12R",
+            "requester": "123456789012",
+            "reason": "PutObject",
+        },
+    }
+    return {
+        "messageId": message,
+        "receiptHandle": "r",
+        "body": json.dumps(event),
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": "1545082649183",
+            "SenderId": "A",
+            "ApproximateFirstReceiveTimestamp": "1545082649185",
+        },
+        "messageAttributes": {},
+        "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:files",
+        "awsRegion": "us-east-1",
+    }
+
+
+def test_files_dropped_together_start_one_run(aws) -> None:
+    records = [arrival(f"incoming/demo/{month}.csv", message=str(month)) for month in range(9)]
+    assert ingest.handler({"Records": records}, aws.context) == {"batchItemFailures": []}
+    assert len(aws.ledger.waiting("demo")) == 9
+    [execution] = aws.executions()
+    assert execution["name"] == aws.ledger.state("demo").running
+
+
+def test_an_event_that_comes_twice_counts_once(aws) -> None:
+    for _ in range(2):
+        ingest.handler({"Records": [arrival("incoming/demo/a.csv")]}, aws.context)
+    assert len(aws.ledger.waiting("demo")) == 1
+    assert len(aws.executions()) == 1
+
+
+def test_a_file_that_comes_during_a_run_waits(aws) -> None:
+    ingest.handler({"Records": [arrival("incoming/demo/a.csv")]}, aws.context)
+    ingest.handler({"Records": [arrival("incoming/demo/b.csv")]}, aws.context)
+    assert len(aws.executions()) == 1
+    assert len(aws.ledger.waiting("demo")) == 2
+
+
+def test_a_lock_left_by_an_execution_that_is_over_does_not_hold_up_files(aws) -> None:
+    ended = aws.stepfunctions.start_execution(stateMachineArn=aws.state_machine, name="ended", input="{}")
+    aws.stepfunctions.stop_execution(executionArn=ended["executionArn"])
+    assert aws.ledger.lock("demo", "ended", datetime.now(UTC))
+    ingest.handler({"Records": [arrival("incoming/demo/a.csv")]}, aws.context)
+    assert aws.ledger.state("demo").running != "ended"
+    assert len(aws.executions()) == 2
+
+
+def test_a_lock_of_an_execution_that_never_came_to_be_is_taken_over_after_minutes(aws) -> None:
+    assert aws.ledger.lock("demo", "never-started", datetime(2020, 1, 1, tzinfo=UTC))
+    ingest.handler({"Records": [arrival("incoming/demo/a.csv")]}, aws.context)
+    assert len(aws.executions()) == 1
+
+
+def test_each_dataset_gets_its_own_run(aws) -> None:
+    ingest.handler(
+        {"Records": [arrival("incoming/one/a.csv", message="1"), arrival("incoming/two/a.csv", message="2")]},
+        aws.context,
+    )
+    assert {e["name"].partition("-")[0] for e in aws.executions()} == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "why"),
+    [
+        ("incoming/a.csv", 10, "no dataset's folder"),
+        ("incoming/My Data/a.csv", 10, "is no dataset name"),
+        ("incoming/demo/../other/a.csv", 10, "'..' folders"),
+        ("incoming/demo/a\x07.csv", 10, "control characters"),
+        ("incoming/demo/setup.exe", 10, "ends in none of"),
+        ("incoming/demo/a.csv", 0, "empty"),
+        ("incoming/demo/a.csv", 30 * 1024**3, "split it"),
+    ],
+)
+def test_rubbish_is_refused_with_the_reason_and_the_rest_is_taken(aws, key: str, size: int, why: str) -> None:
+    good, bad = arrival("incoming/demo/good.csv", message="1"), arrival(key, "v2", size, "2")
+    assert ingest.handler({"Records": [bad, good]}, aws.context) == {"batchItemFailures": []}
+    assert [file.key for file in aws.ledger.waiting("demo")] == ["incoming/demo/good.csv"]
+    [mail] = aws.notifications()
+    assert why in mail["Message"]
+    assert mail["Subject"] == "Headroom: 1 file refused"
+
+
+def test_a_refused_file_is_told_of_once(aws) -> None:
+    for _ in range(2):
+        ingest.handler({"Records": [arrival("incoming/demo/setup.exe")]}, aws.context)
+    assert len(aws.notifications()) == 1
+
+
+def test_the_markers_of_empty_folders_are_passed_over(aws) -> None:
+    ingest.handler({"Records": [arrival("incoming/demo/", size=0)]}, aws.context)
+    assert aws.notifications() == []
+    assert aws.executions() == []
+
+
+def test_a_broken_message_goes_back_alone(aws) -> None:
+    broken = arrival("incoming/demo/a.csv", message="broken") | {"body": "{}"}
+    answer = ingest.handler({"Records": [broken, arrival("incoming/demo/b.csv", message="good")]}, aws.context)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "broken"}]}
+    assert len(aws.ledger.waiting("demo")) == 1
+
+
+def test_where_no_run_can_be_started_the_messages_come_back_and_the_lock_is_free(aws) -> None:
+    boto3.client("stepfunctions").delete_state_machine(stateMachineArn=aws.state_machine)
+    with pytest.raises(Exception, match="StateMachineDoesNotExist"):
+        ingest.handler({"Records": [arrival("incoming/demo/a.csv")]}, aws.context)
+    assert aws.ledger.state("demo").running is None
+    assert len(aws.ledger.waiting("demo")) == 1
+
+
+@given(st.text(max_size=60))
+def test_no_key_leads_out_of_its_datasets_folder(rest: str) -> None:
+    file = File(f"incoming/{rest}", "v", 10, "e", "2026-01-01T00:00:00Z", "0")
+    try:
+        dataset = ingest.dataset_of(file)
+    except ingest.Refused:
+        return
+    assert ingest.DATASET.fullmatch(dataset)
+    parts = rest.split("/")
+    assert parts[0] == dataset
+    assert not {"", ".", ".."} & set(parts)
+    assert rest.isprintable()

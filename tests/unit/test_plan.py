@@ -1,0 +1,187 @@
+"""A run is planned from the files that wait, and says why it trains or scores."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import plan
+import settings
+from ledger import File
+from tests.unit.conftest import a_file
+
+ARN = "arn:aws:states:us-east-1:123456789012:execution:headroom-capacity:demo-1"
+NO_SETTINGS = hashlib.sha256(b"").hexdigest()
+
+
+def start(aws, execution: str = "demo-1", **given: Any) -> dict[str, Any]:
+    event = {
+        "input": {"dataset": "demo"} | given,
+        "execution": {"arn": f"{ARN[:-6]}{execution}", "name": execution, "started": "2026-01-02T03:04:05.678Z"},
+    }
+    return plan.handler(event, aws.context)
+
+
+def read(aws, uri: str) -> Any:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def with_model(aws, **given: Any) -> None:
+    code = plan.code_hash(plan.job_code())
+    fresh = datetime.now(UTC).isoformat()
+    model = {"uri": "s3://artifact-bucket/m.tar.gz", "trained_at": fresh, "code": code, "settings": NO_SETTINGS}
+    aws.ledger.publish("demo", "run1", None, model | given)
+
+
+@pytest.fixture(autouse=True)
+def layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layer is built by `sam build`; here its three parts are given as they are."""
+    monkeypatch.setattr(plan, "job_code", lambda: {"run.sh": b"run", "jobs.txt": b"lock", "headroom/a.py": b"code"})
+
+
+def test_the_first_run_takes_every_waiting_file_and_trains(aws) -> None:
+    for name in ("b", "a"):
+        aws.ledger.record("demo", a_file(f"incoming/demo/{name}.csv"))
+    planned = start(aws)
+    manifest = json.loads(read(aws, f"{planned['run_uri']}/manifest.json"))
+    assert {f["file"] for f in manifest["files"]} == {"a.csv", "b.csv"}
+    assert (planned["train"], planned["train_reason"]) == (True, "there is no model yet")
+    assert manifest["previous_run_id"] is None
+    listed = json.loads(read(aws, planned["raw"]["uri"]))
+    assert listed[0] == {"prefix": "s3://ingest-bucket/incoming/demo/"}
+    assert sorted(listed[1:]) == ["a.csv", "b.csv"]
+    assert not aws.ledger.has_unplanned("demo")
+
+
+def test_of_a_file_dropped_twice_the_newest_version_is_read(aws) -> None:
+    aws.ledger.record("demo", a_file(version="old", sequencer="A"))
+    aws.ledger.record("demo", a_file(version="new", sequencer="B"))
+    manifest = json.loads(read(aws, f"{start(aws)['run_uri']}/manifest.json"))
+    assert [f["version"] for f in manifest["files"]] == ["new"]
+    assert len(manifest["ledger_items"]) == 2, "both are done with this run"
+
+
+def test_planning_again_plans_the_same_run(aws) -> None:
+    aws.ledger.record("demo", a_file())
+    assert start(aws) == start(aws)
+
+
+def test_a_second_run_builds_on_the_first(aws) -> None:
+    with_model(aws)
+    aws.ledger.record("demo", a_file())
+    planned = start(aws)
+    assert planned["history_uri"] == "s3://artifact-bucket/runs/demo/run1/panel/"
+    assert planned["previous_assessment_uri"] == "s3://artifact-bucket/runs/demo/run1/assessment/"
+    assert (planned["train"], planned["model_uri"]) == (False, "s3://artifact-bucket/m.tar.gz")
+
+
+@pytest.mark.parametrize(
+    ("mode", "model", "trains", "why"),
+    [
+        ("auto", {}, False, "recent"),
+        ("auto", {"trained_at": (datetime.now(UTC) - timedelta(days=8)).isoformat()}, True, "7 days old"),
+        ("auto", {"code": "other"}, True, "code has changed"),
+        ("auto", {"settings": "other"}, True, "settings have changed"),
+        ("auto", {"drifted": True}, True, "drifted"),
+        ("score", {"drifted": True}, False, "asked to score"),
+        ("train", {}, True, "asked to train"),
+    ],
+)
+def test_the_mode_decides_between_training_and_scoring(aws, mode: str, model: dict, trains: bool, why: str) -> None:
+    with_model(aws, **model)
+    planned = start(aws, mode=mode)
+    assert planned["train"] is trains
+    assert why in planned["train_reason"]
+
+
+def test_without_new_files_a_run_reads_no_raw_file(aws) -> None:
+    with_model(aws)
+    planned = start(aws)
+    assert planned["raw"] == {"type": "S3Prefix", "uri": f"{planned['run_uri']}/manifest.json"}
+
+
+def test_scoring_without_a_model_says_what_to_do(aws) -> None:
+    aws.ledger.record("demo", a_file())
+    with pytest.raises(plan.CannotPlan, match="no model to score with yet: start it with mode auto or train"):
+        start(aws, mode="score")
+    assert aws.ledger.state("demo").running is None
+
+
+def test_a_dataset_without_files_says_where_to_put_them(aws) -> None:
+    with pytest.raises(plan.CannotPlan, match="upload CSVs to s3://ingest-bucket/incoming/demo/"):
+        start(aws)
+    assert aws.ledger.state("demo").running is None
+
+
+def test_a_second_run_beside_a_running_one_is_refused(aws) -> None:
+    aws.ledger.record("demo", a_file())
+    start(aws, "first")
+    with pytest.raises(plan.CannotPlan, match=r"has a run already \(first\)"):
+        start(aws, "second")
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"dataset": "../other"}, "dataset"),
+        ({"mode": "fast"}, "mode"),
+        ({"overrides": {"train": {"instance_type": "m5.large"}}}, "overrides.train.instance_type"),
+        ({"overrides": {"trian": {}}}, "overrides.trian"),
+        ({"datset": "demo"}, "datset"),
+    ],
+)
+def test_a_wrong_input_is_named(aws, given: dict[str, Any], problem: str) -> None:
+    with pytest.raises(plan.CannotPlan, match=problem):
+        start(aws, **given)
+
+
+def test_an_override_changes_one_job_of_one_run(aws) -> None:
+    aws.ledger.record("demo", a_file())
+    jobs = start(aws, overrides={"train": {"instance_type": "ml.m5.4xlarge", "instance_count": 2, "volume_gb": 99}})[
+        "jobs"
+    ]
+    machine = {name: jobs["train"][name] for name in ("instance_type", "instance_count", "volume_gb")}
+    assert machine == {"instance_type": "ml.m5.4xlarge", "instance_count": 2, "volume_gb": 99}
+    assert jobs["assess"]["instance_type"] == "ml.m5.xlarge"
+
+
+def test_the_job_code_is_uploaded_once(aws) -> None:
+    aws.ledger.record("demo", a_file())
+    planned = start(aws)
+    keys = [entry["Key"] for entry in aws.s3.list_objects_v2(Bucket="artifact-bucket", Prefix="code/")["Contents"]]
+    root = planned["code_uri"].removeprefix("s3://artifact-bucket/")
+    assert sorted(keys) == [f"{root}headroom/a.py", f"{root}jobs.txt", f"{root}run.sh"]
+    before = aws.s3.head_object(Bucket="artifact-bucket", Key=keys[0])["LastModified"]
+    start(aws)
+    assert aws.s3.head_object(Bucket="artifact-bucket", Key=keys[0])["LastModified"] == before
+
+
+def test_the_settings_are_pinned_to_the_run(aws) -> None:
+    aws.s3.put_object(Bucket="ingest-bucket", Key="config/demo.yaml", Body=b"frequency: h\n")
+    aws.ledger.record("demo", a_file())
+    assert read(aws, f"{start(aws)['run_uri']}/settings.yaml") == b"frequency: h\n"
+
+
+def test_the_jobs_run_in_the_subnets_of_the_stack(aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBNET_IDS", "subnet-1,subnet-2")
+    monkeypatch.setenv("SECURITY_GROUP_IDS", "sg-1")
+    aws.ledger.record("demo", a_file())
+    planned = start(aws)
+    vpc = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+    assert planned["network"]["VpcConfig"] == vpc
+    assert planned["training_network"] == {"VpcConfig": vpc}
+
+
+def test_the_settings_of_the_function_name_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LEDGER_TABLE", raising=False)
+    with pytest.raises(ValueError, match="LEDGER_TABLE"):
+        settings.from_environment(settings.IngestSettings)
+
+
+def test_a_file_is_known_by_key_and_version() -> None:
+    assert File("k", "v", 1, "e", "t", "s").item == "FILE#k#v"

@@ -1,0 +1,117 @@
+"""A finished run becomes the dataset's current one, and people are told in words they can act on."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import publish
+from tests.unit.conftest import a_file
+
+SUMMARY: dict[str, Any] = {
+    "as_of": "2026-01-01T00:00:00",
+    "frequency": "D",
+    "horizon": 90,
+    "servers": 12,
+    "levels": {"critical": 2, "high": 0, "medium": 1, "low": 0, "none": 9},
+    "top": [{"server_id": "web-1", "level": "critical", "metric": "cpu", "reason": "crosses 90 % about 12 March"}],
+    "savings": {"monthly": 1234.5, "currency": "USD"},
+    "changes": {"new_at_risk": ["web-1"], "resolved": [], "worse": [], "better": ["db-1", "db-2"]},
+    "drift": {"exceeded": False},
+    "notes": [],
+}
+QUALITY = {"rows": {"read": 1000, "quarantined": 3}, "settings": {"errors": []}, "notes": ["2 servers have gaps."]}
+MANIFEST: dict[str, Any] = {
+    "previous_run_id": None,
+    "created_at": "2026-01-02T03:04:05Z",
+    "code": {"hash": "c0de"},
+    "settings": "5e77",
+    "train_reason": "there is no model yet",
+    "files": [{"file": "a.csv"}],
+    "ledger_items": [a_file().item],
+}
+EVENT = {
+    "dataset": "demo",
+    "run_id": "run1",
+    "execution": "demo-1",
+    "model_uri": "s3://artifact-bucket/model.tar.gz",
+    "trained": True,
+}
+
+
+@pytest.fixture
+def finished(aws) -> Any:
+    """A run whose jobs have written their results."""
+    aws.ledger.record("demo", a_file())
+    aws.ledger.lock("demo", "demo-1", datetime.now(UTC))
+    write(aws)
+    return aws
+
+
+def write(aws, manifest: dict[str, Any] = MANIFEST, summary: dict[str, Any] = SUMMARY) -> None:
+    for name, content in {
+        "manifest.json": manifest,
+        "assessment/risk_summary.json": summary,
+        "assessment/data_quality.json": QUALITY,
+    }.items():
+        aws.s3.put_object(Bucket="artifact-bucket", Key=f"runs/demo/run1/{name}", Body=json.dumps(content))
+
+
+def test_a_finished_run_becomes_the_current_one(finished) -> None:
+    told = publish.handler(EVENT, finished.context)
+    state = finished.ledger.state("demo")
+    assert told["status"] == "published"
+    assert (state.current_run, state.running) == ("run1", None)
+    assert state.model["uri"] == EVENT["model_uri"]
+    assert finished.ledger.waiting("demo") == []
+
+
+def test_the_notification_says_what_needs_a_decision(finished) -> None:
+    told = publish.handler(EVENT, finished.context)
+    assert told["subject"] == "Headroom demo: 2 critical, 1 medium"
+    for words in (
+        "web-1  cpu: crosses 90 % about 12 March",
+        "1 newly at risk, 2 better",
+        "1,234 USD a month",
+        "1,000 rows read, 3 in quarantine",
+        "2 servers have gaps.",
+        "trained (there is no model yet)",
+        "s3://artifact-bucket/runs/demo/run1/assessment/report.html",
+    ):
+        assert words in told["message"]
+
+
+def test_publishing_again_changes_nothing(finished) -> None:
+    assert publish.handler(EVENT, finished.context) == publish.handler(EVENT, finished.context)
+
+
+def test_an_old_run_that_was_redriven_is_superseded_and_says_so(finished) -> None:
+    finished.ledger.publish("demo", "newer", None, {"uri": "newer-model"})
+    told = publish.handler(EVENT, finished.context)
+    assert told["status"] == "superseded"
+    assert "run superseded" in told["subject"]
+    assert finished.ledger.state("demo").current_run == "newer"
+    assert finished.ledger.state("demo").model == {"uri": "newer-model"}
+    assert len(finished.ledger.waiting("demo")) == 1, "files that are in no published run still wait"
+
+
+def test_a_file_that_came_meanwhile_starts_the_next_run(finished) -> None:
+    finished.ledger.record("demo", a_file("incoming/demo/late.csv"))
+    told = publish.handler(EVENT, finished.context)
+    [execution] = finished.executions()
+    assert finished.ledger.state("demo").running == execution["name"]
+    assert execution["name"] in told["message"]
+
+
+def test_a_scoring_run_keeps_the_model_and_notes_drift(finished) -> None:
+    finished.ledger.publish("demo", "run0", None, {"uri": "old-model", "code": "c0de"})
+    write(finished, MANIFEST | {"previous_run_id": "run0"}, SUMMARY | {"drift": {"exceeded": True}})
+    publish.handler(EVENT | {"trained": False, "model_uri": "old-model"}, finished.context)
+    assert finished.ledger.state("demo").model == {"uri": "old-model", "code": "c0de", "drifted": True}
+
+
+def test_a_subject_fits_into_an_email_whatever_the_data_says(finished) -> None:
+    assert publish._one_line("Ünï\ncode") == "?n??code"

@@ -1,0 +1,105 @@
+"""A failed run is told of with its reason and the way on, and does not hold up its dataset."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import run_status
+from tests.unit.conftest import a_file
+
+
+@pytest.fixture
+def failed_run(aws) -> str:
+    """The ARN of an execution that holds the lock of the dataset."""
+    started = aws.stepfunctions.start_execution(stateMachineArn=aws.state_machine, name="demo-1", input="{}")
+    aws.ledger.record("demo", a_file())
+    aws.ledger.lock("demo", "demo-1", datetime.now(UTC))
+    aws.ledger.plan("demo", [a_file()], "run1")
+    return started["executionArn"]
+
+
+def change(arn: str, status: str = "FAILED", **detail: Any) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": "315c1398-40ff-a850-213b-158f73e60175",
+        "detail-type": "Step Functions Execution Status Change",
+        "source": "aws.states",
+        "account": "123456789012",
+        "time": "2026-01-01T00:00:00Z",
+        "region": "us-east-1",
+        "resources": [arn],
+        "detail": {
+            "executionArn": arn,
+            "name": "demo-1",
+            "status": status,
+            "input": '{"dataset": "demo"}',
+            "error": "States.TaskFailed",
+            "cause": "{}",
+            "redriveCount": 0,
+        }
+        | detail,
+    }
+
+
+def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, failed_run: str) -> None:
+    job = {
+        "ProcessingJobName": "headroom-demo-assess-1",
+        "ExitMessage": "no such column",
+        "FailureReason": "exit code: 1",
+    }
+    run_status.handler(change(failed_run, cause=json.dumps(job)), aws.context)
+    [mail] = aws.notifications()
+    assert mail["Subject"].startswith("Headroom demo: failed")
+    for words in (
+        "Reason: no such column",
+        "aws logs tail /aws/sagemaker/ProcessingJobs --log-stream-name-prefix headroom-demo-assess-1",
+        f"aws stepfunctions redrive-execution --execution-arn {failed_run}",
+    ):
+        assert words in mail["Message"]
+
+
+@pytest.mark.parametrize(
+    ("detail", "reason"),
+    [
+        ({"status": "TIMED_OUT"}, "ran longer than"),
+        ({"status": "ABORTED", "cause": "by hand"}, "stopped: by hand"),
+        ({"cause": json.dumps({"TrainingJobName": "t", "FailureReason": "AlgorithmError: x"})}, "AlgorithmError: x"),
+        ({"cause": json.dumps({"errorType": "CannotPlan", "errorMessage": "no files yet"})}, "no files yet"),
+        ({"cause": "not JSON"}, "States.TaskFailed: not JSON"),
+        ({"cause": "[1]"}, "States.TaskFailed: [1]"),
+    ],
+)
+def test_every_kind_of_failure_has_its_reason(aws, failed_run: str, detail: dict[str, Any], reason: str) -> None:
+    run_status.handler(change(failed_run, **detail), aws.context)
+    [mail] = aws.notifications()
+    assert reason in mail["Message"]
+
+
+def test_a_failed_run_frees_its_dataset_and_keeps_its_files(aws, failed_run: str) -> None:
+    run_status.handler(change(failed_run), aws.context)
+    assert aws.ledger.state("demo").running is None
+    assert len(aws.ledger.waiting("demo")) == 1
+    assert len(aws.executions()) == 1, "nothing is tried again by itself"
+
+
+def test_a_file_that_came_during_the_failed_run_starts_the_next(aws, failed_run: str) -> None:
+    aws.ledger.record("demo", a_file("incoming/demo/late.csv"))
+    run_status.handler(change(failed_run), aws.context)
+    assert len(aws.executions()) == 2
+
+
+def test_a_redriven_run_holds_its_dataset_again(aws, failed_run: str) -> None:
+    run_status.handler(change(failed_run), aws.context)
+    run_status.handler(change(failed_run, status="RUNNING", redriveCount=1), aws.context)
+    assert aws.ledger.state("demo").running == "demo-1"
+    assert len(aws.notifications()) == 1
+
+
+def test_a_run_started_without_a_dataset_is_still_told_of(aws, failed_run: str) -> None:
+    for given in ("[]", "{}", "nonsense", '{"dataset": 3}'):
+        run_status.handler(change(failed_run, input=given), aws.context)
+    assert len(aws.notifications()) == 4
