@@ -1,0 +1,103 @@
+"""The state machine's definition, walked as Step Functions walks it: requests evaluated, results made up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jsonata
+from infrastructure.stack import ROOT, Stack
+
+DEFINITION = ROOT / "statemachine" / "capacity.asl.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A task that the walk came by: its state, its integration and the request it would send."""
+
+    state: str
+    resource: str
+    request: Any
+
+
+class EvaluationError(Exception):
+    """What Step Functions calls States.QueryEvaluationError."""
+
+
+def definition(stack: Stack) -> dict[str, Any]:
+    """The definition with the template's substitutions made.
+
+    Raises:
+        KeyError: the definition holds a name that the template does not substitute.
+    """
+    text = DEFINITION.read_text(encoding="utf-8")
+    (machine,) = stack.of_type("AWS::StepFunctions::StateMachine").values()
+    for name, value in machine["DefinitionSubstitutions"].items():
+        text = text.replace(f"${{{name}}}", value)
+    if "${" in text:
+        raise KeyError(f"not substituted: {text[text.index('${') :][:40]}")
+    return json.loads(text)
+
+
+def walk(
+    machine: dict[str, Any],
+    given: dict[str, Any],
+    results: dict[str, Any],
+    redrives: int | None = 0,
+    retries: int = 0,
+) -> list[Step]:
+    """Follow an execution started with ``given`` to its end; ``results`` are the tasks' results by state.
+
+    ``redrives=None`` leaves ``RedriveCount`` out of the context, as emulators do.
+    """
+    context = {
+        "Execution": {
+            "Id": "arn:aws:states:eu-central-1:123456789012:execution:headroom-capacity:by-hand",
+            "Name": "by-hand",
+            "StartTime": "2026-10-31T06:00:00.123Z",
+            "Input": given,
+        }
+        | ({} if redrives is None else {"RedriveCount": redrives}),
+        "State": {"RetryCount": retries},
+    }
+    variables: dict[str, Any] = {}
+    steps: list[Step] = []
+    data: Any = given
+    name: str | None = machine["StartAt"]
+    while name is not None:
+        state = machine["States"][name]
+        states: dict[str, Any] = {"input": data, "context": context | {"State": context["State"] | {"Name": name}}}
+        if state["Type"] == "Choice":
+            taken = (choice for choice in state["Choices"] if _evaluate(choice["Condition"], variables, states) is True)
+            name = next(taken, {"Next": state["Default"]})["Next"]
+            continue
+        if state["Type"] != "Task":
+            raise NotImplementedError(f"this walk does not know {state['Type']} states: teach it")
+        steps.append(Step(name, state["Resource"], _evaluate(state["Arguments"], variables, states)))
+        states["result"] = results[name]
+        assigned = _evaluate(state.get("Assign", {}), variables, states)
+        data = _evaluate(state["Output"], variables, states) if "Output" in state else states["result"]
+        variables |= assigned
+        name = None if state.get("End") else state["Next"]
+    return steps
+
+
+def _evaluate(template: Any, variables: dict[str, Any], states: dict[str, Any]) -> Any:
+    if isinstance(template, dict):
+        return {name: _evaluate(item, variables, states) for name, item in template.items()}
+    if isinstance(template, list):
+        return [_evaluate(item, variables, states) for item in template]
+    if not isinstance(template, str) or not template.startswith("{%"):
+        return template
+    expression = template.removeprefix("{%").removesuffix("%}").strip()
+    value = _parsed(expression).evaluate(None, variables | {"states": states})
+    if value is None:  # undefined, which Step Functions refuses; no expression here means null
+        raise EvaluationError(f"no result: {expression}")
+    return value
+
+
+@cache
+def _parsed(expression: str) -> jsonata.Jsonata:
+    return jsonata.Jsonata.jsonata(expression)

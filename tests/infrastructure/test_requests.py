@@ -1,0 +1,312 @@
+"""What the state machine sends to SageMaker, Lambda and SNS is what these services take.
+
+The plan comes from the real planning function with the environment that the template gives it, the
+request from the real definition, the rules from botocore's description of each service.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import botocore.validate
+import pytest
+from infrastructure import machine
+from infrastructure.stack import Stack
+
+import plan
+import publish
+import settings
+from ledger import File, State
+from local.service_model import ServiceError, check, input_shape, unsupported
+
+LONGEST_DATASET = "a-very-long-data-set-name-of-forty-chars"  # the schema of a run's input allows no more
+NOW = datetime(2026, 10, 31, 6, 0, tzinfo=UTC)
+OPERATIONS = {
+    "arn:aws:states:::sagemaker:createProcessingJob.sync": ("sagemaker", "CreateProcessingJob"),
+    "arn:aws:states:::sagemaker:createTrainingJob.sync": ("sagemaker", "CreateTrainingJob"),
+    "arn:aws:states:::sns:publish": ("sns", "Publish"),
+    "arn:aws:states:::lambda:invoke": ("lambda", "Invoke"),
+}
+ARRIVED = [
+    File(f"incoming/demo/{name}", "v1", 10, "e", "2026-10-31T05:00:00Z", "0A") for name in ("a.csv", "b/ü (1).csv.gz")
+]
+PUBLISHED_BEFORE = State(
+    current_run="20261030T060000Z-0a1b2c3d",
+    model={
+        "uri": "s3://headroom-artifactbucket/runs/demo/20261030T060000Z-0a1b2c3d/model/x/output/model.tar.gz",
+        "trained_at": "2026-10-30T06:00:00Z",
+        "code": "0123456789abcdef",
+        "settings": hashlib.sha256(b"").hexdigest(),
+    },
+)
+VPC = {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0c"}
+OVERRIDES = {
+    "preprocess": {"instance_type": "ml.m5.12xlarge", "volume_gb": 16384},
+    "train": {"instance_type": "ml.c5.9xlarge", "instance_count": 2, "volume_gb": 500},
+    "assess": {"instance_count": 1},
+}
+
+# A run by what it starts with: the stack's parameters, the execution's input, the ledger, the files that wait.
+RUNS: dict[str, dict[str, Any]] = {
+    "the first run": {},
+    "a run with history, the model fits": {"state": PUBLISHED_BEFORE},
+    "a run with history that trains": {"state": PUBLISHED_BEFORE, "given": {"mode": "train"}},
+    "scoring asked for": {"state": PUBLISHED_BEFORE, "given": {"mode": "score"}},
+    "no new file": {"state": PUBLISHED_BEFORE, "files": []},
+    "jobs in a network": {"parameters": VPC},
+    "scoring in a network": {"parameters": VPC, "state": PUBLISHED_BEFORE},
+    "one subnet": {"parameters": VPC | {"SubnetIds": "subnet-0a"}},
+    "an image and wheels of one's own": {
+        "parameters": {
+            "ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1",
+            "WheelhouseUri": "s3://own/w/",
+        }
+    },
+    "other machines": {"given": {"overrides": OVERRIDES}},
+    "the longest names": {"given": {"dataset": LONGEST_DATASET}, "parameters": {"JobNamePrefix": "headroomprod"}},
+    "a dataset named by one digit": {"given": {"dataset": "7"}},
+}
+
+SCORES = {"a run with history, the model fits", "scoring asked for", "no new file", "scoring in a network"}
+
+
+@pytest.fixture(scope="module")
+def stack_of():
+    stacks: dict[str, Stack] = {}
+
+    def of(parameters: dict[str, str]) -> Stack:
+        return stacks.setdefault(json.dumps(parameters, sort_keys=True), Stack(**parameters))
+
+    return of
+
+
+def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retries: int = 0) -> list[machine.Step]:
+    """The requests of one run, with what each state hands to the next made by the real code where there is one."""
+    given = {"dataset": "demo"} | run.get("given", {})
+    functions = stack.of_type("AWS::Lambda::Function")
+    environment = settings.PlanSettings.model_validate(functions["PlanFunction"]["Environment"]["Variables"])
+    made, _ = plan.make_plan(
+        environment,
+        plan.parse_input(given),
+        {"arn": f"arn:aws:states:::execution:{given['dataset']}", "name": "x", "started": "2026-10-31T06:00:00.123Z"},
+        run.get("state", State()),
+        run.get("files", ARRIVED),
+        "0123456789abcdef",
+        "",
+        NOW,
+    )
+    trained = {"ModelArtifacts": {"S3ModelArtifacts": f"{made['run_uri']}/model/some-job/output/model.tar.gz"}}
+    results = {
+        "PlanRun": {"Payload": made},
+        "Preprocess": {"ProcessingJobStatus": "Completed"},
+        "Train": trained,
+        "AssessRisk": {"ProcessingJobStatus": "Completed"},
+        "Publish": {"Payload": {"status": "published"} | completion(made)},
+        "NotifyCompletion": {"MessageId": "1"},
+    }
+    return machine.walk(machine.definition(stack), given, results, redrives, retries)
+
+
+def completion(made: dict[str, Any]) -> dict[str, str]:
+    summary = {
+        "levels": {"critical": 10**6, "high": 10**6, "medium": 10**6},
+        "frequency": "D",
+        "servers": 10**6,
+        "as_of": "2026-10-30T00:00:00",
+        "horizon": 90,
+        "top": [{"level": "critical", "server_id": "ü" * 300, "metric": "cpu", "reason": "grows"}] * 20,
+        "savings": {"monthly": 1e6, "currency": "USD"},
+        "changes": None,
+    }
+    quality = {"rows": {"read": 1, "quarantined": 0}, "settings": {"errors": []}, "notes": []}
+    finished = publish.Finished(dataset=made["dataset"], run_id="r", execution="e", model_uri="s3://m", trained=True)
+    manifest = {"files": [], "train_reason": "asked to train"}
+    return publish.notification(finished, "published", summary, quality, manifest, "s3://a/b/", None)
+
+
+def problems_of(step: machine.Step) -> list[str]:
+    """What the service would object to, by its own description; botocore's validator is the second opinion."""
+    service, operation = OPERATIONS[step.resource]
+    request = dict(step.request)
+    if service == "lambda":
+        request["Payload"] = json.dumps(request["Payload"]).encode()
+    problems = unsupported(service, operation, request)
+    try:
+        check(service, operation, {name: item for name, item in request.items() if name != "Payload"})
+    except ServiceError as error:
+        problems.append(str(error))
+    report = botocore.validate.ParamValidator().validate(request, input_shape(service, operation))
+    return problems + ([report.generate_report()] if report.has_errors() else [])
+
+
+@pytest.mark.parametrize(("redrives", "retries"), [(0, 0), (1, 0), (0, 5), (1000, 5), (None, 0)])
+@pytest.mark.parametrize("run", RUNS)
+def test_every_request_is_one_that_the_service_takes(run, redrives, retries, stack_of):
+    stack = stack_of(RUNS[run].get("parameters", {}))
+    for step in steps_of(stack, RUNS[run], redrives, retries):
+        assert problems_of(step) == [], step.state
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_run_takes_the_states_that_it_should(run, stack_of):
+    states = [step.state for step in steps_of(stack_of(RUNS[run].get("parameters", {})), RUNS[run])]
+    assert ("Train" in states) == (run not in SCORES)
+    assert [state for state in states if state != "Train"] == [
+        "PlanRun",
+        "Preprocess",
+        "AssessRisk",
+        "Publish",
+        "NotifyCompletion",
+    ]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_job_names_are_new_at_every_attempt_and_fit(run, stack_of):
+    stack = stack_of(RUNS[run].get("parameters", {}))
+    names = [
+        request.get("ProcessingJobName") or request["TrainingJobName"]
+        for redrives, retries in itertools.product((0, 1, 10, 1000), (0, 1, 5))
+        for step in steps_of(stack, RUNS[run], redrives, retries)
+        for request in [step.request]
+        if "sagemaker" in step.resource
+    ]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert len(name) <= 63
+        assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name)
+
+
+def test_two_long_dataset_names_that_begin_alike_have_jobs_of_their_own(stack_of):
+    stack = stack_of({})
+    names = [
+        step.request["ProcessingJobName"]
+        for ending in ("one", "two")
+        for step in steps_of(stack, {"given": {"dataset": f"a-very-long-data-set-name-{ending}"}})
+        if "ProcessingJobName" in step.request
+    ]
+    assert len(set(names)) == 4
+
+
+def test_jobs_are_in_the_network_that_was_given_and_in_none_otherwise(stack_of):
+    wanted = {"Subnets": ["subnet-0a", "subnet-0b"], "SecurityGroupIds": ["sg-0c"]}
+    found = [
+        step.request.get("VpcConfig") or step.request.get("NetworkConfig", {}).get("VpcConfig")
+        for parameters in (VPC, {})
+        for step in steps_of(stack_of(parameters), {})
+        if "sagemaker" in step.resource
+    ]
+    assert found == [wanted] * 3 + [None] * 3
+
+
+def test_overrides_reach_the_jobs_they_name(stack_of):
+    steps = {step.state: step.request for step in steps_of(stack_of({}), {"given": {"overrides": OVERRIDES}})}
+    cluster = steps["Preprocess"]["ProcessingResources"]["ClusterConfig"]
+    assert (cluster["InstanceType"], cluster["VolumeSizeInGB"]) == ("ml.m5.12xlarge", 16384)
+    assert steps["Train"]["ResourceConfig"] == {
+        "InstanceType": "ml.c5.9xlarge",
+        "InstanceCount": 2,
+        "VolumeSizeInGB": 500,
+    }
+    assert steps["AssessRisk"]["ProcessingResources"]["ClusterConfig"]["InstanceType"] == "ml.m5.xlarge"
+
+
+def test_the_model_that_is_assessed_is_the_one_just_trained_or_the_current_one(stack_of):
+    def model(run: dict[str, Any]) -> str:
+        (request,) = (step.request for step in steps_of(stack_of({}), run) if step.state == "AssessRisk")
+        (found,) = (one["S3Input"]["S3Uri"] for one in request["ProcessingInputs"] if one["InputName"] == "model")
+        return found
+
+    assert model({"given": {"mode": "train"}, "state": PUBLISHED_BEFORE}).endswith(
+        "/model/some-job/output/model.tar.gz"
+    )
+    assert model({"given": {"mode": "score"}, "state": PUBLISHED_BEFORE}) == PUBLISHED_BEFORE.model["uri"]
+
+
+def test_every_job_writes_only_into_its_own_run(stack_of):
+    for step in steps_of(stack_of({}), {"state": PUBLISHED_BEFORE, "given": {"mode": "train"}}):
+        if "sagemaker" not in step.resource:
+            continue
+        outputs = step.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        written = [one["S3Output"]["S3Uri"] for one in outputs] or [step.request["OutputDataConfig"]["S3OutputPath"]]
+        run = re.compile(
+            r"s3://headroom-artifactbucket/runs/demo/20261031T060000Z-[0-9a-f]{8}/(panel|model|assessment)/?"
+        )
+        assert all(run.fullmatch(uri) for uri in written), written
+
+
+def test_every_path_that_a_job_is_told_of_is_an_input_or_output_of_it(stack_of):
+    for step in steps_of(stack_of({}), {}):
+        if "sagemaker" not in step.resource:
+            continue
+        request = step.request
+        container = request.get("AppSpecification") or request["AlgorithmSpecification"]
+        mounted = [one["S3Input"]["LocalPath"] for one in request.get("ProcessingInputs", [])]
+        mounted += [
+            one["S3Output"]["LocalPath"] for one in request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        ]
+        mounted += [f"/opt/ml/input/data/{one['ChannelName']}" for one in request.get("InputDataConfig", [])]
+        mounted += ["/opt/ml/model", "/opt/ml/output"]
+        for path in [*container["ContainerEntrypoint"], *container["ContainerArguments"]]:
+            if path.startswith("/"):
+                assert any(path == folder or path.startswith(f"{folder}/") for folder in mounted), path
+
+
+def test_the_image_is_the_regions_own_unless_another_is_given(stack_of):
+    def images(stack: Stack) -> set[str]:
+        specifications = [
+            step.request.get("AppSpecification") or step.request["AlgorithmSpecification"]
+            for step in steps_of(stack, {})
+            if "sagemaker" in step.resource
+        ]
+        return {one.get("ImageUri") or one["TrainingImage"] for one in specifications}
+
+    own = "492215442770.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+    assert images(stack_of({})) == {own}
+    assert images(stack_of({"ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1"})) == {
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1"
+    }
+
+
+def test_everything_a_run_makes_is_tagged_with_dataset_and_run(stack_of):
+    for step in steps_of(stack_of({}), {}):
+        if "sagemaker" in step.resource:
+            assert {tag["Key"] for tag in step.request["Tags"]} == {"project", "dataset", "run"}
+
+
+BREAKS: dict[str, Any] = {
+    "an input without an address": ("Preprocess", lambda r: r["ProcessingInputs"][0]["S3Input"].update(S3Uri="code/")),
+    "an unknown field": ("Preprocess", lambda r: r.update(InstanceType="ml.m5.large")),
+    "an unknown data type": (
+        "Train",
+        lambda r: r["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(S3DataType="X"),
+    ),
+    "a number as text": ("Train", lambda r: r["ResourceConfig"].update(VolumeSizeInGB="30")),
+    "an unknown instance type": (
+        "AssessRisk",
+        lambda r: r["ProcessingResources"]["ClusterConfig"].update(InstanceType="ml.m5.huge"),
+    ),
+    "a name too long": ("Train", lambda r: r.update(TrainingJobName="a" * 64)),
+    "a name with a dot": ("Preprocess", lambda r: r.update(ProcessingJobName="a.b")),
+    "no role": ("AssessRisk", lambda r: r.pop("RoleArn")),
+    "too many arguments": (
+        "AssessRisk",
+        lambda r: r["AppSpecification"].update(ContainerArguments=["x"] * 101),
+    ),
+    "no topic's message": ("NotifyCompletion", lambda r: r.pop("Message")),
+    "a function by no name": ("PlanRun", lambda r: r.update(FunctionName="")),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_these_tests_see(broken, stack_of):
+    state, breaks = BREAKS[broken]
+    (step,) = (step for step in steps_of(stack_of({}), {}) if step.state == state)
+    request = copy.deepcopy(step.request)
+    breaks(request)
+    assert problems_of(machine.Step(step.state, step.resource, request)) != []

@@ -1,0 +1,176 @@
+"""The state machine's shape: its order, its limits, and what makes a redrive run just the job that failed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from infrastructure import machine
+from infrastructure.stack import Stack
+
+# design.md, section 1: this order, these integrations.
+ORDER = [
+    ("PlanRun", "arn:aws:states:::lambda:invoke"),
+    ("Preprocess", "arn:aws:states:::sagemaker:createProcessingJob.sync"),
+    ("ChooseModel", None),
+    ("Train", "arn:aws:states:::sagemaker:createTrainingJob.sync"),
+    ("AssessRisk", "arn:aws:states:::sagemaker:createProcessingJob.sync"),
+    ("Publish", "arn:aws:states:::lambda:invoke"),
+    ("NotifyCompletion", "arn:aws:states:::sns:publish"),
+]
+
+# Errors of the services themselves, as Step Functions names them. `Lambda.Unknown` and `States.*` are
+# not here: they are what bad data, a bug or a job's own failure look like.
+SERVICE_FAULTS = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+    "SageMaker.AmazonSageMakerException",
+    "SageMaker.ResourceLimitExceededException",
+    "SageMaker.SdkClientException",
+    "SNS.InternalErrorException",
+    "SNS.ThrottledException",
+    "SNS.KmsThrottlingException",
+    "SNS.SdkClientException",
+}
+
+
+@pytest.fixture(scope="module")
+def definition() -> dict[str, Any]:
+    return machine.definition(Stack())
+
+
+def tasks(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: state for name, state in definition["States"].items() if state["Type"] == "Task"}
+
+
+def test_the_states_and_integrations_are_those_of_the_design_in_its_order(definition):
+    found = [(name, state.get("Resource")) for name, state in definition["States"].items()]
+    assert found == ORDER
+    assert definition["QueryLanguage"] == "JSONata"
+
+
+def out_of_order(definition: dict[str, Any]) -> Iterator[str]:
+    states = list(definition["States"])
+    if definition["StartAt"] != states[0]:
+        yield f"it starts at {definition['StartAt']}"
+    for here, after in zip(states, [*states[1:], None], strict=True):
+        state = definition["States"][here]
+        onward = [state.get("Next"), state.get("Default"), *(choice["Next"] for choice in state.get("Choices", []))]
+        if after is None:
+            if not state.get("End"):
+                yield f"{here} does not end the run"
+        elif after not in onward:
+            yield f"{here} does not lead to {after}"
+        for target in filter(None, onward):
+            if states.index(target) <= states.index(here):
+                yield f"{here} leads back to {target}"
+
+
+def untimed_tasks(definition: dict[str, Any]) -> Iterator[str]:
+    for name, task in tasks(definition).items():
+        if not isinstance(task.get("TimeoutSeconds"), int):
+            yield f"{name} has no timeout"
+    if not isinstance(definition.get("TimeoutSeconds"), int):
+        yield "the state machine has no timeout"
+    elif sum(task.get("TimeoutSeconds", 0) for task in tasks(definition).values()) > definition["TimeoutSeconds"]:
+        yield "the state machine's timeout is shorter than that of its tasks together"
+
+
+def wrong_retries(definition: dict[str, Any]) -> Iterator[str]:
+    for name, task in tasks(definition).items():
+        errors = {error for retry in task.get("Retry", []) for error in retry["ErrorEquals"]}
+        if not errors:
+            yield f"{name} gives up at the service's first fault"
+        for error in errors - SERVICE_FAULTS:
+            yield f"{name} retries {error}, which is no fault of the service"
+        service = task["Resource"].split(":")[5].lower()
+        for error in errors:
+            if error.split(".")[0].lower() != service:
+                yield f"{name} retries {error}, which its service does not know"
+        for retry in task.get("Retry", []):
+            if retry.get("MaxAttempts", 3) > 10 or retry.get("BackoffRate", 2) < 1.5:
+                yield f"{name} retries without backing off or without end"
+
+
+def failures_hidden(definition: dict[str, Any]) -> Iterator[str]:
+    """A redrive restarts at the state that failed: it must be the job, not a state that reports the job."""
+    for name, state in definition["States"].items():
+        if state["Type"] == "Fail":
+            yield f"{name} is a Fail state: a redrive would restart there"
+        if "Catch" in state:
+            yield f"{name} catches its failure: a redrive would not run it again"
+
+
+def test_jobs_end_by_their_own_limit_before_the_state_machine_gives_up_on_them(definition):
+    """So that the failure says what happened, and no job runs on unseen."""
+    limits = {
+        name: task["Arguments"]["StoppingCondition"]["MaxRuntimeInSeconds"]
+        for name, task in tasks(definition).items()
+        if isinstance(task["Arguments"], dict) and "StoppingCondition" in task["Arguments"]
+    }
+    assert set(limits) == {"Preprocess", "AssessRisk"}
+    for name, limit in limits.items():
+        assert limit + 600 <= definition["States"][name]["TimeoutSeconds"]
+    assert "'MaxRuntimeInSeconds': 10800" in definition["States"]["Train"]["Arguments"]
+    assert definition["States"]["Train"]["TimeoutSeconds"] >= 10800 + 600
+
+
+def test_every_substitution_of_the_template_is_used(definition):
+    (resource,) = Stack().of_type("AWS::StepFunctions::StateMachine").values()
+    text = machine.DEFINITION.read_text(encoding="utf-8")
+    assert [name for name in resource["DefinitionSubstitutions"] if f"${{{name}}}" not in text] == []
+
+
+def test_the_state_machine_logs_and_traces(definition):
+    (resource,) = Stack().of_type("AWS::StepFunctions::StateMachine").values()
+    assert resource["StateMachineType"] == "STANDARD"
+    assert resource["TracingConfiguration"] == {"Enabled": True}
+    assert resource["LoggingConfiguration"]["Level"] == "ALL"
+    assert resource["LoggingConfiguration"]["Destinations"]
+
+
+RULES = [out_of_order, untimed_tasks, wrong_retries, failures_hidden]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_state_machine_keeps(rule, definition):
+    assert list(rule(definition)) == []
+
+
+BREAKS: list[tuple[Callable[..., Iterator[str]], str, Callable[[dict[str, Any]], Any]]] = [
+    (out_of_order, "a step left out", lambda d: d["States"]["Preprocess"].update(Next="AssessRisk")),
+    (out_of_order, "a circle", lambda d: d["States"]["AssessRisk"].update(Next="Preprocess")),
+    (out_of_order, "no end", lambda d: d["States"]["NotifyCompletion"].pop("End")),
+    (out_of_order, "another start", lambda d: d.update(StartAt="Train")),
+    (untimed_tasks, "a task without a timeout", lambda d: d["States"]["Train"].pop("TimeoutSeconds")),
+    (untimed_tasks, "no timeout at all", lambda d: d.pop("TimeoutSeconds")),
+    (untimed_tasks, "too short a timeout", lambda d: d.update(TimeoutSeconds=3600)),
+    (wrong_retries, "a failed job retried", lambda d: errors(d, "Train").append("States.TaskFailed")),
+    (wrong_retries, "everything retried", lambda d: errors(d, "PlanRun").append("States.ALL")),
+    (wrong_retries, "a bug retried", lambda d: errors(d, "Publish").append("Lambda.Unknown")),
+    (wrong_retries, "another service's error", lambda d: errors(d, "Publish").append("SNS.ThrottledException")),
+    (wrong_retries, "no retry", lambda d: d["States"]["NotifyCompletion"].pop("Retry")),
+    (wrong_retries, "no backing off", lambda d: d["States"]["Train"]["Retry"][0].update(BackoffRate=1)),
+    (
+        failures_hidden,
+        "a caught failure",
+        lambda d: d["States"]["Train"].update(Catch=[{}]),
+    ),
+    (failures_hidden, "a Fail state", lambda d: d["States"].update(Failed={"Type": "Fail"})),
+]
+
+
+def errors(definition: dict[str, Any], state: str) -> list[str]:
+    return definition["States"][state]["Retry"][0]["ErrorEquals"]
+
+
+@pytest.mark.parametrize(("rule", "breaks"), [(r, breaks) for r, _, breaks in BREAKS], ids=[b for _, b, _ in BREAKS])
+def test_these_tests_see(rule, breaks, definition):
+    broken = copy.deepcopy(definition)
+    breaks(broken)
+    assert list(rule(broken)) != []
