@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
+from threadpoolctl import threadpool_limits
 
 from headroom.grid import Grid, mean, quantile
 from headroom.seasonality import DAYS_A_MONTH, PER_DAY, profiles
@@ -210,9 +211,11 @@ def _label(points: np.ndarray, previous_k: int | None, seed: int) -> np.ndarray:
         return np.zeros(len(points), dtype=int)
     sample = np.random.default_rng(seed).permutation(len(points))[:_SAMPLE]
     found, quality = {}, {}
-    for k in range(2, most + 1):
-        found[k] = KMeans(k, n_init=20, random_state=seed).fit(points).labels_
-        quality[k] = silhouette_score(points[sample], found[k][sample]) if len(set(found[k][sample])) > 1 else -1.0
+    # One thread adds up in one order: the same clusters on a machine with any number of cores.
+    with threadpool_limits(1):
+        for k in range(2, most + 1):
+            found[k] = KMeans(k, n_init=20, random_state=seed).fit(points).labels_
+            quality[k] = silhouette_score(points[sample], found[k][sample]) if len(set(found[k][sample])) > 1 else -1.0
     best = max(quality, key=lambda k: (round(quality[k], 6), -k))
     if previous_k in quality and quality[previous_k] >= quality[best] - _SILHOUETTE_MARGIN:
         best = previous_k
