@@ -1,0 +1,52 @@
+# demo, test, up, down, lint, bench, deploy. Everything runs from .venv, made from the hashed locks.
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
+
+.PHONY: demo up down status test lint bench deploy lock install
+
+demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data
+	@$(BIN)/python -m local demo $(foreach file,$(DATA),--data "$(file)") $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)")
+
+up: install
+	@$(BIN)/python -m local up
+
+down: install
+	@$(BIN)/python -m local down
+
+test: install
+	$(BIN)/pytest
+
+lint: install
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sam validate --lint --region us-east-1
+
+bench: .venv-bench/installed
+	.venv-bench/bin/python -m bench
+
+deploy: install
+	$(BIN)/sam build && $(BIN)/sam deploy $(if $(ENV),--config-env $(ENV))
+
+install: .venv/installed
+
+.venv/installed: requirements/dev.txt requirements/jobs.txt requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headroom needs Python 3.11 or newer; this is %s. Give another with make PYTHON=python3.12" % sys.version.split()[0])'
+	@$(PYTHON) -c 'import shutil, sys; free = shutil.disk_usage(".").free / 1e9; sys.exit(free < 4 and "The libraries need 4 GB of disk; %.1f GB are free here." % free)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "Python's venv module is missing (Debian: apt-get install python3-venv)."; rm -rf .venv; exit 1; }
+	@echo "Installing the libraries into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@cp requirements/jobs.txt .venv/headroom-jobs.txt  # run.sh reads it: this environment carries the jobs' libraries
+	@touch $@
+
+.venv-bench/installed: requirements/bench.txt requirements/uv.txt
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
+	@.venv-bench/bin/uv pip sync --quiet --python .venv-bench/bin/python --require-hashes requirements/bench.txt
+	@touch $@
+
+lock:  ## after a change of requirements/*.in; the order matters, each holds the next
+	cd requirements && ../$(LOCK) jobs.in -o jobs.txt
+	cd requirements && ../$(LOCK) -c jobs.txt dev.in -o dev.txt
+	cd requirements && ../$(LOCK) -c dev.txt $(addprefix --no-emit-package ,botocore urllib3 python-dateutil six jmespath) functions.in -o functions.txt
+	cd requirements && ../$(LOCK) -c dev.txt uv.in -o uv.txt
+	cd requirements && ../$(LOCK) -c dev.txt bench.in -o bench.txt
