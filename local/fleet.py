@@ -226,7 +226,7 @@ def _plan(count: int, days: int, metrics: tuple[str, ...], horizon: int, random:
     plan["holiday_effect"] = np.where(holiday, random.uniform(10, 18, count), 0)
     plan["year_effect"] = np.where(holiday, random.uniform(3, 6, count), 0)  # more in December than in June
 
-    percent = [metric for metric in ("cpu", "disk", "memory") if metric in metrics] or list(metrics)
+    percent: list[str] = [metric for metric in ("cpu", "disk", "memory") if metric in metrics] or list(metrics)
     turn = pd.Series(archetype).groupby(archetype).cumcount().to_numpy()
     plan["driver"] = np.array(percent)[turn % len(percent)]
     plan.loc[plan["archetype"].isin(["step_change", "month_end"]), "driver"] = percent[0]
@@ -254,9 +254,9 @@ def _plan(count: int, days: int, metrics: tuple[str, ...], horizon: int, random:
     plan["network_out"] = plan["network_in"] * random.uniform(0.2, 3, count)
     plan.loc[archetype == "month_end", "cpu"] = random.uniform(62, 72, count)[archetype == "month_end"]
     plan.loc[archetype == "leaking_memory", "memory"] = random.uniform(30, 38, count)[archetype == "leaking_memory"]
-    for metric, low, high in (("cpu", 10, 20), ("memory", 12, 24)):
+    for metric, low, high in (("cpu", 10.0, 20.0), ("memory", 12.0, 24.0)):
         plan.loc[plan["oversized"], metric] = random.uniform(low, high, count)[plan["oversized"]]
-    for metric, low, high in (("cpu", 1.2, 2.2), ("memory", 6, 14), ("disk", 8, 25)):
+    for metric, low, high in (("cpu", 1.2, 2.2), ("memory", 6.0, 14.0), ("disk", 8.0, 25.0)):
         plan.loc[plan["idle"], metric] = random.uniform(low, high, count)[plan["idle"]]
     plan.loc[plan["idle"], ["network_in", "network_out"]] *= 0.01
 

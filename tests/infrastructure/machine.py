@@ -52,15 +52,12 @@ def walk(
 
     ``redrives=None`` leaves ``RedriveCount`` out of the context, as emulators do.
     """
-    context = {
-        "Execution": {
-            "Id": "arn:aws:states:eu-central-1:123456789012:execution:headroom-capacity:by-hand",
-            "Name": "by-hand",
-            "StartTime": "2026-10-31T06:00:00.123Z",
-            "Input": given,
-        }
-        | ({} if redrives is None else {"RedriveCount": redrives}),
-        "State": {"RetryCount": retries},
+    execution = {
+        "Id": "arn:aws:states:eu-central-1:123456789012:execution:headroom-capacity:by-hand",
+        "Name": "by-hand",
+        "StartTime": "2026-10-31T06:00:00.123Z",
+        "Input": given,
+        **({} if redrives is None else {"RedriveCount": redrives}),
     }
     variables: dict[str, Any] = {}
     steps: list[Step] = []
@@ -68,7 +65,8 @@ def walk(
     name: str | None = machine["StartAt"]
     while name is not None:
         state = machine["States"][name]
-        states: dict[str, Any] = {"input": data, "context": context | {"State": context["State"] | {"Name": name}}}
+        context = {"Execution": execution, "State": {"Name": name, "RetryCount": retries}}
+        states = {"input": data, "context": context}
         if state["Type"] == "Choice":
             taken = (choice for choice in state["Choices"] if _evaluate(choice["Condition"], variables, states) is True)
             name = next(taken, {"Next": state["Default"]})["Next"]

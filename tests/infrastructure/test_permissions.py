@@ -1,0 +1,461 @@
+"""Permissions: each role may do what it does, and nothing else.
+
+What a Lambda function does is read from its code: the calls to AWS that its handler can reach.
+"""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from infrastructure.stack import ROOT, Stack, template
+
+EVERYTHING = {
+    "SlackWebhookParameter": "/headroom/slack",
+    "WheelhouseUri": "s3://wheels/of/ours/",
+    "SubnetIds": "subnet-0a,subnet-0b",
+    "SecurityGroupIds": "sg-0c",
+}
+
+# What may be allowed on every resource, each with the reason that nothing narrower can be named.
+ON_EVERY_RESOURCE = {
+    "logs:CreateLogDelivery": "vended logs of the state machine take no resource",
+    "logs:GetLogDelivery": "as above",
+    "logs:UpdateLogDelivery": "as above",
+    "logs:DeleteLogDelivery": "as above",
+    "logs:ListLogDeliveries": "as above",
+    "logs:PutResourcePolicy": "as above",
+    "logs:DescribeResourcePolicies": "as above",
+    "logs:DescribeLogGroups": "as above",
+    "xray:PutTraceSegments": "X-Ray takes no resource",
+    "xray:PutTelemetryRecords": "as above",
+    "xray:GetSamplingRules": "as above",
+    "xray:GetSamplingTargets": "as above",
+    "ecr:GetAuthorizationToken": "a registry login takes no resource",
+    "cloudwatch:PutMetricData": "takes no resource; held to SageMaker's namespaces by its condition",
+    "ec2:CreateNetworkInterface": "jobs in a network: the interfaces do not exist before",
+    "ec2:CreateNetworkInterfacePermission": "as above",
+    "ec2:DeleteNetworkInterface": "as above",
+    "ec2:DeleteNetworkInterfacePermission": "as above",
+    "ec2:DescribeNetworkInterfaces": "descriptions take no resource",
+    "ec2:DescribeVpcs": "as above",
+    "ec2:DescribeDhcpOptions": "as above",
+    "ec2:DescribeSubnets": "as above",
+    "ec2:DescribeSecurityGroups": "as above",
+}
+# What a stack has of its own, and needs of no other.
+OWN_ONLY = ("s3:", "dynamodb:", "sns:", "kms:", "states:")
+CONDITION_REQUIRED = {"cloudwatch:PutMetricData", "iam:PassRole"}
+
+# Policies of AWS's own that SAM attaches: logs and traces of a function, and polling its queue.
+MANAGED = {
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+    "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole",
+}
+
+# One `.sync` integration a job kind, as the documentation of Step Functions lists them.
+SYNC = {
+    *(f"sagemaker:{verb}{kind}Job" for kind in ("Processing", "Training") for verb in ("Create", "Describe", "Stop")),
+    "sagemaker:AddTags",
+    "iam:PassRole",
+    "events:PutTargets",
+    "events:PutRule",
+    "events:DescribeRule",
+}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One action on one resource."""
+
+    action: str
+    resource: str
+    condition: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+def grants(stack: Stack, role: str) -> Iterator[Grant]:
+    """What a role's own policies allow."""
+    for policy in stack.resources[role]["Properties"].get("Policies", []):
+        for statement in as_list(policy["PolicyDocument"]["Statement"]):
+            if statement["Effect"] != "Allow":
+                continue
+            for action in as_list(statement["Action"]):
+                for resource in as_list(statement["Resource"]):
+                    yield Grant(action, resource, statement.get("Condition", {}))
+
+
+def roles(stack: Stack) -> list[str]:
+    return list(stack.of_type("AWS::IAM::Role"))
+
+
+# ---------------------------------------------------------------- all roles
+
+
+def too_wide(stack: Stack) -> Iterator[str]:
+    for role in roles(stack):
+        for grant in grants(stack, role):
+            if "*" in grant.action:
+                yield f"{role} may do {grant.action}"
+            if grant.resource == "*" and grant.action not in ON_EVERY_RESOURCE:
+                yield f"{role} may do {grant.action} everywhere"
+            if grant.action in CONDITION_REQUIRED and not grant.condition:
+                yield f"{role} may do {grant.action} under no condition"
+            wheels = role == "JobRole" and grant.resource.startswith("arn:aws:s3:::wheels")
+            if grant.action.startswith(OWN_ONLY) and "headroom" not in grant.resource and not wheels:
+                yield f"{role} may do {grant.action} beyond this stack, on {grant.resource}"
+        properties = stack.resources[role]["Properties"]
+        for policy in set(properties.get("ManagedPolicyArns", [])) - MANAGED:
+            yield f"{role} has the managed policy {policy}"
+
+
+def assumable_by_others(stack: Stack) -> Iterator[str]:
+    wanted = {"CapacityRole": "states.amazonaws.com", "JobRole": "sagemaker.amazonaws.com"}
+    for role in roles(stack):
+        for statement in stack.resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+            principal = as_list(statement["Principal"].get("Service", "nobody's service"))
+            if principal != [wanted.get(role, "lambda.amazonaws.com")] or len(statement["Principal"]) > 1:
+                yield f"{role} can be assumed by {statement['Principal']}"
+            if role in wanted and "aws:SourceAccount" not in str(statement.get("Condition")):
+                yield f"{role} can be assumed for another account"
+
+
+def allowed_twice(stack: Stack) -> Iterator[str]:
+    for role in roles(stack):
+        seen: set[Grant] = set()
+        for grant in grants(stack, role):
+            if grant in seen:
+                yield f"{role}: {grant.action} on {grant.resource} is said twice"
+            seen.add(grant)
+
+
+# ---------------------------------------------------------------- the state machine's role
+
+
+def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
+    """The integrations of the definition need exactly these; logs and traces come on top."""
+    given = {grant for grant in grants(stack, "CapacityRole") if grant.action not in ON_EVERY_RESOURCE}
+    wanted = SYNC | {"lambda:InvokeFunction", "sns:Publish", "kms:GenerateDataKey", "kms:Decrypt"}
+    for action in wanted - {grant.action for grant in given}:
+        yield f"lacks {action}"
+    for action in {grant.action for grant in given} - wanted:
+        yield f"does not need {action}"
+    region = "eu-central-1:123456789012"
+    rules = [f"StepFunctionsGetEventsForSageMaker{kind}JobsRule" for kind in ("Processing", "Training")]
+    narrow = {
+        "sagemaker:": {f"arn:aws:sagemaker:{region}:{kind}-job/headroom-*" for kind in ("processing", "training")},
+        "iam:": {stack.arn("JobRole")},
+        "events:": {f"arn:aws:events:{region}:rule/{rule}" for rule in rules},
+        "lambda:": {stack.arn("PlanFunction"), stack.arn("PublishFunction")},
+        "sns:": {stack.arn("Topic")},
+        "kms:": {stack.arn("TopicKey")},
+    }
+    for prefix, resources in narrow.items():
+        found = {grant.resource for grant in given if grant.action.startswith(prefix)}
+        if found != resources:
+            yield f"{prefix} on {sorted(found ^ resources)}"
+    passed = [grant.condition for grant in given if grant.action == "iam:PassRole"]
+    if passed != [{"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}]:
+        yield "the job role may be passed to other services"
+
+
+def jobs_reach_too_far(stack: Stack) -> Iterator[str]:
+    """A job reads what came in, its code and runs, and writes runs; SageMaker fetches its image and writes its log."""
+    ingest, artifacts = stack.arn("IngestBucket"), stack.arn("ArtifactBucket")
+    wanted = {
+        Grant("s3:GetObject", f"{ingest}/incoming/*"),
+        Grant("s3:GetObject", f"{artifacts}/code/*"),
+        Grant("s3:GetObject", f"{artifacts}/runs/*"),
+        Grant("s3:PutObject", f"{artifacts}/runs/*"),
+        Grant("s3:ListBucket", ingest),
+        Grant("s3:ListBucket", artifacts),
+    }
+    if "wheelhouse" in str(stack.resources["JobRole"]):
+        wanted |= {
+            Grant("s3:GetObject", "arn:aws:s3:::wheels/of/ours/*"),
+            Grant("s3:ListBucket", "arn:aws:s3:::wheels"),
+        }
+    found = {grant for grant in grants(stack, "JobRole") if grant.action.startswith("s3:")}
+    for grant in found ^ wanted:
+        yield f"{grant.action} on {grant.resource}"
+    services = {grant.action.split(":")[0] for grant in grants(stack, "JobRole")}
+    yield from services - {"s3", "logs", "ecr", "cloudwatch", "ec2"}
+
+
+# ---------------------------------------------------------------- the functions' roles
+
+FUNCTIONS = ROOT / "functions"
+HANDLERS = {
+    "IngestFunction": "ingest",
+    "PlanFunction": "plan",
+    "PublishFunction": "publish",
+    "RunStatusFunction": "run_status",
+    "SlackFunction": "slack",
+}
+# Receivers that are AWS by the names that functions/ gives them; a client is named as its service.
+RECEIVERS = {"s3": "s3", "stepfunctions": "stepfunctions", "sns": "sns", "_table": "dynamodb", "parameters": "ssm"}
+IAM_PREFIXES = {"stepfunctions": "states"}
+IAM_ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket"}
+# Publishing to a topic with a key of its own uses that key.
+COMES_WITH = {"sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"}}
+# Needed though no call says so.
+UNSPOKEN = {
+    ("PlanFunction", "s3:ListBucket"): "without it S3 answers a missing settings file with access denied",
+}
+
+
+def calls_of(handler: str) -> set[str]:
+    """IAM actions of all calls to AWS that a module's ``handler`` can reach.
+
+    Reachable is what is named: a function or method of ``functions/`` whose name occurs in reachable code.
+    That errs towards too much, never towards too little.
+    """
+    modules = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in FUNCTIONS.glob("*.py")}
+    imported, waiting = set(), [handler]
+    while waiting:
+        name = waiting.pop()
+        if name in modules and name not in imported:
+            imported.add(name)
+            for node in ast.walk(modules[name]):
+                if isinstance(node, ast.Import):
+                    waiting += [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    waiting.append(node.module)
+    defined: dict[str, list[ast.AST]] = {}
+    for name in imported:
+        for node in ast.walk(modules[name]):
+            if isinstance(node, ast.FunctionDef):
+                defined.setdefault(node.name, []).append(node)
+    # A module's own `handler` is where Lambda enters; those of imported modules are not entered.
+    defined["handler"] = [node for node in ast.walk(modules[handler]) if getattr(node, "name", "") == "handler"]
+
+    actions: set[str] = set()
+    reached, waiting = set(), ["handler"]
+    while waiting:
+        name = waiting.pop()
+        if name in reached or name not in defined:
+            continue
+        reached.add(name)
+        for function in defined[name]:
+            for node in ast.walk(function):
+                if isinstance(node, ast.Name):
+                    waiting.append(node.id)
+                elif isinstance(node, ast.Attribute):
+                    service = service_of(node.value)
+                    if service is None:
+                        waiting.append(node.attr)
+                    elif action := action_of(service, node.attr):
+                        actions.add(action)
+                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    service = service_of(node.func.value)
+                    if service is not None and node.func.attr == "get_paginator":
+                        actions.add(action_of(service, first_argument(node)) or f"unknown: {ast.unparse(node)}")
+    return actions
+
+
+def first_argument(call: ast.Call) -> str:
+    return str(ast.literal_eval(call.args[0]))
+
+
+def service_of(receiver: ast.AST) -> str | None:
+    """The AWS service that an expression is a client, resource or table of."""
+    if isinstance(receiver, ast.Call) and ast.unparse(receiver.func) == "boto3.client":
+        return first_argument(receiver)
+    return RECEIVERS.get(ast.unparse(receiver).rpartition(".")[2])
+
+
+def action_of(service: str, method: str) -> str | None:
+    """The IAM action of a client's method, None where the method is no operation of the service."""
+    operation = operations_of(service).get(method)
+    if operation is None:
+        return None
+    action = f"{IAM_PREFIXES.get(service, service)}:{operation}"
+    return IAM_ACTIONS.get(action, action)
+
+
+@cache
+def operations_of(service: str) -> dict[str, str]:
+    """The operations of a service by the names of the client's methods."""
+    model = botocore.session.get_session().get_service_model(service)
+    return {xform_name(operation): operation for operation in model.operation_names}
+
+
+def roles_and_code_differ(stack: Stack) -> Iterator[str]:
+    for function, module in HANDLERS.items():
+        called = calls_of(module)
+        called |= {also for action in called for also in COMES_WITH.get(action, ())}
+        allowed = {grant.action for grant in grants(stack, f"{function}Role")}
+        for action in called - allowed:
+            yield f"{function} calls {action} and may not"
+        for action in allowed - called:
+            if (function, action) not in UNSPOKEN:
+                yield f"{function} may do {action} and never does"
+
+
+def test_clients_are_named_as_their_services():
+    """On which the reading of the code above stands."""
+    for path in FUNCTIONS.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("boto3.client("):
+                assert service_of(node.value) == ast.unparse(node.targets[0]), path.name
+
+
+def test_every_function_is_looked_at():
+    handlers = {
+        name: function["Handler"].removesuffix(".handler")
+        for name, function in Stack(**EVERYTHING).of_type("AWS::Lambda::Function").items()
+    }
+    assert handlers == HANDLERS
+
+
+@pytest.mark.parametrize(
+    ("module", "some"),
+    [
+        ("ingest", {"dynamodb:PutItem", "dynamodb:Query", "states:StartExecution", "sns:Publish"}),
+        ("plan", {"dynamodb:Query", "s3:PutObject", "s3:ListBucket"}),
+        ("publish", {"dynamodb:UpdateItem", "s3:GetObject", "states:DescribeExecution"}),
+        ("run_status", {"states:GetExecutionHistory", "sns:Publish"}),
+        ("slack", {"ssm:GetParameter"}),
+    ],
+)
+def test_the_code_is_read_right(module, some):
+    assert some <= calls_of(module)
+
+
+def test_functions_get_the_environment_they_read():
+    """Each variable that the code reads is set by the template, and none is set in vain."""
+    read: dict[str, set[str]] = {}
+    for path in FUNCTIONS.glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                aliases = {
+                    keyword.value.value
+                    for call in ast.walk(node)
+                    if isinstance(call, ast.Call)
+                    for keyword in call.keywords
+                    if keyword.arg == "alias" and isinstance(keyword.value, ast.Constant)
+                }
+                read[node.name] = {alias for alias in aliases if str(alias).isupper()}
+    classes = {
+        "IngestFunction": "IngestSettings",
+        "PlanFunction": "PlanSettings",
+        "PublishFunction": "PublishSettings",
+        "RunStatusFunction": "RunStatusSettings",
+    }
+    functions = Stack(**EVERYTHING).of_type("AWS::Lambda::Function")
+    for function, name in classes.items():
+        given = {key for key in functions[function]["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
+        assert given == read[name] | read["_Environment"], function
+
+
+# ---------------------------------------------------------------- the tests
+
+RULES = [
+    too_wide,
+    assumable_by_others,
+    allowed_twice,
+    not_what_the_state_machine_needs,
+    jobs_reach_too_far,
+    roles_and_code_differ,
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_no_role_is(rule):
+    assert list(rule(Stack(**EVERYTHING))) == []
+
+
+def test_with_the_defaults_jobs_reach_neither_wheels_nor_networks():
+    stack = Stack()
+    assert list(jobs_reach_too_far(stack)) == []
+    assert not any(grant.action.startswith("ec2:") for grant in grants(stack, "JobRole"))
+
+
+def test_every_exception_is_still_needed():
+    given = {grant.action for role in roles(Stack(**EVERYTHING)) for grant in grants(Stack(**EVERYTHING), role)}
+    assert [action for action in ON_EVERY_RESOURCE if action not in given] == []
+    for function, action in UNSPOKEN:
+        assert action in {grant.action for grant in grants(Stack(), f"{function}Role")}
+
+
+def statements(source: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    return source["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+
+
+def trust(source: dict[str, Any], role: str) -> dict[str, Any]:
+    return source["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
+
+
+def allow(role: str, action: str, resource: Any) -> Callable[[dict[str, Any]], None]:
+    added = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return lambda source: statements(source, role).append(added)
+
+
+def forbid(role: str, action: str) -> Callable[[dict[str, Any]], None]:
+    def change(source: dict[str, Any]) -> None:
+        for statement in statements(source, role):
+            statement["Action"] = [one for one in as_list(statement["Action"]) if not fnmatch.fnmatch(one, action)]
+
+    return change
+
+
+LEDGER = {"Fn::GetAtt": ["Ledger", "Arn"]}
+ALL_TRAINING = "arn:aws:sagemaker:eu-central-1:123456789012:training-job/*"
+BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, Any]], Any]]] = [
+    (too_wide, "an action with a star", allow("PlanFunctionRole", "s3:Get*", {"Ref": "IngestBucket"})),
+    (too_wide, "every resource", allow("PublishFunctionRole", "dynamodb:GetItem", "*")),
+    (too_wide, "another's bucket", allow("JobRole", "s3:GetObject", "arn:aws:s3:::another/*")),
+    (too_wide, "a role passed to anyone", lambda t: statements(t, "CapacityRole")[2].pop("Condition")),
+    (
+        too_wide,
+        "a managed policy",
+        lambda t: t["Resources"]["JobRole"]["Properties"].update(
+            ManagedPolicyArns=["arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"]
+        ),
+    ),
+    (
+        assumable_by_others,
+        "everyone may be the job",
+        lambda t: trust(t, "JobRole").update(Principal={"AWS": "*"}),
+    ),
+    (
+        assumable_by_others,
+        "a deputy that can be confused",
+        lambda t: trust(t, "CapacityRole").pop("Condition"),
+    ),
+    (allowed_twice, "said twice", allow("PlanFunctionRole", "dynamodb:GetItem", LEDGER)),
+    (not_what_the_state_machine_needs, "no way to stop a job", forbid("CapacityRole", "sagemaker:StopTrainingJob")),
+    (not_what_the_state_machine_needs, "no way to tag a job", forbid("CapacityRole", "sagemaker:AddTags")),
+    (not_what_the_state_machine_needs, "no word of a job's end", forbid("CapacityRole", "events:PutRule")),
+    (not_what_the_state_machine_needs, "another job", allow("CapacityRole", "sagemaker:CreateTransformJob", "arn:x")),
+    (
+        not_what_the_state_machine_needs,
+        "jobs of all the account",
+        allow("CapacityRole", "sagemaker:CreateTrainingJob", ALL_TRAINING),
+    ),
+    (jobs_reach_too_far, "jobs that write where files arrive", allow("JobRole", "s3:PutObject", LEDGER)),
+    (jobs_reach_too_far, "jobs that cannot list", forbid("JobRole", "s3:ListBucket")),
+    (jobs_reach_too_far, "jobs with the ledger", allow("JobRole", "dynamodb:GetItem", LEDGER)),
+    (roles_and_code_differ, "a call that is not allowed", forbid("IngestFunctionRole", "dynamodb:PutItem")),
+    (roles_and_code_differ, "a topic without its key", forbid("RunStatusFunctionRole", "kms:*")),
+    (roles_and_code_differ, "a permission never used", allow("SlackFunctionRole", "dynamodb:GetItem", LEDGER)),
+]
+
+
+@pytest.mark.parametrize(("rule", "breaks"), [(r, breaks) for r, _, breaks in BREAKS], ids=[b for _, b, _ in BREAKS])
+def test_these_tests_see(rule, breaks):
+    broken = template()
+    breaks(broken)
+    assert list(rule(Stack(broken, **EVERYTHING))) != []
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
