@@ -103,9 +103,9 @@ def chance_crossed(quantiles: np.ndarray, noise: np.ndarray, threshold: float, f
     ``CROSSING_WINDOW`` periods are. The chance is the share of ``PATHS`` sample paths that have crossed. A path's value
     at a period has the distribution that the quantiles describe; between periods, a Gaussian copula with one factor
     ties them: what the forecast may be wrong about as a whole (level, trend) is shared by all periods, and what
-    changes from one period to the next (``noise``) is drawn for each. Neither extreme would do: the highest marginal
-    chance takes all days for one and finds too little, the product over the days takes each for itself and
-    finds too much.
+    changes from one period to the next (``noise``) is drawn for each. Neither extreme would do: the highest chance of
+    any single period forgets that every period is another occasion, and the product over the periods forgets that a
+    level once wrong stays wrong.
 
     Args:
         quantiles: array (n, H, 5), see QUANTILES.
@@ -119,8 +119,12 @@ def chance_crossed(quantiles: np.ndarray, noise: np.ndarray, threshold: float, f
     score = threshold_score(quantiles, threshold)
     spread = (quantiles[:, :, 3] - quantiles[:, :, 1]) / (_SCORES[3] - _SCORES[1])
     own = np.clip(np.nan_to_num(noise)[:, None] ** 2 / np.maximum(spread, 1e-9) ** 2, 0.001, 1)
-    # Windows at the end of the horizon look beyond it: the last window comes once more.
-    score, own = (np.concatenate([array, array[:, -window:][:, : window - 1]], axis=1) for array in (score, own))
+    # Windows at the end of the horizon look beyond it: the last window comes once more, and moves on as it did before.
+    moved = 0.0
+    if score.shape[1] >= 2 * window:
+        moved = mean(score[:, -window:] - score[:, -2 * window : -window], axis=1)[:, None]
+    score = np.concatenate([score, score[:, -window:][:, : window - 1] + moved], axis=1)
+    own = np.concatenate([own, own[:, -window:][:, : window - 1]], axis=1)
 
     chances = np.zeros(quantiles.shape[:2])
     open_question = np.flatnonzero(ndtr(-np.where(np.isnan(score), np.inf, score)).max(axis=1, initial=0) > 1e-3)
