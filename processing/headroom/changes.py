@@ -28,7 +28,7 @@ def against(previous: Path | None, servers: pd.DataFrame) -> tuple[dict[str, Any
     Returns:
         The changes, None where there is nothing to compare with, and notes for a person.
     """
-    if previous is None:
+    if previous is None or not (previous / "risk_summary.json").exists():
         return None, []
     try:
         summary = json.loads((previous / "risk_summary.json").read_text(encoding="utf-8"))

@@ -258,8 +258,11 @@ def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[s
     """Servers that do nothing at night or at weekends, as far as the panel's period shows it."""
     if "cpu" not in fleet.recent:
         return []
-    idle = fleet.recent["cpu"] < IDLE_BELOW
-    there = np.isfinite(fleet.recent["cpu"])
+    cpu = fleet.recent["cpu"]
+    there, idle, busy = np.isfinite(cpu), cpu < IDLE_BELOW, cpu >= IDLE_PEAK
+    for metric in ("network_in", "network_out"):
+        if metric in fleet.recent:
+            busy |= fleet.recent[metric] >= IDLE_NETWORK
     ds = fleet.grid.ds[-idle.shape[1] :]
     table = fleet.servers
     found = []
@@ -267,7 +270,7 @@ def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[s
         owned, row = table.loc[server], fleet.row[server]
         if criticality(owned["criticality"]) == "critical":
             continue
-        night, weekend = _free_time(idle[row], there[row], ds, fleet.grid.frequency)
+        night, weekend = _free_time(idle[row], busy[row], there[row], ds, fleet.grid.frequency)
         hours = 5 * len(night) + (48 if weekend else 2 * len(night))
         if hours / 168 < LEAST_OFF_SHARE:
             continue
@@ -282,13 +285,19 @@ def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[s
     return found
 
 
-def _free_time(idle: np.ndarray, there: np.ndarray, ds: pd.DatetimeIndex, frequency: str) -> tuple[list[int], bool]:
-    """The hours of every night, in order, and whether weekends are free: 95 % of their periods are idle."""
+def _free_time(
+    idle: np.ndarray, busy: np.ndarray, there: np.ndarray, ds: pd.DatetimeIndex, frequency: str
+) -> tuple[list[int], bool]:
+    """The hours of every night, in order, and whether weekends are free.
+
+    A time of the week is free where 95 % of its periods are idle and none is busy.
+    """
     weekend = np.asarray(ds.weekday >= 5)
 
     def free(chosen: np.ndarray) -> bool:
         measured = np.count_nonzero(chosen & there)
-        return measured >= 4 and np.count_nonzero(chosen & there & idle) >= 0.95 * measured
+        quiet = np.count_nonzero(chosen & there & idle) >= 0.95 * measured
+        return measured >= 4 and quiet and not (chosen & busy).any()
 
     weekends = free(weekend)
     if frequency == "D":
