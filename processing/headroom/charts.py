@@ -205,7 +205,7 @@ def _risk_subtitle(assessment: Assessment, risk: RiskOverTime, rows: int, at_ris
     dataset = assessment.summary.get("dataset") or assessment.run.get("dataset")
     parts = [f"worst level a {bucket}" if bucket in ("day", "week") else f"worst level every {bucket}"]
     if risk.past:
-        parts.append("left of the line as measured, right of it as forecast")
+        parts.append("left of the line as measured, right of it reached by then, as forecast")
     if at_risk > rows:
         parts.append(f"the {rows} most urgent shown, {at_risk - rows:,} more in report.html")
     elif at_risk == 0 and len(risk.server_ids) > rows:

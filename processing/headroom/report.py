@@ -157,7 +157,7 @@ def headline(assessment: Assessment) -> str:
     number = reached["server_id"].nunique()
     first = reached.sort_values(["critical_date", "server_id"]).iloc[0]
     return (
-        f"{number:,} of {fleet} will reach a critical threshold {ahead}, "
+        f"{number:,} of {fleet} expected to reach a critical threshold {ahead}, "
         f"the first on {first['critical_date']:%-d %B} ({first['metric'].replace('_', ' ')})"
     )
 

@@ -123,7 +123,7 @@ function forecastChart(series, risk, width) {
     s("text", { class: "axis", x: x(0.5) - 4, y: top - 6, "text-anchor": "end" }, "measured"),
     s("text", { class: "axis", x: x(0.5) + 4, y: top - 6 }, "forecast"));
   if (known(risk.criticalAt)) {
-    const at = x(risk.criticalAt), flip = at > width * 0.72;
+    const at = x(risk.criticalAt), flip = at > width - (HOURLY ? 160 : 120);
     if (known(risk.earliest)) {
       parts.push(s("line", { class: "range", x1: x(risk.earliest), x2: known(risk.latest) ? x(risk.latest) : width - right, y1: height - bottom - 3, y2: height - bottom - 3 }));
     }
@@ -168,11 +168,11 @@ function forecastChart(series, risk, width) {
 
 /** A row of bars with the highest marked; values may be null. Words name each bar for the tooltip. */
 function bars(values, words, ends, unit) {
-  const width = Math.max(150, values.length * 11), height = 58, each = width / values.length;
+  const width = Math.max(150, values.length * 15), height = 58, each = width / values.length;
   const highest = Math.max(...values.filter(known), 1e-9), top = values.indexOf(Math.max(...values.filter(known)));
   return s("svg", { class: "bars", viewBox: `0 0 ${width} ${height + 16}`, role: "img", "aria-label": `Highest: ${words[top] || "unknown"}` },
     values.map((value, i) => known(value) && s("rect", {
-      class: i === top ? "top" : "bar", x: i * each + 1, width: each - 2,
+      class: i === top ? "highest" : "column", x: i * each + 1, width: each - 2,
       y: height - (value / highest) * height, height: (value / highest) * height,
     }, s("title", {}, `${words[i]}: ${amount(value, unit)}`))),
     ends.map((text, i) => s("text", { class: "axis", x: (i + 0.5) * each, y: height + 12, "text-anchor": "middle" }, text)));

@@ -25,11 +25,15 @@ function section(id, title, ...content) {
     h("h2", { id: `${id}-title` }, title), content);
 }
 
+function linkTo(name) {
+  return "#server=" + encodeURIComponent(name);
+}
+
 /** A server's name as a link to its section, or as text where the report does not hold it. */
 function serverLink(name) {
   return positionOf.has(name)
-    ? h("a", { class: "server", href: "#server=" + encodeURIComponent(name) }, named(name))
-    : h("span", { class: "server" }, named(name));
+    ? h("a", { class: "server", title: readable(name), href: linkTo(name), click: (event) => event.currentTarget.hash === location.hash && followLink() }, named(name))
+    : h("span", { class: "server", title: readable(name) }, named(name));
 }
 
 function serverList(names, total) {
@@ -82,7 +86,7 @@ function top() {
       Number.isFinite(firstAt) && fact(when(momentOf(firstAt)), `first critical, in ${span(firstAt)}`, "#risk"),
       fact(money(savings.monthly), "a month could be saved", "#actions"),
       fact(count(view.recommendations.total), view.recommendations.total === 1 ? "recommendation" : "recommendations", "#actions"),
-      known(gain) && fact(`${Math.abs(Math.round(gain))} %`, gain >= 0 ? "better forecasts than seasonal naive" : "worse forecasts than seasonal naive", "#forecast")),
+      known(gain) && fact(`${Math.abs(Math.round(gain))} %`, gain >= 0 ? "better than seasonal naive" : "worse than seasonal naive", "#forecast")),
     changes());
 }
 
@@ -211,7 +215,7 @@ function serverRow(i) {
     cell("current", "Now", amount(risk.current, unit)),
     cell("peak", "Peak", amount(risk.peak, unit)),
     cell("critical", "Critical", known(risk.criticalAt) ? [h("b", {}, when(momentOf(risk.criticalAt))), h("small", {}, `in ${span(risk.criticalAt)}`)] : h("span", { class: "quiet" }, "not expected")),
-    cell("chance", "Chance of critical", share(risk.chanceCritical)),
+    cell("chance", "Chance", share(risk.chanceCritical)),
     cell("why", "Why", named(servers.reason[i] || "")));
   const detail = h("tr", { role: "row", class: "detail", hidden: true }, h("td", { role: "cell", colspan: COLUMNS.length }));
   opened.set(i, { row, detail, button });
@@ -257,14 +261,14 @@ function followLink() {
 
 async function serverSection(i, place) {
   const facts = [
-    ["Instance", servers.instance[i]], ["vCPUs", servers.vcpus[i]], ["Memory", known(servers.memory[i]) ? `${servers.memory[i]} GB` : null],
+    ["Name", servers.name[i].length > 40 ? servers.name[i] : null], ["Instance", servers.instance[i]], ["vCPUs", servers.vcpus[i]], ["Memory", known(servers.memory[i]) ? `${servers.memory[i]} GB` : null],
     ["Cost", known(servers.cost[i]) ? `USD ${count(servers.cost[i])} a month` : null], ["Behaviour", servers.cluster[i]],
     ["Business unit", servers.unit[i]], ["Region", servers.region[i]], ["Criticality", servers.criticality[i]],
   ].filter(([, value]) => known(value) && value !== "");
   const advice = view.recommendations.items.filter((item) => item.server_ids.includes(servers.name[i]));
   const panel = h("section", { class: "server-section", "aria-label": `Server ${readable(servers.name[i])}` },
     h("dl", { class: "server-facts" }, facts.map(([words, value]) => h("div", {}, h("dt", {}, words), h("dd", {}, named(value)))),
-      h("div", {}, h("dt", {}, "Link"), h("dd", {}, h("a", { href: "#server=" + encodeURIComponent(servers.name[i]) }, "to this server")))),
+      h("div", {}, h("dt", {}, "Link"), h("dd", {}, h("a", { href: linkTo(servers.name[i]) }, "to this server")))),
     advice.map((item) => h("p", { class: "advice" }, h("strong", {}, (ACTIONS[item.action] || [item.action])[0]), ": ", named(item.reason || ""),
       item.monthly_saving > 0 && ` Saves ${money(item.monthly_saving)} a month.`)));
   place.append(panel);
@@ -283,7 +287,7 @@ async function serverSection(i, place) {
 function metricPanel(risk, series) {
   const unit = view.units[risk.metric], thresholds = view.thresholds[risk.metric];
   const date = (step) => (known(step) ? when(momentOf(step)) : null);
-  const range = known(risk.earliest) ? `${date(risk.earliest)} to ${date(risk.latest) || "later than the forecast"}` : null;
+  const range = known(risk.earliest) ? `${date(risk.earliest)} and ${date(risk.latest) || "after " + date(view.horizon)}` : null;
   const seasons = [["day", "daily"], ["week", "weekly"], ["year", "yearly"]].filter(([key]) => risk[key] >= 0.6).map(([, words]) => words);
   const habits = [
     HOURLY && known(risk.peakHour) && risk.day >= 0.3 ? `at ${String(risk.peakHour).padStart(2, "0")}:00` : null,
@@ -296,8 +300,8 @@ function metricPanel(risk, series) {
     ["19 in 20 below", amount(risk.peak95, unit)],
     thresholds && [`Chance above ${amount(thresholds.warning, unit)}`, share(risk.chanceWarning)],
     thresholds && [`Chance above ${amount(thresholds.critical, unit)}`, share(risk.chanceCritical)],
-    thresholds && ["Critical on", date(risk.criticalAt) || "not expected"],
-    range && ["Between", range],
+    thresholds && ["Critical by", date(risk.criticalAt) || "not expected"],
+    range && ["8 in 10 between", range],
     known(risk.holidayPeak) && ["Next holiday", `${amount(risk.holidayPeak, unit)}, ${date(risk.holidayAt)}`],
     known(risk.quarterPeak) && ["Quarter end", `${amount(risk.quarterPeak, unit)}, ${date(risk.quarterAt)}`],
     known(risk.growth) && Math.abs(risk.growth) >= 0.5 && ["Trend", `${risk.growth > 0 ? "+" : "−"}${amount(Math.abs(risk.growth), unit)} a month`],
@@ -346,7 +350,7 @@ function fleetSection() {
   const body = h("tbody", {}), rowsShown = growing(body, order, heatRow, "servers");
   const every = starts.length > 12 ? 2 : 1;
   return section("fleet", "The fleet over time",
-    h("p", { class: "intro" }, `The worst level a ${stretch}, of the whole fleet and of each server. `, past > 0 && "Left of the line as measured, right of it as forecast."),
+    h("p", { class: "intro" }, `The worst level a ${stretch}, of the whole fleet and of each server. `, past > 0 && "Left of the line as measured; right of it the level reached by then, as forecast."),
     h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Risk by server and time" },
       h("table", { class: "heat" }, h("caption", { class: "hidden" }, `Risk by server and ${stretch}`),
         h("thead", {},
@@ -403,7 +407,7 @@ function groupsSection() {
   return section("groups", "Servers that behave alike",
     h("p", { class: "intro" }, "Servers close together on the map use their capacity alike. Each group's bars are its average week."),
     h("div", { class: "groups" },
-      h("figure", { class: "map-box" }, clusterMap(order, (server) => { location.hash = "server=" + encodeURIComponent(servers.name[server]); })),
+      h("figure", { class: "map-box" }, clusterMap(order, (server) => { location.hash = linkTo(servers.name[server]); })),
       h("ul", { class: "profiles" }, view.profiles.map((profile, rank) => h("li", { class: `edge-${rank % 8}` },
         h("div", {}, h("h3", {}, readable(profile.name), " ", h("span", { class: "soft" }, plural(profile.size, "server"))),
           h("p", {}, named(profile.description || ""), profile.typical_server !== undefined && [" Typical: ", serverLink(profile.typical_server), "."]),
@@ -417,30 +421,39 @@ function groupsSection() {
 function actionsSection() {
   const { items, total, counts } = view.recommendations, savings = view.savings || {}, by = savings.by_action || {};
   if (!total) return section("actions", "Recommendations", h("p", {}, "Nothing to change: no server needs more capacity, and none could clearly do with less."));
-  const details = (values) => Object.entries(values || {}).filter(([, value]) => known(value) && typeof value !== "object").slice(0, 8)
+  const details = (values) => Object.entries(values || {}).filter(([key, value]) => known(value) && typeof value !== "object" && key !== "monthly_cost_increase" && key !== "cost_from").slice(0, 8)
     .map(([key, value]) => `${label(key)} ${typeof value === "number" ? Number(value.toPrecision(4)) : value}`).join(", ");
+  const size = (target) => {
+    const { host, vcpus, memory_gb, hours_a_week, factor, ...others } = target;
+    const words = [known(vcpus) && `${vcpus} vCPUs`, known(memory_gb) && `${memory_gb} GB`, known(factor) && `${factor} × today's size`, known(hours_a_week) && `off ${hours_a_week} hours a week`,
+      ...Object.entries(others).filter(([key]) => key.endsWith("_factor")).map(([key, value]) => `${value} × today's ${label(key.slice(0, -7))}`)].filter((word) => word);
+    return known(host) ? ["onto ", serverLink(host)] : words.length > 0 && words.join(", ");
+  };
   const act = (action) => {
     const mine = items.filter((item) => item.action === action);
     const body = h("tbody", {});
-    const row = (item) => [h("tr", {},
-      h("th", { scope: "row" }, serverList(item.server_ids, item.servers)),
-      h("td", { class: "wide" }, named(sentence(item.reason || "")), details(item.evidence) && h("small", {}, named(details(item.evidence)))),
-      h("td", {}, item.target ? named(typeof item.target === "object" ? details(item.target) : item.target) : "–"),
-      h("td", { class: "tight" }, item.by ? day(Date.parse(item.by)) : "–"),
-      h("td", {}, item.effort || "–"),
-      h("td", { class: "number" }, item.monthly_saving > 0 ? money(item.monthly_saving) : "–"))];
+    const columns = [
+      ["Why", (item) => [named(sentence(item.reason || "")), details(item.evidence) && h("small", {}, named(details(item.evidence)))], "wide"],
+      ["Target", (item) => item.target && size(item.target)],
+      ["By", (item) => item.by && day(Date.parse(item.by)), "tight"],
+      ["Effort", (item) => item.effort],
+      ["Costs a month", (item) => item.action === "grow" && item.evidence && item.evidence.monthly_cost_increase > 0 && `+ ${money(item.evidence.monthly_cost_increase)}`, "number"],
+      ["Saves a month", (item) => item.monthly_saving > 0 && money(item.monthly_saving), "number"],
+    ].filter(([, cell]) => mine.some(cell));
+    const row = (item) => [h("tr", {}, h("th", { scope: "row" }, serverList(item.server_ids, item.servers)),
+      columns.map(([, cell, kind]) => h("td", { class: kind }, cell(item) || "–")))];
     const rows = growing(body, mine, row, "recommendations", 8);
     const [word, what] = ACTIONS[action];
     return h("article", { class: "action" },
       h("h3", {}, `${word} `, h("span", { class: "soft" }, `${count(counts[action])}: ${what}${by[action] > 0 ? `, saving ${money(by[action])} a month` : ""}`)),
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Recommendations: ${word}` }, h("table", { class: "plain" },
-        h("thead", {}, h("tr", {}, ["Servers", "Why", "To", "By", "Effort"].map((words) => h("th", { scope: "col" }, words)), h("th", { scope: "col", class: "number" }, "Saves a month"))), body)),
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Servers"), columns.map(([words, , kind]) => h("th", { scope: "col", class: kind }, words)))), body)),
       rows.more);
   };
   return section("actions", "Recommendations",
     h("p", { class: "intro" }, h("strong", {}, `${money(savings.monthly)} a month could be saved`), `, no server counted twice. `,
       total > items.length ? `The ${count(items.length)} most urgent of ${count(total)} are here; all are in ` : "The same list for programs and spreadsheets: ",
-      h("code", {}, "optimization_recommendations.json"), "."),
+      h("code", {}, "optimization_recommendations.json"), " and ", h("code", {}, ".csv"), "."),
     Object.keys(ACTIONS).filter((action) => items.some((item) => item.action === action)).map(act));
 }
 
@@ -490,7 +503,7 @@ function forecastSection() {
     const key = `${row.metric} ${row.group}`;
     if (!best.has(key) || row.scaled_quantile_loss < best.get(key)) best.set(key, row.scaled_quantile_loss);
   }
-  const drifted = Object.values(drift.psi || {}).filter(known);
+  const drifted = Object.entries(drift.psi || {}).filter(([, value]) => known(value));
   return section("forecast", "How good the forecasts were",
     h("p", { class: "intro" }, `Tested on the past: ${model.windows ? plural(model.windows, "time") : "several times"} the last part of the history was hidden and forecast ${model.horizon ? `${span(model.horizon)} ahead` : ""}${known(model.sampled_series) ? `, for ${count(model.sampled_series)} of ${count(model.series)} series` : ""}. `,
       known(gain) && h("strong", {}, `The forecasts were ${Math.abs(Math.round(gain))} % ${gain >= 0 ? "better" : "worse"} than repeating the last season`), known(gain) && ` (MASE ${number(headline.mase, 2)} against ${number(headline.seasonal_naive_mase, 2)}).`),
@@ -511,7 +524,7 @@ function forecastSection() {
     (model.fallbacks || []).length > 0 && fold(`Simpler forecasts (${count(model.fallbacks.length)})`, table("Series too short for the models", model.fallbacks.slice(0, 60), [
       ["Server", (row) => serverLink(row.server_id)], ["Metric", (row) => label(row.metric)], ["Values", (row) => count(row.points || 0), true], ["Method", (row) => named(row.method || "")], ["Why", (row) => named(row.reason || "")]])),
     drifted.length > 0 && h("p", {}, drift.exceeded ? h("strong", {}, "The data has drifted from what the model learned: the next run trains anew. ") : "The data still looks like what the model learned. ",
-      `Population stability index ${drifted.map((value) => number(value, 2)).join(", ")}; ${share(drift.servers_out_of_range)} of servers are outside their usual range.`),
+      `Population stability index: ${drifted.map(([metric, value]) => `${label(metric)} ${number(value, 2)}`).join(", ")}; ${share(drift.servers_out_of_range)} of servers are outside their usual range.`),
     [...(model.notes || [])].map((note) => h("p", { class: "quiet" }, named(note))));
 }
 

@@ -74,7 +74,8 @@ function label(text) {
 }
 
 function sentence(text) {
-  return text ? text[0].toUpperCase() + text.slice(1) : "";
+  const words = text.replace(/^cpu\b/, "CPU");
+  return words && words[0].toUpperCase() + words.slice(1);
 }
 
 /** Milliseconds since 1970 of a moment that is so many periods after the last measured one. */
