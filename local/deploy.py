@@ -88,6 +88,7 @@ def _sam(environment: dict[str, str], *arguments: str | Path) -> None:
         "HOME": os.environ.get("HOME", "/"),
         "LANG": "C.UTF-8",
         "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.3",  # seconds between looks at the stack
         "SAM_CLI_CHECK_FOR_UPDATES": "0",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

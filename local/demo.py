@@ -1,0 +1,234 @@
+"""The demo: a fleet's files go into the ingest bucket, and what comes of them is shown."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from local import cloud as clouds
+from local import deploy, image, mailbox, runs, transfer
+from local.cloud import ROOT, Cloud, CloudError
+
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz", ".parquet")
+SERVERS, DAYS, SAMPLING = 60, 400, "1h"
+START_SECONDS = 90
+LEVELS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+
+
+@dataclass(frozen=True)
+class Drop:
+    """What is dropped into the ingest bucket: files with the names that they get, and perhaps settings."""
+
+    dataset: str
+    files: list[tuple[Path, str]]
+    settings: Path | None
+
+
+def run(console: Console, dataset: str, data: list[Path], settings: Path | None) -> None:
+    """The whole demo. Raises ``CloudError`` where it cannot go on or the run fails; the message says what to do."""
+    began = time.monotonic()
+    drop = chosen(dataset, data, settings) if data else None  # before anything is started
+    image.require()
+    was_up = clouds.running() is not None
+    with clouds.used() as cloud:
+        _say(console, began, f"laptop cloud on {cloud.endpoint}{' (it was up)' if was_up else ''}")
+        with console.status("sam build, sam deploy"):
+            stack = deploy.deploy(cloud)
+        _say(console, began, f"stack {stack.name} deployed with sam")
+        if drop is None:
+            with console.status("generating a fleet"):
+                drop = generated(dataset, cloud)
+            _say(console, began, f"fleet of {SERVERS} servers generated: {DAYS} days of {SAMPLING} samples")
+        known = {e["executionArn"] for e in runs.executions(cloud, stack.outputs["StateMachineArn"], dataset)}
+        letters = len(mailbox.letters(cloud.mailbox))
+        upload(cloud, stack, drop)
+        target = f"s3://{stack.outputs['IngestBucketName']}/incoming/{dataset}/"
+        _say(console, began, f"{len(drop.files)} files dropped into {target}")
+        description = _follow_all(console, cloud, stack, dataset, known, was_up)
+        _show_mail(console, cloud, letters)
+        _show_results(console, cloud, dataset, json.loads(description["output"]))
+    _say(console, began, "done" if was_up else "done, and the laptop cloud is stopped (make up keeps one running)")
+
+
+def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
+    """The user's own files, checked: folders are searched for data files, the older names first."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", dataset):
+        raise CloudError(
+            f"{dataset!r} cannot be a dataset: up to 40 of a-z, 0-9 and -, beginning with a letter or digit"
+        )
+    files: list[tuple[Path, str]] = []
+    for path in data:
+        if path.is_dir():
+            inside = [file for file in sorted(path.rglob("*")) if file.is_file() and file.name.endswith(SUFFIXES)]
+            files += [(file, file.relative_to(path).as_posix()) for file in inside]
+        elif path.is_file():
+            files.append((path, path.name))
+        else:
+            raise CloudError(f"there is no file or folder {path}")
+    if not files:
+        raise CloudError(f"no data files ({', '.join(SUFFIXES)}) in {', '.join(map(str, data))}")
+    if len({name for _, name in files}) < len(files):
+        raise CloudError("two of the files have the same name: give the folder that they are in")
+    if settings is not None:
+        _check_settings(settings)
+    return Drop(dataset, files, settings)
+
+
+def _check_settings(path: Path) -> None:
+    if not path.is_file():
+        raise CloudError(f"there is no settings file {path}")
+    sys.path.insert(0, str(ROOT / "processing"))
+    from headroom import settings
+
+    try:
+        settings.load(path)
+    except settings.SettingsError as error:
+        raise CloudError(f"{path} cannot be used:\n{error}") from error
+
+
+def generated(dataset: str, cloud: Cloud) -> Drop:
+    """A fleet of known truth, generated here."""
+    from local import fleet  # it brings pandas, which is slow to load
+
+    folder = cloud.state / "fleet"
+    shutil.rmtree(folder, ignore_errors=True)
+    fleet.write(fleet.generate(servers=SERVERS, days=DAYS, sampling=SAMPLING), folder)
+    return chosen(dataset, [folder / "incoming"], folder / "settings.yaml")
+
+
+def upload(cloud: Cloud, stack: deploy.Stack, drop: Drop) -> None:
+    """Settings first, so that the run that the files start knows them."""
+    s3, bucket = cloud.client("s3"), stack.outputs["IngestBucketName"]
+    if drop.settings is not None:
+        s3.upload_file(str(drop.settings), bucket, f"config/{drop.dataset}.yaml")
+    for file, name in drop.files:
+        s3.upload_file(str(file), bucket, f"incoming/{drop.dataset}/{name}")
+
+
+# ------------------------------------------------------------------------------------------------ following
+
+
+def _follow_all(
+    console: Console, cloud: Cloud, stack: deploy.Stack, dataset: str, known: set[str], was_up: bool
+) -> dict[str, Any]:
+    """Follow the dataset's new runs, one after the other, and return the last one's description."""
+    machine = stack.outputs["StateMachineArn"]
+    with console.status("waiting for ingest to start a run"):
+        execution = runs.wait_for_start(cloud, machine, dataset, known, START_SECONDS)
+    if execution is None:
+        raise CloudError(
+            f"no run has started within {START_SECONDS} s. What the ingest function says is in {cloud.log} "
+            f"and, with the cloud up, in: aws logs tail {_ingest_logs(cloud)}"
+        )
+    while True:
+        description = _follow(console, cloud, execution, dataset)
+        if description["status"] != "SUCCEEDED":
+            raise CloudError(_explained(cloud, description, was_up))
+        known.add(execution)
+        following = runs.wait_for_start(cloud, machine, dataset, known, seconds=0.5)
+        if following is None:
+            return description
+        console.print("   files came while the run was going on: the next run takes them")
+        execution = following
+
+
+def _follow(console: Console, cloud: Cloud, execution: str, dataset: str) -> dict[str, Any]:
+    """Show an execution's states as they end, and below them the one that runs with its job's last line."""
+    console.print(f"   run {execution.rpartition(':')[2]}")
+    told = 0
+    with console.status("") as status:
+        for description, steps in runs.follow(cloud, execution):
+            now = datetime.now(UTC)
+            for step in steps[told:]:
+                if step.ended is None:
+                    break
+                mark = "[red]✘[/red]" if step.failed else "[green]✔[/green]"
+                console.print(f"   {mark} {step.name:<18}{step.seconds(now):6.1f} s")
+                told += 1
+            if description["status"] == "RUNNING" and told < len(steps):
+                step = steps[-1]
+                job = runs.running_job(cloud, dataset)
+                lines = runs.log_tail(cloud, job, 1) if job else []
+                words = f"{step.name} {step.seconds(now):.0f} s  {lines[-1] if lines else ''}"
+                status.update(Text(words[: max(20, console.width - 8)], overflow="ellipsis"))
+    return description
+
+
+def _explained(cloud: Cloud, description: dict[str, Any], was_up: bool) -> str:
+    failure = runs.failure(description)
+    lines = [f"the run ended {description['status']}: {failure.error}", failure.reason]
+    if failure.job:
+        lines += ["", f"the last lines of {failure.job}:"]
+        lines += [f"  {line}" for line in runs.log_tail(cloud, failure.job, 15)]
+        lines += ["", f"its folder: {cloud.state / 'jobs' / failure.job}"]
+    if was_up:
+        command = ["aws", "stepfunctions", "redrive-execution", "--execution-arn", description["executionArn"]]
+        lines += ["", "when the cause is mended, run just the failed state again:", f"  {shlex.join(command)}"]
+    else:
+        lines += ["", "to be able to look around and redrive: make up, then make demo again"]
+    return "\n".join(lines)
+
+
+def _ingest_logs(cloud: Cloud) -> str:
+    groups = cloud.client("logs").describe_log_groups()["logGroups"]
+    return next((group["logGroupName"] for group in groups if "Ingest" in group["logGroupName"]), "<ingest log group>")
+
+
+# ------------------------------------------------------------------------------------------------ results
+
+
+def _show_mail(console: Console, cloud: Cloud, known: int) -> None:
+    """The notification that subscribers get."""
+    deadline = time.monotonic() + 5
+    while len(letters := mailbox.letters(cloud.mailbox)) <= known and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for letter in letters[known:]:
+        console.print(
+            Panel(Text(letter.body), title=Text(letter.subject), subtitle=f"mail to {letter.to}", expand=False)
+        )
+
+
+def _show_results(console: Console, cloud: Cloud, dataset: str, output: dict[str, Any]) -> None:
+    folder = ROOT / "out" / dataset
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    transfer.download(cloud.client("s3"), output["assessment"], "S3Prefix", folder, "your own")
+    summary = json.loads((folder / "risk_summary.json").read_text(encoding="utf-8"))
+    console.print(table(summary))
+    console.print(f"results: out/{dataset}/  ({', '.join(sorted(path.name for path in folder.iterdir()))})")
+
+
+def table(summary: dict[str, Any]) -> Table:
+    """The servers most at risk, from ``risk_summary.json``."""
+    levels = ", ".join(f"{number} {level}" for level, number in summary["levels"].items() if number)
+    rows = Table(title=f"{summary['servers']} servers: {levels}", title_justify="left")
+    for heading in ("server", "level", "metric", "critical on", "chance", "why"):
+        rows.add_column(heading, justify="right" if heading == "chance" else "left", overflow="ellipsis")
+    for server in summary["top"][:12]:
+        chance = server.get("p_critical")
+        rows.add_row(
+            Text(server["server_id"]),
+            Text(server["level"], style=LEVELS.get(server["level"], "")),
+            Text(server["metric"] or ""),
+            Text((server.get("critical_date") or "–")[:10]),
+            "" if chance is None else f"{chance:.0%}",
+            Text(server["reason"]),
+        )
+    return rows
+
+
+def _say(console: Console, began: float, words: str) -> None:
+    console.print(Text(f"{time.monotonic() - began:5.1f} s  {words}"))
