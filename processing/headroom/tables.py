@@ -15,6 +15,12 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
+def harmless_sql(expression: str) -> str:
+    """DuckDB's SQL for ``harmless`` of a text expression."""
+    starts = " OR ".join(f"starts_with({expression}, chr({ord(start)}))" for start in _FORMULA_STARTS)
+    return f"CASE WHEN {starts} THEN chr(39) || {expression} ELSE {expression} END"
+
+
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table as UTF-8 CSV; text in cells and headings is made harmless, numbers stay numbers."""
     safe = table.rename(columns=lambda name: harmless(str(name)))

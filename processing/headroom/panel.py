@@ -1,0 +1,246 @@
+"""The panel: one row a server, metric and period, made of samples and of the panel of the run before.
+
+The samples of the last ``keep_samples_days`` are kept beside the panel, so that a late file merges exactly: the
+panel of files that come one after the other is the same, to the bit, as that of all files at once. Older periods
+are closed. Samples of a closed period make it where there was none, or replace it if they are at least as many as
+it was made of; otherwise they are left out and counted as late.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from headroom.contract import ATTRIBUTES, NAME_LENGTH, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
+from headroom.reading import for_each, quoted
+from headroom.settings import METRICS, Settings
+
+PERIOD = {"D": timedelta(days=1), "h": timedelta(hours=1)}
+_UNIT = {"D": "day", "h": "hour"}
+# So many samples are in memory together while their quantiles are computed.
+_SLICE_SAMPLES = 10_000_000
+_STATISTICS = ("mean", "max", "samples", "p95", "p99")
+_ANY_VALUE = for_each(METRICS, "% IS NOT NULL", " OR ")
+
+_TABLES = f"""
+CREATE TABLE stored (server_id VARCHAR, metric VARCHAR, ds TIMESTAMP,
+    mean DOUBLE, max DOUBLE, samples INTEGER, p95 DOUBLE, p99 DOUBLE);
+CREATE TABLE fresh AS FROM stored;
+CREATE TABLE kept (server_id VARCHAR, sampled_at TIMESTAMP, {for_each(METRICS, "% DOUBLE")});
+CREATE TABLE sample AS FROM kept;
+CREATE TABLE duplicate (file INTEGER, rows BIGINT);
+CREATE TABLE attribute (server_id VARCHAR, attribute VARCHAR, value VARCHAR, sampled_at TIMESTAMP);
+CREATE TABLE attribute_problem (file INTEGER, row BIGINT, "column" VARCHAR, value VARCHAR, reason VARCHAR);
+CREATE VIEW incoming AS
+    SELECT server_id, sampled_at, {for_each(METRICS, "%")}, -1 AS arrival FROM kept
+    UNION ALL
+    SELECT server_id, sampled_at, {for_each(METRICS, "%")}, (file::BIGINT << 36) + row AS arrival FROM usable_reading;
+"""
+
+
+@dataclass(frozen=True)
+class Merge:
+    """What a run did to the panel. Rows are those of the panel; samples came too ``late`` for closed periods."""
+
+    rows_new: int
+    rows_changed: int
+    rows_dropped: int
+    late_samples: int
+    late_periods: int
+
+
+def merge(db: duckdb.DuckDBPyConnection, history: Path | None, settings: Settings, before: Settings | None) -> Merge:
+    """Make the tables ``panel``, ``server``, ``sample`` and ``attribute`` (to be kept) and ``duplicate`` in ``db``.
+
+    Samples come from the view ``usable_reading`` (see ``reading``) and from ``history``, the panel folder of the
+    run before, made with the settings ``before``. Without any sample the tables are empty.
+    """
+    db.execute(_TABLES)
+    closed_before, rows_dropped = _open_history(db, history, settings, before)
+    keep_since = _keep_since(db, settings, closed_before)
+    for begin, end in _slices(db):
+        _add_slice(db, begin, end, settings, keep_since)
+    late_samples, late_periods = db.execute(f"""
+        CREATE TABLE late AS SELECT fresh.* FROM fresh JOIN stored USING (server_id, metric, ds)
+        WHERE ds < {_literal(closed_before)} AND fresh.samples < stored.samples;
+        DELETE FROM fresh USING late WHERE fresh.server_id = late.server_id AND fresh.metric = late.metric
+            AND fresh.ds = late.ds;
+        SELECT coalesce(sum(samples), 0)::BIGINT, count(*) FROM late""").fetchone()
+    rows_new = _count(db, "fresh ANTI JOIN stored USING (server_id, metric, ds)")
+    differs = for_each(_STATISTICS, "fresh.% IS DISTINCT FROM stored.%", " OR ")
+    rows_changed = _count(db, f"fresh JOIN stored USING (server_id, metric, ds) WHERE {differs}")
+    columns = f"server_id, metric, ds, {settings.statistic} AS y, {for_each(_STATISTICS, '%')}"
+    db.execute(f"""
+        CREATE TABLE panel AS SELECT {columns} FROM fresh
+        UNION ALL SELECT {columns} FROM stored ANTI JOIN fresh USING (server_id, metric, ds)""")
+    _merge_attributes(db)
+    db.execute(f"CREATE TABLE kept_since AS SELECT {_literal(keep_since)} AS kept_since")
+    return Merge(rows_new, rows_changed, rows_dropped, late_samples, late_periods)
+
+
+def write(db: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write what ``merge`` made into a panel folder, the next run's history."""
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    for query, name in (
+        ("SELECT * FROM panel ORDER BY server_id, metric, ds", "panel.parquet"),
+        ("SELECT * FROM server ORDER BY server_id", "servers.parquet"),
+        ("SELECT * FROM sample ORDER BY server_id, sampled_at", "samples/samples.parquet"),
+        ("SELECT * FROM attribute ORDER BY server_id, attribute", "samples/attributes.parquet"),
+    ):
+        db.execute(f"COPY ({query}) TO {quoted(str(folder / name))} (FORMAT parquet, COMPRESSION zstd)")
+    (since,) = db.execute("SELECT kept_since FROM kept_since").fetchone()
+    (folder / "samples" / "kept.json").write_text(json.dumps({"since": since.isoformat()}) + "\n", encoding="utf-8")
+
+
+def _open_history(
+    db: duckdb.DuckDBPyConnection, history: Path | None, settings: Settings, before: Settings | None
+) -> tuple[datetime, int]:
+    """Load the previous panel. Gives the moment before which its periods are closed, and the rows of the previous
+    panel that are of no use because its periods were of another length."""
+    if history is None or not (history / "panel.parquet").exists():
+        return datetime.min, 0
+    panel, samples = history / "panel.parquet", history / "samples"
+    db.execute(f"INSERT INTO kept BY NAME FROM read_parquet({quoted(str(samples / 'samples.parquet'))})")
+    db.execute(f"INSERT INTO attribute BY NAME FROM read_parquet({quoted(str(samples / 'attributes.parquet'))})")
+    closed_before = datetime.fromisoformat(json.loads((samples / "kept.json").read_text(encoding="utf-8"))["since"])
+    if before is not None and before.frequency != settings.frequency:
+        dropped = db.execute(f"SELECT count(*) FROM read_parquet({quoted(str(panel))}) WHERE ds < ?", [closed_before])
+        return closed_before, dropped.fetchone()[0]
+    columns = f"server_id, metric, ds, {for_each(_STATISTICS, '%')}"
+    db.execute(f"INSERT INTO stored BY NAME SELECT {columns} FROM read_parquet({quoted(str(panel))})")
+    return closed_before, 0
+
+
+def _keep_since(db: duckdb.DuckDBPyConnection, settings: Settings, closed_before: datetime) -> datetime:
+    """Samples are kept from this midnight on. It never moves back: what is closed stays closed."""
+    (last,) = db.execute(f"SELECT max(sampled_at) FROM incoming WHERE {_ANY_VALUE}").fetchone()
+    if last is None:
+        return closed_before
+    midnight = last.replace(hour=0, minute=0, second=0, microsecond=0)
+    return max(closed_before, midnight - timedelta(days=settings.keep_samples_days))
+
+
+def _slices(db: duckdb.DuckDBPyConnection) -> list[tuple[datetime, datetime]]:
+    """Whole days put together into ranges of about ``_SLICE_SAMPLES`` samples, first moment and end."""
+    days = db.execute("SELECT date_trunc('day', sampled_at) AS day, count(*) FROM incoming GROUP BY day ORDER BY day")
+    slices: list[tuple[datetime, datetime]] = []
+    filled = _SLICE_SAMPLES
+    for day, samples in days.fetchall():
+        midnight = datetime(day.year, day.month, day.day)
+        if filled + samples > _SLICE_SAMPLES:
+            slices.append((midnight, midnight))
+            filled = 0
+        slices[-1] = (slices[-1][0], midnight + timedelta(days=1))
+        filled += samples
+    return slices
+
+
+def _add_slice(
+    db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime, settings: Settings, keep_since: datetime
+) -> None:
+    """Of the samples of some days: keep the newest value of each, aggregate periods, count rows that say nothing new."""
+    within = f"FROM incoming WHERE sampled_at >= {_literal(begin)} AND sampled_at < {_literal(end)}"
+    db.execute(f"""
+        CREATE OR REPLACE TABLE slice AS
+        SELECT server_id, sampled_at, {for_each(METRICS, "arg_max(%, arrival) AS %")}, count(*) AS rows
+        {within} GROUP BY server_id, sampled_at""")
+    # A sum of decimals is exact, so the mean does not depend on the order of the samples.
+    each = for_each(
+        METRICS,
+        """
+        quantile_cont(%, [0.95, 0.99]) AS %_quantiles, sum(%::DECIMAL(18, 9))::DOUBLE / count(%) AS %_mean,
+        max(%) AS %_max, count(%) AS %_samples""",
+    )
+    by_metric = for_each(
+        METRICS,
+        """
+        SELECT server_id, '%' AS metric, ds, %_mean AS mean, %_max AS max, %_samples AS samples,
+            %_quantiles[1] AS p95, %_quantiles[2] AS p99
+        FROM aggregated WHERE %_samples > 0""",
+        " UNION ALL ",
+    )
+    db.execute(f"""
+        INSERT INTO fresh BY NAME
+        WITH aggregated AS MATERIALIZED (
+            SELECT server_id, date_trunc('{_UNIT[settings.frequency]}', sampled_at) AS ds, {each}
+            FROM slice GROUP BY ALL
+        ) {by_metric}""")
+    db.execute(f"""
+        INSERT INTO sample BY NAME SELECT * EXCLUDE (rows) FROM slice
+        WHERE sampled_at >= {_literal(keep_since)} AND ({_ANY_VALUE})""")
+    says_nothing_new = for_each(
+        METRICS, "(row.% IS NULL OR arrival < %_arrival OR coalesce(row.% = %_before, false))", " AND "
+    )
+    db.execute(f"""
+        INSERT INTO duplicate
+        WITH row AS (SELECT * {within} AND (server_id, sampled_at) IN (
+            SELECT (server_id, sampled_at) FROM slice WHERE rows > 1)
+        ), best AS (
+            SELECT server_id, sampled_at,
+                {for_each(METRICS, "max(arrival) FILTER (% IS NOT NULL) AS %_arrival, max(%) FILTER (arrival < 0) AS %_before")}
+            FROM row GROUP BY server_id, sampled_at
+        )
+        SELECT arrival >> 36, count(*) FROM row JOIN best USING (server_id, sampled_at)
+        WHERE arrival >= 0 AND ({_ANY_VALUE}) AND {says_nothing_new} GROUP BY ALL""")
+    db.execute("DROP TABLE slice")
+
+
+def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
+    """Attributes of servers: the one of the newest sample counts, of equally new ones the one that came last."""
+    seen = for_each(
+        ATTRIBUTES,
+        """
+        SELECT file, row, first_row, server_id, sampled_at, '%' AS attribute, clean(%) AS value FROM combination
+        WHERE % IS NOT NULL""",
+        " UNION ALL ",
+    )
+    is_number = f"attribute IN ({', '.join(quoted(name) for name in NUMBER_ATTRIBUTES)})"
+    db.execute(f"""
+        CREATE TABLE attribute_seen AS
+        WITH combination AS MATERIALIZED (
+            SELECT file, server_id, {for_each(ATTRIBUTES, "%")},
+                max(sampled_at) AS sampled_at, max(reading.rowid) AS row, min(reading.rowid) AS first_row
+            FROM reading WHERE ({for_each(ATTRIBUTES, "% IS NOT NULL", " OR ")})
+                AND reading.rowid NOT IN (SELECT row FROM suspect WHERE NOT usable)
+            GROUP BY file, server_id, {for_each(ATTRIBUTES, "%")}
+        ), seen AS ({seen})
+        SELECT *, CASE
+            WHEN {is_number} AND try_cast(value AS DOUBLE) IS NULL THEN 'not a number'
+            WHEN {is_number} AND NOT coalesce(try_cast(value AS DOUBLE) BETWEEN 0 AND 1e9, false)
+                THEN 'outside 0 to 1000000000'
+            WHEN length(value) > {NAME_LENGTH} THEN 'longer than {NAME_LENGTH} characters'
+            WHEN regexp_matches(value, '\\p{{Cc}}') THEN 'control characters' END AS problem
+        FROM seen WHERE NOT is_nothing(value)""")
+    db.execute("""
+        INSERT INTO attribute_problem
+        SELECT file, min(first_row), attribute, value, first(problem) FROM attribute_seen
+        WHERE problem IS NOT NULL GROUP BY file, attribute, value""")
+    db.execute(f"""
+        CREATE TABLE newest AS
+        SELECT server_id, attribute, arg_max(value, (sampled_at, file, row)) AS value, max(sampled_at) AS sampled_at
+        FROM (
+            SELECT server_id, attribute, sampled_at, file, row,
+                CASE WHEN {is_number} THEN try_cast(value AS DOUBLE)::VARCHAR ELSE value END AS value
+            FROM attribute_seen WHERE problem IS NULL
+            UNION ALL
+            SELECT server_id, attribute, sampled_at, -1, -1, value FROM attribute
+        ) GROUP BY server_id, attribute;
+        DROP TABLE attribute; ALTER TABLE newest RENAME TO attribute""")
+    texts = for_each(TEXT_ATTRIBUTES, "max(value) FILTER (attribute = '%') AS %")
+    numbers = for_each(NUMBER_ATTRIBUTES, "max(value) FILTER (attribute = '%')::DOUBLE AS %")
+    db.execute(f"""
+        CREATE TABLE server AS
+        SELECT server_id, {texts}, {numbers}
+        FROM (SELECT DISTINCT server_id FROM panel) LEFT JOIN attribute USING (server_id) GROUP BY server_id""")
+
+
+def _count(db: duckdb.DuckDBPyConnection, relation: str) -> int:
+    return db.execute(f"SELECT count(*) FROM {relation}").fetchone()[0]
+
+
+def _literal(moment: datetime) -> str:
+    return f"TIMESTAMP '{moment.isoformat(sep=' ')}'"

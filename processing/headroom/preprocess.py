@@ -1,0 +1,166 @@
+"""The first job: raw monitoring files and the panel of the run before become a new panel and a data-quality report.
+
+    python -m headroom.preprocess --raw DIR [--history DIR] [--settings FILE] [--manifest FILE] --panel DIR
+
+What files may look like is in ``docs/data-contract.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from headroom import contract, job, panel, quality, reading, settings
+from headroom.reading import Source
+from headroom.settings import Settings, SettingsError
+
+_log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="headroom.preprocess", description=__doc__.splitlines()[0])
+    arguments.add_argument(
+        "--raw", type=Path, required=True, metavar="DIR", help="incoming files, with any sub-folders"
+    )
+    arguments.add_argument("--history", type=Path, metavar="DIR", help="the panel folder of the run before")
+    arguments.add_argument("--settings", type=Path, metavar="FILE", help="the dataset's settings, YAML")
+    arguments.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="the run's manifest.json: the order of arrival"
+    )
+    arguments.add_argument("--panel", type=Path, required=True, metavar="DIR", help="where to write the new panel")
+    job.run(lambda given: preprocess(given.raw, given.history, given.settings, given.manifest, given.panel), arguments)
+
+
+def preprocess(
+    raw: Path, history: Path | None, settings_file: Path | None, manifest_file: Path | None, panel_folder: Path
+) -> dict[str, Any]:
+    """Run the job; see the brief of each argument in ``main``. Returns a small summary.
+
+    Raises:
+        InputError: there is no usable row and no history, or the manifest is none.
+    """
+    manifest = _read_manifest(manifest_file)
+    sources, notes = _incoming(raw, manifest)
+    before = _settings_before(history)
+    effective, settings_report = _effective_settings(settings_file, before)
+    with tempfile.TemporaryDirectory(prefix="headroom-") as work:
+        db = _open_database(Path(work))
+        reading.read(db, sources, effective, _latest(manifest), Path(work) / "files")
+        merged = panel.merge(db, history, effective, before)
+        report = quality.report(db, sources, effective, merged, settings_report, manifest.get("dataset"), notes)
+        if not report["panel"]["rows"]:
+            raise job.InputError(_nothing_usable(report))
+        panel_folder.mkdir(parents=True, exist_ok=True)
+        panel.write(db, panel_folder)
+        quality.write(db, report, panel_folder)
+        (panel_folder / "settings.json").write_text(effective.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        db.close()
+    return {
+        "servers": report["panel"]["servers"],
+        "metrics": report["panel"]["metrics"],
+        "rows_read": report["rows"]["read"],
+        "rows_quarantined": report["rows"]["quarantined"],
+        "files": len(sources),
+        "first": report["panel"]["first"],
+        "last": report["panel"]["last"],
+    }
+
+
+def _read_manifest(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        files = manifest.get("files", [])
+        if not all(isinstance(entry["file"], str) for entry in files):
+            raise TypeError("a file's name is no text")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise job.InputError(f"{path.name} is no manifest of a run ({error}): plan the run again") from error
+    return manifest
+
+
+def _incoming(raw: Path, manifest: dict[str, Any]) -> tuple[list[Source], list[str]]:
+    """The files to read, in the order of arrival: the manifest's, or else all of the folder by name."""
+    present = sorted(path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file())
+    if "files" not in manifest:
+        return [Source(order, name, raw / name) for order, name in enumerate(present)], []
+    listed = list(dict.fromkeys(entry["file"] for entry in manifest["files"]))
+    sources = [Source(order, name, raw / name) for order, name in enumerate(listed)]
+    for source in sources:
+        if source.file not in present:
+            source.error = "the file was planned but is not there (deleted meanwhile?): upload it again"
+    ignored = sorted(set(present) - set(listed))
+    notes = [f"{len(ignored)} files are not in the run's manifest and were left alone, such as {ignored[0]}."]
+    return sources, notes if ignored else []
+
+
+def _settings_before(history: Path | None) -> Settings | None:
+    if history is None or not (history / "settings.json").exists():
+        return None
+    return settings.load(history / "settings.json")
+
+
+def _effective_settings(given: Path | None, before: Settings | None) -> tuple[Settings, dict[str, Any]]:
+    """The settings given; where they are wrong, the last good ones, so that one typing error stops no dataset."""
+    if given is None:
+        return Settings(), {"source": "default", "errors": []}
+    try:
+        return settings.load(given), {"source": "given", "errors": []}
+    except (SettingsError, OSError) as error:
+        errors = str(error).splitlines()
+        for line in errors:
+            _log.warning("settings: %s", line)
+    if before is not None:
+        return before, {"source": "last_good", "errors": errors}
+    return Settings(), {"source": "default", "errors": errors}
+
+
+def _latest(manifest: dict[str, Any]) -> str:
+    """The last moment that a sample may have: a day after the run was planned, for clocks and zones that are off."""
+    try:
+        created = datetime.fromisoformat(manifest["created_at"].replace("Z", "+00:00"))
+    except (KeyError, ValueError, AttributeError):
+        return f"{contract.LATEST} 00:00:00+00"
+    return (created + timedelta(days=1)).isoformat()
+
+
+def _open_database(work: Path) -> duckdb.DuckDBPyConnection:
+    """A database on disk, so that data larger than memory is no problem."""
+    (work / "files").mkdir()
+    db = duckdb.connect(str(work / "work.duckdb"), config={"autoinstall_known_extensions": False})
+    db.execute("SET temp_directory = ?", [str(work / "spill")])
+    if available := _available_memory():
+        db.execute("SET memory_limit = ?", [f"{available * 6 // 10 // 2**20} MiB"])
+    return db
+
+
+def _available_memory() -> int | None:
+    """Bytes that this machine can give without swapping; ``None`` where it does not say."""
+    try:
+        return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
+    except (OSError, TypeError):
+        return None
+
+
+def _nothing_usable(report: dict[str, Any]) -> str:
+    if not report["files"]:
+        return "There is no file to read and no earlier panel: upload monitoring files (see docs/data-contract.md)."
+    faults = [f"{file['file']}: {file['error']}" for file in report["files"] if file["error"]]
+    faults += [f"{reason['reason']} ({reason['rows']} rows)" for reason in report["reasons"]]
+    shown = "; ".join(faults[:4]) + ("; …" if len(faults) > 4 else "")
+    return (
+        f"None of {len(report['files'])} files has a usable row, and there is no earlier panel. {shown or 'All rows are empty'}. "
+        "Correct the files or map their columns in the dataset's settings, and upload them again."
+    )
+
+
+if __name__ == "__main__":
+    main()
