@@ -19,14 +19,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Json
 
 import settings
-from ledger import File, Ledger
+from ledger import DATASET_NAME, File, Ledger
 from runs import start_if_idle
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
 
-DATASET = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 # Above this a file is surely not one of utilization samples, and no job volume is sized for it.
 LARGEST_FILE = 20 * 1024**3
@@ -112,10 +111,10 @@ def dataset_of(file: File) -> str:
     dataset, slash, name = rest.partition("/")
     if not slash or not name:
         raise Refused("it lies in no dataset's folder: upload it to incoming/<dataset>/")
-    if not DATASET.fullmatch(dataset):
+    if not re.fullmatch(DATASET_NAME, dataset):
         raise Refused(
             f"{dataset!r} is no dataset name: use 1 to 40 lower-case letters, digits and hyphens, "
-            "beginning with a letter or digit"
+            "beginning and ending with a letter or digit"
         )
     if not name.isprintable() or any(part in ("", ".", "..") for part in name.split("/")) or "\\" in name:
         raise Refused("its key holds control characters, backslashes, or empty, '.' or '..' folders: rename it")

@@ -1,14 +1,14 @@
 """The ledger: which files each dataset has had, which run it has now, and who is running.
 
 One DynamoDB table. A dataset's ``STATE`` item holds the lock (``running``: the name of the execution)
-and the pointer (``current_run``, ``model``). Each object version has a ``FILE#…`` item, and while it waits
+and the pointer (``current_run``). Each object version has a ``FILE#…`` item, and while it waits
 to be in a published run also the attribute ``waiting``, whose value sorts by arrival and by which the local
 index ``waiting`` finds it. All reads are consistent: the design stands on "write, then look".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,9 @@ from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+
+# The first folder under incoming/. Names of jobs and of the model group are made of it, hence the hyphen rule.
+DATASET_NAME = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class State:
     running: str | None = None
     running_since: str | None = None
     current_run: str | None = None
-    model: dict[str, Any] = field(default_factory=dict)
-    """The current model: ``uri``, ``trained_at``, ``code``, ``settings`` and, once drift was seen, ``drifted``."""
+    drifted: bool = False
+    """Whether the current run found that the data has drifted from what its model was trained on."""
 
 
 class Ledger:
@@ -128,7 +131,7 @@ class Ledger:
             running=item.get("running"),
             running_since=item.get("running_since"),
             current_run=item.get("current_run"),
-            model=item.get("model", {}),
+            drifted=item.get("drifted", False),
         )
 
     def lock(self, dataset: str, execution: str, at: datetime, instead_of: str | None = None) -> bool:
@@ -159,7 +162,7 @@ class Ledger:
             )
         )
 
-    def publish(self, dataset: str, run_id: str, previous_run_id: str | None, model: dict[str, Any]) -> bool:
+    def publish(self, dataset: str, run_id: str, previous_run_id: str | None, drifted: bool) -> bool:
         """Move the pointer from the run that this one started from to this one, if it still stands there.
 
         Returns False where a newer run was published meanwhile; True again when repeated.
@@ -170,9 +173,9 @@ class Ledger:
         return _if_so(
             lambda: self._table.update_item(
                 Key=_state_key(dataset),
-                UpdateExpression="SET current_run = :run, model = :model",
+                UpdateExpression="SET current_run = :run, drifted = :drifted",
                 ConditionExpression=at_start | Attr("current_run").eq(run_id),
-                ExpressionAttributeValues={":run": run_id, ":model": model},
+                ExpressionAttributeValues={":run": run_id, ":drifted": drifted},
             )
         )
 

@@ -24,7 +24,8 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import settings
-from ledger import File, Ledger, State
+from ledger import DATASET_NAME, File, Ledger, State
+from registry import Models, models
 
 logger = Logger()
 tracer = Tracer()
@@ -58,7 +59,7 @@ class RunInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    dataset: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    dataset: Annotated[str, Field(pattern=rf"^{DATASET_NAME}$")]
     mode: Literal["auto", "train", "score"] = "auto"
     overrides: Overrides = Overrides()
 
@@ -87,9 +88,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         )
     try:
         files, state = ledger.waiting(dataset), ledger.state(dataset)
+        known = models(boto3.client("sagemaker"), model_group(environment, dataset))
         code = job_code()
         config = read_settings(s3, environment.ingest_bucket, dataset)
-        plan, manifest = make_plan(environment, given, event["execution"], state, files, code_hash(code), config, now)
+        plan, manifest = make_plan(
+            environment, given, event["execution"], state, files, known, code_hash(code), config, now
+        )
     except CannotPlan:
         ledger.unlock(dataset, execution)
         raise
@@ -119,6 +123,7 @@ def make_plan(
     execution: dict[str, str],
     state: State,
     files: list[File],
+    known: Models,
     code: str,
     config: str,
     now: datetime,
@@ -135,7 +140,7 @@ def make_plan(
         raise CannotPlan(
             f"dataset {dataset!r} has no files yet: upload CSVs to s3://{environment.ingest_bucket}/incoming/{dataset}/"
         )
-    train, reason = choose_mode(environment, given, state, code, config, now)
+    train, reason = choose_mode(environment, given, state, known, code, settings_hash(config), now)
 
     # From the execution alone, so that a repeated PlanRun plans the same run.
     unique = hashlib.sha256(execution["arn"].encode()).hexdigest()[:8]
@@ -157,7 +162,7 @@ def make_plan(
         "created_at": f"{started:%Y-%m-%dT%H:%M:%SZ}",
         "previous_run_id": state.current_run,
         "code": {"uri": code_uri, "hash": code},
-        "settings": hashlib.sha256(config.encode()).hexdigest(),
+        "settings": settings_hash(config),
         "ledger_items": [file.item for file in files],
         "files": [
             {
@@ -198,7 +203,11 @@ def make_plan(
         else {"type": "S3Prefix", "uri": nothing},
         "history_uri": f"{previous}/panel/" if previous else nothing,
         "previous_assessment_uri": f"{previous}/assessment/" if previous else nothing,
-        "model_uri": state.model.get("uri", ""),
+        "model_group": model_group(environment, dataset),
+        "model_uri": known.approved.uri if known.approved else "",
+        "bar": bar(known, settings_hash(config)),
+        "code": code,
+        "settings": settings_hash(config),
         "network": {"EnableNetworkIsolation": False, **with_vpc},
         "training_network": with_vpc,
         "jobs": {
@@ -211,29 +220,48 @@ def make_plan(
 
 
 def choose_mode(
-    environment: settings.PlanSettings, given: RunInput, state: State, code: str, config: str, now: datetime
+    environment: settings.PlanSettings,
+    given: RunInput,
+    state: State,
+    known: Models,
+    code: str,
+    config_hash: str,
+    now: datetime,
 ) -> tuple[bool, str]:
     """Whether the run trains a model, and the reason in words."""
-    model = state.model
+    model = known.approved
     if given.mode == "train":
         return True, "asked to train"
+    if given.mode == "score" and model is None:
+        raise CannotPlan(f"dataset {given.dataset!r} has no model to score with yet: start it with mode auto or train")
     if given.mode == "score":
-        if not model:
-            raise CannotPlan(
-                f"dataset {given.dataset!r} has no model to score with yet: start it with mode auto or train"
-            )
         return False, "asked to score"
-    if not model:
-        return True, "there is no model yet"
-    if model["code"] != code:
+    if model is None or known.last_trained_at is None:
+        return True, "there is no approved model yet"
+    if model.code != code:
         return True, "the job code has changed since the model was trained"
-    if model["settings"] != hashlib.sha256(config.encode()).hexdigest():
+    if model.settings != config_hash:
         return True, "the dataset's settings have changed since the model was trained"
-    if model.get("drifted"):
+    if state.drifted:
         return True, "the last run found that the data has drifted from what the model was trained on"
-    if now - datetime.fromisoformat(model["trained_at"]) >= timedelta(days=environment.retrain_after_days):
-        return True, f"the model is {environment.retrain_after_days} days old or more"
+    if now - known.last_trained_at >= timedelta(days=environment.retrain_after_days):
+        return True, f"the last training was {environment.retrain_after_days} days ago or more"
     return False, "the current model is recent and fits"
+
+
+def bar(known: Models, config_hash: str) -> dict[str, float]:
+    """The backtest error that a new model is measured against; none where there is no comparable one."""
+    model = known.approved
+    comparable = model is not None and model.settings == config_hash and model.relative_mase is not None
+    return {"relative_mase": model.relative_mase} if comparable else {}
+
+
+def model_group(environment: settings.PlanSettings, dataset: str) -> str:
+    return f"{environment.job_name_prefix}-{dataset}"
+
+
+def settings_hash(config: str) -> str:
+    return hashlib.sha256(config.encode()).hexdigest()[:16]
 
 
 def machine(environment: settings.PlanSettings, job: str, override: Override) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Publish: moves the dataset's pointer to this run, closes its files, starts the next run if files wait.
 
-Event: ``{"dataset", "run_id", "execution", "model_uri", "trained"}``.
+Event: ``{"dataset", "run_id", "execution", "trained", "model_package", "approved"}``.
 Returns ``{"status": "published" | "superseded", "subject", "message"}``: what NotifyCompletion says.
 """
 
@@ -34,8 +34,11 @@ class Finished(BaseModel):
     dataset: str
     run_id: str
     execution: str
-    model_uri: str
     trained: bool
+    model_package: str
+    """The version that this run registered; empty where it did not train."""
+    approved: bool
+    """Whether the run scored with its own model; otherwise with the approved one."""
 
 
 @cache
@@ -59,12 +62,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     quality = read_json(s3, environment.artifact_bucket, f"{folder}/assessment/data_quality.json")
     now = datetime.now(UTC)
 
-    published = ledger.publish(
-        run.dataset,
-        run.run_id,
-        manifest["previous_run_id"],
-        model_after(ledger.state(run.dataset).model, run, manifest, summary),
-    )
+    drifted = bool(summary.get("drift", {}).get("exceeded"))
+    published = ledger.publish(run.dataset, run.run_id, manifest["previous_run_id"], drifted)
     if published:
         ledger.close(run.dataset, manifest["ledger_items"], run.run_id, in_days(now, environment.retention_days))
     ledger.unlock(run.dataset, run.execution)
@@ -76,23 +75,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     logger.info(status, extra={"following": following})
     results = f"s3://{environment.artifact_bucket}/{folder}/assessment/"
     return {"status": status, **notification(run, status, summary, quality, manifest, results, following)}
-
-
-def model_after(
-    current: dict[str, Any], run: Finished, manifest: dict[str, Any], summary: dict[str, Any]
-) -> dict[str, Any]:
-    """The dataset's model once this run is published: the one it trained, or the one it scored with."""
-    drifted = bool(summary.get("drift", {}).get("exceeded"))
-    if not run.trained:
-        return current | {"drifted": drifted}
-    return {
-        "uri": run.model_uri,
-        "run_id": run.run_id,
-        "trained_at": manifest["created_at"],
-        "code": manifest["code"]["hash"],
-        "settings": manifest["settings"],
-        "drifted": drifted,
-    }
 
 
 def notification(
@@ -126,7 +108,7 @@ def notification(
         f"Data: {len(manifest['files'])} new files, {rows['read']:,} rows read, {rows['quarantined']:,} in quarantine.",
         *[f"  settings ignored: {problem}" for problem in quality["settings"]["errors"]],
         *[f"  {note}" for note in quality["notes"][:5]],
-        f"Model: {'trained' if run.trained else 'scored with the current one'} ({manifest['train_reason']}).",
+        *model_lines(run, manifest["train_reason"]),
         *[f"  {note}" for note in summary.get("notes", [])[:5]],
         "",
         f"Report: aws s3 cp {results}report.html .",
@@ -135,6 +117,20 @@ def notification(
     ]
     subject = f"Headroom {run.dataset}: {headline if status == 'published' else 'run superseded'}"
     return {"subject": _one_line(subject)[:LONGEST_SUBJECT], "message": "\n".join(lines)}
+
+
+def model_lines(run: Finished, why: str) -> list[str]:
+    """Which model made the forecasts, and what to do where a new one was held back."""
+    if not run.trained:
+        return [f"Model: scored with the approved one ({why})."]
+    if run.approved:
+        return [f"Model: trained ({why})."]
+    return [
+        f"Model: trained ({why}), but in backtests it is worse than the approved one, which made these forecasts.",
+        "  It waits for approval. To score with it from the next run on:",
+        "  aws sagemaker update-model-package --model-approval-status Approved "
+        f"--model-package-arn {run.model_package}",
+    ]
 
 
 def changes_lines(changes: dict[str, Any] | None) -> list[str]:

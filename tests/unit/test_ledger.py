@@ -55,13 +55,13 @@ def test_one_execution_at_a_time_holds_a_dataset(aws) -> None:
 
 
 def test_an_old_run_never_overwrites_a_newer_one(aws) -> None:
-    assert aws.ledger.publish("demo", "run1", None, {"uri": "m1"})
-    assert aws.ledger.publish("demo", "run2", "run1", {"uri": "m2"})
-    assert aws.ledger.publish("demo", "run2", "run1", {"uri": "m2"}), "a repeated publish is the same publish"
-    assert not aws.ledger.publish("demo", "redriven", "run1", {"uri": "old"})
-    assert not aws.ledger.publish("demo", "redriven", None, {"uri": "old"})
+    assert aws.ledger.publish("demo", "run1", None, False)
+    assert aws.ledger.publish("demo", "run2", "run1", True)
+    assert aws.ledger.publish("demo", "run2", "run1", True), "a repeated publish is the same publish"
+    assert not aws.ledger.publish("demo", "redriven", "run1", False)
+    assert not aws.ledger.publish("demo", "redriven", None, False)
     state = aws.ledger.state("demo")
-    assert (state.current_run, state.model) == ("run2", {"uri": "m2"})
+    assert (state.current_run, state.drifted) == ("run2", True)
 
 
 def test_published_files_wait_no_more_and_expire(aws) -> None:
@@ -172,7 +172,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def publish_one(self, name: str) -> None:
         base, files = self.plans[name]
-        if self.ledger.publish("demo", name, base, {}):
+        if self.ledger.publish("demo", name, base, False):
             assert base == self.order[-1], "a run is published only on top of the run it started from"
             self.order.append(name)
             self.ledger.close("demo", [file.item for file in files], name, self.now())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
 
 import plan
@@ -15,7 +14,7 @@ from ledger import File
 from tests.unit.conftest import a_file
 
 ARN = "arn:aws:states:us-east-1:123456789012:execution:headroom-capacity:demo-1"
-NO_SETTINGS = hashlib.sha256(b"").hexdigest()
+MODEL = "s3://artifact-bucket/m.tar.gz"
 
 
 def start(aws, execution: str = "demo-1", **given: Any) -> dict[str, Any]:
@@ -31,11 +30,33 @@ def read(aws, uri: str) -> Any:
     return aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
-def with_model(aws, **given: Any) -> None:
-    code = plan.code_hash(plan.job_code())
-    fresh = datetime.now(UTC).isoformat()
-    model = {"uri": "s3://artifact-bucket/m.tar.gz", "trained_at": fresh, "code": code, "settings": NO_SETTINGS}
-    aws.ledger.publish("demo", "run1", None, model | given)
+def register(status: str = "Approved", group: str = "headroom-demo", **given: str) -> None:
+    """A version in the model registry, as the state machine makes it."""
+    sagemaker = boto3.client("sagemaker")
+    if group not in [
+        g["ModelPackageGroupName"] for g in sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
+    ]:
+        sagemaker.create_model_package_group(ModelPackageGroupName=group, ModelPackageGroupDescription="x")
+    facts = {
+        "code": plan.code_hash(plan.job_code()),
+        "settings": plan.settings_hash(""),
+        "relative_mase": "0.8",
+    } | given
+    sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        InferenceSpecification={
+            "Containers": [{"Image": "image", "ModelDataUrl": facts.pop("uri", MODEL)}],
+            "SupportedContentTypes": ["a"],
+            "SupportedResponseMIMETypes": ["a"],
+        },
+        ModelApprovalStatus=status,
+        CustomerMetadataProperties=facts,
+    )
+
+
+def with_model(aws, drifted: bool = False, **given: str) -> None:
+    aws.ledger.publish("demo", "run1", None, drifted)
+    register(**given)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +71,7 @@ def test_the_first_run_takes_every_waiting_file_and_trains(aws) -> None:
     planned = start(aws)
     manifest = json.loads(read(aws, f"{planned['run_uri']}/manifest.json"))
     assert {f["file"] for f in manifest["files"]} == {"a.csv", "b.csv"}
-    assert (planned["train"], planned["train_reason"]) == (True, "there is no model yet")
+    assert (planned["train"], planned["train_reason"]) == (True, "there is no approved model yet")
     assert manifest["previous_run_id"] is None
     listed = json.loads(read(aws, planned["raw"]["uri"]))
     assert listed[0] == {"prefix": "s3://ingest-bucket/incoming/demo/"}
@@ -77,14 +98,13 @@ def test_a_second_run_builds_on_the_first(aws) -> None:
     planned = start(aws)
     assert planned["history_uri"] == "s3://artifact-bucket/runs/demo/run1/panel/"
     assert planned["previous_assessment_uri"] == "s3://artifact-bucket/runs/demo/run1/assessment/"
-    assert (planned["train"], planned["model_uri"]) == (False, "s3://artifact-bucket/m.tar.gz")
+    assert (planned["train"], planned["model_uri"]) == (False, MODEL)
 
 
 @pytest.mark.parametrize(
     ("mode", "model", "trains", "why"),
     [
         ("auto", {}, False, "recent"),
-        ("auto", {"trained_at": (datetime.now(UTC) - timedelta(days=8)).isoformat()}, True, "7 days old"),
         ("auto", {"code": "other"}, True, "code has changed"),
         ("auto", {"settings": "other"}, True, "settings have changed"),
         ("auto", {"drifted": True}, True, "drifted"),
@@ -97,6 +117,33 @@ def test_the_mode_decides_between_training_and_scoring(aws, mode: str, model: di
     planned = start(aws, mode=mode)
     assert planned["train"] is trains
     assert why in planned["train_reason"]
+
+
+def test_a_model_is_trained_again_after_days(aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_model(aws)
+    monkeypatch.setenv("RETRAIN_AFTER_DAYS", "0")
+    planned = start(aws)
+    assert (planned["train"], planned["train_reason"]) == (True, "the last training was 0 days ago or more")
+
+
+def test_scoring_stays_on_the_approved_model_while_a_newer_one_waits_for_approval(aws) -> None:
+    with_model(aws, uri="s3://artifact-bucket/approved.tar.gz")
+    register("PendingManualApproval", uri="s3://artifact-bucket/worse.tar.gz")
+    planned = start(aws)
+    assert (planned["train"], planned["model_uri"]) == (False, "s3://artifact-bucket/approved.tar.gz")
+
+
+def test_another_datasets_model_is_never_used(aws) -> None:
+    register(group="headroom-demo2")
+    aws.ledger.record("demo", a_file())
+    assert start(aws)["model_uri"] == ""
+
+
+def test_a_new_model_is_measured_against_the_approved_one_of_the_same_settings(aws) -> None:
+    with_model(aws)
+    assert start(aws)["bar"] == {"relative_mase": 0.8}
+    aws.s3.put_object(Bucket="ingest-bucket", Key="config/demo.yaml", Body=b"horizon: 30\n")
+    assert start(aws)["bar"] == {}
 
 
 def test_without_new_files_a_run_reads_no_raw_file(aws) -> None:

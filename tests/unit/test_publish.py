@@ -29,7 +29,7 @@ MANIFEST: dict[str, Any] = {
     "created_at": "2026-01-02T03:04:05Z",
     "code": {"hash": "c0de"},
     "settings": "5e77",
-    "train_reason": "there is no model yet",
+    "train_reason": "there is no approved model yet",
     "files": [{"file": "a.csv"}],
     "ledger_items": [a_file().item],
 }
@@ -37,8 +37,9 @@ EVENT = {
     "dataset": "demo",
     "run_id": "run1",
     "execution": "demo-1",
-    "model_uri": "s3://artifact-bucket/model.tar.gz",
     "trained": True,
+    "model_package": "arn:aws:sagemaker:us-east-1:123456789012:model-package/headroom-demo/1",
+    "approved": True,
 }
 
 
@@ -65,7 +66,6 @@ def test_a_finished_run_becomes_the_current_one(finished) -> None:
     state = finished.ledger.state("demo")
     assert told["status"] == "published"
     assert (state.current_run, state.running) == ("run1", None)
-    assert state.model["uri"] == EVENT["model_uri"]
     assert finished.ledger.waiting("demo") == []
 
 
@@ -78,7 +78,7 @@ def test_the_notification_says_what_needs_a_decision(finished) -> None:
         "1,234 USD a month",
         "1,000 rows read, 3 in quarantine",
         "2 servers have gaps.",
-        "trained (there is no model yet)",
+        "trained (there is no approved model yet)",
         "s3://artifact-bucket/runs/demo/run1/assessment/report.html",
     ):
         assert words in told["message"]
@@ -89,12 +89,11 @@ def test_publishing_again_changes_nothing(finished) -> None:
 
 
 def test_an_old_run_that_was_redriven_is_superseded_and_says_so(finished) -> None:
-    finished.ledger.publish("demo", "newer", None, {"uri": "newer-model"})
+    finished.ledger.publish("demo", "newer", None, False)
     told = publish.handler(EVENT, finished.context)
     assert told["status"] == "superseded"
     assert "run superseded" in told["subject"]
     assert finished.ledger.state("demo").current_run == "newer"
-    assert finished.ledger.state("demo").model == {"uri": "newer-model"}
     assert len(finished.ledger.waiting("demo")) == 1, "files that are in no published run still wait"
 
 
@@ -106,11 +105,17 @@ def test_a_file_that_came_meanwhile_starts_the_next_run(finished) -> None:
     assert execution["name"] in told["message"]
 
 
-def test_a_scoring_run_keeps_the_model_and_notes_drift(finished) -> None:
-    finished.ledger.publish("demo", "run0", None, {"uri": "old-model", "code": "c0de"})
-    write(finished, MANIFEST | {"previous_run_id": "run0"}, SUMMARY | {"drift": {"exceeded": True}})
-    publish.handler(EVENT | {"trained": False, "model_uri": "old-model"}, finished.context)
-    assert finished.ledger.state("demo").model == {"uri": "old-model", "code": "c0de", "drifted": True}
+def test_drift_is_noted_for_the_next_run(finished) -> None:
+    write(finished, summary=SUMMARY | {"drift": {"exceeded": True}})
+    told = publish.handler(EVENT | {"trained": False, "model_package": ""}, finished.context)
+    assert finished.ledger.state("demo").drifted
+    assert "scored with the approved one" in told["message"]
+
+
+def test_a_model_held_back_is_told_of_with_the_way_to_approve_it(finished) -> None:
+    told = publish.handler(EVENT | {"approved": False}, finished.context)
+    assert "worse than the approved one" in told["message"]
+    assert f"--model-package-arn {EVENT['model_package']}" in told["message"]
 
 
 def test_a_subject_fits_into_an_email_whatever_the_data_says(finished) -> None:
