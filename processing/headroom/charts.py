@@ -6,6 +6,7 @@ seen, and is never empty. matplotlib draws them: the job image has no browser.
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 from matplotlib import font_manager, patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.colors import BoundaryNorm, Colormap, LinearSegmentedColormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -29,6 +30,7 @@ MAX_BUCKETS = 26
 
 # From light to dark as risk grows, so that it survives a grey printer and every kind of colour blindness.
 LEVEL_COLOURS = {"none": "#e9edf1", "low": "#f8dc9b", "medium": "#f0a836", "high": "#cf4f14", "critical": "#86092c"}
+CALM_COLOURS = ("#eef4fa", "#2f6da8")
 # Okabe and Ito's colour-blind-safe palette (2008), its yellow and black replaced for contrast on white.
 CLUSTER_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b4fa0", "#5d6b78")
 
@@ -70,7 +72,7 @@ def last_period(assessment: Assessment) -> pd.Timestamp:
 
 
 def risk_over_time(assessment: Assessment) -> RiskOverTime:
-    """Each server's worst level a week (a day for hourly panels; four weeks for long horizons)."""
+    """Each server's worst level a week (a day for hourly panels; longer for long horizons)."""
     period, as_of = period_of(assessment), last_period(assessment)
     start = as_of + period
     days = 1 if assessment.settings.frequency == "h" else 7
@@ -79,47 +81,77 @@ def risk_over_time(assessment: Assessment) -> RiskOverTime:
     bucket = pd.Timedelta(days=days)
 
     forecasts = assessment.forecasts
-    server_ids = assessment.servers["server_id"].tolist()
-    row = pd.Index(server_ids).get_indexer(forecasts["server_id"])
     column = ((forecasts["ds"] - start) // bucket).to_numpy()
     past = min(PAST_BUCKETS, max(0, -int(column.min()))) if len(column) else 0
     future = max(1, int(column.max()) + 1) if len(column) else 1
+    starts = pd.DatetimeIndex(start + bucket * pd.Index(range(-past, future)))
+    server_ids = assessment.servers["server_id"].tolist()
     code = pd.Categorical(forecasts["risk_level"], categories=list(LEVELS)).codes
-    levels = np.full((len(server_ids), past + future), -1, dtype=np.int8)
+    levels = np.full((len(server_ids), len(starts)), -1, dtype=np.int8)
+    row = pd.Index(server_ids).get_indexer(forecasts["server_id"])
     seen = (row >= 0) & (column >= -past)
     np.maximum.at(levels, (row[seen], column[seen] + past), code[seen])
-    starts = start + bucket * pd.Index(range(-past, future))
-    return RiskOverTime(pd.DatetimeIndex(starts), past, bucket, server_ids, levels)
+    return RiskOverTime(starts, past, bucket, server_ids, levels)
+
+
+def _use_over_time(assessment: Assessment, risk: RiskOverTime, rows: int) -> np.ndarray:
+    """The highest use of the first servers in each bucket, in percent of the warning threshold; NaN without one."""
+    shown = risk.server_ids[:rows]
+    table = assessment.forecasts[assessment.forecasts["server_id"].isin(shown)]
+    warning = table["metric"].map({metric: one.warning for metric, one in assessment.settings.thresholds.items()})
+    share = 100 * table["q50"].where(table["is_future"], table["actual"]) / warning.astype(float)
+    column = ((table["ds"] - risk.starts[0]) // risk.bucket).to_numpy()
+    row = pd.Index(shown).get_indexer(table["server_id"])
+    use = np.full((rows, len(risk.starts)), np.nan)
+    np.fmax.at(use, (row[column >= 0], column[column >= 0]), share.to_numpy()[column >= 0])
+    return use
 
 
 def write_risk_heatmap(assessment: Assessment, path: Path) -> None:
-    """Draw ``risk_heatmap.png``: the most urgent servers by week, and the whole fleet's count above them."""
+    """Write ``risk_heatmap.png``; see :func:`risk_heatmap`."""
+    _save(risk_heatmap(assessment), path)
+
+
+def write_utilization_clusters(assessment: Assessment, path: Path) -> None:
+    """Write ``utilization_clusters.png``; see :func:`utilization_clusters`."""
+    _save(utilization_clusters(assessment), path)
+
+
+def risk_heatmap(assessment: Assessment) -> Figure:
+    """The most urgent servers' level by week, and above them how many of the fleet are at risk.
+
+    Where none is, the servers nearest to their thresholds, with their highest use in percent of the warning.
+    """
     risk = risk_over_time(assessment)
     at_risk = int((assessment.servers["level"] != "none").sum())
     rows = max(1, min(ROWS, at_risk or 12, len(risk.server_ids)))
     width, row_height = 13.0, max(0.27, 1.2 / rows)
-    height = 3.25 + row_height * rows
+    height = (3.4 if at_risk else 2.2) + row_height * rows
     figure = _figure(width, height)
-    grid = figure.add_gridspec(
-        2, 1, height_ratios=[1.05, row_height * rows], hspace=0.06,
-        left=2.75 / width, right=1 - 0.35 / width, top=1 - 1.15 / height, bottom=0.95 / height,
-    )  # fmt: skip
-    _draw_fleet(figure.add_subplot(grid[0]), risk)
-    _draw_servers(figure.add_subplot(grid[1]), risk, rows)
+    box = {"left": 2.75 / width, "right": 1 - 0.35 / width, "top": 1 - 1.3 / height, "bottom": (0.95 if at_risk else 0.6) / height}
+    if at_risk:
+        grid = figure.add_gridspec(2, 1, height_ratios=[1.05, row_height * rows], hspace=0.06, **box)
+        _draw_fleet(figure.add_subplot(grid[0]), risk)
+        axes = figure.add_subplot(grid[1])
+        colours = ListedColormap([LEVEL_COLOURS[name] for name in LEVELS]).with_extremes(bad="#ffffff")
+        levels = np.ma.masked_less(risk.levels[:rows], 0)
+        _draw_servers(axes, risk, levels, colours, BoundaryNorm(np.arange(len(LEVELS) + 1) - 0.5, len(LEVELS)))
+        _level_legend(figure, assessment)
+    else:
+        axes = figure.add_subplot(figure.add_gridspec(1, 1, **box)[0])
+        use = _use_over_time(assessment, risk, rows)
+        calm = LinearSegmentedColormap.from_list("calm", CALM_COLOURS).with_extremes(bad="#ffffff")
+        _draw_servers(axes, risk, np.ma.masked_invalid(use), calm, Normalize(0, 100))
+        for (row, column), value in np.ndenumerate(use):
+            if np.isfinite(value):
+                ink = "white" if value > 65 else INK
+                axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=8.5, color=ink)
     _title(figure, _risk_title(assessment, at_risk), _risk_subtitle(assessment, risk, rows, at_risk))
-    figure.legend(
-        handles=[
-            Patch(facecolor=LEVEL_COLOURS[name], edgecolor=LINE, label=f"{name} ({_count(assessment, name):,})")
-            for name in reversed(LEVELS)
-        ],
-        loc="lower left", bbox_to_anchor=(2.65 / width, 0.02), ncols=len(LEVELS), frameon=False, fontsize=10,
-        labelcolor=INK, handlelength=1.4, columnspacing=1.8,
-    )  # fmt: skip
-    _save(figure, path)
+    return figure
 
 
-def write_utilization_clusters(assessment: Assessment, path: Path) -> None:
-    """Draw ``utilization_clusters.png``: servers that behave alike lie near each other, each cluster named."""
+def utilization_clusters(assessment: Assessment) -> Figure:
+    """The map of clusters: servers that behave alike lie near each other; beside it each cluster's size and week."""
     width, height = 13.0, 7.3
     figure = _figure(width, height)
     axes = figure.add_axes((0.35 / width, 0.55 / height, 8.3 / width, 5.6 / height))
@@ -132,7 +164,7 @@ def write_utilization_clusters(assessment: Assessment, path: Path) -> None:
         figure, title if kinds else "Too few servers to compare",
         "Servers close together use their capacity alike; the ringed one is typical of its group",
     )  # fmt: skip
-    _save(figure, path)
+    return figure
 
 
 def readable(text: object, length: int = NAME_LENGTH) -> str:
@@ -165,16 +197,14 @@ def _draw_fleet(axes: Axes, risk: RiskOverTime) -> None:
     _mark_now(axes, risk)
 
 
-def _draw_servers(axes: Axes, risk: RiskOverTime, rows: int) -> None:
-    shown = np.ma.masked_less(risk.levels[:rows], 0) if len(risk.levels) else np.ma.masked_all((1, len(risk.starts)))
-    colours = ListedColormap([LEVEL_COLOURS[name] for name in LEVELS]).with_extremes(bad="#ffffff")
+def _draw_servers(axes: Axes, risk: RiskOverTime, cells: np.ma.MaskedArray, colours: Colormap, norm: Normalize) -> None:
+    rows = len(cells)
     axes.pcolormesh(
-        np.arange(len(risk.starts) + 1) - 0.5, np.arange(rows + 1) - 0.5, shown,
-        cmap=colours, norm=BoundaryNorm(np.arange(len(LEVELS) + 1) - 0.5, len(LEVELS)),
-        edgecolors="white", linewidth=1.6,
+        np.arange(len(risk.starts) + 1) - 0.5, np.arange(rows + 1) - 0.5, cells,
+        cmap=colours, norm=norm, edgecolors="white", linewidth=1.6,
     )  # fmt: skip
     axes.set_ylim(rows - 0.5, -0.5)
-    axes.set_yticks(range(min(rows, len(risk.server_ids))), labels=[readable(s) for s in risk.server_ids[:rows]])
+    axes.set_yticks(range(len(risk.server_ids[:rows])), labels=[readable(s) for s in risk.server_ids[:rows]])
     axes.set_xticks(range(len(risk.starts)), labels=[f"{start:%-d %b}" for start in risk.starts])
     if len(risk.starts) > 16:
         for label in axes.get_xticklabels()[1::2]:
@@ -191,6 +221,18 @@ def _mark_now(axes: Axes, risk: RiskOverTime) -> None:
         axes.axvline(risk.past - 0.5, color=INK, linewidth=1.4)
 
 
+def _level_legend(figure: Figure, assessment: Assessment) -> None:
+    width, _ = figure.get_size_inches()
+    figure.legend(
+        handles=[
+            Patch(facecolor=LEVEL_COLOURS[name], edgecolor=LINE, label=f"{name} ({_count(assessment, name):,})")
+            for name in reversed(LEVELS)
+        ],
+        loc="lower left", bbox_to_anchor=(2.65 / width, 0.02), ncols=len(LEVELS), frameon=False, fontsize=10,
+        labelcolor=INK, handlelength=1.4, columnspacing=1.8,
+    )  # fmt: skip
+
+
 def _risk_title(assessment: Assessment, at_risk: int) -> str:
     servers = len(assessment.servers)
     ahead = f"in the next {span_of(assessment)}"
@@ -203,9 +245,11 @@ def _risk_title(assessment: Assessment, at_risk: int) -> str:
 def _risk_subtitle(assessment: Assessment, risk: RiskOverTime, rows: int, at_risk: int) -> str:
     bucket = {1: "day", 7: "week"}.get(risk.bucket.days, f"{risk.bucket.days} days")
     dataset = assessment.summary.get("dataset") or assessment.run.get("dataset")
-    parts = [f"worst level a {bucket}" if bucket in ("day", "week") else f"worst level every {bucket}"]
+    what = "worst level" if at_risk else "highest use in percent of the warning threshold,"
+    parts = [f"{what} {'a' if bucket in ('day', 'week') else 'every'} {bucket}"]
     if risk.past:
-        parts.append("left of the line as measured, right of it reached by then, as forecast")
+        right = "reached by then, as forecast" if at_risk else "as forecast"
+        parts.append(f"left of the line as measured, right of it {right}")
     if at_risk > rows:
         parts.append(f"the {rows} most urgent shown, {at_risk - rows:,} more in report.html")
     elif at_risk == 0 and len(risk.server_ids) > rows:
@@ -251,6 +295,7 @@ def _label_typical(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> 
             ha="right" if on_right else "left", va="center", fontsize=10.5, color=INK, weight="bold", parse_math=False,
             linespacing=1.15, bbox={"boxstyle": "round,pad=0.28", "facecolor": "white", "alpha": 0.86,
             "edgecolor": CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)]},
+            arrowprops={"arrowstyle": "-", "color": CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)], "linewidth": 1.4},
         )  # fmt: skip
 
 
@@ -304,7 +349,8 @@ def _title(figure: Figure, title: str, subtitle: str) -> None:
     width, height = figure.get_size_inches()
     figure.text(0.35 / width, 1 - 0.3 / height, title, fontsize=18, weight="bold", color=INK, va="top")
     figure.text(
-        0.35 / width, 1 - 0.72 / height, subtitle, fontsize=11, color=MUTED, va="top", parse_math=False,
+        0.35 / width, 1 - 0.72 / height, "\n".join(textwrap.wrap(subtitle, 125)), fontsize=11, color=MUTED, va="top",
+        parse_math=False, linespacing=1.3,
     )  # fmt: skip
 
 
