@@ -98,8 +98,9 @@ def _incoming(raw: Path, manifest: dict[str, Any]) -> tuple[list[Source], list[s
         if source.file not in present:
             source.error = "the file was planned but is not there (deleted meanwhile?): upload it again"
     ignored = sorted(set(present) - set(listed))
-    notes = [f"{len(ignored)} files are not in the run's manifest and were left alone, such as {ignored[0]}."]
-    return sources, notes if ignored else []
+    if not ignored:
+        return sources, []
+    return sources, [f"{len(ignored)} files are not in the run's manifest and were left alone, such as {ignored[0]}."]
 
 
 def _settings_before(history: Path | None) -> Settings | None:
