@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from local import cloud as clouds
 from local import mailbox as mail
@@ -111,17 +112,13 @@ def main() -> None:
     try:
         app(standalone_mode=False)
     except CloudError as error:
-        console.print(f"[bold red]Error:[/bold red] {_escaped(error)}")
+        console.print(Text.assemble(("Error: ", "bold red"), str(error)), soft_wrap=True)
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
         console.print("stopped")
         sys.exit(130)
     except typer.Exit as done:
         sys.exit(done.exit_code)
-
-
-def _escaped(error: Exception) -> str:
-    return str(error).replace("[", "\\[")
 
 
 if __name__ == "__main__":

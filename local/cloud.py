@@ -25,7 +25,7 @@ from botocore.config import Config
 from local import processes
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".local"
+STATE = Path(os.environ.get("HEADROOM_STATE", ROOT / ".local")).resolve()
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 DEFAULT_PORT = 4566

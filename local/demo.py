@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from local.cloud import ROOT, Cloud, CloudError
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz", ".parquet")
 SERVERS, DAYS, SAMPLING = 60, 400, "1h"
-START_SECONDS = 90
+START_SECONDS, MAIL_SECONDS = 90, 10
 LEVELS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 
 
@@ -43,22 +44,24 @@ def run(console: Console, dataset: str, data: list[Path], settings: Path | None)
     drop = chosen(dataset, data, settings) if data else None  # before anything is started
     image.require()
     was_up = clouds.running() is not None
-    with clouds.used() as cloud:
+    with clouds.used() as cloud, tempfile.TemporaryDirectory(prefix="headroom-fleet-") as folder:
         _say(console, began, f"laptop cloud on {cloud.endpoint}{' (it was up)' if was_up else ''}")
         with console.status("sam build, sam deploy"):
             stack = deploy.deploy(cloud)
         _say(console, began, f"stack {stack.name} deployed with sam")
         if drop is None:
             with console.status("generating a fleet"):
-                drop = generated(dataset, cloud)
+                drop = generated(dataset, Path(folder))
             _say(console, began, f"fleet of {SERVERS} servers generated: {DAYS} days of {SAMPLING} samples")
         known = {e["executionArn"] for e in runs.executions(cloud, stack.outputs["StateMachineArn"], dataset)}
         letters = len(mailbox.letters(cloud.mailbox))
         upload(cloud, stack, drop)
         target = f"s3://{stack.outputs['IngestBucketName']}/incoming/{dataset}/"
         _say(console, began, f"{len(drop.files)} files dropped into {target}")
-        description = _follow_all(console, cloud, stack, dataset, known, was_up)
+        description = _follow_all(console, cloud, stack, dataset, known)
         _show_mail(console, cloud, letters)
+        if description["status"] != "SUCCEEDED":
+            raise CloudError(_explained(cloud, description, was_up))
         _show_results(console, cloud, dataset, json.loads(description["output"]))
     _say(console, began, "done" if was_up else "done, and the laptop cloud is stopped (make up keeps one running)")
 
@@ -99,12 +102,10 @@ def _check_settings(path: Path) -> None:
         raise CloudError(f"{path} cannot be used:\n{error}") from error
 
 
-def generated(dataset: str, cloud: Cloud) -> Drop:
-    """A fleet of known truth, generated here."""
+def generated(dataset: str, folder: Path) -> Drop:
+    """A fleet of known truth, generated here into ``folder``."""
     from local import fleet  # it brings pandas, which is slow to load
 
-    folder = cloud.state / "fleet"
-    shutil.rmtree(folder, ignore_errors=True)
     fleet.write(fleet.generate(servers=SERVERS, days=DAYS, sampling=SAMPLING), folder)
     return chosen(dataset, [folder / "incoming"], folder / "settings.yaml")
 
@@ -121,10 +122,8 @@ def upload(cloud: Cloud, stack: deploy.Stack, drop: Drop) -> None:
 # ------------------------------------------------------------------------------------------------ following
 
 
-def _follow_all(
-    console: Console, cloud: Cloud, stack: deploy.Stack, dataset: str, known: set[str], was_up: bool
-) -> dict[str, Any]:
-    """Follow the dataset's new runs, one after the other, and return the last one's description."""
+def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: str, known: set[str]) -> dict[str, Any]:
+    """Follow the dataset's new runs, one after the other, and return the description of the last or of a failed one."""
     machine = stack.outputs["StateMachineArn"]
     with console.status("waiting for ingest to start a run"):
         execution = runs.wait_for_start(cloud, machine, dataset, known, START_SECONDS)
@@ -135,9 +134,9 @@ def _follow_all(
         )
     while True:
         description = _follow(console, cloud, execution, dataset)
-        if description["status"] != "SUCCEEDED":
-            raise CloudError(_explained(cloud, description, was_up))
         known.add(execution)
+        if description["status"] != "SUCCEEDED":
+            return description
         following = runs.wait_for_start(cloud, machine, dataset, known, seconds=0.5)
         if following is None:
             return description
@@ -191,11 +190,13 @@ def _ingest_logs(cloud: Cloud) -> str:
 
 
 def _show_mail(console: Console, cloud: Cloud, known: int) -> None:
-    """The notification that subscribers get."""
-    deadline = time.monotonic() + 5
-    while len(letters := mailbox.letters(cloud.mailbox)) <= known and time.monotonic() < deadline:
+    """The notification that subscribers get of the run. Alarms mail them too; those are left to ``make mailbox``."""
+    deadline, told = time.monotonic() + MAIL_SECONDS, []
+    while not told and time.monotonic() < deadline:
+        letters = mailbox.letters(cloud.mailbox)[known:]
+        told = [letter for letter in letters if not letter.subject.startswith("ALARM")]
         time.sleep(0.1)
-    for letter in letters[known:]:
+    for letter in told:
         console.print(
             Panel(Text(letter.body), title=Text(letter.subject), subtitle=f"mail to {letter.to}", expand=False)
         )
@@ -231,4 +232,4 @@ def table(summary: dict[str, Any]) -> Table:
 
 
 def _say(console: Console, began: float, words: str) -> None:
-    console.print(Text(f"{time.monotonic() - began:5.1f} s  {words}"))
+    console.print(Text(f"{time.monotonic() - began:5.1f} s  {words}"), soft_wrap=True)

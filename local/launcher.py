@@ -26,7 +26,7 @@ def main() -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack import app
-    from ministack.core import iam_actions, lambda_runtime, router
+    from ministack.core import iam_actions, router
 
     from local import alarms, logs, mailbox, processes, sagemaker, stepfunctions
 
@@ -57,15 +57,13 @@ def main() -> None:
         config.keep_alive_timeout = 75
         config.graceful_timeout = 0.5
         config.loglevel = "WARNING"
-        await serve(app.app, config, shutdown_trigger=stop.wait)
+        try:
+            await serve(app.app, config, shutdown_trigger=stop.wait)
+        finally:
+            processes.end_session(os.getpid())
+            os._exit(0)  # a normal exit would wait for the threads of running executions and functions
 
-    try:
-        asyncio.run(run())
-    finally:
-        sagemaker.stop_all()
-        lambda_runtime.reset()
-        processes.end_session(os.getpid())
-        os._exit(0)  # threads of running executions would hold a normal exit back
+    asyncio.run(run())
 
 
 def _authorize_sagemaker(iam_actions: object) -> None:

@@ -102,12 +102,6 @@ def arn(kind: str, name: str) -> str:
     return f"arn:aws:sagemaker:{get_region()}:{get_account_id()}:{kind}/{name}"
 
 
-def stop_all() -> None:
-    """End every running job at once: the laptop cloud is going down."""
-    for job in list(_jobs.values()):
-        job.stop.set()
-
-
 def job(job_arn: str) -> Job:
     """A job by its ARN."""
     return _jobs[job_arn]
