@@ -83,7 +83,7 @@ def speed(folder: Path) -> dict[str, float]:
 
 def figures(true: pd.DataFrame, assessment: Path) -> dict[str, float]:
     """How well an assessment's results tell the truth, by the files that a run leaves."""
-    risks = pd.read_parquet(assessment / "risks.parquet")
+    risks = pd.read_parquet(assessment / "tables" / "risks" / "risks.parquet")
     advice = json.loads((assessment / "optimization_recommendations.json").read_text())["recommendations"]
     clusters = pd.read_csv(assessment / "server_clusters.csv", dtype={"server_id": str})
 

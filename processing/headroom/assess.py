@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 
 from headroom import (
     changes,
@@ -219,10 +221,9 @@ def flagged(panel: pd.DataFrame, laid_out: grid.Grid, outlook: risk.Outlook, cho
 def write(found: Assessment, folder: Path, panel: Path) -> None:
     """Write all results; the names are fixed. ``data_quality.json`` and ``model_metrics.json`` come along."""
     folder.mkdir(parents=True, exist_ok=True)
-    found.forecasts.to_parquet(folder / "risk_flagged_forecasts.parquet", index=False)
-    found.risks.to_parquet(folder / "risks.parquet", index=False)
-    found.servers.to_parquet(folder / "servers.parquet", index=False)
-    found.seasonality.to_parquet(folder / "seasonality.parquet", index=False)
+    write_parquet(found.forecasts, folder / "risk_flagged_forecasts.parquet")
+    for name, table in queryable(found).items():
+        write_parquet(table, folder / "tables" / name / f"{name}.parquet")
     tables.write_csv(found.clusters, folder / "server_clusters.csv")
     tables.write_csv(_spreadsheet(found.recommendations), folder / "optimization_recommendations.csv")
     documents = {
@@ -241,6 +242,36 @@ def write(found: Assessment, folder: Path, panel: Path) -> None:
     charts.write_risk_heatmap(found, folder / "risk_heatmap.png")
     charts.write_utilization_clusters(found, folder / "utilization_clusters.png")
     report.write(found, folder / "report.html")
+
+
+def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
+    """The tables that Athena sees, by name: it reads whole folders, so each gets one, below ``tables/``."""
+    advice = pd.DataFrame(found.recommendations, columns=[
+        "priority", "action", "server_ids", "metric", "reason", "effort", "monthly_saving", "by", "target", "evidence",
+    ])  # fmt: skip
+    advice = advice.astype({"priority": "int64", "monthly_saving": float})
+    advice["by"] = pd.to_datetime(advice["by"])
+    for column in ("target", "evidence"):
+        advice[column] = [None if one is None else json.dumps(one, sort_keys=True) for one in advice[column]]
+    return {
+        "forecasts": found.forecasts,
+        "risks": found.risks,
+        "servers": found.servers,
+        "seasonality": found.seasonality,
+        "clusters": found.clusters,
+        "recommendations": advice.rename(columns={"by": "due"}),
+    }
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Parquet that Athena reads: microseconds, and a type for every column even where it holds nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = pa.Table.from_pandas(table, preserve_index=False)
+    for number, field in enumerate(written.schema):
+        if pa.types.is_null(field.type):
+            typed = pa.list_(pa.string()) if field.name == "server_ids" else pa.string()
+            written = written.set_column(number, field.name, pa.nulls(len(written), typed))
+    parquet.write_table(written, path, coerce_timestamps="us")
 
 
 def plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as parquet
+from pyarrow import parquet
 
 from headroom.assessment import LEVELS
 
@@ -62,9 +62,10 @@ def clusters_of(previous: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
 
 
 def _levels(previous: Path) -> dict[str, str]:
-    """Each server's level in the previous run; in results without ``servers.parquet`` its worst forecast level."""
-    if (previous / "servers.parquet").exists():
-        table = parquet.read_table(previous / "servers.parquet", columns=["server_id", "level"]).to_pandas()
+    """Each server's level in the previous run; in results without that table its worst forecast level."""
+    servers = previous / "tables" / "servers" / "servers.parquet"
+    if servers.exists():
+        table = parquet.read_table(servers, columns=["server_id", "level"]).to_pandas()
     else:
         table = parquet.read_table(
             previous / "risk_flagged_forecasts.parquet", columns=["server_id", "is_future", "risk_level"]

@@ -214,13 +214,12 @@ def servers(table: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
     worst["score"] = worst["score"] * words.map(WEIGHTS)
     worst["rank"] = rank
     worst = worst.sort_values(["rank", "score", "server_id"], ascending=[False, False, True], ignore_index=True)
-    columns = ["server_id", "level", "worst_metric", "score", "reason", *ATTRIBUTES]
-    return worst.reindex(columns=columns)
+    worst = worst.reindex(columns=["server_id", "level", "worst_metric", "score", "reason", *ATTRIBUTES])
+    return worst.astype({name: float if name in SIZES else object for name in ATTRIBUTES})
 
 
-ATTRIBUTES = [
-    "business_unit", "region", "criticality", "instance_type", "vcpus", "memory_gb", "monthly_cost_usd",
-]  # fmt: skip
+SIZES = ("vcpus", "memory_gb", "monthly_cost_usd")
+ATTRIBUTES = ["business_unit", "region", "criticality", "instance_type", *SIZES]
 
 
 def criticality(word: object) -> str:

@@ -16,7 +16,8 @@ def levels(**of):
 
 def previous(folder, of, run_id="before"):
     (folder / "risk_summary.json").write_text(json.dumps({"schema": 1, "run_id": run_id}))
-    levels(**of).to_parquet(folder / "servers.parquet")
+    (folder / "tables" / "servers").mkdir(parents=True)
+    levels(**of).to_parquet(folder / "tables" / "servers" / "servers.parquet")
     return folder
 
 
@@ -55,7 +56,7 @@ def test_results_of_an_older_form_are_compared_by_their_forecasts(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"schema": 99}'])
 def test_unreadable_results_of_the_previous_run_are_a_note_not_a_failure(tmp_path, content):
     (tmp_path / "risk_summary.json").write_text(content)
-    (tmp_path / "servers.parquet").write_text("not parquet")
+    (tmp_path / "risk_flagged_forecasts.parquet").write_text("not parquet")
     found, notes = changes.against(tmp_path, levels(a="high"))
     assert found is None and "No comparison" in notes[0]
 

@@ -1,0 +1,128 @@
+"""The documented queries, on files as the assessment writes them. DuckDB stands in for Athena, views for its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from samtranslator.yaml_helper import yaml_parse
+from scipy.special import ndtri
+
+from headroom import assess
+from local import fleet
+
+ROOT = Path(__file__).parents[2]
+QUERIES = ROOT / "docs" / "athena"
+RUNS = {"20261025T060000Z-4d5e6f": "2026-10-25", "20261101T060000Z-1a2b3c": "2026-11-01"}
+SPREAD = {"q05": 0.05, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q95": 0.95}
+
+
+NEWEST = list(RUNS)[1]
+
+
+def of_run(root, run_id, table):
+    return root / "runs" / "demo" / run_id / "assessment" / "tables" / table / f"{table}.parquet"
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Two runs of one fleet, a week apart, in folders as in the artifact bucket."""
+    root = tmp_path_factory.mktemp("artifacts")
+    made = fleet.generate(servers=60, days=120, sampling="1D", seed=3)
+    whole = pd.concat([made.panel(), made.future().assign(mean=lambda rows: rows["y"])])
+    settings = assess.Settings(horizon=60)
+    for run_id, end in RUNS.items():
+        known = whole[whole["ds"] < end]
+        coming = whole[(whole["ds"] >= end) & (whole["ds"] < pd.Timestamp(end) + pd.Timedelta(days=60))]
+        forecasts = coming.assign(
+            **{name: (coming["y"] + 2 * ndtri(share)).clip(0, 100) for name, share in SPREAD.items()}
+        )
+        found = assess.assess(known, made.servers, forecasts, settings, run={"dataset": "demo", "run_id": run_id})
+        for name, table in assess.queryable(found).items():
+            assess.write_parquet(
+                table, root / "runs" / "demo" / run_id / "assessment" / "tables" / name / f"{name}.parquet"
+            )
+    return root
+
+
+@pytest.fixture
+def athena(tables):
+    connection = duckdb.connect()
+    for name in ("forecasts", "risks", "servers", "seasonality", "clusters", "recommendations"):
+        connection.execute(f"""
+            CREATE VIEW {name} AS
+            SELECT *, split_part(filename, '/', -5) AS run_id, split_part(filename, '/', -6) AS dataset
+            FROM read_parquet('{tables}/runs/*/*/assessment/tables/{name}/*.parquet', filename = true)
+        """)  # noqa: S608
+    return connection
+
+
+def answer(athena, name):
+    return athena.execute((QUERIES / f"{name}.sql").read_text()).df()
+
+
+def test_there_are_five_queries():
+    assert len(list(QUERIES.glob("*.sql"))) == 5
+
+
+def test_servers_at_risk(athena):
+    rows = answer(athena, "1_servers_at_risk")
+    assert len(rows) and set(rows["level"]) <= {"critical", "high"}
+    assert rows.loc[rows["level"] == "critical", "critical_date"].notna().all()
+
+
+def test_breaches_by_week_are_the_dates_of_the_risk_table(athena):
+    rows = answer(athena, "2_breaches_by_week")
+    told = athena.execute(
+        f"SELECT count(*) FROM risks WHERE level = 'critical' AND run_id = '{list(RUNS)[1]}'"
+    ).fetchone()
+    assert rows["servers"].sum() == told[0] > 0
+    assert (rows["week"].dt.weekday == 0).all()
+
+
+def test_savings_by_business_unit_add_up_to_the_total(athena):
+    rows = answer(athena, "3_savings_by_business_unit")
+    total = athena.execute(
+        f"SELECT sum(monthly_saving) FROM recommendations WHERE run_id = '{list(RUNS)[1]}'"
+    ).fetchone()
+    assert rows["monthly_saving"].sum() == pytest.approx(total[0], abs=0.05) and total[0] > 0
+
+
+def test_what_changed_between_two_runs(athena):
+    rows = answer(athena, "4_what_changed")
+    assert len(rows) and (rows["level_before"] != rows["level_now"]).all()
+
+
+def test_forecast_errors_of_the_week_between_two_runs(athena):
+    rows = answer(athena, "5_forecast_errors")
+    assert rows["metric"].tolist() == ["cpu", "disk", "memory"]
+    # Seven days of 60 servers, less what monitoring missed.
+    assert rows["periods"].between(400, 420).all() and rows["mean_absolute_error"].max() < 0.01
+    assert (rows["coverage_80"] == 1).all()
+
+
+GLUE = {
+    pa.string(): "string", pa.large_string(): "string", pa.float64(): "double", pa.int64(): "bigint",
+    pa.bool_(): "boolean", pa.timestamp("us"): "timestamp", pa.list_(pa.string()): "array<string>",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["forecasts", "risks", "servers", "seasonality", "clusters", "recommendations"])
+def test_the_templates_tables_have_the_columns_of_the_files(tables, name):
+    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"].values()
+    declared = {
+        one["Properties"]["TableInput"]["Name"]: one["Properties"]["TableInput"]["StorageDescriptor"]["Columns"]
+        for one in resources if one["Type"] == "AWS::Glue::Table"
+    }  # fmt: skip
+    if not declared:
+        pytest.skip("template.yaml has no Glue tables")
+    columns = {column["Name"]: column["Type"] for column in declared[name]}
+    for run_id in RUNS:
+        schema = parquet.read_schema(
+            tables / "runs" / "demo" / run_id / "assessment" / "tables" / name / f"{name}.parquet"
+        )
+        assert columns == {field.name: GLUE[field.type] for field in schema}
