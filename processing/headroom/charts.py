@@ -128,7 +128,8 @@ def risk_heatmap(assessment: Assessment) -> Figure:
     width, row_height = 13.0, max(0.27, 1.2 / rows)
     height = (3.4 if at_risk else 2.2) + row_height * rows
     figure = _figure(width, height)
-    box = {"left": 2.75 / width, "right": 1 - 0.35 / width, "top": 1 - 1.3 / height, "bottom": (0.95 if at_risk else 0.6) / height}
+    bottom = (0.95 if at_risk else 0.6) / height
+    box = {"left": 2.75 / width, "right": 1 - 0.35 / width, "top": 1 - 1.3 / height, "bottom": bottom}
     if at_risk:
         grid = figure.add_gridspec(2, 1, height_ratios=[1.05, row_height * rows], hspace=0.06, **box)
         _draw_fleet(figure.add_subplot(grid[0]), risk)

@@ -44,9 +44,9 @@ _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 def write(assessment: Assessment, path: Path) -> None:
     """Write ``report.html``, at most 8 MB. The same assessment gives the same bytes.
 
-    A fleet that does not fit is cut to the servers that matter: those at risk first, then those that a
-    recommendation, a change or a cluster names, then the rest by urgency. The report says what it leaves out and
-    which file has it.
+    A fleet that does not fit is cut to the servers that matter: those at risk first, then those that a change or a
+    cluster names, then those with a recommendation, then the rest, each by urgency. The report says what it leaves out
+    and which file has it.
     """
     path.write_text(render(assessment), encoding="utf-8", newline="\n")
 
@@ -167,12 +167,12 @@ def _servers_shown(assessment: Assessment, most: int) -> pd.DataFrame:
     servers = assessment.servers.reset_index(drop=True)
     if len(servers) <= most:
         return servers
-    mentioned = {profile["typical_server"] for profile in assessment.profiles}
-    for item in assessment.recommendations[:MAX_RECOMMENDATIONS]:
-        mentioned.update(item["server_ids"][:MAX_SERVERS_NAMED])
+    named = {profile["typical_server"] for profile in assessment.profiles}
     for value in (assessment.changes or {}).values():
-        mentioned.update(value[:MAX_LISTED] if isinstance(value, list) else [])
-    matters = np.where(servers["level"] != "none", 2, servers["server_id"].isin(mentioned).astype(int))
+        named.update(value[:MAX_SERVERS_NAMED] if isinstance(value, list) else [])
+    advised = {name for item in assessment.recommendations for name in item["server_ids"][:MAX_SERVERS_NAMED]}
+    server_ids = servers["server_id"]
+    matters = np.select([servers["level"] != "none", server_ids.isin(named), server_ids.isin(advised)], [3, 2, 1], 0)
     return servers.iloc[np.sort(np.argsort(-matters, kind="stable")[:most])].reset_index(drop=True)
 
 
@@ -342,7 +342,7 @@ def _recommendations(assessment: Assessment) -> dict[str, Any]:
         "total": len(items),
         "counts": {action: sum(item["action"] == action for item in items) for action in _ACTIONS},
         "items": [
-            {**_plain(item), "server_ids": _plain(item["server_ids"][:MAX_SERVERS_NAMED]), "servers": len(item["server_ids"])}
+            _plain(item | {"server_ids": item["server_ids"][:MAX_SERVERS_NAMED], "servers": len(item["server_ids"])})
             for item in items[:MAX_RECOMMENDATIONS]
         ],
     }

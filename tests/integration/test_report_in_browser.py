@@ -1,0 +1,357 @@
+"""The report as people meet it: in a browser, with a mouse, a keyboard, a phone and a printer."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic_assessment import HOSTILE, assessment
+
+from headroom import report
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the browser tests need it")
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+DESKTOP = {"viewport": {"width": 1440, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+pytestmark = pytest.mark.skipif(
+    BROWSER is None, reason="no Chromium found: install the package chromium to run the browser tests"
+)
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("reports")
+    fleets = {
+        "usual": assessment(),
+        "hourly": assessment(12, frequency="h"),
+        "hostile": assessment(HOSTILE),
+        "calm": assessment(calm=True),
+        "one": assessment(1),
+        "bare": assessment(bare=True, recommend=False, compare=False),
+    }
+    for name, fleet in fleets.items():
+        report.write(fleet, folder / f"{name}.html")
+    return {name: folder / f"{name}.html" for name in fleets}
+
+
+@pytest.fixture
+def open_report(browser: Any, reports: dict[str, Path]) -> Iterator[Open]:
+    """Opens a report; at the end no console message, error or request may have come of it."""
+    contexts, complaints = [], []
+
+    def opened(name: str | Path, fragment: str = "", **options: Any) -> Any:
+        context = browser.new_context(**(DESKTOP | options))
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url))
+        page.goto((reports.get(str(name)) or Path(name)).as_uri() + fragment)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("name", ["usual", "hourly", "hostile", "calm", "one", "bare"])
+def test_every_section_is_there_without_errors_or_requests(open_report: Open, name: str) -> None:
+    page = open_report(name)
+    assert page.locator("h1").inner_text()
+    assert [part.get_attribute("id") for part in page.locator("main > section").all()] == [
+        "risk", "fleet", "rhythm", "groups", "actions", "data", "forecast", "run",
+    ]  # fmt: skip
+    assert page.locator("text=/NaN|undefined|Infinity|\\[object/").count() == 0
+    page.locator(".open").first.click()
+    page.locator(".chart").first.wait_for()
+    for fold in page.locator("summary").all():
+        fold.click()
+    assert page.locator("text=/NaN|undefined|Infinity|\\[object/").count() == 0
+
+
+def test_ten_seconds_are_enough_to_see_what_needs_a_decision(open_report: Open) -> None:
+    page = open_report("usual")
+    first_screen = page.evaluate(
+        """() => [...document.querySelectorAll("h1, .facts, .since, .summary")]
+               .filter((part) => part.getBoundingClientRect().bottom <= innerHeight).map((part) => part.innerText)"""
+    )
+    text = "\n".join(first_screen)
+    assert "3 of 60 servers expected to reach a critical threshold" in text
+    assert "New at risk 2" in text and "a month could be saved" in text
+    bottoms = page.locator(".summary").evaluate_all("rows => rows.map((row) => row.getBoundingClientRect().bottom)")
+    shown = sum(bottom <= 900 for bottom in bottoms)
+    assert shown >= 3, "the most urgent servers are on the first screen"
+
+
+def test_the_table_shows_those_at_risk_most_urgent_first(open_report: Open) -> None:
+    page = open_report("usual")
+    found = assessment()
+    wanted = found.servers.loc[found.servers["level"] != "none", "server_id"].tolist()
+    assert _names(page) == wanted
+    assert "23 of 60 servers" in page.locator(".status").inner_text()
+
+
+def test_headings_sort_and_say_so(open_report: Open) -> None:
+    page = open_report("usual")
+    heading = page.get_by_role("columnheader", name="Peak")
+    heading.get_by_role("button").click()
+    peaks = _numbers(page, ".column-peak")
+    assert peaks == sorted(peaks, reverse=True) and len(set(peaks)) > 3
+    assert heading.get_attribute("aria-sort") == "descending"
+    heading.get_by_role("button").click()
+    assert _numbers(page, ".column-peak") == sorted(peaks)
+    page.get_by_role("columnheader", name="Server").get_by_role("button").click()
+    assert _names(page) == sorted(_names(page))
+    assert heading.get_attribute("aria-sort") == "none"
+
+
+def test_search_and_filters_narrow_the_table(open_report: Open) -> None:
+    page = open_report("usual")
+    page.get_by_role("searchbox").fill("CACHE-00")
+    assert _names(page) and all(name.startswith("cache-00") for name in _names(page))
+    page.get_by_role("searchbox").fill("")
+    page.get_by_label("Region").select_option("eu-west-1")
+    assert 0 < len(_names(page)) < 23
+    assert all("eu-west-1" in row for row in page.locator(".summary .column-name").all_inner_texts())
+    page.get_by_role("button", name="high", exact=False).first.click()
+    assert "high" not in page.locator(".summary .badge").all_inner_texts()
+    page.get_by_role("searchbox").fill("no such server")
+    assert _names(page) == []
+    assert "No server matches" in page.locator(".status").inner_text()
+
+
+def test_the_keyboard_alone_opens_a_server_and_reads_its_forecast(open_report: Open) -> None:
+    page = open_report("usual")
+    name = _names(page)[0]
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "open":
+            break
+    page.keyboard.press("Enter")
+    button = page.locator(".open").first
+    assert button.get_attribute("aria-expanded") == "true"
+    section = page.get_by_role("region", name=f"Server {name}")
+    section.locator(".chart").first.wait_for()
+    assert section.locator(".metric-panel").count() == 3
+    section.locator(".chart").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert "8 in 10 between" in section.locator(".readout").first.inner_text()
+    page.keyboard.press("PageDown")
+    assert "expected" in section.locator(".readout").first.inner_text()
+    button.press("Enter")
+    assert not section.is_visible()
+
+
+def test_a_server_s_section_has_band_thresholds_and_breach_date(open_report: Open) -> None:
+    page = open_report("usual")
+    page.locator(".open").first.click()
+    chart = page.locator(".chart").first
+    chart.wait_for()
+    for part in (".history", ".forecast", ".band80", ".band90"):
+        assert len(chart.locator(f"path{part}").get_attribute("d")) > 200
+    texts = chart.locator("text").all_text_contents()
+    assert "warning 80 %" in texts and "critical 90 %" in texts
+    row = page.locator(".summary .column-critical b").first.inner_text()
+    assert f"critical {row}" in texts
+
+
+def test_the_pointer_reads_out_history_and_forecast(open_report: Open) -> None:
+    page = open_report("hourly")
+    page.locator(".open").first.click()
+    chart = page.locator(".chart").first
+    chart.wait_for()
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    readout = page.locator(".readout").first
+    rest = readout.inner_text()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 80)
+    assert "measured" in readout.inner_text()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 80)
+    assert "expected" in readout.inner_text()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] - 80)
+    assert readout.inner_text() == rest
+
+
+def test_a_link_opens_its_server_even_when_filters_hide_it(open_report: Open) -> None:
+    found = assessment()
+    calm = found.servers.loc[found.servers["level"] == "none", "server_id"].iloc[-1]
+    page = open_report("usual", f"#server={calm}")
+    section = page.get_by_role("region", name=f"Server {calm}")
+    section.locator(".chart").first.wait_for()
+    assert page.evaluate("document.activeElement.textContent") == calm
+    page.locator("#actions a.server").first.click()
+    wanted = page.locator("#actions a.server").first.inner_text()
+    page.get_by_role("region", name=f"Server {wanted}").locator(".chart").first.wait_for()
+
+
+def test_hostile_names_are_shown_and_harmless(open_report: Open) -> None:
+    page = open_report("hostile")
+    page.get_by_role("button", name="none", exact=False).first.click()
+    assert len(_names(page)) == len(HOSTILE)
+    for button in page.locator(".open").all():
+        button.click()
+    page.locator(".chart").nth(3 * len(HOSTILE) - 1).wait_for()
+    assert page.evaluate("window.broken") is None
+    assert (
+        page.locator("main img, main script, main iframe, main [onerror], main [onload], main [onmouseover]").count()
+        == 0
+    )
+    assert "<script>window.broken = 1</script>" in _names(page)
+    assert not any(character in "".join(_names(page)) for character in "\u202e\u2028\x00\x07")
+    scheme = page.evaluate("[...document.querySelectorAll('a')].map((a) => a.protocol)")
+    assert set(scheme) == {"file:"}
+    for name in HOSTILE:
+        page.evaluate("(name) => { location.hash = 'server=' + encodeURIComponent(name) }", name)
+    for nonsense in ("#server=%", "#server=nobody", "#<img src=x>"):
+        page.evaluate("(hash) => { location.hash = hash }", nonsense)
+    page.wait_for_timeout(100)
+
+
+def test_the_page_s_policy_stops_injected_script_and_requests(browser: Any, reports: dict[str, Path]) -> None:
+    page = browser.new_page()
+    page.goto(reports["usual"].as_uri())
+    page.evaluate(
+        """() => { const script = document.createElement("script"); script.textContent = "window.broken = 1";
+                   document.body.append(script); }"""
+    )
+    assert page.evaluate("window.broken") is None
+    assert page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'sent', (error) => 'refused')") == "refused"
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_enough_contrast_in_light_and_dark(open_report: Open, scheme: str) -> None:
+    page = open_report("usual", color_scheme=scheme)
+    page.locator(".open").first.click()
+    page.locator(".chart").first.wait_for()
+    weak = page.evaluate(CONTRAST)
+    assert weak == []
+
+
+def test_the_theme_follows_the_system_and_the_button(open_report: Open) -> None:
+    page = open_report("usual", color_scheme="dark")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(paper)
+    page.get_by_role("button", name="Light").click()
+    light = page.evaluate(paper)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(paper) == light, "the choice is remembered"
+    assert open_report("usual", color_scheme="light").evaluate(paper) == light
+
+
+@pytest.mark.parametrize("name", ["usual", "hourly", "hostile", "one", "bare"])
+def test_a_phone_needs_no_sideways_scrolling(open_report: Open, name: str) -> None:
+    page = open_report(name, **PHONE)
+    page.locator(".open").first.tap()
+    page.locator(".chart").first.wait_for()
+    for fold in page.locator("summary").all():
+        fold.tap()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".chart").first.bounding_box()["width"] <= 390
+
+
+def test_it_prints_in_light_with_what_was_opened(open_report: Open, tmp_path: Path) -> None:
+    page = open_report("usual", color_scheme="dark")
+    page.locator(".open").first.click()
+    page.locator(".chart").first.wait_for()
+    page.emulate_media(media="print")
+    assert not page.locator(".bar").is_visible() and not page.locator(".filters").is_visible()
+    assert page.locator(".chart").first.is_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(22, 32, 43)"
+    printed = page.pdf(format="A4", path=tmp_path / "report.pdf")
+    assert printed.startswith(b"%PDF") and len(printed) > 20_000
+
+
+def test_without_scripts_the_most_urgent_servers_are_still_listed(open_report: Open) -> None:
+    page = open_report("usual", java_script_enabled=False)
+    assert "servers expected to reach a critical threshold" in page.locator("noscript").inner_text()
+    assert page.locator("noscript li").count() == 20
+
+
+def test_a_thousand_servers_with_five_metrics_load_within_two_seconds_and_eight_megabytes(
+    open_report: Open, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    report.write(assessment(1000, ("cpu", "memory", "disk", "network_in", "network_out")), path)
+    assert path.stat().st_size < 8_000_000
+    started = time.monotonic()
+    page = open_report(path)
+    page.locator(".summary").first.wait_for()
+    assert time.monotonic() - started < 2
+    page.evaluate("(name) => { location.hash = 'server=' + name }", "cache-200")
+    page.get_by_role("region", name="Server cache-200").locator(".chart").nth(4).wait_for()
+    assert page.locator("text=risk_flagged_forecasts.parquet").count() == 1, "every server has its charts"
+
+
+def test_twenty_thousand_servers_show_the_ones_that_matter_and_name_the_files_of_the_rest(
+    open_report: Open, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    found = assessment(20_000, ("cpu",))
+    report.write(found, path)
+    assert path.stat().st_size < 8_000_000
+    page = open_report(path)
+    note = page.locator("#risk .note").inner_text()
+    assert "The 1,500 servers that matter most" in note and "The other 18,500" in note
+    assert "risk_flagged_forecasts.parquet" in note
+    assert _names(page)[:25] == found.servers["server_id"].tolist()[:25]
+
+
+def _names(page: Any) -> list[str]:
+    return page.locator(".open").all_inner_texts()
+
+
+def _numbers(page: Any, column: str) -> list[int]:
+    return [int(text.split()[0]) for text in page.locator(f".summary {column}").all_inner_texts()]
+
+
+# Every visible text against what lies behind it: WCAG 2.1, success criterion 1.4.3, level AA.
+CONTRAST = """() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const luminance = ([r, g, b]) => {
+    const linear = (v) => (v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+    const [x, y, z] = [r, g, b].map(linear);
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const over = (top, below) => top.slice(0, 3).map((v, i) => v * (top[3] ?? 1) + below[i] * (1 - (top[3] ?? 1)));
+  const behind = (element) => {
+    const layers = [];
+    for (let at = element; at; at = at.parentElement) layers.push(channels(getComputedStyle(at).backgroundColor));
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
+  };
+  const weak = new Set();
+  const texts = document.createTreeWalker(document.getElementById("page"), NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const element = texts.currentNode.parentElement, style = getComputedStyle(element);
+    if (!texts.currentNode.data.trim() || !element.checkVisibility() || element.closest(".hidden, title")) continue;
+    const back = behind(element instanceof SVGElement ? element.closest("svg").parentElement : element);
+    const ink = channels(element instanceof SVGElement ? style.fill : style.color);
+    const [a, b] = [luminance(over(ink, back)), luminance(back)];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) weak.add(`${element.tagName}.${element.getAttribute("class")} ${ratio.toFixed(2)}`);
+  }
+  return [...weak];
+}"""

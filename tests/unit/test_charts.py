@@ -1,0 +1,121 @@
+"""The two pictures: readable at any size, never empty, and true to the assessment."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_assessment import HOSTILE, assessment
+
+from headroom import charts
+from headroom.assessment import LEVELS, Assessment
+
+FLEETS: dict[str, Callable[[], Assessment]] = {
+    "60 servers": assessment,
+    "one server": lambda: assessment(1),
+    "1,000 servers": lambda: assessment(1000, ("cpu",)),
+    "hourly": lambda: assessment(frequency="h"),
+    "a calm fleet": lambda: assessment(calm=True),
+    "hostile names": lambda: assessment(HOSTILE),
+    "only network, without thresholds": lambda: assessment(8, ("network_in",)),
+    "a first run without manifest": lambda: assessment(bare=True, recommend=False, compare=False),
+}
+
+
+@pytest.mark.parametrize("fleet", FLEETS)
+def test_both_pictures_fit_a_slide_and_are_not_empty(fleet: str, tmp_path: Path) -> None:
+    found = FLEETS[fleet]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a missing glyph is a warning, and an unreadable picture
+        charts.write_risk_heatmap(found, tmp_path / "risk_heatmap.png")
+        charts.write_utilization_clusters(found, tmp_path / "utilization_clusters.png")
+    for name in ("risk_heatmap.png", "utilization_clusters.png"):
+        height, width, _ = matplotlib.image.imread(tmp_path / name).shape
+        assert 1200 <= width <= 2000
+        assert 400 <= height <= 1500
+        assert (tmp_path / name).stat().st_size < 600_000
+    inked = matplotlib.image.imread(tmp_path / "risk_heatmap.png")[..., :3].min(axis=2) < 0.99
+    assert inked.mean() > 0.05
+
+
+def test_the_same_assessment_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("first.png", "second.png"):
+        charts.write_risk_heatmap(assessment(), tmp_path / name)
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+
+
+def test_the_title_says_how_many_are_at_risk_and_how_many_are_not_drawn() -> None:
+    found = assessment(1000, ("cpu",))
+    at_risk = int((found.servers["level"] != "none").sum())
+    words = _words(charts.risk_heatmap(found))
+    assert f"{at_risk:,} of 1,000 servers at risk in the next 90 days" in words
+    assert f"the 25 most urgent shown, {at_risk - 25:,} more in report.html" in words
+
+
+def test_a_fleet_without_risk_says_so_and_shows_how_far_it_is_from_its_thresholds() -> None:
+    found = assessment(calm=True)
+    words = _words(charts.risk_heatmap(found))
+    assert "No server is at risk in the next 90 days" in words
+    assert "percent of the warning threshold" in words
+    nearest = found.servers["server_id"].iloc[0]
+    shown = found.forecasts[(found.forecasts["server_id"] == nearest) & found.forecasts["is_future"]]
+    assert f"{shown['q50'].max() / 80 * 100:.0f}" in words.split("\n")
+
+
+def test_a_cell_is_the_worst_level_of_any_metric_in_that_week() -> None:
+    found = assessment(20)
+    risk = charts.risk_over_time(found)
+    as_of = found.forecasts.loc[~found.forecasts["is_future"], "ds"].max()
+    assert risk.starts[risk.past] == as_of + pd.Timedelta(days=1)
+    assert set(np.diff(risk.starts)) == {np.timedelta64(7, "D")}
+    for i, name in enumerate(risk.server_ids):
+        mine = found.forecasts[found.forecasts["server_id"] == name]
+        for column, start in enumerate(risk.starts):
+            week = mine[(mine["ds"] >= start) & (mine["ds"] < start + pd.Timedelta(days=7))]
+            assert risk.levels[i, column] == max(LEVELS.index(level) for level in week["risk_level"])
+
+
+def test_an_hourly_panel_is_drawn_by_day() -> None:
+    risk = charts.risk_over_time(assessment(5, frequency="h"))
+    assert risk.bucket == pd.Timedelta(days=1)
+    assert len(risk.starts) - risk.past == 7
+
+
+def test_a_long_horizon_is_drawn_in_longer_stretches() -> None:
+    found = assessment(3, frequency="h")
+    longer = dataclasses.replace(found, settings=found.settings.model_copy(update={"horizon": 1000}))
+    assert charts.risk_over_time(longer).bucket == pd.Timedelta(days=7)
+
+
+def test_a_name_the_font_cannot_draw_becomes_boxes_and_a_long_one_is_cut() -> None:
+    assert charts.readable("名前-1") == "□□-1"
+    assert charts.readable("a\u202eb\nc") == "a□b□c"
+    assert charts.readable("x" * 300) == "x" * 27 + "…"
+    assert charts.readable("web-01 $x$") == "web-01 $x$"
+
+
+def test_each_cluster_is_named_with_its_size_and_typical_server() -> None:
+    found = assessment()
+    words = _words(charts.utilization_clusters(found))
+    for profile in found.profiles:
+        assert profile["name"] in words
+        assert profile["typical_server"] in words
+    assert "12 servers, 20%" in words
+
+
+def test_too_few_servers_for_clusters_still_give_a_picture(tmp_path: Path) -> None:
+    found = assessment(2)
+    without = dataclasses.replace(found, clusters=found.clusters.iloc[:0], profiles=[])
+    charts.write_utilization_clusters(without, tmp_path / "map.png")
+    assert "Too few servers to compare" in _words(charts.utilization_clusters(without))
+
+
+def _words(figure) -> str:
+    texts = [*figure.texts, *(text for axes in figure.axes for text in axes.texts)]
+    return "\n".join(" ".join(text.get_text().split("\n")) for text in texts)
