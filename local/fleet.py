@@ -150,6 +150,7 @@ def generate(
         levels = _daily_levels(plan, metric, calendar, days)
         values = _samples(plan, metric, levels, per_day, together, random)
         past, future = values[:, : days * per_day].copy(), values[:, days * per_day :]
+        # Never the last sample: the history ends on the same day for every server.
         past[:, :-1][(gone | (random.random(past.shape) < 0.001))[:, :-1]] = np.nan
         history[metric], continuation[metric] = past, future
         truth.append(_truth(plan, metric, past, future, start, days, horizon))
@@ -414,7 +415,6 @@ def _missing_samples(plan: pd.DataFrame, days: int, per_day: int, random: np.ran
         hours = {"none": 0, "hours": random.uniform(4, 72), "days": random.uniform(72, 240)}[kind]
         begins = int(random.uniform(0.05, 0.9) * samples)
         gone[server, begins : begins + int(hours * per_day / 24)] = True
-    gone[:, -1] = False
     return gone | (np.arange(samples) < plan["first_day"].to_numpy()[:, None] * per_day)
 
 

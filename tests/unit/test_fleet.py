@@ -130,7 +130,9 @@ def test_office_servers_rest_at_weekends_and_on_holidays_and_work_in_their_own_d
     hours = hourly.panel("h").query("metric == 'cpu'")
     hours = hours[hours["server_id"].isin(office["server_id"])].merge(hourly.servers[["server_id", "region"]])
     local = hours["ds"] + pd.to_timedelta(hours["region"].map(fleet.REGIONS), unit="h")
-    assert hours.groupby(local.dt.hour)["y"].mean().idxmax() in range(8, 19)
+    by_hour = hours.groupby([hours["region"], local.dt.hour])["y"].mean().unstack()
+    assert len(by_hour) >= 3
+    assert (by_hour[[10, 13, 16]].min(axis=1) > 2 * by_hour[[22, 1, 4]].max(axis=1)).all()
 
 
 def test_batch_servers_work_at_night(hourly):
@@ -218,7 +220,8 @@ def test_metrics_of_one_server_move_together():
 def test_some_samples_are_missing_and_some_servers_are_new(large, hourly):
     missing = np.isnan(hourly.history["cpu"])
     assert 0.002 < missing.mean() < 0.1
-    longest = max(len(run) for row in missing for run in "".join("x" if gone else " " for gone in row).split())
+    old = (one_row_a_server(hourly)["first_ds"] == hourly.start).to_numpy()
+    longest = max(len(run) for row in missing[old] for run in "".join("x" if gone else " " for gone in row).split())
     assert longest >= 24
     first_seen = large.panel().groupby("server_id")["ds"].min()
     new = one_row_a_server(large)["first_ds"] > large.start
@@ -227,8 +230,9 @@ def test_some_samples_are_missing_and_some_servers_are_new(large, hourly):
 
 
 def test_everyone_is_still_there_on_the_last_day(hourly):
-    last = hourly.panel().groupby("server_id")["ds"].max()
-    assert (last == pd.Timestamp(fleet.END)).all()
+    for made in (hourly, fleet.generate(servers=300, days=10)):
+        last = made.panel().groupby(["server_id", "metric"])["ds"].max()
+        assert (last == pd.Timestamp(fleet.END)).all()
 
 
 def test_the_continuation_starts_the_day_after_the_history_and_has_no_holes(hourly):
@@ -244,6 +248,9 @@ def test_the_same_seed_gives_the_same_files_and_another_does_not(tmp_path):
     content = {run: [(tmp_path / run / name).read_bytes() for name in names] for run in ("one", "again", "other")}
     assert content["one"] == content["again"]
     assert all(mine != theirs for mine, theirs in zip(content["one"], content["other"], strict=True) if b"," in mine)
+    assert (tmp_path / "one" / "incoming" / "edge.csv.gz").read_bytes()[4:8] == bytes(4), "a time of writing"
+    who = [pd.read_csv(tmp_path / run / "truth.csv")["archetype"].tolist() for run in ("one", "other")]
+    assert who[0] != who[1]
 
 
 def test_files_of_an_earlier_fleet_do_not_stay_behind(tmp_path):
