@@ -110,15 +110,10 @@ def _print_exports(cloud: clouds.Cloud) -> None:
 def main() -> None:
     """Run the command; a ``CloudError`` is a message for people and exit code 1."""
     try:
-        app(standalone_mode=False)
+        app()
     except CloudError as error:
         console.print(Text.assemble(("Error: ", "bold red"), str(error)), soft_wrap=True)
         sys.exit(1)
-    except (KeyboardInterrupt, typer.Abort):
-        console.print("stopped")
-        sys.exit(130)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,6 @@ def letters(folder: Path) -> list[Letter]:
     for file in sorted(folder.glob("*.eml")):
         with contextlib.suppress(FileNotFoundError):
             letter = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-            body = letter.get_content().rstrip("\n")
+            body = letter.get_content().replace("\r\n", "\n").rstrip("\n")
             found.append(Letter(file, str(letter["To"]), str(letter["Subject"]), body, str(letter["Date"])))
     return found
