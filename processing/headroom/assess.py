@@ -72,7 +72,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
         drift=drift,
         previous=given.previous,
     )
-    write(found, given.assessment, given.panel)
+    write(found, given.assessment)
     return {
         "servers": found.summary["servers"],
         "levels": found.summary["levels"],
@@ -218,7 +218,7 @@ def flagged(panel: pd.DataFrame, laid_out: grid.Grid, outlook: risk.Outlook, cho
     return both[["server_id", "metric", "ds", "is_future", "actual", *QUANTILES, "risk_level"]]
 
 
-def write(found: Assessment, folder: Path, panel: Path) -> None:
+def write(found: Assessment, folder: Path) -> None:
     """Write all results; the names are fixed. ``data_quality.json`` and ``model_metrics.json`` come along."""
     folder.mkdir(parents=True, exist_ok=True)
     write_parquet(found.forecasts, folder / "risk_flagged_forecasts.parquet")

@@ -77,18 +77,14 @@ def test_servers_at_risk(athena):
 
 def test_breaches_by_week_are_the_dates_of_the_risk_table(athena):
     rows = answer(athena, "2_breaches_by_week")
-    told = athena.execute(
-        f"SELECT count(*) FROM risks WHERE level = 'critical' AND run_id = '{list(RUNS)[1]}'"
-    ).fetchone()
+    told = athena.execute("SELECT count(*) FROM risks WHERE level = 'critical' AND run_id = ?", [NEWEST]).fetchone()
     assert rows["servers"].sum() == told[0] > 0
     assert (rows["week"].dt.weekday == 0).all()
 
 
 def test_savings_by_business_unit_add_up_to_the_total(athena):
     rows = answer(athena, "3_savings_by_business_unit")
-    total = athena.execute(
-        f"SELECT sum(monthly_saving) FROM recommendations WHERE run_id = '{list(RUNS)[1]}'"
-    ).fetchone()
+    total = athena.execute("SELECT sum(monthly_saving) FROM recommendations WHERE run_id = ?", [NEWEST]).fetchone()
     assert rows["monthly_saving"].sum() == pytest.approx(total[0], abs=0.05) and total[0] > 0
 
 

@@ -1,0 +1,246 @@
+"""From panel, model and forecasts to the files that people and Athena read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tarfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.special import ndtri
+
+from headroom import assess, grid, job
+from headroom.settings import Settings, parse
+from local import fleet
+
+NAMES = {
+    "risk_flagged_forecasts.parquet", "risk_summary.json", "optimization_recommendations.json", "server_clusters.csv",
+    "risk_heatmap.png", "utilization_clusters.png", "report.html", "data_quality.json", "model_metrics.json",
+    "optimization_recommendations.csv",
+}  # fmt: skip
+SHARES = {"q05": 0.05, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q95": 0.95}
+
+
+def forecasts_of(future, spread=2.0):
+    quantiles = {name: future["y"] + spread * ndtri(share) for name, share in SHARES.items()}
+    return future[["server_id", "metric", "ds"]].assign(**quantiles)
+
+
+def flat(panel, horizon=10, frequency="D"):
+    """Forecasts that go on at each series' mean."""
+    last = panel["ds"].max()
+    ds = pd.date_range(last, periods=horizon + 1, freq=frequency)[1:]
+    means = panel.groupby(["server_id", "metric"], as_index=False)["y"].mean().dropna()
+    return forecasts_of(means.merge(pd.DataFrame({"ds": ds}), how="cross"))
+
+
+def attributes(panel):
+    servers = pd.DataFrame({"server_id": panel["server_id"].unique()})
+    return servers.reindex(columns=["server_id", *assess.risk.ATTRIBUTES])
+
+
+def panel_of(series, frequency="D"):
+    """A panel of {(server, metric): values}."""
+    tables = []
+    for (server, metric), values in series.items():
+        ds = pd.date_range("2026-01-01", periods=len(values), freq=frequency)
+        y = np.asarray(values, float)
+        tables.append(pd.DataFrame({"server_id": server, "metric": metric, "ds": ds, "y": y, "mean": y}))
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def made():
+    return fleet.generate(servers=40, days=150, sampling="1D", horizon=30, seed=2)
+
+
+@pytest.fixture(scope="module")
+def found(made):
+    run = {"dataset": "demo", "run_id": "20261031T060000Z-000000", "files": []}
+    return assess.assess(made.panel(), made.servers, forecasts_of(made.future()), Settings(horizon=30), run=run)
+
+
+def test_every_result_is_written_under_its_name(found, tmp_path):
+    assess.write(found, tmp_path)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == NAMES
+    for path in tmp_path.glob("*.json"):
+        json.loads(path.read_text(), parse_constant=lambda text: pytest.fail(f"{text} is not JSON"))
+    written = pd.read_parquet(tmp_path / "risk_flagged_forecasts.parquet")
+    assert list(written) == [
+        "server_id", "metric", "ds", "is_future", "actual", "q05", "q10", "q50", "q90", "q95", "risk_level",
+    ]  # fmt: skip
+    assert written.loc[written["is_future"], "actual"].isna().all()
+    assert written.loc[written["is_future"], "q50"].notna().all()
+    assert written.loc[~written["is_future"], ["q05", "q95"]].isna().all(axis=None)
+
+
+def test_the_same_input_gives_the_same_bytes(made, found, tmp_path):
+    again = assess.assess(
+        made.panel(), made.servers, forecasts_of(made.future()), Settings(horizon=30), run=dict(found.run)
+    )
+    for folder, one in (("a", found), ("b", again)):
+        assess.write(one, tmp_path / folder)
+    for path in sorted((tmp_path / "a").rglob("*")):
+        if path.is_file():
+            other = tmp_path / "b" / path.relative_to(tmp_path / "a")
+            assert path.read_bytes() == other.read_bytes(), path.name
+
+
+def test_the_summary_agrees_with_the_tables(found):
+    summary = found.summary
+    assert summary["servers"] == len(found.servers) == sum(summary["levels"].values()) == 40
+    assert summary["series"] == len(found.risks)
+    for metric, levels in summary["levels_by_metric"].items():
+        assert sum(levels.values()) == (found.risks["metric"] == metric).sum()
+    assert summary["top"][0]["server_id"] == found.servers["server_id"].iloc[0]
+    assert sum(summary["recommendations"].values()) == len(found.recommendations)
+    assert summary["savings"]["monthly"] == pytest.approx(sum(one["monthly_saving"] for one in found.recommendations))
+    assert sum(one["size"] for one in summary["clusters"]) == 40
+    assert summary["as_of"] == "2026-10-31T00:00:00"
+
+
+def test_the_history_shown_is_two_horizons_and_its_levels_are_those_measured(found):
+    history = found.forecasts[~found.forecasts["is_future"]]
+    assert history["ds"].min() == pd.Timestamp("2026-10-31") - pd.Timedelta(days=59)
+    expected = np.select([history["actual"] >= 90, history["actual"] >= 80], ["critical", "medium"], "none")
+    assert (history["risk_level"] == expected).all()
+
+
+def test_the_next_run_is_compared_and_keeps_the_clusters(made, found, tmp_path):
+    assess.write(found, tmp_path)
+    hotter = forecasts_of(made.future().assign(y=lambda rows: rows["y"] + 60))
+    again = assess.assess(made.panel(), made.servers, hotter, Settings(horizon=30), previous=tmp_path)
+    assert again.changes["previous_run_id"] == found.run["run_id"]
+    assert again.changes["new_at_risk"] and not again.changes["resolved"]
+    assert again.summary["changes"] == again.changes
+    pd.testing.assert_series_equal(again.clusters["cluster_name"], found.clusters["cluster_name"])
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "=cmd|' /C calc'!A0",
+    "../../etc/passwd",
+    "x" * 300,
+    "‮مرحبا",
+    "a,b\"c'd",
+    "-2+3",
+]
+
+
+def test_names_from_outside_do_no_harm_and_stay_findable(tmp_path):
+    random = np.random.default_rng(0)
+    panel = panel_of({(name, "cpu"): random.normal(2, 0.1, 60) for name in HOSTILE})
+    found = assess.assess(panel, attributes(panel), flat(panel), Settings(horizon=10))
+    assess.write(found, tmp_path)
+    assert sorted(found.servers["server_id"]) == sorted(HOSTILE)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == NAMES
+    assert "<script>alert(1)</script>" not in (tmp_path / "report.html").read_text()
+    for name in ("server_clusters.csv", "optimization_recommendations.csv"):
+        cells = [cell for row in csv.reader(io.StringIO((tmp_path / name).read_text())) for cell in row]
+        formulas = [cell for cell in cells if cell[:1] in "=+-@" and cell and not _is_number(cell)]
+        assert formulas == []
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("frequency", ["D", "h"])
+@pytest.mark.parametrize(
+    "series",
+    [
+        {("only", "cpu"): [50.0, 51.0]},
+        {("only", "network_in"): [5e6] * 30},
+        {("a", "cpu"): [40.0] * 90, ("b", "memory"): [0.0] * 90},
+        {("a", "cpu"): [100.0] * 90, ("b", "cpu"): [np.nan] * 89 + [1.0], ("c", "disk"): [np.nan] * 90},
+    ],
+    ids=["two periods", "only network", "different metrics", "next to nothing"],
+)
+def test_small_and_odd_fleets_are_assessed(series, frequency, tmp_path):
+    panel = panel_of(series, frequency)
+    found = assess.assess(
+        panel, attributes(panel), flat(panel, 10, frequency), parse(f"{{frequency: {frequency}, horizon: 10}}")
+    )
+    assert sorted(found.servers["server_id"]) == sorted({server for server, _ in series})
+    assess.write(found, tmp_path)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == NAMES
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["cpu", "memory", "network_in"])),
+        st.lists(st.one_of(st.just(float("nan")), st.floats(0, 100)), min_size=1, max_size=30),
+        min_size=1,
+    )
+)
+def test_no_panel_breaks_it(series):
+    panel = panel_of(series)
+    if panel["y"].notna().any():
+        found = assess.assess(panel, attributes(panel), flat(panel), Settings(horizon=10))
+        assert set(found.servers["server_id"]) == {server for server, _ in series}
+
+
+def test_a_series_without_a_forecast_is_said_and_not_lost():
+    panel = panel_of({("a", "cpu"): [50.0] * 30, ("b", "cpu"): [50.0] * 30})
+    found = assess.assess(panel, attributes(panel), flat(panel).query("server_id == 'a'"), Settings(horizon=10))
+    assert set(found.servers["server_id"]) == {"a", "b"}
+    assert any("1 series have no forecast" in note for note in found.summary["notes"])
+
+
+def archive(path, members):
+    with tarfile.open(path, "w:gz") as opened:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            opened.addfile(member, io.BytesIO(content))
+
+
+def test_a_model_comes_as_a_folder_or_as_the_archive_that_training_leaves(tmp_path):
+    (tmp_path / "model_metrics.json").write_text("{}")
+    assert assess.unpacked(tmp_path, tmp_path / "scratch") == tmp_path
+    (tmp_path / "scratch").mkdir()
+    archive(tmp_path / "model.tar.gz", {"model_metrics.json": b"{}"})
+    folder = assess.unpacked(tmp_path, tmp_path / "scratch")
+    assert (folder / "model_metrics.json").read_text() == "{}" and folder == tmp_path / "scratch"
+
+
+@pytest.mark.parametrize("name", ["../evil", "/absolutely/evil"])
+def test_an_archive_that_writes_elsewhere_is_refused(tmp_path, name):
+    (tmp_path / "scratch").mkdir()
+    archive(tmp_path / "model.tar.gz", {name: b"evil"})
+    try:
+        folder = assess.unpacked(tmp_path, tmp_path / "scratch")
+    except job.InputError as error:
+        assert "train again" in str(error)
+    else:
+        assert all(path.is_relative_to(folder) for path in folder.rglob("*"))
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_damaged_archive_is_an_error_that_says_what_to_do(tmp_path):
+    (tmp_path / "model.tar.gz").write_bytes(b"\x1f\x8b nothing")
+    with pytest.raises(job.InputError, match="train again"):
+        assess.unpacked(tmp_path, tmp_path)
+
+
+def test_a_panel_without_values_is_an_error_that_says_where_to_look(tmp_path):
+    with pytest.raises(job.InputError, match="run preprocess first"):
+        assess.read_panel(tmp_path)
+    panel_of({("a", "cpu"): [np.nan, np.nan]}).to_parquet(tmp_path / "panel.parquet")
+    with pytest.raises(job.InputError, match=r"data_quality\.json"):
+        assess.read_panel(tmp_path)
+
+
+def test_a_long_history_is_looked_at_only_as_far_back_as_it_helps():
+    panel = panel_of({("a", "cpu"): np.full(12 * 366, 50.0)})
+    assert len(grid.of_panel(panel, "D").ds) == grid.LOOKBACK["D"]
