@@ -6,6 +6,8 @@ are closed. Samples of a closed period make it where there was none, or replace 
 it was made of; otherwise they are left out and counted as late.
 """
 
+# ruff: noqa: S608 - SQL is put together of names and literals of our own; data never becomes part of it.
+
 from __future__ import annotations
 
 import json
@@ -142,12 +144,15 @@ def _slices(db: duckdb.DuckDBPyConnection) -> list[tuple[datetime, datetime]]:
 def _add_slice(
     db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime, settings: Settings, keep_since: datetime
 ) -> None:
-    """Of the samples of some days: keep the newest value of each, aggregate periods, count rows that say nothing new."""
+    """Of the samples of some days: keep the newest value of each, aggregate periods, count what says nothing new."""
     within = f"FROM incoming WHERE sampled_at >= {_literal(begin)} AND sampled_at < {_literal(end)}"
-    db.execute(f"""
-        CREATE OR REPLACE TABLE slice AS
-        SELECT server_id, sampled_at, {for_each(METRICS, "arg_max(%, arrival) AS %")}, count(*) AS rows
-        {within} GROUP BY server_id, sampled_at""")
+    rows, distinct = db.execute(f"SELECT count(*), count(DISTINCT (server_id, sampled_at)) {within}").fetchone()
+    if rows == distinct:
+        db.execute(f"CREATE VIEW slice AS SELECT * EXCLUDE (arrival) {within}")
+    else:
+        _count_duplicates(db, within)
+        newest = for_each(METRICS, "arg_max(%, arrival) AS %")
+        db.execute(f"CREATE TABLE slice AS SELECT server_id, sampled_at, {newest} {within} GROUP BY ALL")
     # A sum of decimals is exact, so the mean does not depend on the order of the samples.
     each = for_each(
         METRICS,
@@ -170,23 +175,24 @@ def _add_slice(
             FROM slice GROUP BY ALL
         ) {by_metric}""")
     db.execute(f"""
-        INSERT INTO sample BY NAME SELECT * EXCLUDE (rows) FROM slice
+        INSERT INTO sample BY NAME SELECT * FROM slice
         WHERE sampled_at >= {_literal(keep_since)} AND ({_ANY_VALUE})""")
-    says_nothing_new = for_each(
-        METRICS, "(row.% IS NULL OR arrival < %_arrival OR coalesce(row.% = %_before, false))", " AND "
+    db.execute(f"DROP {'VIEW' if rows == distinct else 'TABLE'} slice")
+
+
+def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
+    """Count, file by file, the rows whose every value was overtaken by a newer row or was kept from before."""
+    newest = for_each(METRICS, "max(arrival) FILTER (% IS NOT NULL) AS %_arrival, max(%) FILTER (arrival < 0) AS %_kept")
+    nothing_new = for_each(
+        METRICS, "(row.% IS NULL OR arrival < %_arrival OR coalesce(row.% = %_kept, false))", " AND "
     )
     db.execute(f"""
         INSERT INTO duplicate
-        WITH row AS (SELECT * {within} AND (server_id, sampled_at) IN (
-            SELECT (server_id, sampled_at) FROM slice WHERE rows > 1)
-        ), best AS (
-            SELECT server_id, sampled_at,
-                {for_each(METRICS, "max(arrival) FILTER (% IS NOT NULL) AS %_arrival, max(%) FILTER (arrival < 0) AS %_before")}
-            FROM row GROUP BY server_id, sampled_at
+        WITH row AS (SELECT * {within}), newest AS (
+            SELECT server_id, sampled_at, {newest} FROM row GROUP BY server_id, sampled_at HAVING count(*) > 1
         )
-        SELECT arrival >> 36, count(*) FROM row JOIN best USING (server_id, sampled_at)
-        WHERE arrival >= 0 AND ({_ANY_VALUE}) AND {says_nothing_new} GROUP BY ALL""")
-    db.execute("DROP TABLE slice")
+        SELECT arrival >> 36, count(*) FROM row JOIN newest USING (server_id, sampled_at)
+        WHERE arrival >= 0 AND ({_ANY_VALUE}) AND {nothing_new} GROUP BY ALL""")
 
 
 def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:

@@ -1,5 +1,7 @@
 """The data-quality report: what came in, what was wrong with it and where, and what the panel lacks."""
 
+# ruff: noqa: S608 - SQL is put together of names and quoted literals; see `quoted`.
+
 from __future__ import annotations
 
 import json

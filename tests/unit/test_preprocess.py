@@ -1,0 +1,570 @@
+"""What the owner of a fleet can rely on when they drop files: see docs/data-contract.md."""
+
+import csv
+import gzip
+import itertools
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from headroom.job import InputError
+from headroom.preprocess import preprocess
+
+ROOT = Path(__file__).parents[2]
+REAL_DATA = ROOT.parent / "shared" / "data"
+needs_real_data = pytest.mark.skipif(not REAL_DATA.exists(), reason="needs ../shared/data")
+quick = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+class Desk:
+    """Drops files and runs the job on them, each run on the panel of the one before unless told otherwise."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.runs = folder, 0
+
+    def run(self, files, *, settings=None, history=None, order=None, created_at=None):
+        self.runs += 1
+        raw, panel = self.folder / f"raw{self.runs}", self.folder / f"panel{self.runs}"
+        raw.mkdir()
+        for name, content in files.items():
+            path = raw / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        settings_file = manifest = None
+        if settings is not None:
+            settings_file = self.folder / f"settings{self.runs}.yaml"
+            settings_file.write_text(settings)
+        if order is not None or created_at is not None:
+            manifest = self.folder / f"manifest{self.runs}.json"
+            entries = [{"file": name, "key": f"incoming/demo/{name}"} for name in order or sorted(files)]
+            manifest.write_text(json.dumps({"dataset": "demo", "created_at": created_at, "files": entries}))
+        self.summary = preprocess(raw, history, settings_file, manifest, panel)
+        return panel
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path)
+
+
+def panel_of(folder):
+    return pd.read_parquet(folder / "panel.parquet")
+
+
+def quality_of(folder):
+    return json.loads((folder / "data_quality.json").read_text())
+
+
+def quarantine_of(folder):
+    with (folder / "quarantine.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def counts_add_up(quality):
+    rows = quality["rows"]
+    assert rows["read"] == rows["accepted"] + rows["duplicates"] + rows["quarantined"]
+    for key, name in (("read", "read"), ("accepted", "accepted"), ("duplicates", "duplicate"), ("quarantined",) * 2):
+        assert rows[key] == sum(file[f"rows_{name}"] for file in quality["files"])
+    assert all(file[f"rows_{name}"] >= 0 for file in quality["files"] for name in ("accepted", "duplicate"))
+    return True
+
+
+def same_panel(one, other):
+    pd.testing.assert_frame_equal(panel_of(one), panel_of(other), check_exact=True)
+    return True
+
+
+WIDE = """timestamp,server_id,cpu,memory,network_in,region,vcpus
+2024-01-01T00:00:00Z,web-1,10,50,1.5,eu,4
+2024-01-01T12:00:00Z,web-1,30,50,2.5,eu,4
+2024-01-02T00:00:00Z,web-1,40,,3.5,us,8
+2024-01-01T06:00:00Z,db-1,5,60,0,eu,2
+"""
+
+
+def test_a_day_of_samples_becomes_one_row_with_the_settings_statistic(desk):
+    panel = panel_of(desk.run({"a.csv": WIDE}))
+    assert list(panel.columns[:7]) == ["server_id", "metric", "ds", "y", "mean", "max", "samples"]
+    assert str(panel["ds"].dtype).startswith("datetime64")
+    row = panel.query("server_id == 'web-1' and metric == 'cpu'").iloc[0]
+    assert (row["y"], row["mean"], row["max"], row["samples"]) == (29.0, 20.0, 30.0, 2)
+    assert len(panel) == 8  # no row for the period in which web-1 sent no memory
+    assert panel.equals(panel.sort_values(["server_id", "metric", "ds"], ignore_index=True))
+
+
+def test_the_newest_attribute_of_a_server_counts(desk):
+    servers = pd.read_parquet(desk.run({"a.csv": WIDE}) / "servers.parquet").set_index("server_id")
+    assert servers.loc["web-1", "region"] == "us" and servers.loc["web-1", "vcpus"] == 8
+    assert servers.loc["db-1", "vcpus"] == 2
+    assert list(servers.columns) == [
+        "business_unit", "region", "criticality", "instance_type", "vcpus", "memory_gb", "monthly_cost_usd",
+    ]  # fmt: skip
+
+
+def test_an_older_month_sent_later_does_not_bring_old_attributes_back(desk):
+    new = desk.run({"b.csv": WIDE})
+    old = "timestamp,server_id,cpu,vcpus\n2023-06-01,web-1,5,2\n"
+    servers = pd.read_parquet(desk.run({"a.csv": old}, history=new) / "servers.parquet").set_index("server_id")
+    assert servers.loc["web-1", "vcpus"] == 8
+
+
+LONG = """Time;Host;Metric;Value
+2024-01-01 00:00;web-1;CPUUtilization;10
+2024-01-01 12:00;web-1;CPUUtilization;30
+2024-01-02 00:00;web-1;CPUUtilization;40
+2024-01-01 06:00;db-1;cpu;5,0
+2024-01-01 06:00;db-1;load;5
+"""
+
+
+def test_the_long_form_gives_the_same_panel_as_the_wide_form(desk):
+    wide = panel_of(desk.run({"a.csv": WIDE})).query("metric == 'cpu'").reset_index(drop=True)
+    long = desk.run({"a.csv": LONG})
+    pd.testing.assert_frame_equal(panel_of(long), wide)
+    [unknown] = quarantine_of(long)
+    assert (unknown["row"], unknown["column"], unknown["value"]) == ("6", "Metric", "load")
+    assert "unknown metric" in unknown["reason"]
+
+
+@pytest.mark.parametrize("setting, metric", [(None, "cpu"), ("metric: network_in", "network_in")])
+def test_the_two_column_form_takes_metric_from_the_settings_and_server_from_the_file(desk, setting, metric):
+    file = "timestamp,value\n2024-01-01,7\n"
+    panel = panel_of(desk.run({"fleet/web-1.prod.csv.gz": gzip.compress(file.encode())}, settings=setting))
+    assert panel[["server_id", "metric", "y"]].values.tolist() == [["web-1.prod", metric, 7.0]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-03-31T01:30:00Z", "2024-03-31 03:30:00+02:00", "2024-03-31 03:30:00 +0200", "2024/03/31 01:30",
+     "1711848600", "1711848600000", "1711848600000000", "1711848600.0", "\t2024-03-31T01:30:00Z "],
+)  # fmt: skip
+def test_a_moment_is_understood_however_it_is_written(desk, text):
+    file = f"Timestamp [ms],server,cpu\n{text},a,1\n"
+    panel = panel_of(desk.run({"a.csv": file}, settings="frequency: h"))
+    assert panel["ds"].tolist() == [pd.Timestamp("2024-03-31 01:00")]
+
+
+def test_timestamps_without_an_offset_are_in_the_settings_time_zone(desk):
+    file = "time,server,cpu\n2024-07-01 00:30,a,1\n2024-07-01T00:30:00Z,b,1\n"
+    panel = panel_of(desk.run({"a.csv": file}, settings="{frequency: h, timezone: Europe/Berlin}"))
+    assert panel["ds"].tolist() == [pd.Timestamp("2024-06-30 22:00"), pd.Timestamp("2024-07-01 00:00")]
+
+
+def test_any_common_delimiter_encoding_and_line_end_is_understood(desk):
+    files = {}
+    for delimiter, encoding, line_end in itertools.product(
+        [",", ";", "\t", "|", ";\t"], ["utf-8", "utf-8-sig", "utf-16", "latin-1"], ["\n", "\r\n", "\r"]
+    ):
+        quoted = "12.5" if delimiter == ";\t" else '"12.5"'
+        rows = [["TIME", "Server Name", "CPU usage [%]"], ["2024-01-01", f"münchen-{len(files)}", quoted]]
+        files[f"{len(files)}.txt"] = line_end.join(delimiter.join(row) for row in rows).encode(encoding)
+    panel = panel_of(desk.run(files))
+    assert set(panel["server_id"]) == {f"münchen-{number}" for number in range(len(files))}
+    assert set(panel["y"]) == {12.5}
+
+
+def test_columns_are_mapped_by_the_settings_and_unknown_ones_are_listed(desk):
+    file = "when,box,CPU ready,Memory usage [KB],note\n2024-01-01,a,5,12345,x\n"
+    mapping = "columns: {When: timestamp, box: server_id, cpu  ready: cpu}"
+    folder = desk.run({"a.csv": file}, settings=mapping)
+    assert panel_of(folder)["y"].tolist() == [5.0]
+    assert quality_of(folder)["files"][0]["ignored_columns"] == ["Memory usage [KB]", "note"]
+
+
+def test_parquet_is_read_by_the_same_rules(desk, tmp_path):
+    table = pd.DataFrame({
+        "timestamp": pd.to_datetime(["2024-01-01 00:00", "2024-01-01 12:00", "2024-01-02 00:00"]),
+        "host": ["a", "a", None], "cpu": [10.0, 105.0, 3.0], "vcpus": [4, 4, 4],
+    })  # fmt: skip
+    table.to_parquet(tmp_path / "x.parquet")
+    folder = desk.run({"x.parquet": (tmp_path / "x.parquet").read_bytes()})
+    assert panel_of(folder)["max"].tolist() == [100.0]
+    [bad] = quarantine_of(folder)
+    assert (bad["row"], bad["reason"]) == ("3", "no server name")
+    assert quality_of(folder)["files"][0]["format"] == "parquet"
+
+
+def test_overshoot_is_clipped_and_counted_and_what_is_beyond_it_is_quarantined_with_its_line(desk):
+    file = (
+        "timestamp,server_id,cpu,memory\n2024-01-01,a,105,50\n\n2024-01-02,a,110.5,50\n2024-01-03,a,-1,\n"
+        '2024-01-04,"a",inf,7\n2024-01-05,a,NaN,n/a\n2024-01-06,a,,7 %\n2024-01-07,a,x,110\nyesterday,a,1,1\n'
+    )
+    folder = desk.run({"a.csv": file})
+    quality = quality_of(folder)
+    assert counts_add_up(quality)
+    assert quality["rows"] == {"read": 8, "accepted": 6, "duplicates": 0, "quarantined": 2}
+    assert quality["values"] == {"read": 16, "clipped": 2, "empty": 4, "quarantined": 6}
+    assert [(row["row"], row["column"], row["value"], row["reason"]) for row in quarantine_of(folder)] == [
+        ("4", "cpu", "110.5", "outside 0 to 110 percent"),
+        ("5", "cpu", "'-1", "outside 0 to 110 percent"),
+        ("6", "cpu", "inf", "not a finite number"),
+        ("9", "cpu", "x", "not a number"),
+        ("10", "timestamp", "yesterday", quality["examples"][-1]["reason"]),
+    ]
+    memory = panel_of(folder).query("metric == 'memory'")
+    assert memory["y"].tolist() == [50.0, 50.0, 7.0, 7.0, 100.0]
+
+
+def test_lines_are_those_an_editor_shows_after_blank_lines_and_line_breaks_within_quotes(desk):
+    file = (
+        "exported by tool\n\ntimestamp,server_id,cpu,note\n2024-01-01,a,1,ok\n\n2024-01-02,a,bad,ok\n"
+        '2024-01-03,a,1,"two\nlines"\n2024-01-04,a,bad,\n2024-01-05,a,1,x,y,z\n2024-01-06,a\n2024-01-07,a,bad,\n'
+    )
+    folder = desk.run({"a.csv": file})
+    assert [(row["row"], row["reason"][:12]) for row in quarantine_of(folder)] == [
+        ("6", "not a number"), ("9", "not a number"), ("10", "more fields "), ("11", "fewer fields"),
+        ("12", "not a number"),
+    ]  # fmt: skip
+    assert counts_add_up(quality_of(folder))
+
+
+def test_a_line_that_is_no_text_is_quarantined_and_the_lines_after_it_keep_their_numbers(desk):
+    padding = "".join(f"2024-01-01T{i // 3600:02}:{i // 60 % 60:02}:{i % 60:02},a,1\n" for i in range(5000))
+    file = ("timestamp,server_id,cpu\n" + padding).encode() + b"2024-01-02,\xff\xfe,1\n2024-01-03,a,bad\n"
+    folder = desk.run({"a.csv": file})
+    assert [(row["row"], row["reason"]) for row in quarantine_of(folder)] == [
+        ("5002", "not UTF-8 text: save the file as UTF-8"), ("5003", "not a number"),
+    ]  # fmt: skip
+    assert quality_of(folder)["rows"] == {"read": 5002, "accepted": 5000, "duplicates": 0, "quarantined": 2}
+
+
+GARBAGE = {
+    "empty": (b"", "empty"),
+    "blank": (b" \n\n", "white space"),
+    "header only": (b"timestamp,server_id,cpu\n", "no rows"),
+    "binary": (bytes(range(256)) * 100, "binary"),
+    "web page": (b"<!DOCTYPE html><html><body>timestamp,cpu</body></html>", "web page"),
+    "json": (b'[{"timestamp": 1, "cpu": 2}]', "JSON"),
+    "workbook": (b"PK\x03\x04" + b"x" * 100, "Excel"),
+    "no header": (b"2024-01-01,a,5\n2024-01-02,a,6\n", "no header"),
+    "cut gzip": (gzip.compress(WIDE.encode() * 1000)[:-20], "gzip"),
+    "spoiled gzip": (gzip.compress(random.Random(1).randbytes(5000))[:3000] + b"x" * 3000, "gzip"),
+    "spoiled parquet": (b"PAR1" + b"x" * 100, "Parquet"),
+    "one giant line": (b"timestamp,server_id,cpu," + b"x" * 3_000_000, "no end"),
+}
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_a_garbage_file_is_quarantined_whole_and_the_good_ones_are_used(desk, kind):
+    content, word = GARBAGE[kind]
+    folder = desk.run({"bad.csv": content, "good.csv": WIDE})
+    quality = quality_of(folder)
+    bad, good = quality["files"]
+    assert word in bad["error"] and good["error"] is None
+    assert {"file": "bad.csv", "row": None, "column": "", "value": "", "reason": bad["error"]} in quality["examples"]
+    assert len(panel_of(folder)) == 8 and counts_add_up(quality)
+    assert any("1 of 2 files" in note for note in quality["notes"])
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_with_nothing_but_garbage_the_first_run_fails_and_says_what_to_do(desk, kind):
+    with pytest.raises(InputError, match=f"(?s)bad.csv.*{GARBAGE[kind][1]}.*upload them again"):
+        desk.run({"bad.csv": GARBAGE[kind][0]})
+
+
+def test_with_nothing_but_garbage_a_later_run_goes_on_with_the_old_panel(desk):
+    first = desk.run({"good.csv": WIDE})
+    assert same_panel(first, desk.run({"bad.csv": b""}, history=first))
+    assert same_panel(first, desk.run({}, history=first))
+
+
+def test_a_huge_line_among_good_ones_costs_only_itself(desk):
+    file = b"timestamp,server_id,cpu\n2024-01-01,a,1\n2024-01-02," + b"x" * 50_000_000 + b",1\n2024-01-03,a,bad\n"
+    folder = desk.run({"bomb.csv.gz": gzip.compress(file)})
+    assert [(row["row"], row["reason"][:12]) for row in quarantine_of(folder)] == [
+        ("3", "a line of mo"),
+        ("4", "not a number"),
+    ]
+    assert quality_of(folder)["rows"]["accepted"] == 1
+
+
+HOSTILE = [
+    "=1+1",
+    "<script>alert(1)</script>",
+    "a'; DROP TABLE reading; --",
+    "../../etc/passwd",
+    "%s%n",
+    "\u202eabc",
+    "x" * 256,
+    '"',
+    "*",
+]
+
+
+def test_hostile_server_names_are_kept_literally_and_are_harmless_in_spreadsheets(desk):
+    rows = "".join('2024-01-01,"{}",{}\n'.format(name.replace('"', '""'), 5) for name in HOSTILE)
+    bad = "".join('2024-01-01,"{}",bad\n'.format(name.replace('"', '""')) for name in HOSTILE)
+    folder = desk.run(
+        {
+            "=cmd*[x]'.csv": "timestamp,server_id,=cpu+1,cpu\n"
+            + rows.replace(",5\n", ",1,5\n")
+            + bad.replace(",bad\n", ",1,=bad\n")
+        }
+    )
+    assert sorted(panel_of(folder)["server_id"]) == sorted(HOSTILE)
+    quarantine = quarantine_of(folder)
+    assert {row["file"] for row in quarantine} == {"'=cmd*[x]'.csv"} and {row["value"] for row in quarantine} == {
+        "'=bad"
+    }
+
+
+def test_server_names_are_trimmed_and_those_no_one_could_read_are_bad_rows(desk):
+    file = (
+        'timestamp,server_id,cpu\n2024-01-01,  a ,1\n2024-01-01,"a\x07b",1\n2024-01-01,'
+        + "x" * 257
+        + ",1\n2024-01-01, ,1\n"
+    )
+    folder = desk.run({"a.csv": file})
+    assert panel_of(folder)["server_id"].tolist() == ["a"]
+    assert [row["reason"] for row in quarantine_of(folder)] == [
+        "server name with control characters", "server name longer than 256 characters", "no server name",
+    ]  # fmt: skip
+
+
+def test_bad_attributes_are_reported_once_and_the_row_stays(desk):
+    rows = "".join(f"2024-01-01T{hour:02}:00,a,1,four,{'-1' if hour else '2'}\n" for hour in range(24))
+    folder = desk.run({"a.csv": "timestamp,server_id,cpu,vcpus,memory_gb\n" + rows})
+    assert quality_of(folder)["rows"]["accepted"] == 24
+    assert [(row["row"], row["column"], row["value"]) for row in quarantine_of(folder)] == [
+        ("2", "vcpus", "four"), ("3", "memory_gb", "'-1"),
+    ]  # fmt: skip
+    assert pd.read_parquet(folder / "servers.parquet")["memory_gb"].tolist() == [2.0]
+
+
+def test_of_the_same_sample_the_newer_row_and_the_newer_file_win(desk):
+    first = "timestamp,server_id,cpu,memory\n2024-01-01,a,1,10\n2024-01-01,a,2,\n"
+    second = "timestamp,server_id,cpu\n2024-01-01,a,3\n"
+    folder = desk.run({"1.csv": first, "2.csv": second}, order=["1.csv", "2.csv"])
+    assert panel_of(folder)["y"].tolist() == [3.0, 10.0]
+    assert quality_of(folder)["rows"] == {"read": 3, "accepted": 2, "duplicates": 1, "quarantined": 0}
+    assert panel_of(desk.run({"1.csv": first, "2.csv": second}, order=["2.csv", "1.csv"]))["y"].tolist() == [2.0, 10.0]
+
+
+def test_adding_a_file_again_changes_nothing_and_says_so(desk):
+    first = desk.run({"a.csv": WIDE})
+    again = desk.run({"a.csv": WIDE}, history=first)
+    assert same_panel(first, again)
+    quality = quality_of(again)
+    assert quality["rows"] == {"read": 4, "accepted": 0, "duplicates": 4, "quarantined": 0}
+    assert quality["panel"]["rows_new"] == quality["panel"]["rows_changed"] == 0
+
+
+def test_a_correction_changes_the_period_and_is_counted(desk):
+    first = desk.run({"a.csv": WIDE})
+    second = desk.run({"b.csv": "timestamp,server_id,cpu\n2024-01-01T00:00:00Z,web-1,90\n"}, history=first)
+    assert quality_of(second)["panel"]["rows_changed"] == 1 and quality_of(second)["panel"]["rows_new"] == 0
+    assert panel_of(second).query("server_id == 'web-1' and metric == 'cpu'")["max"].tolist() == [90.0, 40.0]
+
+
+def month(first_day, server="a", step="6h", days=30, value=lambda at: at.day):
+    times = pd.date_range(first_day, periods=days * 24 // int(step[:-1]), freq=step)
+    return "timestamp,server_id,cpu\n" + "".join(f"{at.isoformat()},{server},{value(at)}\n" for at in times)
+
+
+def test_samples_too_late_for_their_closed_period_leave_it_and_are_noted(desk):
+    first = desk.run({"a.csv": month("2024-01-01"), "b.csv": month("2024-06-01")})
+    late = "timestamp,server_id,cpu\n2024-01-05T01:00,a,99\n"
+    second = desk.run({"late.csv": late}, history=first)
+    assert same_panel(first, second)
+    assert any(note.startswith("1 samples came too late") for note in quality_of(second)["notes"])
+
+
+def test_a_closed_period_sent_again_whole_is_replaced_and_a_new_one_is_added(desk):
+    first = desk.run({"a.csv": month("2024-01-01"), "b.csv": month("2024-06-01")})
+    second = desk.run(
+        {"fixed.csv": month("2024-01-01", value=lambda at: 50), "old.csv": month("2023-01-01")}, history=first
+    )
+    panel = panel_of(second).set_index("ds")["y"]
+    assert (panel["2024-01"] == 50).all() and panel["2024-06-05"] == 5 and panel["2023-01-05"] == 5
+    assert quality_of(second)["panel"]["rows_changed"] == 30
+
+
+def test_another_statistic_is_applied_to_all_of_the_history(desk):
+    first = desk.run({"a.csv": month("2024-01-01", value=lambda at: at.hour), "b.csv": month("2024-06-01")})
+    second = desk.run({}, history=first, settings="statistic: max")
+    assert (panel_of(second)["y"] == panel_of(second)["max"]).all() and len(panel_of(second)) == len(panel_of(first))
+    assert same_panel(first, desk.run({}, history=second, settings="statistic: p95"))
+
+
+def test_another_frequency_makes_the_panel_anew_from_the_samples_kept(desk):
+    first = desk.run({"a.csv": month("2024-01-01"), "b.csv": month("2024-06-01")})
+    second = desk.run({}, history=first, settings="frequency: h")
+    panel = panel_of(second)
+    assert len(panel) == 30 * 4 and panel["ds"].min() == pd.Timestamp("2024-06-01")
+    assert any("30 older rows of the former frequency were dropped" in note for note in quality_of(second)["notes"])
+
+
+def test_wrong_settings_are_reported_and_the_last_good_ones_stay(desk):
+    wrong = "statistik: p95\nfrequency: fortnight\n"
+    first = desk.run({"a.csv": WIDE}, settings=wrong)
+    assert quality_of(first)["settings"]["source"] == "default"
+    assert {error.split(":")[0] for error in quality_of(first)["settings"]["errors"]} == {"statistik", "frequency"}
+    good = desk.run({"a.csv": WIDE}, settings="statistic: mean")
+    second = desk.run({"a.csv": WIDE}, settings=wrong, history=good)
+    assert quality_of(second)["settings"]["source"] == "last_good" and quality_of(second)["statistic"] == "mean"
+
+
+def test_an_empty_settings_file_means_the_defaults(desk):
+    folder = desk.run({"a.csv": WIDE}, settings="")
+    assert quality_of(folder)["settings"] == {"source": "given", "errors": []}
+    assert quality_of(folder)["frequency"] == "D"
+
+
+def test_hourly_settings_on_daily_data_are_pointed_out(desk):
+    folder = desk.run({"a.csv": month("2024-01-01", step="24h")}, settings="frequency: h")
+    assert any("contradict the data" in note and "1 day apart" in note for note in quality_of(folder)["notes"])
+
+
+def test_shares_taken_for_percent_are_pointed_out(desk):
+    folder = desk.run({"a.csv": month("2024-01-01", value=lambda at: at.day / 100)})
+    assert any(note.startswith("cpu never exceeds 1") for note in quality_of(folder)["notes"])
+
+
+def test_gaps_and_short_series_are_reported(desk):
+    file = month("2024-01-01", days=3) + "2024-01-31,a,1\n2024-01-31,b,1\n"
+    quality = quality_of(desk.run({"a.csv": file}))
+    assert quality["gaps"]["missing_periods"] == 27
+    assert quality["gaps"]["worst"] == [{"server_id": "a", "metric": "cpu", "missing": 27, "expected": 31}]
+    assert {"server_id": "b", "metric": "cpu", "periods": 1} in quality["short_series"]
+
+
+def test_a_sample_from_after_the_run_was_planned_is_a_bad_row(desk):
+    file = "timestamp,server_id,cpu\n2024-01-01,a,1\n2034-01-01,a,1\n1970-01-02,a,1\n"
+    folder = desk.run({"a.csv": file}, created_at="2024-01-02T00:00:00Z")
+    assert [row["row"] for row in quarantine_of(folder)] == ["3", "4"]
+    assert quality_of(folder)["dataset"] == "demo"
+
+
+def test_a_file_planned_but_gone_is_reported(desk):
+    folder = desk.run({"a.csv": WIDE, "extra.csv": WIDE}, order=["a.csv", "../gone.csv"])
+    quality = quality_of(folder)
+    assert "not there" in quality["files"][1]["error"]
+    assert any("extra.csv" in note for note in quality["notes"])
+
+
+def test_the_same_run_again_writes_the_same_bytes(desk):
+    files = {f"{n}.csv": month("2024-01-01", server=f"s{n}", step="1h") for n in range(5)}
+    one, other = desk.run(files), desk.run(files)
+    for path in sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file()):
+        assert (one / path).read_bytes() == (other / path).read_bytes(), path
+
+
+def test_the_summary_is_small_and_says_what_was_done(desk):
+    desk.run({"a.csv": WIDE})
+    assert desk.summary == {
+        "servers": 2, "metrics": ["cpu", "memory", "network_in"], "rows_read": 4, "rows_quarantined": 0, "files": 1,
+        "first": "2024-01-01T00:00:00", "last": "2024-01-02T00:00:00",
+    }  # fmt: skip
+
+
+def test_the_job_runs_as_a_program_and_leaves_its_reason_when_it_fails(tmp_path):
+    (tmp_path / "raw").mkdir()
+    message = tmp_path / "message"
+    job = subprocess.run(
+        [sys.executable, "-m", "headroom.preprocess", "--raw", tmp_path / "raw", "--panel", tmp_path / "panel",
+         "--message", message],
+        capture_output=True, cwd=ROOT / "processing", check=False,
+    )  # fmt: skip
+    assert job.returncode == 1 and "upload monitoring files" in message.read_text()
+
+
+# --- wild inputs ---
+
+servers = st.sampled_from(["a", "b", "c"])
+moments = st.integers(0, 40 * 24).map(lambda hour: (pd.Timestamp("2024-01-01") + pd.Timedelta(hours=hour)).isoformat())
+cells = st.one_of(
+    st.floats(0, 100).map(repr),
+    st.sampled_from(["", "nan", "105", "111", "-3", "inf", "1e400", "x", "=1", "7,5", '"', "\x00", "é", "99%", "\t5"]),
+    st.text(max_size=5),
+)
+rows = st.lists(
+    st.tuples(st.one_of(moments, cells), st.one_of(servers, cells), cells, cells).map(lambda row: ",".join(row)),
+    max_size=30,
+)
+
+
+@quick
+@given(
+    header=st.sampled_from(["timestamp,server_id,cpu,memory", "time;host;metric;value", "ds,server,region,cpu", "timestamp,value,x,y"]),
+    rows=rows, noise=st.binary(max_size=40), line_end=st.sampled_from(["\n", "\r\n"]),
+)  # fmt: skip
+def test_whatever_comes_in_the_counts_add_up(tmp_path_factory, header, rows, noise, line_end):
+    wild = line_end.join([header, *rows]).encode() + noise
+    folder = Desk(tmp_path_factory.mktemp("wild")).run({"wild.csv": wild, "good.csv": WIDE, "noise": noise})
+    quality = quality_of(folder)
+    assert counts_add_up(quality)
+    assert {"web-1", "db-1"} <= set(panel_of(folder)["server_id"])
+    percent = panel_of(folder).query("metric in ('cpu', 'memory', 'disk')")
+    assert percent["max"].between(0, 100).all()
+
+
+samples = st.dictionaries(
+    st.tuples(servers, moments), st.tuples(st.floats(0, 100), st.floats(0, 1e5)), min_size=1, max_size=60
+)
+
+
+@quick
+@given(samples=samples, parts=st.integers(1, 3), seed=st.randoms(use_true_random=False))
+def test_files_one_after_the_other_in_any_order_give_the_panel_of_all_at_once(tmp_path_factory, samples, parts, seed):
+    lines = [f"{moment},{server},{cpu!r},{net!r}" for (server, moment), (cpu, net) in samples.items()]
+    seed.shuffle(lines)
+    files = {
+        f"{part}.csv": "\n".join(["timestamp,server_id,cpu,network_in", *lines[part::parts]]) for part in range(parts)
+    }
+    files = {name: content for name, content in files.items() if "\n" in content}
+    desk = Desk(tmp_path_factory.mktemp("parts"))
+    at_once = desk.run(files)
+    order = sorted(files)
+    seed.shuffle(order)
+    folder = None
+    for name in order:
+        folder = desk.run({name: files[name]}, history=folder)
+    assert same_panel(at_once, folder)
+    assert pd.read_parquet(at_once / "samples/samples.parquet").equals(
+        pd.read_parquet(folder / "samples/samples.parquet")
+    )
+    assert same_panel(at_once, desk.run({name: files[name] for name in order[:1]}, history=folder))
+
+
+# --- real data ---
+
+
+@needs_real_data
+def test_weekly_files_of_a_real_fleet_in_any_order_give_the_panel_of_all_at_once(desk):
+    files = {path.name: path.read_bytes() for path in sorted((REAL_DATA / "bitbrains").glob("*.csv.gz"))}
+    at_once = desk.run(files, settings="frequency: h")
+    folder = None
+    for name in (*sorted(files)[::-1], sorted(files)[0]):
+        folder = desk.run({name: files[name]}, history=folder, settings="frequency: h")
+    assert same_panel(at_once, folder)
+    quality = quality_of(at_once)
+    assert counts_add_up(quality) and quality["rows"]["accepted"] == 346_239 and quality["panel"]["servers"] == 50
+    table = pd.concat(pd.read_csv(REAL_DATA / "bitbrains" / name, parse_dates=["timestamp"]) for name in files)
+    table["ds"] = table["timestamp"].dt.tz_localize(None).dt.floor("h")
+    table["cpu"] = table["cpu_utilization"].clip(upper=100)
+    expected = table.groupby(["server_id", "ds"])["cpu"].quantile(0.95)
+    actual = panel_of(at_once).set_index(["server_id", "ds"])["y"]
+    pd.testing.assert_series_equal(actual, expected, check_names=False, check_index_type=False, check_exact=False)
+
+
+@needs_real_data
+def test_a_providers_own_export_is_understood_though_its_header_lies(desk):
+    folder = desk.run({"1.csv": (REAL_DATA / "bitbrains-raw" / "1.csv").read_bytes()})
+    quality = quality_of(folder)
+    assert quality["rows"]["accepted"] == quality["rows"]["read"] == 8619
+    assert quality["panel"]["first"].startswith("2013-08-12") and quality["panel"]["last"].startswith("2013-09-11")
+    assert pd.read_parquet(folder / "servers.parquet")[["server_id", "vcpus"]].values.tolist() == [["1", 1.0]]
+
+
+@needs_real_data
+def test_a_cloud_accounts_export_has_a_server_a_file(desk):
+    folder = desk.run({path.name: path.read_bytes() for path in (REAL_DATA / "cloudwatch").glob("*.csv")})
+    assert "ec2_cpu_utilization_24ae8d" in set(panel_of(folder)["server_id"])
+    assert quality_of(folder)["panel"]["servers"] == 10 and counts_add_up(quality_of(folder))
