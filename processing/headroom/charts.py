@@ -259,44 +259,69 @@ def _risk_subtitle(assessment: Assessment, risk: RiskOverTime, rows: int, at_ris
     return lead + "; ".join(parts)
 
 
+def on_unit_square(clusters: pd.DataFrame) -> np.ndarray:
+    """The servers' places on the cluster map, shaped (servers, 2), from 0 to 1 with a margin."""
+    spots = clusters[["x", "y"]].to_numpy(float)
+    if not len(spots):
+        return spots
+    low, high = np.nanmin(spots, axis=0), np.nanmax(spots, axis=0)
+    share = np.divide(spots - low, high - low, out=np.full_like(spots, 0.5), where=high > low)
+    return 0.06 + 0.88 * np.nan_to_num(share, nan=0.5)
+
+
+def place_labels(points: np.ndarray, anchors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Where to write a label for each anchor: near it, over no other label and over few points.
+
+    Args:
+        points: shaped (points, 2), on the unit square, as are the other arguments and the result.
+        anchors: what the labels name, shaped (labels, 2), the most important first.
+        sizes: width and height of each label, shaped (labels, 2).
+
+    Returns:
+        The middle of each label, shaped (labels, 2).
+    """
+    angles = np.radians(np.arange(0, 360, 30))
+    rings = np.array([0.0, 0.03, 0.08, 0.14, 0.21, 0.3])
+    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    places: list[np.ndarray] = []
+    for anchor, size in zip(anchors, sizes, strict=True):
+        # Around the anchor, so that the label's edge and not its middle is at the distance.
+        middles = anchor + np.concatenate([around * (size / 2 + 0.02 + ring) for ring in rings])
+        middles = np.clip(middles, size / 2 + 0.005, 0.995 - size / 2)
+        covered = (np.abs(points - middles[:, None]) < size / 2 + 0.008).all(axis=2).sum(axis=1)
+        cost = 3.0 * np.minimum(covered, 20) + 60 * np.hypot(*(middles - anchor).T)
+        for place, other in zip(places, sizes, strict=False):
+            cost += 1000 * (np.abs(middles - place) < (size + other) / 2 + 0.01).all(axis=1)
+        places.append(middles[int(np.argmin(cost))])
+    return np.array(places).reshape(-1, 2)
+
+
 def _draw_map(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
-    size = float(np.clip(4000 / max(1, len(clusters)), 10, 70))
-    typical = {profile["typical_server"] for profile in profiles}
-    for rank, profile in enumerate(profiles):
-        members = clusters[clusters["cluster"] == profile["cluster"]]
-        colour = CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)]
-        axes.scatter(members["x"], members["y"], s=size, color=colour, alpha=0.6, linewidths=0, rasterized=True)
-        ringed = members[members["server_id"].isin(typical)]
-        axes.scatter(ringed["x"], ringed["y"], s=max(size, 40) * 1.8, facecolor=colour, edgecolor=INK, linewidths=1.6)
-    axes.margins(0.08)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_color(LINE)
-    _label_typical(axes, clusters, profiles)
-
-
-def _label_typical(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
-    """Name each cluster beside its typical server; labels that would overlap move down."""
-    low, high = axes.get_ylim()
-    left, right = axes.get_xlim()
-    step, taken = (high - low) * 0.075, []
+    spots = on_unit_square(clusters)
+    size = float(np.clip(4000 / max(1, len(clusters)), 10, 70))
+    labels, anchors = [], []
     for rank, profile in enumerate(profiles):
-        spot = clusters[clusters["server_id"] == profile["typical_server"]]
-        if spot.empty:
-            continue
-        x, y = float(spot["x"].iloc[0]), float(spot["y"].iloc[0])
-        at = y + step * 0.5
-        while any(abs(at - other) < step and abs(x - beside) < (right - left) * 0.4 for beside, other in taken):
-            at -= step
-        at = min(max(at, low + step * 0.5), high - step * 0.6)
-        taken.append((x, at))
-        on_right = x > left + (right - left) * 0.55
+        colour = CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)]
+        mine = spots[(clusters["cluster"] == profile["cluster"]).to_numpy()]
+        axes.scatter(*mine.T, s=size, color=colour, alpha=0.6, linewidths=0)
+        typical = spots[(clusters["server_id"] == profile["typical_server"]).to_numpy()]
+        if len(typical):
+            axes.scatter(*typical.T, s=max(size, 40) * 1.8, facecolor=colour, edgecolor=INK, linewidths=1.6, zorder=3)
+            labels.append((colour, readable(profile["name"], 34), readable(profile["typical_server"], 26)))
+            anchors.append(typical[0])
+    sizes = np.array([(0.0125 * max(len(name), len(server)) + 0.02, 0.085) for _, name, server in labels])
+    places = place_labels(spots, np.array(anchors), sizes)
+    for (colour, name, server), anchor, place in zip(labels, anchors, places, strict=True):
         axes.annotate(
-            readable(profile["name"], 34) + "\n" + readable(profile["typical_server"], 26), (x, y), (x, at),
-            ha="right" if on_right else "left", va="center", fontsize=10.5, color=INK, weight="bold", parse_math=False,
-            linespacing=1.15, bbox={"boxstyle": "round,pad=0.28", "facecolor": "white", "alpha": 0.86,
-            "edgecolor": CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)]},
-            arrowprops={"arrowstyle": "-", "color": CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)], "linewidth": 1.4},
+            f"{name}\n{server}", anchor, place, ha="center", va="center", fontsize=10.5, color=INK, weight="bold",
+            parse_math=False, linespacing=1.15, zorder=4,
+            bbox={"boxstyle": "round,pad=0.28", "facecolor": "white", "alpha": 0.9, "edgecolor": colour},
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1.4},
         )  # fmt: skip
 
 

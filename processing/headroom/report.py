@@ -101,7 +101,7 @@ def _json(value: Any) -> str:
 def _view(assessment: Assessment, servers: pd.DataFrame) -> dict[str, Any]:
     """Everything the page shows but the series: plain values, in the order of the page."""
     position = {name: i for i, name in enumerate(servers["server_id"])}
-    risks = assessment.risks[assessment.risks["server_id"].isin(position)].reset_index(drop=True)
+    risks = assessment.risks[assessment.risks["server_id"].isin(position)]
     metrics = [str(metric) for metric in pd.unique(assessment.risks["metric"])]
     as_of, settings, summary = charts.last_period(assessment), assessment.settings, assessment.summary
     over_time = charts.risk_over_time(assessment)
@@ -147,19 +147,31 @@ def headline(assessment: Assessment) -> str:
     ahead = f"in the next {charts.span_of(assessment)}"
     if servers.empty:
         return "There is no server to assess"
-    reached = risks[risks["critical_date"].notna()]
     at_risk = int((servers["level"] != "none").sum())
     fleet = f"{len(servers):,} server{'s' if len(servers) != 1 else ''}"
-    if reached.empty:
+    above = _above_now(assessment)
+    now = set(risks.loc[above, "server_id"])
+    coming = risks[risks["critical_date"].notna() & ~risks["server_id"].isin(now)]
+    if not now and coming.empty:
         if at_risk == 0:
             return f"No server is at risk {ahead}"
         return f"{at_risk:,} of {fleet} at risk, none expected to reach a critical threshold {ahead}"
-    number = reached["server_id"].nunique()
-    first = reached.sort_values(["critical_date", "server_id"]).iloc[0]
-    return (
-        f"{number:,} of {fleet} expected to reach a critical threshold {ahead}, "
-        f"the first on {first['critical_date']:%-d %B} ({first['metric'].replace('_', ' ')})"
-    )
+    if coming.empty:
+        return f"{len(now):,} of {fleet} above a critical threshold now, no other expected to reach one {ahead}"
+    first = coming.sort_values(["critical_date", "server_id"]).iloc[0]
+    metric = first["metric"].replace("_", " ").replace("cpu", "CPU")
+    when = f"the first on {first['critical_date']:%-d %B} ({metric})"
+    number = coming["server_id"].nunique()
+    if now:
+        return f"{len(now):,} of {fleet} above a critical threshold now, {number:,} more expected {ahead}, {when}"
+    return f"{number:,} of {fleet} expected to reach a critical threshold {ahead}, {when}"
+
+
+def _above_now(assessment: Assessment) -> pd.Series:
+    """For each row of the risks, whether the metric is above its critical threshold already."""
+    risks = assessment.risks
+    critical = risks["metric"].map({name: one.critical for name, one in assessment.settings.thresholds.items()})
+    return risks["critical_date"].notna() & (risks["current"] >= critical.astype(float))
 
 
 def _servers_shown(assessment: Assessment, most: int) -> pd.DataFrame:
@@ -219,6 +231,7 @@ def _risk_columns(
         "level": [LEVELS.index(level) for level in risks["level"]],
         **{key: _column(risks[column]) for key, column in numbers.items()},
         **{key: _offsets(risks[column], as_of, assessment) for key, column in dates.items()},
+        "now": [int(above) for above in _above_now(assessment)[risks.index]],
         **{key: _column(seasonality[column]) for key, column in seasons.items()},
         "reason": _column(risks["reason"]),
     }
@@ -284,15 +297,15 @@ def _over_time(risk: charts.RiskOverTime, position: dict[str, int]) -> dict[str,
     }
 
 
-def _breaches(assessment: Assessment, risk: charts.RiskOverTime) -> list[list[int]]:
-    """Servers a future bucket that first reach a critical threshold in it: positions in the fleet, earliest first."""
-    reached = assessment.risks.dropna(subset=["critical_date"])
-    first = reached.groupby("server_id")["critical_date"].min().sort_values(kind="stable")
+def _breaches(assessment: Assessment, risk: charts.RiskOverTime) -> list[int]:
+    """How many servers, not above a critical threshold now, first reach one in each bucket of the future."""
+    risks = assessment.risks
+    now = risks.loc[_above_now(assessment), "server_id"]
+    coming = risks[risks["critical_date"].notna() & ~risks["server_id"].isin(now)]
+    first = coming.groupby("server_id")["critical_date"].min()
     starts = risk.starts[risk.past :]
-    counts = [0] * len(starts)
-    for column in np.searchsorted(starts.to_numpy(), first.to_numpy(), side="right") - 1:
-        counts[min(max(int(column), 0), len(starts) - 1)] += 1
-    return counts
+    column = np.searchsorted(starts.to_numpy(), first.to_numpy(), side="right") - 1
+    return np.bincount(np.clip(column, 0, None), minlength=len(starts)).tolist()
 
 
 def _season_counts(seasonality: pd.DataFrame) -> dict[str, Any]:
@@ -318,22 +331,24 @@ def _profiles(assessment: Assessment) -> list[dict[str, Any]]:
     return [_plain(profile) for profile in sorted(assessment.profiles, key=lambda profile: -profile["size"])]
 
 
-def _map(assessment: Assessment, position: dict[str, int]) -> list[list[Any]]:
-    """Points of the cluster map: x and y from 0 to 999, cluster, and the server's position in the table."""
+def _map(assessment: Assessment, position: dict[str, int]) -> dict[str, Any]:
+    """The cluster map on a square of 1000: points as x, y, cluster and position in the table; a place a name."""
     clusters = assessment.clusters[assessment.clusters["server_id"].isin(position)]
-    if clusters.empty:
-        return []
-    scaled = {}
-    for axis in ("x", "y"):
-        low, high = clusters[axis].min(), clusters[axis].max()
-        share = (clusters[axis] - low) / (high - low) if high > low else clusters[axis] * 0 + 0.5
-        scaled[axis] = (share.fillna(0.5) * 999).round().astype(int)
-    return [
-        [x, y, cluster, position[name]]
-        for x, y, cluster, name in zip(
-            scaled["x"].tolist(), scaled["y"].tolist(), clusters["cluster"].tolist(), clusters["server_id"], strict=True
-        )
-    ]
+    spots = charts.on_unit_square(clusters)
+    points = (spots * 1000).round().astype(int).tolist()
+    anchors, sizes = [], []
+    for profile in _profiles(assessment):
+        mine = spots[(clusters["cluster"] == profile["cluster"]).to_numpy()]
+        anchors.append(np.median(mine, axis=0) if len(mine) else np.array([0.5, 0.5]))
+        sizes.append((0.0125 * len(profile["name"]) + 0.01, 0.05))
+    places = charts.place_labels(spots, np.array(anchors), np.array(sizes))
+    return {
+        "points": [
+            [*point, cluster, position[name]]
+            for point, cluster, name in zip(points, clusters["cluster"].tolist(), clusters["server_id"], strict=True)
+        ],
+        "names": (places * 1000).round().astype(int).tolist(),
+    }
 
 
 def _recommendations(assessment: Assessment) -> dict[str, Any]:

@@ -122,7 +122,7 @@ function forecastChart(series, risk, width) {
   parts.push(s("line", { class: "now", x1: x(0.5), x2: x(0.5), y1: top, y2: height - bottom }),
     s("text", { class: "axis", x: x(0.5) - 4, y: top - 6, "text-anchor": "end" }, "measured"),
     s("text", { class: "axis", x: x(0.5) + 4, y: top - 6 }, "forecast"));
-  if (known(risk.criticalAt)) {
+  if (known(risk.criticalAt) && !risk.now) {
     const at = x(risk.criticalAt), flip = at > width - (HOURLY ? 160 : 120);
     if (known(risk.earliest)) {
       parts.push(s("line", { class: "range", x1: x(risk.earliest), x2: known(risk.latest) ? x(risk.latest) : width - right, y1: height - bottom - 3, y2: height - bottom - 3 }));
@@ -166,10 +166,10 @@ function forecastChart(series, risk, width) {
   return [readout, drawing];
 }
 
-/** A row of bars with the highest marked; values may be null. Words name each bar for the tooltip. */
-function bars(values, words, ends, unit) {
+/** A row of bars with the highest marked; values may be null. Words name each bar; `full` is the value of a full bar. */
+function bars(values, words, ends, unit, full = 0) {
   const width = Math.max(150, values.length * 15), height = 58, each = width / values.length;
-  const highest = Math.max(...values.filter(known), 1e-9), top = values.indexOf(Math.max(...values.filter(known)));
+  const highest = Math.max(full, ...values.filter(known), 1e-9), top = values.indexOf(Math.max(...values.filter(known)));
   return s("svg", { class: "bars", viewBox: `0 0 ${width} ${height + 16}`, role: "img", "aria-label": `Highest: ${words[top] || "unknown"}` },
     values.map((value, i) => known(value) && s("rect", {
       class: i === top ? "highest" : "column", x: i * each + 1, width: each - 2,
@@ -196,25 +196,15 @@ function breachBars() {
     }));
 }
 
-/** The cluster map; each point opens its server. */
+/** The cluster map; each point opens its server. report.py found the places of the names. */
 function clusterMap(order, open) {
-  const width = 640, height = 430, edge = 26;
-  const x = (value) => edge + (value / 999) * (width - 2 * edge), y = (value) => height - edge - (value / 999) * (height - 2 * edge);
-  const radius = view.map.length > 400 ? 3.2 : 5;
-  const points = view.map.map(([across, up, cluster, server]) =>
-    s("circle", { class: `dot group-${order.indexOf(cluster) % 8}`, cx: x(across), cy: y(up), r: radius, click: () => open(server) },
-      s("title", {}, readable(view.servers.name[server]))));
-  const taken = [];
-  const names = view.profiles.map((profile, rank) => {
-    const mine = view.map.filter(([, , cluster]) => cluster === profile.cluster);
-    if (!mine.length) return null;
-    const middle = (axis) => mine.reduce((sum, point) => sum + point[axis], 0) / mine.length;
-    const across = Math.min(Math.max(x(middle(0)), 90), width - 90);
-    let up = Math.max(18, Math.min(...mine.map((point) => y(point[1]))) - 12);
-    while (taken.some(([beside, other]) => Math.abs(up - other) < 18 && Math.abs(across - beside) < 170)) up += 18;
-    taken.push([across, up]);
-    return s("text", { class: `group-name halo ink-${rank % 8}`, x: across, y: Math.min(up, height - 8), "text-anchor": "middle" }, readable(profile.name));
-  });
+  const width = 640, height = 430;
+  const x = (value) => (value / 1000) * width, y = (value) => height - (value / 1000) * height;
+  const radius = view.map.points.length > 400 ? 3.2 : 5;
   return s("svg", { class: "map", viewBox: `0 0 ${width} ${height}`, role: "img",
-    "aria-label": "Map of servers: those close together use their capacity alike. The groups are listed beside it." }, points, names);
+    "aria-label": "Map of servers: those close together use their capacity alike. The groups are listed beside it." },
+    view.map.points.map(([across, up, cluster, server]) =>
+      s("circle", { class: `dot group-${order.indexOf(cluster) % 8}`, cx: x(across), cy: y(up), r: radius, click: () => open(server) },
+        s("title", {}, readable(view.servers.name[server])))),
+    view.profiles.map((profile, rank) => s("text", { class: `group-name halo group-${rank % 8}`, x: x(view.map.names[rank][0]), y: y(view.map.names[rank][1]) + 5, "text-anchor": "middle" }, readable(profile.name))));
 }

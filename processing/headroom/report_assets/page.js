@@ -61,7 +61,8 @@ function growing(container, items, draw, words, step = AT_ONCE) {
     container.append(...next.flatMap(draw));
     shown += next.length;
     more.hidden = shown >= items.length;
-    more.textContent = `Show ${Math.min(step, items.length - shown)} more of ${count(items.length - shown)} ${words}`;
+    const left = items.length - shown;
+    more.textContent = left > step ? `Show ${step} more of ${count(left)} ${words}` : `Show ${count(left)} more`;
   };
   grow();
   return { more, grow, shown: () => shown };
@@ -72,18 +73,21 @@ function growing(container, items, draw, words, step = AT_ONCE) {
 function top() {
   const savings = view.savings || {}, model = (view.model || {}).headline || {};
   const gain = model.improvement_percent;
-  const firstAt = Math.min(...risks.map((risk) => (known(risk.criticalAt) ? risk.criticalAt : Infinity)));
+  const above = new Set(risks.filter((risk) => risk.now).map((risk) => risk.server));
+  const coming = risks.filter((risk) => known(risk.criticalAt) && !above.has(risk.server)).map((risk) => risk.criticalAt);
+  const next = coming.length ? Math.min(...coming) : null;
   const fact = (value, words, href) => h("li", {}, h("a", { href }, h("strong", {}, value), h("span", {}, words)));
   return h("header", { class: "top", id: "top" },
     h("div", { class: "lead" },
       h("div", {},
-        h("p", { class: "kicker" }, view.dataset ? [named(view.dataset), " · "] : "", `capacity risk as of ${day(view.asOf, true)}`),
+        h("p", { class: "kicker" }, view.dataset ? [named(view.dataset), " · "] : "", `${view.dataset ? "c" : "C"}apacity risk as of ${day(view.asOf, true)}`),
         h("h1", {}, view.headline + "."),
         fleetBar()),
-      view.breaches.some((number) => number) && h("figure", {}, h("figcaption", {}, `Servers that first turn critical, by ${view.overTime.days === 1 ? "day" : view.overTime.days === 7 ? "week" : "four weeks"}`), breachBars())),
+      view.breaches.some((number) => number) && h("figure", {}, h("figcaption", {}, `Servers that turn critical next, by ${view.overTime.days === 1 ? "day" : view.overTime.days === 7 ? "week" : "four weeks"}`), breachBars())),
     h("ul", { class: "facts" },
       fact(count(atRisk), `${atRisk === 1 ? "server" : "servers"} at risk of ${count(view.fleet.servers)}`, "#risk"),
-      Number.isFinite(firstAt) && fact(when(momentOf(firstAt)), `first critical, in ${span(firstAt)}`, "#risk"),
+      above.size > 0 && fact(count(above.size), "above a critical threshold now", "#risk"),
+      next !== null && fact(when(momentOf(next)), `next one critical, in ${span(next)}`, "#risk"),
       fact(money(savings.monthly), "a month could be saved", "#actions"),
       fact(count(view.recommendations.total), view.recommendations.total === 1 ? "recommendation" : "recommendations", "#actions"),
       known(gain) && fact(`${Math.abs(Math.round(gain))} %`, gain >= 0 ? "better than seasonal naive" : "worse than seasonal naive", "#forecast")),
@@ -104,7 +108,7 @@ function fleetBar() {
 
 function changes() {
   const since = view.changes;
-  if (!since) return h("p", { class: "since" }, h("strong", {}, "First run of this dataset"), ": there is nothing yet to compare with.");
+  if (!since) return h("p", { class: "since" }, "The first run: there is nothing yet to compare with.");
   const kinds = [["new_at_risk", "New at risk"], ["worse", "Worse"], ["better", "Better"], ["resolved", "Resolved"]]
     .filter(([key]) => since[key] && since[key].total);
   return h("div", { class: "since" }, h("strong", {}, "Since the last run"),
@@ -123,7 +127,7 @@ const COLUMNS = [
   [null, "History and forecast"],
   ["current", "Now", (i) => worstOf[i].current],
   ["peak", "Peak", (i) => worstOf[i].peak],
-  ["critical", "Critical", (i) => worstOf[i].criticalAt],
+  ["critical", "Critical", (i) => (worstOf[i].now ? 0 : worstOf[i].criticalAt)],
   ["chance", "Chance", (i) => worstOf[i].chanceCritical],
   [null, "Why"],
 ];
@@ -205,7 +209,7 @@ function filterBar(draw, status) {
 /** A server's row and, under it, the row that its section opens in. */
 function serverRow(i) {
   const risk = worstOf[i], unit = view.units[risk.metric];
-  const about = [servers.unit[i], servers.region[i], servers.criticality[i] && `${servers.criticality[i]} criticality`].filter((text) => text);
+  const about = [servers.unit[i], servers.region[i], servers.criticality[i] && `criticality ${servers.criticality[i]}`].filter((text) => text);
   const button = h("button", { type: "button", class: "open", "aria-expanded": "false", "data-server": i, click: (event) => { event.stopPropagation(); toggle(i); } }, named(servers.name[i]));
   const cell = (name, words, ...content) => h("td", { role: "cell", class: `column-${name}`, "data-label": words }, content);
   const row = h("tr", { role: "row", class: "summary", click: (event) => { if (!event.target.closest("a, button") && !String(getSelection())) toggle(i); } },
@@ -214,9 +218,9 @@ function serverRow(i) {
     cell("history", "History and forecast", h("span", { class: "metric" }, label(view.metrics[risk.metric] || "")), view.sparks[i] && spark(i)),
     cell("current", "Now", amount(risk.current, unit)),
     cell("peak", "Peak", amount(risk.peak, unit)),
-    cell("critical", "Critical", known(risk.criticalAt) ? [h("b", {}, when(momentOf(risk.criticalAt))), h("small", {}, `in ${span(risk.criticalAt)}`)] : h("span", { class: "quiet" }, "not expected")),
-    cell("chance", "Chance", share(risk.chanceCritical)),
-    cell("why", "Why", named(servers.reason[i] || "")));
+    cell("critical", "Critical", risk.now ? h("b", {}, "now") : known(risk.criticalAt) ? [h("b", {}, when(momentOf(risk.criticalAt))), h("small", {}, `in ${span(risk.criticalAt)}`)] : h("span", { class: "quiet" }, "not expected")),
+    cell("chance", "Chance", chance(risk.chanceCritical)),
+    cell("why", "Why", h("div", { title: readable(servers.reason[i] || "") }, named(servers.reason[i] || ""))));
   const detail = h("tr", { role: "row", class: "detail", hidden: true }, h("td", { role: "cell", colspan: COLUMNS.length }));
   opened.set(i, { row, detail, button });
   return [row, detail];
@@ -287,7 +291,7 @@ async function serverSection(i, place) {
 function metricPanel(risk, series) {
   const unit = view.units[risk.metric], thresholds = view.thresholds[risk.metric];
   const date = (step) => (known(step) ? when(momentOf(step)) : null);
-  const range = known(risk.earliest) ? `${date(risk.earliest)} and ${date(risk.latest) || "after " + date(view.horizon)}` : null;
+  const range = known(risk.earliest) && !risk.now && risk.earliest !== risk.latest ? `${date(risk.earliest)} and ${date(risk.latest) || "after " + date(view.horizon)}` : null;
   const seasons = [["day", "daily"], ["week", "weekly"], ["year", "yearly"]].filter(([key]) => risk[key] >= 0.6).map(([, words]) => words);
   const habits = [
     HOURLY && known(risk.peakHour) && risk.day >= 0.3 ? `at ${String(risk.peakHour).padStart(2, "0")}:00` : null,
@@ -298,9 +302,9 @@ function metricPanel(risk, series) {
     ["Now", amount(risk.current, unit)],
     ["Expected peak", known(risk.peak) ? `${amount(risk.peak, unit)}, ${date(risk.peakAt)}` : "–"],
     ["19 in 20 below", amount(risk.peak95, unit)],
-    thresholds && [`Chance above ${amount(thresholds.warning, unit)}`, share(risk.chanceWarning)],
-    thresholds && [`Chance above ${amount(thresholds.critical, unit)}`, share(risk.chanceCritical)],
-    thresholds && ["Critical by", date(risk.criticalAt) || "not expected"],
+    thresholds && [`Chance above ${amount(thresholds.warning, unit)}`, chance(risk.chanceWarning)],
+    thresholds && [`Chance above ${amount(thresholds.critical, unit)}`, chance(risk.chanceCritical)],
+    thresholds && ["Critical by", risk.now ? "now" : date(risk.criticalAt) || "not expected"],
     range && ["8 in 10 between", range],
     known(risk.holidayPeak) && ["Next holiday", `${amount(risk.holidayPeak, unit)}, ${date(risk.holidayAt)}`],
     known(risk.quarterPeak) && ["Quarter end", `${amount(risk.quarterPeak, unit)}, ${date(risk.quarterAt)}`],
@@ -377,7 +381,7 @@ function rhythmSection() {
   };
   const words = (peaks) => {
     const parts = [["hours", (i) => `at ${hours[i]} UTC`], ["weekdays", (i) => `on ${WEEKDAYS[i]}s`], ["months", (i) => `in ${MONTHS[i]}`]]
-      .filter(([key]) => highest(peaks[key]) >= 0 && lift(peaks[key]) >= 3).map(([key, say]) => `${say(highest(peaks[key]))} (${lift(peaks[key])} % above its average)`);
+      .filter(([key]) => highest(peaks[key]) >= 0 && lift(peaks[key]) >= 3 && (key !== "months" || peaks.months.filter(known).length >= 6)).map(([key, say]) => `${say(highest(peaks[key]))} (${lift(peaks[key])} % above its average)`);
     return parts.length ? `highest ${parts.join(", ")}` : "about the same at all times";
   };
   const metrics = Object.keys(view.peaks || {});
@@ -392,7 +396,7 @@ function rhythmSection() {
         h("div", { class: "rhythm-bars" },
           peaks.hours && h("figure", {}, h("figcaption", {}, "Hour of the day, UTC"), part(peaks.hours, hours, hours.map((hour, i) => (i % 6 ? "" : hour.slice(0, 2))), unit)),
           h("figure", {}, h("figcaption", {}, "Day of the week"), part(peaks.weekdays, WEEKDAYS, WEEKDAYS.map((name) => name[0]), unit)),
-          h("figure", {}, h("figcaption", {}, "Month"), part(peaks.months, MONTHS, MONTHS.map((name) => name[0]), unit))));
+          peaks.months.filter(known).length >= 6 && h("figure", {}, h("figcaption", {}, "Month"), part(peaks.months, MONTHS, MONTHS.map((name) => name[0]), unit))));
     })),
     seasons.quarterEnd.length > 0 && h("p", {}, "Higher at the end of a quarter: ", seasons.quarterEnd.map(([name, metric, effect], i) =>
       [i ? ", " : "", serverLink(name), ` (${label(metric)} +${amount(effect, view.units[view.metrics.indexOf(metric)] || "")})`]), "."));
@@ -403,6 +407,7 @@ function rhythmSection() {
 function groupsSection() {
   const order = view.profiles.map((profile) => profile.cluster);
   if (!order.length) return section("groups", "Servers that behave alike", h("p", {}, "There are too few servers to compare."));
+  const full = Math.max(...view.profiles.flatMap((profile) => (profile.weekday_profile || []).filter(known)));
   const value = (number) => (typeof number === "number" ? Number(number.toPrecision(3)) : number);
   return section("groups", "Servers that behave alike",
     h("p", { class: "intro" }, "Servers close together on the map use their capacity alike. Each group's bars are its average week."),
@@ -413,7 +418,7 @@ function groupsSection() {
           h("p", {}, named(profile.description || ""), profile.typical_server !== undefined && [" Typical: ", serverLink(profile.typical_server), "."]),
           profile.features && h("details", {}, h("summary", {}, "Medians"), h("dl", { class: "inline" },
             Object.entries(profile.features).map(([name, number]) => h("div", {}, h("dt", {}, label(name)), h("dd", {}, value(number))))))),
-        profile.weekday_profile && profile.weekday_profile.some(known) && bars(profile.weekday_profile, WEEKDAYS, WEEKDAYS.map((name) => name[0]), ""))))));
+        profile.weekday_profile && profile.weekday_profile.some(known) && bars(profile.weekday_profile, WEEKDAYS, WEEKDAYS.map((name) => name[0]), "", full))))));
 }
 
 // ---- Recommendations ----
@@ -434,9 +439,9 @@ function actionsSection() {
     const body = h("tbody", {});
     const columns = [
       ["Why", (item) => [named(sentence(item.reason || "")), details(item.evidence) && h("small", {}, named(details(item.evidence)))], "wide"],
-      ["Target", (item) => item.target && size(item.target)],
+      ["Target", (item) => item.target && size(item.target), "short"],
       ["By", (item) => item.by && day(Date.parse(item.by)), "tight"],
-      ["Effort", (item) => item.effort],
+      ["Effort", (item) => item.effort, "tight"],
       ["Costs a month", (item) => item.action === "grow" && item.evidence && item.evidence.monthly_cost_increase > 0 && `+ ${money(item.evidence.monthly_cost_increase)}`, "number"],
       ["Saves a month", (item) => item.monthly_saving > 0 && money(item.monthly_saving), "number"],
     ].filter(([, cell]) => mine.some(cell));

@@ -69,8 +69,14 @@ function share(value) {
   return `${Math.round(value * 100)} %`;
 }
 
+/** A probability; a forecast is never quite certain. */
+function chance(value) {
+  return known(value) ? share(Math.min(Math.max(value, 0.001), 0.999)) : "–";
+}
+
+/** A key of the data as words. */
 function label(text) {
-  return String(text).replace(/_/g, " ").replace(/^cpu\b/, "CPU");
+  return String(text).replace(/_/g, " ").replace(/\bcpu\b/, "CPU").replace(/\bvcpus\b/, "vCPUs").replace(/\bp(\d\d)\b/, "P$1").replace(/\bgb\b/, "GB");
 }
 
 function sentence(text) {
