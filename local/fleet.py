@@ -86,9 +86,9 @@ class Fleet:
         return table[["server_id", "metric", "ds", "y"]]
 
     def _table(self, samples: dict[str, np.ndarray], start: pd.Timestamp, days: int, frequency: str) -> pd.DataFrame:
+        if frequency not in ("D", "h") or (frequency == "h" and self.per_day % 24):
+            raise ValueError(f"samples {self.per_day} times a day make no panel of frequency {frequency!r}")
         per_period = self.per_day // 24 if frequency == "h" else self.per_day
-        if per_period == 0:
-            raise ValueError("an hourly panel needs samples at least once an hour")
         periods = days * self.per_day // per_period
         shape = (len(self.servers), periods, per_period)
         metrics = sorted(samples)

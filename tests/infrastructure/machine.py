@@ -48,8 +48,9 @@ def walk(
     redrives: int | None = 0,
     retries: int = 0,
 ) -> list[Step]:
-    """Follow an execution started with ``given`` to its end; ``results`` are the tasks' results by state.
+    """Follow an execution started with ``given`` to its end.
 
+    ``results`` are the tasks' results by state: values, or functions of the request that give them.
     ``redrives=None`` leaves ``RedriveCount`` out of the context, as emulators do.
     """
     execution = {
@@ -74,7 +75,8 @@ def walk(
         if state["Type"] != "Task":
             raise NotImplementedError(f"this walk does not know {state['Type']} states: teach it")
         steps.append(Step(name, state["Resource"], _evaluate(state["Arguments"], variables, states)))
-        states["result"] = results[name]
+        result = results[name]
+        states["result"] = result(steps[-1].request) if callable(result) else result
         assigned = _evaluate(state.get("Assign", {}), variables, states)
         data = _evaluate(state["Output"], variables, states) if "Output" in state else states["result"]
         variables |= assigned

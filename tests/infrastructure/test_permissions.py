@@ -38,6 +38,7 @@ ON_EVERY_RESOURCE = {
     "xray:PutTelemetryRecords": "as above",
     "xray:GetSamplingRules": "as above",
     "xray:GetSamplingTargets": "as above",
+    "sagemaker:ListModelPackageGroups": "listing groups takes no resource",
     "ecr:GetAuthorizationToken": "a registry login takes no resource",
     "cloudwatch:PutMetricData": "takes no resource; held to SageMaker's namespaces by its condition",
     "ec2:CreateNetworkInterface": "jobs in a network: the interfaces do not exist before",
@@ -139,10 +140,14 @@ def allowed_twice(stack: Stack) -> Iterator[str]:
 # ---------------------------------------------------------------- the state machine's role
 
 
+SAGEMAKER_KINDS = ("processing-job", "training-job", "model-package-group", "model-package")
+REGISTRY = {"sagemaker:CreateModelPackageGroup", "sagemaker:CreateModelPackage"}
+
+
 def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
     """The integrations of the definition need exactly these; logs and traces come on top."""
     given = {grant for grant in grants(stack, "CapacityRole") if grant.action not in ON_EVERY_RESOURCE}
-    wanted = SYNC | {"lambda:InvokeFunction", "sns:Publish", "kms:GenerateDataKey", "kms:Decrypt"}
+    wanted = SYNC | REGISTRY | {"lambda:InvokeFunction", "sns:Publish", "kms:GenerateDataKey", "kms:Decrypt"}
     for action in wanted - {grant.action for grant in given}:
         yield f"lacks {action}"
     for action in {grant.action for grant in given} - wanted:
@@ -150,7 +155,7 @@ def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
     region = "eu-central-1:123456789012"
     rules = [f"StepFunctionsGetEventsForSageMaker{kind}JobsRule" for kind in ("Processing", "Training")]
     narrow = {
-        "sagemaker:": {f"arn:aws:sagemaker:{region}:{kind}-job/headroom-*" for kind in ("processing", "training")},
+        "sagemaker:": {f"arn:aws:sagemaker:{region}:{kind}/headroom-*" for kind in SAGEMAKER_KINDS},
         "iam:": {stack.arn("JobRole")},
         "events:": {f"arn:aws:events:{region}:rule/{rule}" for rule in rules},
         "lambda:": {stack.arn("PlanFunction"), stack.arn("PublishFunction")},
@@ -200,7 +205,14 @@ HANDLERS = {
     "SlackFunction": "slack",
 }
 # Receivers that are AWS by the names that functions/ gives them; a client is named as its service.
-RECEIVERS = {"s3": "s3", "stepfunctions": "stepfunctions", "sns": "sns", "_table": "dynamodb", "parameters": "ssm"}
+RECEIVERS = {
+    "s3": "s3",
+    "stepfunctions": "stepfunctions",
+    "sns": "sns",
+    "sagemaker": "sagemaker",
+    "_table": "dynamodb",
+    "parameters": "ssm",
+}
 IAM_PREFIXES = {"stepfunctions": "states"}
 IAM_ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket"}
 # Publishing to a topic with a key of its own uses that key.
@@ -319,7 +331,7 @@ def test_every_function_is_looked_at():
     ("module", "some"),
     [
         ("ingest", {"dynamodb:PutItem", "dynamodb:Query", "states:StartExecution", "sns:Publish"}),
-        ("plan", {"dynamodb:Query", "s3:PutObject", "s3:ListBucket"}),
+        ("plan", {"dynamodb:Query", "s3:PutObject", "s3:ListBucket", "sagemaker:DescribeModelPackage"}),
         ("publish", {"dynamodb:UpdateItem", "s3:GetObject", "states:DescribeExecution"}),
         ("run_status", {"states:GetExecutionHistory", "sns:Publish"}),
         ("slack", {"ssm:GetParameter"}),
@@ -390,6 +402,11 @@ def statements(source: dict[str, Any], role: str) -> list[dict[str, Any]]:
     return source["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
 
 
+def statement_by(source: dict[str, Any], sid: str) -> dict[str, Any]:
+    (found,) = (one for one in statements(source, "CapacityRole") if one.get("Sid") == sid)
+    return found
+
+
 def trust(source: dict[str, Any], role: str) -> dict[str, Any]:
     return source["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
 
@@ -413,7 +430,7 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
     (too_wide, "an action with a star", allow("PlanFunctionRole", "s3:Get*", {"Ref": "IngestBucket"})),
     (too_wide, "every resource", allow("PublishFunctionRole", "dynamodb:GetItem", "*")),
     (too_wide, "another's bucket", allow("JobRole", "s3:GetObject", "arn:aws:s3:::another/*")),
-    (too_wide, "a role passed to anyone", lambda t: statements(t, "CapacityRole")[2].pop("Condition")),
+    (too_wide, "a role passed to anyone", lambda t: statement_by(t, "JobsRunAsJobRole").pop("Condition")),
     (
         too_wide,
         "a managed policy",

@@ -6,8 +6,8 @@ request from the real definition, the rules from botocore's description of each 
 
 from __future__ import annotations
 
+import ast
 import copy
-import hashlib
 import itertools
 import json
 import re
@@ -17,34 +17,41 @@ from typing import Any
 import botocore.validate
 import pytest
 from infrastructure import machine
-from infrastructure.stack import Stack
+from infrastructure.stack import ROOT, Stack
 
 import plan
 import publish
 import settings
 from ledger import File, State
 from local.service_model import ServiceError, check, input_shape, unsupported
+from registry import Model, Models
 
 LONGEST_DATASET = "a-very-long-data-set-name-of-forty-chars"  # the schema of a run's input allows no more
 NOW = datetime(2026, 10, 31, 6, 0, tzinfo=UTC)
 OPERATIONS = {
     "arn:aws:states:::sagemaker:createProcessingJob.sync": ("sagemaker", "CreateProcessingJob"),
     "arn:aws:states:::sagemaker:createTrainingJob.sync": ("sagemaker", "CreateTrainingJob"),
+    "arn:aws:states:::aws-sdk:sagemaker:createModelPackageGroup": ("sagemaker", "CreateModelPackageGroup"),
+    "arn:aws:states:::aws-sdk:sagemaker:createModelPackage": ("sagemaker", "CreateModelPackage"),
     "arn:aws:states:::sns:publish": ("sns", "Publish"),
     "arn:aws:states:::lambda:invoke": ("lambda", "Invoke"),
 }
 ARRIVED = [
     File(f"incoming/demo/{name}", "v1", 10, "e", "2026-10-31T05:00:00Z", "0A") for name in ("a.csv", "b/ü (1).csv.gz")
 ]
-PUBLISHED_BEFORE = State(
-    current_run="20261030T060000Z-0a1b2c3d",
-    model={
-        "uri": "s3://headroom-artifactbucket/runs/demo/20261030T060000Z-0a1b2c3d/model/x/output/model.tar.gz",
-        "trained_at": "2026-10-30T06:00:00Z",
-        "code": "0123456789abcdef",
-        "settings": hashlib.sha256(b"").hexdigest(),
-    },
+PUBLISHED_BEFORE = State(current_run="20261030T060000Z-0a1b2c3d")
+CODE = "0123456789abcdef"
+APPROVED = Model(
+    arn="arn:aws:sagemaker:eu-central-1:123456789012:model-package/headroom-demo/3",
+    uri="s3://headroom-artifactbucket/runs/demo/20261030T060000Z-0a1b2c3d/model/x/output/model.tar.gz",
+    registered_at=datetime(2026, 10, 30, 6, 30, tzinfo=UTC),
+    code=CODE,
+    settings=plan.settings_hash(""),
+    relative_mase=0.8,
 )
+KNOWN = Models(approved=APPROVED, last_trained_at=APPROVED.registered_at)
+WITH_HISTORY: dict[str, Any] = {"state": PUBLISHED_BEFORE, "known": KNOWN}
+IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1"
 VPC = {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0c"}
 OVERRIDES = {
     "preprocess": {"instance_type": "ml.m5.12xlarge", "volume_gb": 16384},
@@ -52,27 +59,24 @@ OVERRIDES = {
     "assess": {"instance_count": 1},
 }
 
-# A run by what it starts with: the stack's parameters, the execution's input, the ledger, the files that wait.
+# A run by what it starts with: the stack's parameters, the execution's input, the ledger, the registry, the files
+# that wait; and by the backtest error that its training job reports.
 RUNS: dict[str, dict[str, Any]] = {
     "the first run": {},
-    "a run with history, the model fits": {"state": PUBLISHED_BEFORE},
-    "a run with history that trains": {"state": PUBLISHED_BEFORE, "given": {"mode": "train"}},
-    "scoring asked for": {"state": PUBLISHED_BEFORE, "given": {"mode": "score"}},
-    "no new file": {"state": PUBLISHED_BEFORE, "files": []},
+    "a first run whose job reports no error": {"relative_mase": None},
+    "a run with history, the model fits": WITH_HISTORY,
+    "a run with history that trains": WITH_HISTORY | {"given": {"mode": "train"}},
+    "a run that trains a worse model": WITH_HISTORY | {"given": {"mode": "train"}, "relative_mase": 0.9},
+    "scoring asked for": WITH_HISTORY | {"given": {"mode": "score"}},
+    "no new file": WITH_HISTORY | {"files": []},
     "jobs in a network": {"parameters": VPC},
-    "scoring in a network": {"parameters": VPC, "state": PUBLISHED_BEFORE},
+    "scoring in a network": WITH_HISTORY | {"parameters": VPC},
     "one subnet": {"parameters": VPC | {"SubnetIds": "subnet-0a"}},
-    "an image and wheels of one's own": {
-        "parameters": {
-            "ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1",
-            "WheelhouseUri": "s3://own/w/",
-        }
-    },
+    "an image and wheels of one's own": {"parameters": {"ImageUri": IMAGE, "WheelhouseUri": "s3://own/w/"}},
     "other machines": {"given": {"overrides": OVERRIDES}},
     "the longest names": {"given": {"dataset": LONGEST_DATASET}, "parameters": {"JobNamePrefix": "headroomprod"}},
     "a dataset named by one digit": {"given": {"dataset": "7"}},
 }
-
 SCORES = {"a run with history, the model fits", "scoring asked for", "no new file", "scoring in a network"}
 
 
@@ -87,47 +91,62 @@ def stack_of():
 
 
 def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retries: int = 0) -> list[machine.Step]:
-    """The requests of one run, with what each state hands to the next made by the real code where there is one."""
-    given = {"dataset": "demo"} | run.get("given", {})
+    """The requests of one run. What the functions answer is what the real ones make of the request."""
     functions = stack.of_type("AWS::Lambda::Function")
     environment = settings.PlanSettings.model_validate(functions["PlanFunction"]["Environment"]["Variables"])
-    made, _ = plan.make_plan(
-        environment,
-        plan.parse_input(given),
-        {"arn": f"arn:aws:states:::execution:{given['dataset']}", "name": "x", "started": "2026-10-31T06:00:00.123Z"},
-        run.get("state", State()),
-        run.get("files", ARRIVED),
-        "0123456789abcdef",
-        "",
-        NOW,
-    )
-    trained = {"ModelArtifacts": {"S3ModelArtifacts": f"{made['run_uri']}/model/some-job/output/model.tar.gz"}}
+
+    def planned(request: dict[str, Any]) -> dict[str, Any]:
+        given = plan.parse_input(request["Payload"]["input"])
+        execution = request["Payload"]["execution"] | {"arn": f"arn:of:{given.dataset}"}
+        state, files, known = run.get("state", State()), run.get("files", ARRIVED), run.get("known", Models())
+        made, _ = plan.make_plan(environment, given, execution, state, files, known, CODE, "", NOW)
+        return {"Payload": json.loads(json.dumps(made))}
+
+    def trained(request: dict[str, Any]) -> dict[str, Any]:
+        error = run.get("relative_mase", 0.7)
+        reported = [] if error is None else [{"MetricName": "relative_mase", "Value": error, "Timestamp": 1}]
+        folder = request["OutputDataConfig"]["S3OutputPath"] + request["TrainingJobName"]
+        return {"ModelArtifacts": {"S3ModelArtifacts": f"{folder}/output/model.tar.gz"}} | (
+            {"FinalMetricDataList": reported} if reported else {}
+        )
+
+    def published(request: dict[str, Any]) -> dict[str, Any]:
+        finished = publish.Finished.model_validate(request["Payload"])
+        told = publish.notification(
+            finished, "published", SUMMARY, QUALITY, {"files": [], "train_reason": "x"}, "s3://a/b/", None
+        )
+        return {"Payload": {"status": "published"} | told}
+
     results = {
-        "PlanRun": {"Payload": made},
+        "PlanRun": planned,
         "Preprocess": {"ProcessingJobStatus": "Completed"},
         "Train": trained,
+        "MakeModelGroup": {"ModelPackageGroupArn": "arn:aws:sagemaker:eu-central-1:123456789012:model-package-group/x"},
+        "RegisterModel": {"ModelPackageArn": "arn:aws:sagemaker:eu-central-1:123456789012:model-package/x/1"},
         "AssessRisk": {"ProcessingJobStatus": "Completed"},
-        "Publish": {"Payload": {"status": "published"} | completion(made)},
+        "Publish": published,
         "NotifyCompletion": {"MessageId": "1"},
     }
+    given = {"dataset": "demo"} | run.get("given", {})
     return machine.walk(machine.definition(stack), given, results, redrives, retries)
 
 
-def completion(made: dict[str, Any]) -> dict[str, str]:
-    summary = {
-        "levels": {"critical": 10**6, "high": 10**6, "medium": 10**6},
-        "frequency": "D",
-        "servers": 10**6,
-        "as_of": "2026-10-30T00:00:00",
-        "horizon": 90,
-        "top": [{"level": "critical", "server_id": "ü" * 300, "metric": "cpu", "reason": "grows"}] * 20,
-        "savings": {"monthly": 1e6, "currency": "USD"},
-        "changes": None,
-    }
-    quality = {"rows": {"read": 1, "quarantined": 0}, "settings": {"errors": []}, "notes": []}
-    finished = publish.Finished(dataset=made["dataset"], run_id="r", execution="e", model_uri="s3://m", trained=True)
-    manifest = {"files": [], "train_reason": "asked to train"}
-    return publish.notification(finished, "published", summary, quality, manifest, "s3://a/b/", None)
+def jobs(steps: list[machine.Step]) -> list[machine.Step]:
+    return [step for step in steps if step.resource.endswith("Job.sync")]
+
+
+# What the longest notification is made of.
+SUMMARY: dict[str, Any] = {
+    "levels": {"critical": 10**6, "high": 10**6, "medium": 10**6},
+    "frequency": "D",
+    "servers": 10**6,
+    "as_of": "2026-10-30T00:00:00",
+    "horizon": 90,
+    "top": [{"level": "critical", "server_id": "ü" * 300, "metric": "cpu", "reason": "grows"}] * 20,
+    "savings": {"monthly": 1e6, "currency": "USD"},
+    "changes": None,
+}
+QUALITY: dict[str, Any] = {"rows": {"read": 1, "quarantined": 0}, "settings": {"errors": []}, "notes": []}
 
 
 def problems_of(step: machine.Step) -> list[str]:
@@ -156,14 +175,8 @@ def test_every_request_is_one_that_the_service_takes(run, redrives, retries, sta
 @pytest.mark.parametrize("run", RUNS)
 def test_a_run_takes_the_states_that_it_should(run, stack_of):
     states = [step.state for step in steps_of(stack_of(RUNS[run].get("parameters", {})), RUNS[run])]
-    assert ("Train" in states) == (run not in SCORES)
-    assert [state for state in states if state != "Train"] == [
-        "PlanRun",
-        "Preprocess",
-        "AssessRisk",
-        "Publish",
-        "NotifyCompletion",
-    ]
+    training = [] if run in SCORES else ["Train", "MakeModelGroup", "RegisterModel"]
+    assert states == ["PlanRun", "Preprocess", *training, "AssessRisk", "Publish", "NotifyCompletion"]
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -172,9 +185,8 @@ def test_job_names_are_new_at_every_attempt_and_fit(run, stack_of):
     names = [
         request.get("ProcessingJobName") or request["TrainingJobName"]
         for redrives, retries in itertools.product((0, 1, 10, 1000), (0, 1, 5))
-        for step in steps_of(stack, RUNS[run], redrives, retries)
+        for step in jobs(steps_of(stack, RUNS[run], redrives, retries))
         for request in [step.request]
-        if "sagemaker" in step.resource
     ]
     assert len(set(names)) == len(names)
     for name in names:
@@ -198,8 +210,7 @@ def test_jobs_are_in_the_network_that_was_given_and_in_none_otherwise(stack_of):
     found = [
         step.request.get("VpcConfig") or step.request.get("NetworkConfig", {}).get("VpcConfig")
         for parameters in (VPC, {})
-        for step in steps_of(stack_of(parameters), {})
-        if "sagemaker" in step.resource
+        for step in jobs(steps_of(stack_of(parameters), {}))
     ]
     assert found == [wanted] * 3 + [None] * 3
 
@@ -222,16 +233,37 @@ def test_the_model_that_is_assessed_is_the_one_just_trained_or_the_current_one(s
         (found,) = (one["S3Input"]["S3Uri"] for one in request["ProcessingInputs"] if one["InputName"] == "model")
         return found
 
-    assert model({"given": {"mode": "train"}, "state": PUBLISHED_BEFORE}).endswith(
-        "/model/some-job/output/model.tar.gz"
-    )
-    assert model({"given": {"mode": "score"}, "state": PUBLISHED_BEFORE}) == PUBLISHED_BEFORE.model["uri"]
+    train = WITH_HISTORY | {"given": {"mode": "train"}}
+    assert model({"given": {"mode": "train"}}) != APPROVED.uri
+    assert model(train) != APPROVED.uri
+    assert model(train | {"relative_mase": 0.87}) != APPROVED.uri, "hardly worse is good enough"
+    assert model(train | {"relative_mase": 0.89}) == APPROVED.uri, "worse than the approved one by a tenth"
+    assert model(WITH_HISTORY) == APPROVED.uri
+
+
+def test_a_worse_model_waits_for_a_person_and_the_notification_says_so(stack_of):
+    def registered(run: dict[str, Any]) -> tuple[str, bool, bool]:
+        steps = {step.state: step.request for step in steps_of(stack_of({}), run)}
+        told = "waits for approval" in steps["NotifyCompletion"]["Message"]
+        return steps["RegisterModel"]["ModelApprovalStatus"], steps["Publish"]["Payload"]["approved"], told
+
+    train = WITH_HISTORY | {"given": {"mode": "train"}}
+    assert registered(train) == ("Approved", True, False)
+    assert registered(train | {"relative_mase": 0.9}) == ("PendingManualApproval", False, True)
+    assert registered({"relative_mase": None}) == ("Approved", True, False)
+
+
+def test_a_registered_model_tells_what_it_was_made_from(stack_of):
+    steps = {step.state: step.request for step in steps_of(stack_of({}), {})}
+    facts = steps["RegisterModel"]["CustomerMetadataProperties"]
+    assert facts.keys() >= {"run", "panel", "code", "settings", "relative_mase"}
+    assert (facts["code"], facts["relative_mase"]) == (CODE, "0.7")
+    (container,) = steps["RegisterModel"]["InferenceSpecification"]["Containers"]
+    assert container["ModelDataUrl"].startswith(steps["Train"]["OutputDataConfig"]["S3OutputPath"])
 
 
 def test_every_job_writes_only_into_its_own_run(stack_of):
-    for step in steps_of(stack_of({}), {"state": PUBLISHED_BEFORE, "given": {"mode": "train"}}):
-        if "sagemaker" not in step.resource:
-            continue
+    for step in jobs(steps_of(stack_of({}), WITH_HISTORY | {"given": {"mode": "train"}})):
         outputs = step.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
         written = [one["S3Output"]["S3Uri"] for one in outputs] or [step.request["OutputDataConfig"]["S3OutputPath"]]
         run = re.compile(
@@ -241,9 +273,7 @@ def test_every_job_writes_only_into_its_own_run(stack_of):
 
 
 def test_every_path_that_a_job_is_told_of_is_an_input_or_output_of_it(stack_of):
-    for step in steps_of(stack_of({}), {}):
-        if "sagemaker" not in step.resource:
-            continue
+    for step in jobs(steps_of(stack_of({}), {})):
         request = step.request
         container = request.get("AppSpecification") or request["AlgorithmSpecification"]
         mounted = [one["S3Input"]["LocalPath"] for one in request.get("ProcessingInputs", [])]
@@ -257,12 +287,29 @@ def test_every_path_that_a_job_is_told_of_is_an_input_or_output_of_it(stack_of):
                 assert any(path == folder or path.startswith(f"{folder}/") for folder in mounted), path
 
 
+def test_every_job_is_given_arguments_that_its_program_takes(stack_of):
+    for step in jobs(steps_of(stack_of({}), {})):
+        container = step.request.get("AppSpecification") or step.request["AlgorithmSpecification"]
+        _message, program, *arguments = container["ContainerArguments"]
+        source = (ROOT / "processing" / "headroom" / f"{program}.py").read_text(encoding="utf-8")
+        added = [
+            node for node in ast.walk(ast.parse(source)) if ast.unparse(node).startswith("arguments.add_argument(")
+        ]
+        flags = {
+            ast.literal_eval(call.args[0]): any(keyword.arg == "required" for keyword in call.keywords)
+            for call in added
+            if isinstance(call, ast.Call)
+        }
+        assert set(arguments[::2]) <= set(flags), program
+        assert {flag for flag, required in flags.items() if required} <= set(arguments[::2]), program
+        assert all(value.startswith("/opt/ml/") for value in arguments[1::2])
+
+
 def test_the_image_is_the_regions_own_unless_another_is_given(stack_of):
     def images(stack: Stack) -> set[str]:
         specifications = [
             step.request.get("AppSpecification") or step.request["AlgorithmSpecification"]
-            for step in steps_of(stack, {})
-            if "sagemaker" in step.resource
+            for step in jobs(steps_of(stack, {}))
         ]
         return {one.get("ImageUri") or one["TrainingImage"] for one in specifications}
 
@@ -274,9 +321,8 @@ def test_the_image_is_the_regions_own_unless_another_is_given(stack_of):
 
 
 def test_everything_a_run_makes_is_tagged_with_dataset_and_run(stack_of):
-    for step in steps_of(stack_of({}), {}):
-        if "sagemaker" in step.resource:
-            assert {tag["Key"] for tag in step.request["Tags"]} == {"project", "dataset", "run"}
+    for step in jobs(steps_of(stack_of({}), {})):
+        assert {tag["Key"] for tag in step.request["Tags"]} == {"project", "dataset", "run"}
 
 
 BREAKS: dict[str, Any] = {
@@ -299,6 +345,8 @@ BREAKS: dict[str, Any] = {
         lambda r: r["AppSpecification"].update(ContainerArguments=["x"] * 101),
     ),
     "no topic's message": ("NotifyCompletion", lambda r: r.pop("Message")),
+    "an unknown approval": ("RegisterModel", lambda r: r.update(ModelApprovalStatus="Perhaps")),
+    "a group by a name with a space": ("MakeModelGroup", lambda r: r.update(ModelPackageGroupName="a b")),
     "a function by no name": ("PlanRun", lambda r: r.update(FunctionName="")),
 }
 

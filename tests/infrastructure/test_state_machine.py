@@ -10,12 +10,14 @@ import pytest
 from infrastructure import machine
 from infrastructure.stack import Stack
 
-# design.md, section 1: this order, these integrations.
+# design.md, section 1: this order, these integrations; the two of the model registry came with it.
 ORDER = [
     ("PlanRun", "arn:aws:states:::lambda:invoke"),
     ("Preprocess", "arn:aws:states:::sagemaker:createProcessingJob.sync"),
     ("ChooseModel", None),
     ("Train", "arn:aws:states:::sagemaker:createTrainingJob.sync"),
+    ("MakeModelGroup", "arn:aws:states:::aws-sdk:sagemaker:createModelPackageGroup"),
+    ("RegisterModel", "arn:aws:states:::aws-sdk:sagemaker:createModelPackage"),
     ("AssessRisk", "arn:aws:states:::sagemaker:createProcessingJob.sync"),
     ("Publish", "arn:aws:states:::lambda:invoke"),
     ("NotifyCompletion", "arn:aws:states:::sns:publish"),
@@ -32,6 +34,7 @@ SERVICE_FAULTS = {
     "SageMaker.AmazonSageMakerException",
     "SageMaker.ResourceLimitExceededException",
     "SageMaker.SdkClientException",
+    "SageMaker.ThrottlingException",
     "SNS.InternalErrorException",
     "SNS.ThrottledException",
     "SNS.KmsThrottlingException",
@@ -88,7 +91,7 @@ def wrong_retries(definition: dict[str, Any]) -> Iterator[str]:
             yield f"{name} gives up at the service's first fault"
         for error in errors - SERVICE_FAULTS:
             yield f"{name} retries {error}, which is no fault of the service"
-        service = task["Resource"].split(":")[5].lower()
+        service = task["Resource"].removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").split(":")[0]
         for error in errors:
             if error.split(".")[0].lower() != service:
                 yield f"{name} retries {error}, which its service does not know"
@@ -102,8 +105,10 @@ def failures_hidden(definition: dict[str, Any]) -> Iterator[str]:
     for name, state in definition["States"].items():
         if state["Type"] == "Fail":
             yield f"{name} is a Fail state: a redrive would restart there"
-        if "Catch" in state:
-            yield f"{name} catches its failure: a redrive would not run it again"
+        for catch in state.get("Catch", []):
+            # Making what is there already may fail: the next state, which needs it, is where a real failure shows.
+            if state["Resource"].endswith(".sync") or catch.get("Next") != state["Next"] or "Group" not in name:
+                yield f"{name} catches its failure: a redrive would not run it again"
 
 
 def test_jobs_end_by_their_own_limit_before_the_state_machine_gives_up_on_them(definition):
@@ -161,6 +166,7 @@ BREAKS: list[tuple[Callable[..., Iterator[str]], str, Callable[[dict[str, Any]],
         "a caught failure",
         lambda d: d["States"]["Train"].update(Catch=[{}]),
     ),
+    (failures_hidden, "a detour", lambda d: d["States"]["MakeModelGroup"]["Catch"][0].update(Next="Publish")),
     (failures_hidden, "a Fail state", lambda d: d["States"].update(Failed={"Type": "Fail"})),
 ]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from headroom import settings
 from local import fleet
 
 
@@ -338,3 +339,31 @@ def test_a_server_never_has_two_kinds_of_trouble(large):
     assert not (servers["oversized"] & servers["idle"]).any()
     crossing = large.truth.dropna(subset="warning_ds").groupby("server_id").size()
     assert (crossing == 1).all()
+
+
+@pytest.mark.parametrize(("sampling", "frequency"), [("1D", "h"), ("40min", "h"), ("1h", "W")])
+def test_a_panel_that_the_samples_cannot_make_is_refused(sampling, frequency):
+    with pytest.raises(ValueError, match="no panel of frequency"):
+        fleet.generate(servers=1, days=2, sampling=sampling).panel(frequency)
+
+
+def test_the_command_writes_a_fleet_and_says_how_many_cross(tmp_path, monkeypatch, capsys):
+    command = (
+        "fleet --servers 40 --days 30 --sampling 6h --metrics cpu,network_in --horizon 20 --seed 9 --end 2025-02-28"
+    )
+    monkeypatch.setattr("sys.argv", [*command.split(), "--out", str(tmp_path)])
+    fleet.main()
+    truth = pd.read_csv(tmp_path / "truth.csv", parse_dates=["critical_ds"])
+    crossing = truth.dropna(subset="critical_ds")
+    assert f"{crossing['server_id'].nunique()} servers cross 90 %" in capsys.readouterr().out
+    assert crossing["critical_ds"].between("2025-03-01", "2025-03-20").all()
+    future = pd.read_parquet(tmp_path / "future.parquet")
+    assert (future["ds"].min(), future["ds"].max()) == (pd.Timestamp("2025-03-01"), pd.Timestamp("2025-03-20"))
+    assert settings.load(tmp_path / "settings.yaml").horizon == 20
+
+
+def test_the_command_says_what_is_wrong(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["fleet", "--sampling", "7h", "--out", "x"])
+    with pytest.raises(SystemExit):
+        fleet.main()
+    assert "does not divide a day" in capsys.readouterr().err
