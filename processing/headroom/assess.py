@@ -56,11 +56,15 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
     panel, servers = read_panel(given.panel)
     with tempfile.TemporaryDirectory(prefix="model-") as scratch:
         model = unpacked(given.model, Path(scratch))
-        log.info("forecasting %d periods of %d servers", chosen.horizon, panel["server_id"].nunique())
-        loaded = forecast.load(model)
-        forecasts = forecast.predict(loaded, panel, servers)
+        try:
+            loaded = forecast.load(model)
+        except forecast.ModelError as error:
+            raise job.InputError(str(error)) from error
         metrics = _json_in(model / "model_metrics.json")
-        drift = forecast.drift(loaded, panel)
+    chosen = fitting(chosen, loaded.settings)
+    log.info("forecasting %d periods of %d servers", chosen.horizon, panel["server_id"].nunique())
+    forecasts = forecast.predict(loaded, panel, servers)
+    drift = forecast.drift(loaded, panel)
     found = assess(
         panel,
         servers,
@@ -117,6 +121,21 @@ def unpacked(model: Path, scratch: Path) -> Path:
     except (tarfile.TarError, OSError, EOFError) as error:
         raise job.InputError(f"{archive} cannot be unpacked ({error}): train again to replace it") from error
     return scratch
+
+
+def fitting(chosen: Settings, trained: Settings) -> Settings:
+    """The settings with the horizon that the model was trained for: it forecasts no other.
+
+    Raises:
+        job.InputError: the model knows another frequency.
+    """
+    if chosen.frequency != trained.frequency:
+        raise job.InputError(
+            f"the panel has frequency {chosen.frequency} and the model {trained.frequency}: train again (mode train)"
+        )
+    if chosen.horizon != trained.horizon:
+        log.warning("the horizon is the model's, %d, not %d: train again to change it", trained.horizon, chosen.horizon)
+    return chosen.model_copy(update={"horizon": trained.horizon})
 
 
 def assess(

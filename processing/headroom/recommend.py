@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,10 @@ EFFORT = {"grow": "medium", "stop": "low", "shrink": "medium", "schedule": "low"
 
 @dataclass(frozen=True)
 class _Fleet:
-    """What the rules look at: server attributes and measures, indexed by server_id, and the recent past."""
+    """What the rules look at: attributes and measures of each server, and the recent past of all."""
 
     servers: pd.DataFrame
+    owned: dict[str, dict[str, Any]]
     grid: Grid
     settings: Settings
     row: dict[str, int]
@@ -122,30 +124,31 @@ def _look(grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Sett
         table[column] = table[column].where(table[column] > 0)
     table["cost"] = monthly_cost(table, settings.costs)
     row = {server: number for number, server in enumerate(grid.servers)}
-    return _Fleet(table, grid, settings, row, recent)
+    return _Fleet(table, table.to_dict("index"), grid, settings, row, recent)
 
 
 def _grow(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
     """Servers with a metric at critical or high risk."""
     settings = fleet.settings
     found = []
-    pressed = risks[risks["level"].isin(["critical", "high"])].sort_values("score", ascending=False, kind="stable")
-    for server, rows in pressed.groupby("server_id", sort=False):
-        worst = rows.iloc[0]
-        owned = fleet.servers.loc[server]
+    pressed = risks[risks["level"].isin(["critical", "high"])]
+    pressed = pressed.sort_values(["server_id", "score", "metric"], ascending=[True, False, True])
+    for server, group in groupby(pressed.itertuples(index=False), key=lambda row: row.server_id):
+        rows = list(group)
+        worst, owned = rows[0], fleet.owned[server]
         factors = {
             row.metric: max(row.peak_q50, row.current) / _scale(row.metric, settings) * _spare(row.metric, fleet)
-            for row in rows.itertuples()
+            for row in rows
         }
         factors = {metric: factor for metric, factor in factors.items() if np.isfinite(factor)}
         target, increase = _larger(owned, factors, settings)
-        by = worst["breach_earliest"]
+        by = worst.breach_earliest
         found.append(_recommendation(
-            "grow", [server], worst["metric"], 0.0, target=target,
+            "grow", [server], worst.metric, 0.0, target=target,
             by=None if pd.isna(by) else by.date().isoformat(),
-            reason=worst["reason"] + (f" {_words(target)}" if target else ""),
+            reason=worst.reason + (f" {_words(target)}" if target else ""),
             evidence={
-                "metrics": {row.metric: _pressure(row) for row in rows.itertuples()},
+                "metrics": {row.metric: _pressure(row) for row in rows},
                 "vcpus": _number(owned["vcpus"]), "memory_gb": _number(owned["memory_gb"]),
                 "monthly_cost_increase": _number(increase),
             },
@@ -163,7 +166,9 @@ def _pressure(row: Any) -> dict[str, Any]:
     }
 
 
-def _larger(owned: pd.Series, factors: dict[str, float], settings: Settings) -> tuple[dict[str, Any] | None, float]:
+def _larger(
+    owned: dict[str, Any], factors: dict[str, float], settings: Settings
+) -> tuple[dict[str, Any] | None, float]:
     """What to grow to, and what that costs more a month (NaN where the size is not known)."""
     target: dict[str, Any] = {
         f"{metric}_factor": math.ceil(round(factor * 10, 6)) / 10
@@ -192,7 +197,8 @@ def _stop(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, 
         if f"{metric}_p95" in table:
             idle &= ~(table[f"{metric}_p95"] >= IDLE_NETWORK)
     found = []
-    for server, owned in table[idle & ~table.index.isin(done)].iterrows():
+    for server in table.index[idle & ~table.index.isin(done)]:
+        owned = fleet.owned[server]
         found.append(_recommendation(
             "stop", [server], "cpu", owned["cost"],
             reason=f"For {owned['cpu_days']:.0f} days cpu stayed below {IDLE_BELOW:.0f} % (P95 "
@@ -210,7 +216,8 @@ def _shrink(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str
     for metric in RESOURCES:
         candidates &= ~(table[f"{metric}_demand"] >= (settings.thresholds[metric].underused or 0))
     found = []
-    for server, owned in table[candidates].iterrows():
+    for server in table.index[candidates]:
+        owned = fleet.owned[server]
         target = _smaller(owned, fleet)
         if target is None:
             continue
@@ -231,7 +238,7 @@ def _shrink(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str
     return found
 
 
-def _smaller(owned: pd.Series, fleet: _Fleet) -> dict[str, Any] | None:
+def _smaller(owned: dict[str, Any], fleet: _Fleet) -> dict[str, Any] | None:
     """The smaller size that carries the demand with its headroom, or None."""
     shares = {metric: owned[f"{metric}_demand"] / 100 * _spare(metric, fleet) for metric in RESOURCES}
     if pd.isna(owned["vcpus"]):
@@ -267,7 +274,7 @@ def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[s
     table = fleet.servers
     found = []
     for server in table.index[(table["cpu_days"] >= LEAST_DAYS) & ~table.index.isin(done)]:
-        owned, row = table.loc[server], fleet.row[server]
+        owned, row = fleet.owned[server], fleet.row[server]
         if criticality(owned["criticality"]) == "critical":
             continue
         night, weekend = _free_time(idle[row], busy[row], there[row], ds, fleet.grid.frequency)
@@ -421,13 +428,13 @@ def _scale(metric: str, settings: Settings) -> float:
     return 100.0 if metric in ("cpu", "memory", "disk") else settings.thresholds[metric].critical
 
 
-def _size(size: tuple[float, float], owned: pd.Series) -> dict[str, Any]:
+def _size(size: tuple[float, float], owned: dict[str, Any]) -> dict[str, Any]:
     """A target size, with only what is known of the server today."""
     known = {"vcpus": size[0], "memory_gb": size[1]}
     return {column: _number(value) for column, value in known.items() if pd.notna(owned[column])}
 
 
-def _rate(target: dict[str, Any], owned: pd.Series, costs: Costs) -> float:
+def _rate(target: dict[str, Any], owned: dict[str, Any], costs: Costs) -> float:
     """What a target costs as a share of today, by the settings' rates."""
     if "factor" in target:
         return target["factor"]
@@ -446,7 +453,7 @@ def _words(target: dict[str, Any]) -> str:
     return f"Target: {', '.join(parts)}."
 
 
-def _cost(owned: pd.Series) -> dict[str, Any]:
+def _cost(owned: dict[str, Any]) -> dict[str, Any]:
     given = pd.notna(owned["monthly_cost_usd"])
     return {
         "monthly_cost": _number(owned["cost"]),
