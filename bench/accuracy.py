@@ -1,0 +1,109 @@
+"""How accurate Headroom's forecasts are beside what one would otherwise run: ``python -m bench.accuracy``.
+
+Rolling origin: at each cut-off everything after it is hidden, Headroom trains and forecasts as its jobs do, and so do
+the references. A series' errors are scaled by its seasonal naive's mean error within what was known (the season is
+the day of hours, the week of days); constant series have no such scale and are left out. The table shows means over
+series and cut-offs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench import datasets
+from bench.datasets import DAY_SEASON, SERIES, Case
+from bench.references import COLUMNS, QUANTILES, REFERENCES, Reference
+from headroom import forecast, train
+from headroom.settings import Settings
+
+
+def headroom(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
+    """Train and predict as the jobs do."""
+    settings = Settings(frequency=frequency, horizon=horizon, holidays={"country": "US"} if frequency == "D" else None)
+    with tempfile.TemporaryDirectory() as folder:
+        train.train(panel, pd.DataFrame(columns=["server_id"]), settings, Path(folder))
+        return forecast.predict(forecast.load(Path(folder)), panel, pd.DataFrame(columns=["server_id"]))
+
+
+def score(known: pd.DataFrame, future: pd.DataFrame, forecasts: pd.DataFrame, frequency: str) -> pd.DataFrame:
+    """One row a series: MASE, scaled quantile loss (both 2 × pinball, relative to the scale), coverage of 80 %."""
+    season = DAY_SEASON[frequency]
+    wide = known.pivot(index="ds", columns=SERIES, values="y")
+    wide = wide.reindex(pd.date_range(wide.index.min(), wide.index.max(), freq=frequency))
+    scale = (wide - wide.shift(season)).abs().mean().rename("scale")
+    scale = scale[scale > 1e-6 * wide.abs().mean()]
+    both = future.merge(forecasts, on=[*SERIES, "ds"], how="left").merge(scale.reset_index(), on=SERIES)
+    if both[COLUMNS].isna().any(axis=None):
+        raise ValueError(f"forecasts are missing for {both[both['q50'].isna()][SERIES].drop_duplicates().to_dict()}")
+    error = both["y"].to_numpy()[:, None] - both[COLUMNS].to_numpy()
+    pinball = 2 * np.maximum(error * QUANTILES, error * (np.array(QUANTILES) - 1)).mean(axis=1)
+    rows = pd.DataFrame(
+        {
+            **{key: both[key] for key in SERIES},
+            "sql": pinball / both["scale"],
+            "mase": np.abs(error[:, 2]) / both["scale"],
+            "coverage_80": ((error[:, 1] >= 0) & (error[:, 3] <= 0)).astype(float),
+        }
+    )
+    return rows.groupby(SERIES, as_index=False).mean()
+
+
+def evaluate(case: Case, name: str, method: Reference, keep: Path | None) -> dict[str, object]:
+    """Mean scores of one method on one case; with ``keep``, forecasts are taken from or left in that folder."""
+    rows, seconds = [], 0.0
+    for number, (known, future) in enumerate(case.splits()):
+        file = keep and keep / f"{case.name}-{name}-{number}.parquet"
+        if file and file.exists():
+            forecasts = pd.read_parquet(file)
+        else:
+            started = time.monotonic()
+            forecasts = method(known, case.frequency, case.horizon)
+            seconds += time.monotonic() - started
+            if file:
+                keep.mkdir(parents=True, exist_ok=True)
+                forecasts.to_parquet(file)
+        rows.append(score(known, future, forecasts, case.frequency))
+    scores = pd.concat(rows)[["sql", "mase", "coverage_80"]]
+    return {"dataset": case.name, "method": name, "series": len(scores), **scores.mean(), "seconds": round(seconds, 1)}
+
+
+def cases(size: int) -> dict[str, Case]:
+    """All cases; ``size`` is the number of made-up servers in those that are made up."""
+    return {
+        "bitbrains-24": datasets.bitbrains(24, windows=5, step=24),
+        "bitbrains-168": datasets.bitbrains(168, windows=3, step=72),
+        "cloudwatch": datasets.cloudwatch(24, windows=5, step=24),
+        "loads": datasets.loads(series=size, weeks=5, horizon=48, windows=1, seed=7),
+    }
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The table as Markdown, for the documentation."""
+    rows = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--cases", nargs="*", help="only these; by default all")
+    arguments.add_argument("--methods", nargs="*", help="only these; by default all")
+    arguments.add_argument("--size", type=int, default=120, help="made-up servers in a case that is made up")
+    arguments.add_argument("--keep", type=Path, help="keep the references' forecasts in this folder between runs")
+    given = arguments.parse_args()
+    table = []
+    for key, case in cases(given.size).items():
+        for name, method in {"Headroom": headroom, **REFERENCES}.items():
+            if key in (given.cases or [key]) and name in (given.methods or [name]):
+                table.append(evaluate(case, name, method, given.keep if name != "Headroom" else None))
+                print(pd.DataFrame(table[-1:]).round(3).to_string(index=False, header=len(table) == 1), flush=True)
+    print("\n" + markdown(pd.DataFrame(table).round(3)))
+
+
+if __name__ == "__main__":
+    main()

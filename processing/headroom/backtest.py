@@ -1,0 +1,236 @@
+"""Rolling-origin backtests: what each candidate would have forecast, how far off it was, and whom to trust."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from headroom import booster, intervals, methods
+from headroom.features import Grid, level_and_scale, median, recent_periods
+from headroom.settings import Settings
+
+BOOSTER, COMBINATION = "booster", "combination"
+CANDIDATES = (*methods.METHODS, BOOSTER)
+WINDOWS = 3
+# How sharply better candidates are preferred, and how many windows' worth a group's experience counts.
+SHARPNESS = 4.0
+GROUP_WINDOWS = 2.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """Forecasts from one origin, made without a look at what came after it.
+
+    ``points``: candidates × n × horizon (NaN for a booster that could not be trained); ``below`` and ``above``: the
+    booster's distances from its median to its 10 % and 90 % quantiles (n × horizon); ``actual``: n × horizon, NaN
+    where nothing was measured; ``scale``: n, of what was known at the origin.
+    """
+
+    origin: int
+    points: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
+    actual: np.ndarray
+    scale: np.ndarray
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Mean absolute error in scales, candidates × n; NaN where nothing was measured."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return np.nanmean(np.abs(self.actual - self.points), axis=2) / self.scale
+
+
+def origins(periods: int, settings: Settings) -> list[int]:
+    """The last known periods of the windows, oldest first: the newest leaves one horizon, the rest half a one more."""
+    step = max(settings.horizon // 2, 1)
+    least = 2 * settings.season_lengths[0] - 1
+    newest = periods - 1 - settings.horizon
+    return [newest - step * back for back in range(WINDOWS - 1, -1, -1) if newest - step * back >= least]
+
+
+def run(history: Grid, servers: pd.DataFrame, settings: Settings) -> list[Window]:
+    """Forecast from every origin. The booster is trained anew at each one; it never sees the periods after it."""
+    return [
+        forecast(known, history, booster.train(known, servers, settings), servers, settings)
+        for known in map(history.until, origins(len(history.dates), settings))
+    ]
+
+
+def forecast(
+    known: Grid, history: Grid, trained: booster.Booster | None, servers: pd.DataFrame, settings: Settings
+) -> Window:
+    """All candidates' forecasts from the end of ``known``, beside what ``history`` says of the periods after it."""
+    points = methods.forecasts(known, settings)
+    shape = (len(known.values), settings.horizon)
+    _, scale = level_and_scale(known.values, settings)
+    if trained is None:
+        below = middle = above = np.full(shape, np.nan)
+    else:
+        below, middle, above = np.moveaxis(booster.predict(trained, known, points, servers, settings), 2, 0)
+    actual = np.full(shape, np.nan)
+    after = history.values[:, len(known.dates) : len(known.dates) + settings.horizon]
+    actual[:, : after.shape[1]] = after
+    every = np.stack([*(points[name] for name in methods.METHODS), middle])
+    return Window(len(known.dates) - 1, every, middle - below, above - middle, actual, scale)
+
+
+def weights(windows: list[Window], group: np.ndarray, groups: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """How much each candidate counts: a series (candidates × n), and a group (candidates × (groups + 1), last: any).
+
+    A candidate's weight falls with a power of its error relative to the typical candidate's; a series' own windows
+    count one each, its group's experience ``GROUP_WINDOWS``.
+    """
+    losses = np.stack([np.full((len(CANDIDATES), len(group)), np.nan), *(window.losses for window in windows)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        typical = np.nanmedian(losses, axis=1, keepdims=True)
+        relative = np.log(np.maximum(losses, 1e-3) / np.maximum(typical, 1e-3))
+        own = np.nanmean(relative, axis=0)
+        overall = np.nanmean(own, axis=1)
+        grouped = np.stack([*(np.nanmean(own[:, group == name], axis=1) for name in groups), overall], axis=1)
+    # Without any experience the methods count the same and the booster, which could not be trained, nothing.
+    untried = np.where(np.array(CANDIDATES) == BOOSTER, np.inf, 0.0)
+    overall = np.where(np.isnan(overall), untried, overall)
+    grouped = np.where(np.isnan(grouped), overall[:, None], grouped)
+    of_group = grouped[:, [groups.index(name) for name in group]]
+    counted = (~np.isnan(relative)).sum(axis=0)
+    score = (counted * np.nan_to_num(own) + GROUP_WINDOWS * of_group) / (counted + GROUP_WINDOWS)
+    return _normalised(score), _normalised(grouped)
+
+
+def _normalised(score: np.ndarray) -> np.ndarray:
+    weight = np.exp(-SHARPNESS * score)
+    return weight / weight.sum(axis=0)
+
+
+def combine(points: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The candidates' weighted mean (candidates × n × horizon, candidates × n → n × horizon)."""
+    return np.einsum("cnh,cn->nh", np.where(weight[:, :, None] > 0, np.nan_to_num(points), 0), weight)
+
+
+def behaviour(history: Grid, settings: Settings) -> np.ndarray:
+    """The group of each series: its metric and whether it is flat, seasonal or irregular (n strings)."""
+    day, _ = settings.season_lengths
+    recent = history.values[:, -4 * recent_periods(settings) :]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        still = np.nanmean(np.abs(np.diff(recent, axis=1)) < 1e-9, axis=1) > 0.5
+        centred = recent - median(recent)[:, None]
+        memory = np.nanmean(centred[:, day:] * centred[:, :-day], axis=1) / np.nanmean(centred**2, axis=1)
+    kind = np.where(still, "flat", np.where(memory > 0.5, "seasonal", "irregular"))
+    return (history.series["metric"] + "/" + kind).to_numpy(str)
+
+
+SCORES = ("mae", "rmse", "smape", "mase", "scaled_quantile_loss", "coverage_80", "coverage_90")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate's scores (n × SCORES), each series' own spread in scales (n × 2), and its intervals' calibration."""
+
+    scores: np.ndarray
+    own: np.ndarray
+    calibration: intervals.Calibration
+
+
+def judge(windows: list[Window], group: np.ndarray, groups: list[str]) -> dict[str, Judged]:
+    """Scores and calibration of every candidate and of their combination.
+
+    Nothing judges itself: a window's weights and intervals come from the other windows (from its own where it is the
+    only one); the calibration that is kept comes from all.
+    """
+    made: dict[str, list[np.ndarray]] = {
+        name: [window.points[number] for window in windows] for number, name in enumerate(CANDIDATES)
+    }
+    made[COMBINATION] = [
+        combine(window.points, weights(_others(windows, window), group, groups)[0]) for window in windows
+    ]
+    return {name: _judge(windows, points, group, groups) for name, points in made.items()}
+
+
+def _judge(windows: list[Window], points: list[np.ndarray], group: np.ndarray, groups: list[str]) -> Judged:
+    misses = [(window.actual - point) / window.scale[:, None] for window, point in zip(windows, points, strict=True)]
+    scores = np.full((len(windows), len(group), len(SCORES)), np.nan)
+    number = np.array([groups.index(name) for name in group], dtype=int)
+    for index, window in enumerate(windows):
+        others = [one for one in range(len(windows)) if one != index] or [index]
+        learned, own = _calibrate([windows[one] for one in others], [misses[one] for one in others], group, groups)
+        spreads = _spreads(window, own, learned, number)
+        quantiles = intervals.around(points[index] / window.scale[:, None], spreads, number, learned)
+        scores[index] = score(window.actual, quantiles * window.scale[:, None, None], window.scale)
+    calibration, own = _calibrate(windows, misses, group, groups)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return Judged(np.nanmean(scores, axis=0) if windows else scores.sum(axis=0), own, calibration)
+
+
+def _calibrate(
+    windows: list[Window], misses: list[np.ndarray], group: np.ndarray, groups: list[str]
+) -> tuple[intervals.Calibration, np.ndarray]:
+    """Calibration and own spreads from misses in scales; each miss meets a spread that other windows gave."""
+    horizon = windows[0].actual.shape[1] if windows else 1
+    together = np.concatenate(misses, axis=1) if windows else np.empty((len(group), 0))
+    own = intervals.own_spread(together) if windows else np.full((len(group), 2), np.nan)
+    typical = np.stack([_typical(own[group == name]) for name in groups] + [_typical(own)])
+    number = np.array([groups.index(name) for name in group], dtype=int)
+    blank = intervals.Calibration(groups, np.array([1.0]), np.zeros((len(groups) + 1, 1, 5)), typical)
+    spreads = []
+    for index, window in enumerate(windows):
+        others = [miss for other, miss in enumerate(misses) if other != index] or misses
+        spreads.append(_spreads(window, intervals.own_spread(np.concatenate(others, axis=1)), blank, number))
+    every = np.concatenate(misses) if windows else np.empty((0, horizon))
+    spread = np.concatenate(spreads) if windows else np.empty((0, horizon, 2))
+    repeated = np.tile(group, max(len(windows), 1))[: len(every)]
+    return intervals.calibrate(every, spread, repeated, groups, typical), own
+
+
+def _spreads(window: Window, own: np.ndarray, calibration: intervals.Calibration, number: np.ndarray) -> np.ndarray:
+    own = np.where(np.isnan(own), calibration.typical[number], own)
+    scale = window.scale[:, None]
+    return intervals.spread(window.below / scale, window.above / scale, own)
+
+
+def _typical(own: np.ndarray) -> np.ndarray:
+    """The median spread of some series, one scale where there is none."""
+    return np.nan_to_num(median(own.T), nan=1.0) if len(own) else np.ones(2)
+
+
+def score(actual: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """n × SCORES from actuals (n × horizon, NaN where unknown) and quantiles (n × horizon × 5).
+
+    MASE is Hyndman and Koehler's (2006); the scaled quantile loss is twice the pinball loss, averaged over the five
+    levels and divided by the same scale; sMAPE is in percent, 0 where both are 0.
+    """
+    point = quantiles[:, :, 2]
+    error = actual - point
+    pinball = 2 * np.maximum(
+        (actual[:, :, None] - quantiles) * intervals.LEVELS,
+        (actual[:, :, None] - quantiles) * (np.array(intervals.LEVELS) - 1),
+    ).mean(axis=2)
+    unknown = np.where(np.isnan(actual), np.nan, 0.0)
+    size = np.abs(actual) + np.abs(point)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        mae = np.nanmean(np.abs(error), axis=1)
+        return np.stack(
+            [
+                mae,
+                np.sqrt(np.nanmean(error**2, axis=1)),
+                np.nanmean(200 * np.abs(error) / np.where(size > 0, size, 1), axis=1),
+                mae / scale,
+                np.nanmean(pinball, axis=1) / scale,
+                *(
+                    np.nanmean(((actual >= quantiles[:, :, low]) & (actual <= quantiles[:, :, high])) + unknown, axis=1)
+                    for low, high in ((1, 3), (0, 4))
+                ),
+            ],
+            axis=1,
+        )
+
+
+def _others(windows: list[Window], window: Window) -> list[Window]:
+    return [other for other in windows if other is not window] or windows

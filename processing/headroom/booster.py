@@ -1,0 +1,115 @@
+"""The global booster: LightGBM quantile models over all servers, metrics, origins and steps ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+import pandas as pd
+
+from headroom import methods
+from headroom.features import ATTRIBUTES, SIZES, Grid, Snapshot, calendar, coming, matrix, snapshot
+from headroom.settings import METRICS, Settings
+
+LEVELS = (0.1, 0.5, 0.9)
+ORIGINS = 12
+ROWS = 40_000
+ROUNDS = 100
+PARAMETERS = {
+    "objective": "quantile",
+    "learning_rate": 0.08,
+    "num_leaves": 31,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 1.0,
+    "max_bin": 127,
+    "num_threads": 2,
+    "deterministic": True,
+    "force_col_wise": True,
+    "seed": 1,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class Booster:
+    """Trained models a quantile level, and the codes of the attributes they saw."""
+
+    models: dict[float, lightgbm.Booster]
+    codes: dict[str, list[str]]
+
+
+def train(history: Grid, servers: pd.DataFrame, settings: Settings) -> Booster | None:
+    """Fit on all targets within ``history``; None where there are too few of them.
+
+    The target is what the methods' mean forecast missed, relative to the series' scale.
+    """
+    codes = {
+        name: sorted(servers[name].dropna().astype(str).unique()) if name in servers else [] for name in ATTRIBUTES
+    }
+    static = static_features(history, servers, codes)
+    random = np.random.default_rng(1)
+    origins = training_origins(len(history.dates), settings)
+    features, targets = [], []
+    for origin in origins:
+        known = history.until(origin)
+        at = snapshot(known, settings, methods.forecasts(known, settings))
+        after = history.values[:, origin + 1 : origin + 1 + settings.horizon]
+        rows, steps = np.nonzero(np.isfinite(after) & np.isfinite(at.level)[:, None])
+        if len(rows) > ROWS // len(origins):
+            picked = random.choice(len(rows), ROWS // len(origins), replace=False)
+            rows, steps = rows[picked], steps[picked]
+        features.append(matrix(at, rows, steps + 1, calendar(coming(known, settings), settings), static))
+        targets.append((after[rows, steps] - at.level[rows]) / at.scale[rows] - base(at)[rows, steps])
+    if sum(map(len, targets)) < 10 * PARAMETERS["min_data_in_leaf"]:
+        return None
+    data = lightgbm.Dataset(pd.concat(features), np.concatenate(targets), free_raw_data=False)
+    return Booster({level: lightgbm.train(PARAMETERS | {"alpha": level}, data, ROUNDS) for level in LEVELS}, codes)
+
+
+def predict(
+    booster: Booster, known: Grid, points: dict[str, np.ndarray], servers: pd.DataFrame, settings: Settings
+) -> np.ndarray:
+    """The three quantiles (n × horizon × 3), not crossing, in the metric's unit; ``points`` are the methods'."""
+    at = snapshot(known, settings, points)
+    count, horizon = len(known.values), settings.horizon
+    static = static_features(known, servers, booster.codes)
+    days = calendar(coming(known, settings), settings)
+    start_from = base(at)
+    result = np.empty((count, horizon, len(LEVELS)))
+    chunk = max(100_000 // horizon, 1)
+    for start in range(0, count, chunk):
+        these = np.arange(start, min(start + chunk, count))
+        rows, steps = np.repeat(these, horizon), np.tile(np.arange(horizon), len(these))
+        features = matrix(at, rows, steps + 1, days, static)
+        for position, level in enumerate(LEVELS):
+            corrected = booster.models[level].predict(features) + start_from[rows, steps]
+            result[these, :, position] = (corrected * at.scale[rows] + at.level[rows]).reshape(len(these), horizon)
+    return np.clip(np.sort(result, axis=2), 0, known.upper[:, None, None])
+
+
+def base(at: Snapshot) -> np.ndarray:
+    """Where the booster starts from: the mean of the methods that are no floors (n × horizon, relative)."""
+    return np.mean([at.ahead[name] for name in (methods.LEVEL, methods.TREND, methods.SMOOTH)], axis=0)
+
+
+def training_origins(periods: int, settings: Settings, count: int = ORIGINS) -> list[int]:
+    """Indices of last known periods to learn from, spread over the history after its first third."""
+    first = min(max(2 * settings.season_lengths[0], periods // 3), periods - 2)
+    return sorted(set(np.linspace(first, periods - 2, count).astype(int).tolist())) if first > 0 else []
+
+
+def static_features(grid: Grid, servers: pd.DataFrame, codes: dict[str, list[str]]) -> pd.DataFrame:
+    """Metric and attributes a series as numbers; a value that training did not know is missing."""
+    attributes = grid.series[["server_id"]].merge(servers.drop_duplicates("server_id"), on="server_id", how="left")
+    columns = {"metric": grid.series["metric"].map(METRICS.index).to_numpy(float)}
+    unknown = pd.Series(np.nan, index=attributes.index)
+    for name in ATTRIBUTES:
+        code = {value: number for number, value in enumerate(codes[name])}
+        columns[name] = attributes.get(name, unknown).map(code).to_numpy(float)
+    for name in SIZES:
+        columns[name] = pd.to_numeric(attributes.get(name, unknown), errors="coerce").to_numpy(float)
+    return pd.DataFrame(columns)

@@ -1,0 +1,176 @@
+"""The forecast API: what a trained model is, how it is kept without pickle, and what it says about a panel."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pandas as pd
+
+from headroom import backtest, baseline, booster, intervals, methods
+from headroom.features import FEATURE_VERSION, SERIES, Grid, coming, grid, recent_periods
+from headroom.settings import Settings
+
+COLUMNS = intervals.COLUMNS
+
+
+class ModelError(Exception):
+    """There is no usable model; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything needed to forecast a panel, the one it was trained on or a newer one.
+
+    ``choices``: one row a series: server_id, metric, group, a weight a candidate, the own spread below and above in
+    scales. ``group_weights``: candidates × (groups + 1), for series that training did not know.
+    """
+
+    settings: Settings
+    trained: booster.Booster | None
+    choices: pd.DataFrame
+    group_weights: np.ndarray
+    calibration: intervals.Calibration
+    baseline: dict[str, Any]
+
+
+def predict(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> pd.DataFrame:
+    """Quantile forecasts of every series of the panel that has at least one point.
+
+    Args:
+        model: from :func:`load`.
+        panel: server_id, metric, ds, y; may be newer than what the model was trained on, with other servers.
+        servers: one row a server with its attributes; may be empty.
+
+    Returns:
+        server_id, metric, ds, q05, q10, q50, q90, q95: the horizon after the panel's last period for each series,
+        sorted; monotone quantiles, at least 0, percent metrics at most 100.
+    """
+    history = grid(panel, model.settings.frequency)
+    if not len(history.series):
+        return pd.DataFrame(columns=[*SERIES, "ds", *COLUMNS])
+    quantiles = forecast(model, history, servers)
+    count, horizon = len(history.series), model.settings.horizon
+    result = history.series.loc[np.repeat(np.arange(count), horizon)].reset_index(drop=True)
+    result["ds"] = np.tile(coming(history, model.settings).to_numpy(), count)
+    result[COLUMNS] = quantiles.reshape(count * horizon, len(COLUMNS))
+    return result
+
+
+def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
+    """Quantiles (n × horizon × 5) of every series of a grid."""
+    settings = model.settings
+    reasons = fallbacks(history, settings)
+    history = moved_up(history, settings)
+    now = backtest.forecast(history, history, model.trained, servers, settings)
+    known = history.series.merge(model.choices, on=SERIES, how="left")
+    groups = model.calibration.groups
+    group = known["group"].where(known["group"].notna(), pd.Series(backtest.behaviour(history, settings)))
+    number = np.array([groups.index(name) if name in groups else -1 for name in group])
+    weight = known[list(backtest.CANDIDATES)].to_numpy(float).T
+    weight = np.where(np.isnan(weight), model.group_weights[:, number], weight)
+    simple = np.array([bool(reason) for reason in reasons])
+    weight[:, simple] = (np.array(backtest.CANDIDATES) == methods.AVERAGE)[:, None]
+    points = backtest.combine(now.points, weight)
+    own = known[["own_below", "own_above"]].to_numpy(float)
+    own = np.where(np.isnan(own), model.calibration.typical[number], own) * now.scale[:, None]
+    spreads = intervals.spread(now.below, now.above, own)
+    quantiles = intervals.around(points, spreads, number, model.calibration)
+    return np.clip(quantiles, 0, history.upper[:, None, None])
+
+
+def fallbacks(history: Grid, settings: Settings) -> list[str]:
+    """Why each series gets the simple forecast, the median of its last seasons; "" where it does not (n)."""
+    seen = ~np.isnan(history.values)
+    points = seen.sum(axis=1)
+    silent = np.argmax(seen[:, ::-1], axis=1)
+    day, _ = settings.season_lengths
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        constant = np.nanmax(history.values, axis=1) == np.nanmin(history.values, axis=1)
+    unit = "days" if settings.frequency == "D" else "hours"
+    reasons = []
+    for number in range(len(points)):
+        if silent[number] >= recent_periods(settings):
+            reasons.append(f"stopped reporting {silent[number]} {unit} before the panel's end")
+        elif points[number] < 2 * day:
+            reasons.append(f"only {points[number]} {unit} of history")
+        elif constant[number]:
+            reasons.append("never changed")
+        else:
+            reasons.append("")
+    return reasons
+
+
+def moved_up(history: Grid, settings: Settings) -> Grid:
+    """The grid with series that have stopped moved forward by whole weeks, so that what they last did goes on."""
+    week = 7 if settings.frequency == "D" else 168
+    silent = np.argmax(~np.isnan(history.values[:, ::-1]), axis=1)
+    values = history.values.copy()
+    for row in np.flatnonzero(silent >= recent_periods(settings)):
+        shift = silent[row] // week * week
+        values[row] = np.concatenate([np.full(shift, np.nan), values[row, : len(values[row]) - shift]])
+    return Grid(history.series, history.dates, values)
+
+
+def drift(model: Model, panel: pd.DataFrame) -> dict[str, Any]:
+    """How far a panel has moved from what the model was trained on, see :func:`baseline.compare`."""
+    return baseline.compare(model.baseline, panel)
+
+
+def save(model: Model, folder: Path) -> None:
+    """Write a model as JSON, Parquet and LightGBM's text: nothing in it can run when it is loaded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    calibration = model.calibration
+    about = {
+        "schema": 1,
+        "feature_version": FEATURE_VERSION,
+        "settings": model.settings.model_dump(mode="json"),
+        "candidates": list(backtest.CANDIDATES),
+        "group_weights": model.group_weights.tolist(),
+        "calibration": {
+            "groups": calibration.groups,
+            **{name: getattr(calibration, name).tolist() for name in ("centres", "factors", "typical")},
+        },
+        "codes": model.trained.codes if model.trained else None,
+    }
+    (folder / "model.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
+    (folder / "baseline.json").write_text(json.dumps(model.baseline, indent=1, sort_keys=True), encoding="utf-8")
+    model.choices.to_parquet(folder / "choices.parquet", index=False)
+    for level, trained in (model.trained.models if model.trained else {}).items():
+        trained.save_model(folder / f"booster-{level}.txt")
+
+
+def load(folder: Path) -> Model:
+    """Read a model that :func:`save` wrote.
+
+    Raises:
+        ModelError: there is none, it is damaged, or its features are of another version than this code's.
+    """
+    try:
+        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if (about["schema"], about["feature_version"], about["candidates"]) != (
+            1, FEATURE_VERSION, list(backtest.CANDIDATES),
+        ):  # fmt: skip
+            raise ModelError(f"the model in {folder} is of another version of Headroom: train again (mode train)")
+        trained = about["codes"] and booster.Booster(
+            {level: lightgbm.Booster(model_file=folder / f"booster-{level}.txt") for level in booster.LEVELS},
+            about["codes"],
+        )
+        parts = about["calibration"]
+        arrays = {name: np.array(parts[name], dtype=float) for name in ("centres", "factors", "typical")}
+        return Model(
+            settings=Settings.model_validate(about["settings"]),
+            trained=trained,
+            choices=pd.read_parquet(folder / "choices.parquet"),
+            group_weights=np.array(about["group_weights"], dtype=float),
+            calibration=intervals.Calibration(parts["groups"], **arrays),
+            baseline=json.loads((folder / "baseline.json").read_text(encoding="utf-8")),
+        )
+    except (OSError, ValueError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
+        raise ModelError(f"the model in {folder} cannot be read ({error}): train again (mode train)") from error

@@ -1,0 +1,204 @@
+"""The training job: from a panel to a model that has proved itself on the panel's own past."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from headroom import backtest, baseline, booster, forecast, job, settings
+from headroom.features import FEATURE_VERSION, SERIES, Grid, grid, kinds, recent_periods
+from headroom.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# So many series are enough to train on and to tell the candidates apart; of larger panels these are drawn.
+SAMPLE = 600
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m headroom.train", description=__doc__)
+    arguments.add_argument("--panel", type=Path, required=True, metavar="DIR", help="what preprocess wrote")
+    arguments.add_argument("--settings", type=Path, metavar="FILE", help="instead of the panel's settings")
+    arguments.add_argument("--manifest", type=Path, metavar="FILE", help="the run's manifest.json")
+    arguments.add_argument("--model", type=Path, required=True, metavar="DIR", help="where to write")
+    job.run(work, arguments)
+
+
+def work(given: argparse.Namespace) -> dict[str, Any]:
+    """Train on the panel's folder, write the model's, and return the job's last word."""
+    chosen = settings.of_panel(given.panel, given.settings)
+    path = given.panel / "panel.parquet"
+    if not path.exists():
+        raise job.InputError(f"{path} is missing: run preprocess first and give its --panel folder here")
+    panel = pd.read_parquet(path, columns=[*SERIES, "ds", "y"])
+    if not np.isfinite(panel["y"].to_numpy(float)).any():
+        raise job.InputError(
+            f"{path} holds no value: see data_quality.json beside it for what was wrong with the files"
+        )
+    attributes = given.panel / "servers.parquet"
+    servers = pd.read_parquet(attributes) if attributes.exists() else pd.DataFrame({"server_id": pd.Series(dtype=str)})
+    metrics = train(panel, servers, chosen, given.model)
+    return {"series": metrics["series"], **metrics["headline"], "fallbacks": len(metrics["fallbacks"])}
+
+
+def train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: Path) -> dict[str, Any]:
+    """Backtest, choose, calibrate and train on a panel with at least one value; write the model's folder.
+
+    Returns what is also in ``model_metrics.json``.
+    """
+    history = grid(panel, chosen.frequency)
+    log.info("%d series over %d periods, horizon %d", *history.values.shape, chosen.horizon)
+    reasons = forecast.fallbacks(history, chosen)
+    sample = _sample(history, reasons)
+    sampled = history.only(sample)
+    windows = backtest.run(sampled, servers, chosen)
+    log.info("backtested %d series in %d windows", len(sample), len(windows))
+
+    group = backtest.behaviour(history, chosen)
+    groups = sorted(set(group[sample]))
+    weight, group_weights = backtest.weights(windows, group[sample], groups)
+    judged = backtest.judge(windows, group[sample], groups)
+    final = judged[backtest.COMBINATION]
+
+    choices = history.series.assign(group=group)
+    for number, name in enumerate(backtest.CANDIDATES):
+        choices.loc[sample, name] = weight[number]
+    choices.loc[sample, ["own_below", "own_above"]] = final.own
+    trained = booster.train(sampled, servers, chosen)
+    model = forecast.Model(
+        settings=chosen,
+        trained=trained,
+        choices=choices,
+        group_weights=group_weights,
+        calibration=final.calibration,
+        baseline=baseline.of_panel(panel, recent_periods(chosen), chosen.drift_threshold),
+    )
+    forecast.save(model, folder)
+    metrics = _metrics(history, chosen, reasons, sample, windows, group[sample], judged, weight, trained)
+    (folder / "model_metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False), encoding="utf-8")
+    return metrics
+
+
+def _sample(history: Grid, reasons: list[str]) -> np.ndarray:
+    """Indices of the series to learn from: those that need no fallback, at most ``SAMPLE``; all if none would do."""
+    fit = np.flatnonzero([not reason for reason in reasons])
+    fit = fit if len(fit) else np.arange(len(reasons))
+    return np.sort(np.random.default_rng(1).permutation(fit)[:SAMPLE])
+
+
+def _metrics(
+    history: Grid,
+    chosen: Settings,
+    reasons: list[str],
+    sample: np.ndarray,
+    windows: list[backtest.Window],
+    group: np.ndarray,
+    judged: dict[str, backtest.Judged],
+    weight: np.ndarray,
+    trained: booster.Booster | None,
+) -> dict[str, Any]:
+    cells = [(name, *name.split("/")) for name in sorted(set(group))]
+    candidates = [
+        {
+            "candidate": name,
+            "metric": metric,
+            "group": kind,
+            "series": int((group == cell).sum()),
+            **_mean(one.scores[group == cell]),
+        }
+        for name, one in judged.items()
+        for cell, metric, kind in cells
+    ]
+    overall, naive = (_mean(judged[name].scores) for name in (backtest.COMBINATION, backtest.CANDIDATES[0]))
+    headline = {
+        **{name: overall[name] for name in ("mase", "smape", "scaled_quantile_loss", "coverage_80", "coverage_90")},
+        "seasonal_naive_mase": naive["mase"],
+        "improvement_percent": round(100 * (1 - overall["mase"] / naive["mase"]), 1) if naive["mase"] else None,
+    }
+    importance = _importance(trained)
+    notes = []
+    if not windows:
+        notes.append("The history is too short to backtest the horizon: errors are unknown, intervals are wide.")
+    if len(sample) < len(reasons) - sum(map(bool, reasons)):
+        notes.append(f"Trained and backtested on {len(sample)} series drawn from {len(reasons)}.")
+    return {
+        "schema": 1,
+        "feature_version": FEATURE_VERSION,
+        "frequency": chosen.frequency,
+        "horizon": chosen.horizon,
+        "windows": len(windows),
+        "series": len(history.series),
+        "sampled_series": len(sample) if len(sample) < len(history.series) else None,
+        "candidates": candidates,
+        "chosen": _chosen(cells, group, weight),
+        "headline": headline,
+        "feature_importance": importance,
+        "calendar_share": round(sum(one["share"] for one in importance if one["kind"] in CALENDAR_KINDS), 4),
+        "fallbacks": [
+            {
+                **history.series.iloc[number].to_dict(),
+                "points": int((~np.isnan(history.values[number])).sum()),
+                "method": "seasonal average",
+                "reason": reason,
+            }
+            for number, reason in enumerate(reasons)
+            if reason
+        ],
+        "notes": notes,
+    }
+
+
+def _chosen(cells: list[tuple[str, str, str]], group: np.ndarray, weight: np.ndarray) -> list[dict[str, Any]]:
+    """Which candidate counts most, for how many series of each group, and why."""
+    most = weight.argmax(axis=0)
+    return [
+        {
+            "metric": metric,
+            "group": kind,
+            "candidate": name,
+            "series": int(rows.sum()),
+            "reason": f"least backtest error on these and similar series; counts {weight[number, rows].mean():.0%}"
+            " of their combination on average",
+        }
+        for cell, metric, kind in cells
+        for number, name in enumerate(backtest.CANDIDATES)
+        for rows in [(group == cell) & (most == number)]
+        if rows.any()
+    ]
+
+
+CALENDAR_KINDS = ("calendar", "holiday", "quarter_end")
+
+
+def _importance(trained: booster.Booster | None) -> list[dict[str, Any]]:
+    """Share of each feature in what the median's trees gained, greatest first."""
+    if trained is None:
+        return []
+    median = trained.models[0.5]
+    gain = median.feature_importance("gain")
+    order = np.argsort(-gain, kind="stable")
+    names = median.feature_name()
+    return [
+        {"feature": names[one], "kind": kinds(names[one]), "share": round(float(gain[one] / max(gain.sum(), 1e-12)), 4)}
+        for one in order
+    ]
+
+
+def _mean(table: np.ndarray) -> dict[str, float | None]:
+    """Mean scores over series; None where there are none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        means = np.nanmean(table, axis=0) if len(table) else np.full(len(backtest.SCORES), np.nan)
+    pairs = zip(backtest.SCORES, means, strict=True)
+    return {name: round(float(mean), 4) if np.isfinite(mean) else None for name, mean in pairs}
+
+
+if __name__ == "__main__":
+    main()
