@@ -55,9 +55,7 @@ def down() -> None:
 
 @app.command()
 def demo(
-    data: Annotated[
-        list[Path] | None, typer.Argument(help="Files or folders; by default a fleet is generated.")
-    ] = None,
+    data: Annotated[list[Path] | None, typer.Option(help="A file or folder; may be given again.")] = None,
     dataset: Annotated[str, typer.Option(help="The dataset's name.")] = "demo",
     settings: Annotated[Path | None, typer.Option(help="The dataset's settings, YAML.")] = None,
 ) -> None:

@@ -190,7 +190,7 @@ def _ingest_logs(cloud: Cloud) -> str:
 
 
 def _show_mail(console: Console, cloud: Cloud, known: int) -> None:
-    """The notification that subscribers get of the run. Alarms mail them too; those are left to ``make mailbox``."""
+    """The notification that subscribers get of the run. Alarms mail them too, see ``python -m local mailbox``."""
     deadline, told = time.monotonic() + MAIL_SECONDS, []
     while not told and time.monotonic() < deadline:
         letters = mailbox.letters(cloud.mailbox)[known:]
@@ -209,15 +209,19 @@ def _show_results(console: Console, cloud: Cloud, dataset: str, output: dict[str
     transfer.download(cloud.client("s3"), output["assessment"], "S3Prefix", folder, "your own")
     summary = json.loads((folder / "risk_summary.json").read_text(encoding="utf-8"))
     console.print(table(summary))
-    console.print(f"results: out/{dataset}/  ({', '.join(sorted(path.name for path in folder.iterdir()))})")
+    console.print(f"results in out/{dataset}/: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    console.print(f"begin with out/{dataset}/report.html", style="bold")
 
 
 def table(summary: dict[str, Any]) -> Table:
     """The servers most at risk, from ``risk_summary.json``."""
     levels = ", ".join(f"{number} {level}" for level, number in summary["levels"].items() if number)
-    rows = Table(title=f"{summary['servers']} servers: {levels}", title_justify="left")
-    for heading in ("server", "level", "metric", "critical on", "chance", "why"):
-        rows.add_column(heading, justify="right" if heading == "chance" else "left", overflow="ellipsis")
+    rows = Table(title=f"{summary['servers']} servers: {levels}", title_justify="left", expand=True)
+    rows.add_column("server", no_wrap=True, max_width=24)
+    for heading in ("level", "metric", "critical on"):
+        rows.add_column(heading, no_wrap=True)
+    rows.add_column("chance", justify="right", no_wrap=True)
+    rows.add_column("why", no_wrap=True, ratio=1)
     for server in summary["top"][:12]:
         chance = server.get("p_critical")
         rows.add_row(
