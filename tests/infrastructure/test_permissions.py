@@ -148,6 +148,7 @@ def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
     """The integrations of the definition need exactly these; logs and traces come on top."""
     given = {grant for grant in grants(stack, "CapacityRole") if grant.action not in ON_EVERY_RESOURCE}
     wanted = SYNC | REGISTRY | {"lambda:InvokeFunction", "sns:Publish", "kms:GenerateDataKey", "kms:Decrypt"}
+    wanted |= {"s3:GetObject"}  # CreateModelPackage checks the model's object with its caller's permissions
     for action in wanted - {grant.action for grant in given}:
         yield f"lacks {action}"
     for action in {grant.action for grant in given} - wanted:
@@ -161,6 +162,7 @@ def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
         "lambda:": {stack.arn("PlanFunction"), stack.arn("PublishFunction")},
         "sns:": {stack.arn("Topic")},
         "kms:": {stack.arn("TopicKey")},
+        "s3:": {f"{stack.arn('ArtifactBucket')}/runs/*/model/*"},
     }
     for prefix, resources in narrow.items():
         found = {grant.resource for grant in given if grant.action.startswith(prefix)}
