@@ -1,9 +1,9 @@
 """The panel: one row a server, metric and period, made of samples and of the panel of the run before.
 
-The samples of the last ``keep_samples_days`` are kept beside the panel, so that a late file merges exactly: the
-panel of files that come one after the other is the same, to the bit, as that of all files at once. Older periods
-are closed. Samples of a closed period make it where there was none, or replace it if they are at least as many as
-it was made of; otherwise they are left out and counted as late.
+The samples of the newest ``keep_samples_days`` days that have any are kept beside the panel, so that a late file
+merges exactly: the panel of files that come one after the other is the same, to the bit, as that of all files at
+once. Older periods are closed. Samples of a closed period make it where there was none, or replace it if they are
+at least as many as it was made of; otherwise they are left out and counted as late.
 """
 
 # ruff: noqa: S608 - SQL is put together of names and literals of our own; data never becomes part of it.
@@ -11,6 +11,7 @@ it was made of; otherwise they are left out and counted as late.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,8 @@ from headroom.settings import METRICS, Settings
 
 PERIOD = {"D": timedelta(days=1), "h": timedelta(hours=1)}
 _UNIT = {"D": "day", "h": "hour"}
-# So many samples are in memory together while their quantiles are computed.
-_SLICE_SAMPLES = 10_000_000
+# The values of so many rows are in memory together while their quantiles are computed.
+_SLICE_ROWS = 10_000_000
 _STATISTICS = ("mean", "max", "samples", "p95", "p99")
 _ANY_VALUE = for_each(METRICS, "% IS NOT NULL", " OR ")
 
@@ -48,6 +49,7 @@ CREATE VIEW incoming AS
 class Merge:
     """What a run did to the panel. Rows are those of the panel; samples came too ``late`` for closed periods."""
 
+    samples_since: datetime
     rows_new: int
     rows_changed: int
     rows_dropped: int
@@ -63,8 +65,11 @@ def merge(db: duckdb.DuckDBPyConnection, history: Path | None, settings: Setting
     """
     db.execute(_TABLES)
     closed_before, rows_dropped = _open_history(db, history, settings, before)
-    keep_since = _keep_since(db, settings, closed_before)
-    for begin, end in _slices(db):
+    days = _days(db)
+    keep_since = closed_before
+    if len(days) > settings.keep_samples_days:
+        keep_since = max(closed_before, days[-settings.keep_samples_days][0])
+    for begin, end in _slices(days):
         _add_slice(db, begin, end, settings, keep_since)
     late_samples, late_periods = db.execute(f"""
         CREATE TABLE late AS SELECT fresh.* FROM fresh JOIN stored USING (server_id, metric, ds)
@@ -80,11 +85,10 @@ def merge(db: duckdb.DuckDBPyConnection, history: Path | None, settings: Setting
         CREATE TABLE panel AS SELECT {columns} FROM fresh
         UNION ALL SELECT {columns} FROM stored ANTI JOIN fresh USING (server_id, metric, ds)""")
     _merge_attributes(db)
-    db.execute(f"CREATE TABLE kept_since AS SELECT {_literal(keep_since)} AS kept_since")
-    return Merge(rows_new, rows_changed, rows_dropped, late_samples, late_periods)
+    return Merge(keep_since, rows_new, rows_changed, rows_dropped, late_samples, late_periods)
 
 
-def write(db: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def write(db: duckdb.DuckDBPyConnection, merged: Merge, folder: Path) -> None:
     """Write what ``merge`` made into a panel folder, the next run's history."""
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     for query, name in (
@@ -94,8 +98,8 @@ def write(db: duckdb.DuckDBPyConnection, folder: Path) -> None:
         ("SELECT * FROM attribute ORDER BY server_id, attribute", "samples/attributes.parquet"),
     ):
         db.execute(f"COPY ({query}) TO {quoted(str(folder / name))} (FORMAT parquet, COMPRESSION zstd)")
-    (since,) = db.execute("SELECT kept_since FROM kept_since").fetchone()
-    (folder / "samples" / "kept.json").write_text(json.dumps({"since": since.isoformat()}) + "\n", encoding="utf-8")
+    since = json.dumps({"since": merged.samples_since.isoformat()}) + "\n"
+    (folder / "samples" / "kept.json").write_text(since, encoding="utf-8")
 
 
 def _open_history(
@@ -117,34 +121,30 @@ def _open_history(
     return closed_before, 0
 
 
-def _keep_since(db: duckdb.DuckDBPyConnection, settings: Settings, closed_before: datetime) -> datetime:
-    """Samples are kept from this midnight on. It never moves back: what is closed stays closed."""
-    (last,) = db.execute(f"SELECT max(sampled_at) FROM incoming WHERE {_ANY_VALUE}").fetchone()
-    if last is None:
-        return closed_before
-    midnight = last.replace(hour=0, minute=0, second=0, microsecond=0)
-    return max(closed_before, midnight - timedelta(days=settings.keep_samples_days))
+def _days(db: duckdb.DuckDBPyConnection) -> list[tuple[datetime, int]]:
+    """The midnights of the days that have samples, oldest first, and how many rows each has."""
+    return db.execute(f"""
+        SELECT date_trunc('day', sampled_at)::TIMESTAMP AS day, count(*) FROM incoming WHERE {_ANY_VALUE}
+        GROUP BY day ORDER BY day""").fetchall()
 
 
-def _slices(db: duckdb.DuckDBPyConnection) -> list[tuple[datetime, datetime]]:
-    """Whole days put together into ranges of about ``_SLICE_SAMPLES`` samples, first moment and end."""
-    days = db.execute("SELECT date_trunc('day', sampled_at) AS day, count(*) FROM incoming GROUP BY day ORDER BY day")
+def _slices(days: Sequence[tuple[datetime, int]]) -> list[tuple[datetime, datetime]]:
+    """Whole days put together into ranges of about ``_SLICE_ROWS`` rows: first midnight, and the midnight after."""
     slices: list[tuple[datetime, datetime]] = []
-    filled = _SLICE_SAMPLES
-    for day, samples in days.fetchall():
-        midnight = datetime(day.year, day.month, day.day)
-        if filled + samples > _SLICE_SAMPLES:
+    filled = _SLICE_ROWS
+    for midnight, rows in days:
+        if filled + rows > _SLICE_ROWS:
             slices.append((midnight, midnight))
             filled = 0
         slices[-1] = (slices[-1][0], midnight + timedelta(days=1))
-        filled += samples
+        filled += rows
     return slices
 
 
 def _add_slice(
     db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime, settings: Settings, keep_since: datetime
 ) -> None:
-    """Of the samples of some days: keep the newest value of each, aggregate periods, count what says nothing new."""
+    """Aggregate the periods of some days, keeping of each sample the newest value, and count superfluous rows."""
     within = f"FROM incoming WHERE sampled_at >= {_literal(begin)} AND sampled_at < {_literal(end)}"
     rows, distinct = db.execute(f"SELECT count(*), count(DISTINCT (server_id, sampled_at)) {within}").fetchone()
     if rows == distinct:
@@ -182,7 +182,9 @@ def _add_slice(
 
 def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
     """Count, file by file, the rows whose every value was overtaken by a newer row or was kept from before."""
-    newest = for_each(METRICS, "max(arrival) FILTER (% IS NOT NULL) AS %_arrival, max(%) FILTER (arrival < 0) AS %_kept")
+    newest = for_each(
+        METRICS, "max(arrival) FILTER (% IS NOT NULL) AS %_arrival, max(%) FILTER (arrival < 0) AS %_kept"
+    )
     nothing_new = for_each(
         METRICS, "(row.% IS NULL OR arrival < %_arrival OR coalesce(row.% = %_kept, false))", " AND "
     )

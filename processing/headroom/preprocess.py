@@ -42,7 +42,7 @@ def main() -> None:
 def preprocess(
     raw: Path, history: Path | None, settings_file: Path | None, manifest_file: Path | None, panel_folder: Path
 ) -> dict[str, Any]:
-    """Run the job; see the brief of each argument in ``main``. Returns a small summary.
+    """Run the job with the folders and files of its command line (see ``main``); returns a small summary.
 
     Raises:
         InputError: there is no usable row and no history, or the manifest is none.
@@ -59,7 +59,7 @@ def preprocess(
         if not report["panel"]["rows"]:
             raise job.InputError(_nothing_usable(report))
         panel_folder.mkdir(parents=True, exist_ok=True)
-        panel.write(db, panel_folder)
+        panel.write(db, merged, panel_folder)
         quality.write(db, report, panel_folder)
         (panel_folder / "settings.json").write_text(effective.model_dump_json(indent=2) + "\n", encoding="utf-8")
         db.close()
@@ -158,7 +158,8 @@ def _nothing_usable(report: dict[str, Any]) -> str:
     faults += [f"{reason['reason']} ({reason['rows']} rows)" for reason in report["reasons"]]
     shown = "; ".join(faults[:4]) + ("; …" if len(faults) > 4 else "")
     return (
-        f"None of {len(report['files'])} files has a usable row, and there is no earlier panel. {shown or 'All rows are empty'}. "
+        f"None of {len(report['files'])} files has a usable row, and there is no earlier panel. "
+        f"{shown or 'All rows are empty'}. "
         "Correct the files or map their columns in the dataset's settings, and upload them again."
     )
 

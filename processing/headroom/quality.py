@@ -33,46 +33,71 @@ def report(
     """
     _collect_problems(db, sources)
     files = _files(db, sources)
-    total = {key: sum(file[f"rows_{name}"] for file in files) for key, name in _ROW_COUNTS.items()}
-    cells, used, clipped, empty, unusable = db.execute(f"""
-        SELECT coalesce(sum(cells), 0)::BIGINT, coalesce(sum(used), 0)::BIGINT, coalesce(sum(clipped), 0)::BIGINT,
-            coalesce(sum(empty), 0)::BIGINT, coalesce(sum(unusable), 0)::BIGINT
-        FROM (SELECT cells, used, clipped, empty, unusable FROM suspect UNION ALL
-            SELECT {for_each(METRICS, "count(%)", " + ")} AS cells, cells, 0, 0, 0 FROM reading WHERE evidence IS NULL)
-        """).fetchone()
-    assert cells == used + empty + unusable  # noqa: S101 - the promise of this report
-    panel = _one(
+    rows = {plural: sum(file[f"rows_{name}"] for file in files) for plural, name in _ROW_COUNTS.items()}
+    [values] = _all(
+        db,
+        f"""
+        SELECT {for_each(("cells", "used", "clipped", "empty", "unusable"), "coalesce(sum(%), 0)::BIGINT AS %")}
+        FROM (
+            SELECT cells, used, clipped, empty, unusable FROM suspect
+            UNION ALL
+            SELECT {for_each(METRICS, "count(%)", " + ")} AS cells, cells AS used, 0, 0, 0
+            FROM reading WHERE evidence IS NULL)""",
+    )
+    assert values["cells"] == values["used"] + values["empty"] + values["unusable"]  # noqa: S101 - what we promise
+    reasons = _all(
+        db,
+        """
+        SELECT reason, count(DISTINCT (file, row, line)) AS rows FROM problem
+        WHERE row IS NOT NULL OR line IS NOT NULL GROUP BY reason ORDER BY rows DESC, reason""",
+    )
+    examples = _all(
+        db,
+        f"""
+        SELECT file_name AS file, line AS row, "column", value, reason FROM quarantine
+        ORDER BY place LIMIT {_EXAMPLES}""",
+    )
+    metrics = [metric for (metric,) in db.execute("SELECT DISTINCT metric FROM panel ORDER BY metric").fetchall()]
+    [panel] = _all(
         db,
         """
         SELECT count(DISTINCT server_id) AS servers, min(ds) AS first, max(ds) AS last,
             count(DISTINCT ds) AS periods, count(*) AS rows FROM panel""",
     )
-    metrics = [metric for (metric,) in db.execute("SELECT DISTINCT metric FROM panel ORDER BY metric").fetchall()]
-    gaps = _gaps(db, settings)
+    short_series = _all(
+        db,
+        f"""
+        SELECT server_id, metric, count(*) AS periods FROM panel GROUP BY ALL
+        HAVING periods < {_SHORT_SERIES} ORDER BY server_id, metric""",
+    )
     return {
         "schema": 1,
         "dataset": dataset,
         "frequency": settings.frequency,
         "statistic": settings.statistic,
-        "rows": total,
-        "values": {"read": cells, "clipped": clipped, "empty": empty, "quarantined": unusable},
-        "files": files,
-        "reasons": _all(db, """
-            SELECT reason, count(DISTINCT (file, row, line)) AS rows FROM problem
-            WHERE row IS NOT NULL OR line IS NOT NULL GROUP BY reason ORDER BY rows DESC, reason"""),
-        "examples": _all(db, f"SELECT file_name AS file, line AS row, \"column\", value, reason FROM quarantine ORDER BY place LIMIT {_EXAMPLES}"),
-        "panel": {
-            "servers": panel["servers"], "metrics": metrics, "first": _iso(panel["first"]), "last": _iso(panel["last"]),
-            "periods": panel["periods"], "rows": panel["rows"],
-            "rows_new": merged.rows_new, "rows_changed": merged.rows_changed,
+        "rows": rows,
+        "values": {
+            "read": values["cells"],
+            "clipped": values["clipped"],
+            "empty": values["empty"],
+            "quarantined": values["unusable"],
         },
-        "gaps": gaps,
-        "short_series": _all(db, f"""
-            SELECT server_id, metric, count(*) AS periods FROM panel GROUP BY ALL
-            HAVING periods < {_SHORT_SERIES} ORDER BY server_id, metric"""),
+        "files": files,
+        "reasons": reasons,
+        "examples": examples,
+        "panel": {
+            **panel,
+            "first": _iso(panel["first"]),
+            "last": _iso(panel["last"]),
+            "metrics": metrics,
+            "rows_new": merged.rows_new,
+            "rows_changed": merged.rows_changed,
+        },
+        "gaps": _gaps(db, settings),
+        "short_series": short_series,
         "settings": settings_report,
         "notes": [*notes, *_notes(db, settings, merged, sources)],
-    }  # fmt: skip
+    }
 
 
 def write(db: duckdb.DuckDBPyConnection, quality: dict[str, Any], folder: Path) -> None:
@@ -122,7 +147,8 @@ def _collect_problems(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
         SELECT row_number() OVER (ORDER BY file, line, "column", value, reason) AS place, *
         FROM (
             SELECT file, file_name, coalesce(line_of.line, problem.line) AS line,
-                coalesce(heading, CASE WHEN "column" IN ({for_each(METRICS, "'%'")}) THEN value_heading END, '') AS "column",
+                coalesce(heading, CASE WHEN "column" IN ({for_each(METRICS, "'%'")}) THEN value_heading END, '')
+                    AS "column",
                 replace(problem.value[:{_VALUE_LENGTH}], chr(0), '') AS value, reason
             FROM problem JOIN source USING (file)
             LEFT JOIN line_of USING (file, row)
@@ -247,10 +273,6 @@ def _duration(seconds: float) -> str:
         if seconds >= unit:
             return f"{seconds / unit:g} {name if seconds != unit else name[:-1]}"
     return f"{seconds:g} seconds"
-
-
-def _one(db: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
-    return _all(db, query)[0]
 
 
 def _all(db: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:

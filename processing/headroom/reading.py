@@ -27,8 +27,15 @@ from headroom.settings import METRICS, PERCENT_METRICS, Settings
 
 _log = logging.getLogger(__name__)
 
-_STRUCTURE_TOO_MANY = "more fields than the header"
-_STRUCTURE_TOO_FEW = "fewer fields than the header: is the line cut off, or a quotation mark never closed?"
+_TOO_MANY = "more fields than the header"
+_TOO_FEW = "fewer fields than the header: is the line cut off, or a quotation mark never closed?"
+_UNKNOWN_METRIC = f"unknown metric: known are {', '.join(METRICS)}; map others under `columns` in the settings"
+_NO_TIMESTAMP = "not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds"
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def for_each(names: Sequence[str], pattern: str, separator: str = ", ") -> str:
@@ -36,6 +43,8 @@ def for_each(names: Sequence[str], pattern: str, separator: str = ", ") -> str:
     return separator.join(pattern.replace("%", name) for name in names)
 
 
+_PERCENT = f"BETWEEN 0 AND {PERCENT_LIMIT}"
+_NETWORK = f"BETWEEN 0 AND {NETWORK_LIMIT}"
 _NETWORK_METRICS = [metric for metric in METRICS if metric not in PERCENT_METRICS]
 _METRIC_TEXTS = [f"{metric}_text" for metric in METRICS]
 _EVIDENCE = ["at_text", "server_text", "structure_problem", "unknown_metric", *_METRIC_TEXTS]
@@ -81,6 +90,9 @@ CREATE MACRO value_problem(text, number, most, unit) AS CASE
     WHEN isinf(number) THEN 'not a finite number'
     ELSE 'outside 0 to ' || most || unit END;
 
+CREATE MACRO problem(source_column, cell, reason) AS {{'column': source_column, 'value': cell, 'reason': reason}};
+CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
+
 CREATE MACRO server_problem(name) AS CASE
     WHEN name = '' THEN 'no server name'
     WHEN length(name) > {contract.NAME_LENGTH} THEN 'server name longer than {contract.NAME_LENGTH} characters'
@@ -88,8 +100,8 @@ CREATE MACRO server_problem(name) AS CASE
 
 CREATE MACRO time_problem(text, instant_read, latest) AS CASE
     WHEN instant_read IS NULL AND clean(text) = '' THEN 'no timestamp'
-    WHEN instant_read IS NULL THEN 'not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds'
-    WHEN instant_read < TIMESTAMPTZ '{contract.EARLIEST}' THEN 'timestamp before {contract.EARLIEST}'
+    WHEN instant_read IS NULL THEN '{_NO_TIMESTAMP}'
+    WHEN instant_read < TIMESTAMPTZ '{contract.EARLIEST} 00:00:00+00' THEN 'timestamp before {contract.EARLIEST}'
     WHEN instant_read > latest THEN 'timestamp later than the run' END;
 """
 
@@ -104,7 +116,7 @@ SELECT file, server_text AS server_id,
     CASE WHEN structure_problem IS NULL AND unknown_metric IS NULL AND sampled_at IS NOT NULL
         AND server_problem(server_text) IS NULL
         AND {for_each(PERCENT_METRICS, "(%_text IS NULL OR coalesce(%_number BETWEEN 0 AND 100, false))", " AND ")}
-        AND {for_each(_NETWORK_METRICS, f"(%_text IS NULL OR coalesce(%_number BETWEEN 0 AND {NETWORK_LIMIT}, false))", " AND ")}
+        AND {for_each(_NETWORK_METRICS, f"(%_text IS NULL OR coalesce(%_number {_NETWORK}, false))", " AND ")}
         THEN NULL ELSE struct_pack({for_each(_EVIDENCE, "% := %")}) END AS evidence
 FROM parsed
 """
@@ -121,43 +133,42 @@ WITH parsed AS (
         {for_each(PERCENT_METRICS, f"value_problem(%_text, %_number, {PERCENT_LIMIT}, ' percent') AS %_problem")},
         {for_each(_NETWORK_METRICS, f"value_problem(%_text, %_number, {NETWORK_LIMIT}, ' MB/s') AS %_problem")},
         CASE
-            WHEN structure_problem IS NOT NULL
-                THEN {{'column': '', 'value': at_text, 'reason': structure_problem}}
+            WHEN structure_problem IS NOT NULL THEN problem('', at_text, structure_problem)
             WHEN sampled_at IS NULL
-                THEN {{'column': 'timestamp', 'value': at_text, 'reason': time_problem(at_text, instant(at_text), $latest)}}
+                THEN problem('timestamp', at_text, time_problem(at_text, instant(at_text), $latest))
             WHEN server_problem(server_text) IS NOT NULL
-                THEN {{'column': 'server_id', 'value': server_text, 'reason': server_problem(server_text)}}
-            WHEN unknown_metric IS NOT NULL
-                THEN {{'column': 'metric', 'value': unknown_metric, 'reason':
-                    'unknown metric: known are {", ".join(METRICS)}; map others under `columns` in the settings'}}
+                THEN problem('server_id', server_text, server_problem(server_text))
+            WHEN unknown_metric IS NOT NULL THEN problem('metric', unknown_metric, {quoted(_UNKNOWN_METRIC)})
         END AS row_problem
     FROM parsed
 ), judged AS (
     SELECT *,
-        {for_each(PERCENT_METRICS, f"CASE WHEN %_number BETWEEN 0 AND {PERCENT_LIMIT} THEN least(%_number, 100) END AS %")},
-        {for_each(_NETWORK_METRICS, f"CASE WHEN %_number BETWEEN 0 AND {NETWORK_LIMIT} THEN %_number END AS %")},
-        list_filter([
-            {for_each(METRICS, "CASE WHEN %_problem IS NOT NULL THEN {'column': '%', 'value': %_text, 'reason': %_problem} END")}
-        ], lambda problem: problem IS NOT NULL) AS value_problems
+        {for_each(PERCENT_METRICS, f"CASE WHEN %_number {_PERCENT} THEN least(%_number, 100) END AS %")},
+        {for_each(_NETWORK_METRICS, f"CASE WHEN %_number {_NETWORK} THEN %_number END AS %")},
+        not_null([
+            {for_each(METRICS, "CASE WHEN %_problem IS NOT NULL THEN problem('%', %_text, %_problem) END")}
+        ]) AS value_problems
     FROM checked
 )
 SELECT row, file, server_id, sampled_at, {for_each(METRICS, "%")},
-    len(list_filter([{for_each(_METRIC_TEXTS, "%")}, unknown_metric], lambda cell: cell IS NOT NULL)) AS texts,
-    len(list_filter([{for_each(METRICS, "%")}], lambda value: value IS NOT NULL)) AS values,
-    row_problem IS NULL AND (values > 0 OR len(value_problems) = 0) AS usable,
-    CASE WHEN structure_problem IS NULL THEN texts ELSE 0 END AS cells,
-    CASE WHEN cells > 0 THEN
-        cells - values - len(value_problems) - (unknown_metric IS NOT NULL)::INTEGER ELSE 0 END AS empty,
-    CASE WHEN usable THEN values ELSE 0 END AS used,
+    len(not_null([{for_each(METRICS, "%")}])) AS good,
+    row_problem IS NULL AND (good > 0 OR len(value_problems) = 0) AS usable,
+    CASE WHEN structure_problem IS NULL
+        THEN len(not_null([{for_each(_METRIC_TEXTS, "%")}, unknown_metric])) ELSE 0 END AS cells,
+    CASE WHEN structure_problem IS NULL
+        THEN cells - good - len(value_problems) - len(not_null([unknown_metric])) ELSE 0 END AS empty,
+    CASE WHEN usable THEN good ELSE 0 END AS used,
     cells - empty - used AS unusable,
-    CASE WHEN usable THEN {for_each(PERCENT_METRICS, "coalesce(%_number > %, false)::INTEGER", " + ")} ELSE 0 END AS clipped,
+    CASE WHEN usable THEN {for_each(PERCENT_METRICS, "(%_number > % IS TRUE)::INTEGER", " + ")} ELSE 0 END AS clipped,
     CASE WHEN row_problem IS NULL THEN value_problems ELSE [row_problem] END AS problems
 FROM judged;
 
 CREATE VIEW usable_reading AS
-    SELECT rowid AS row, file, server_id, sampled_at, {for_each(METRICS, "abs(%) AS %")} FROM reading WHERE evidence IS NULL
-    UNION ALL
-    SELECT row, file, server_id, sampled_at, {for_each(METRICS, "abs(%) AS %")} FROM suspect WHERE usable;
+    SELECT file, row, server_id, sampled_at, {for_each(METRICS, "abs(%) AS %")}  -- no negative zeros
+    FROM (
+        SELECT *, rowid AS row FROM reading WHERE evidence IS NULL
+        UNION ALL BY NAME SELECT * FROM suspect WHERE usable
+    );
 """
 
 
@@ -264,51 +275,50 @@ def _scan(
 def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source], settings: Settings) -> str:
     """A SELECT over files of one layout that gives every canonical column as text, NULL where there is none."""
     scan = _scan_function(layout, sources)
-    places = dict(layout.places)
-    cell = {column: _field(layout, place) for column, place in places.items()}
-    text = {column: f"clean({field})" for column, field in cell.items()}
-    metric_texts = {metric: f"coalesce({cell[metric]}, '')" for metric in METRICS if metric in text}
-    unknown_metric = "NULL"
-    if layout.shape == "two-column":
-        metric_texts = {settings.metric: f"coalesce({cell['value']}, '')"}
-    elif layout.shape == "long":
-        names = [name or "" for (name,) in db.execute(f"SELECT DISTINCT {text['metric']} FROM {scan}").fetchall()]
-        known: dict[str, list[str]] = defaultdict(list)
-        for name in sorted(names):
-            column = contract.canonical_column(name, settings.columns)
-            if column in METRICS:
-                known[column].append(quoted(name))
-        for metric, same in known.items():
-            metric_texts[metric] = (
-                f"CASE WHEN {text['metric']} IN ({', '.join(same)}) THEN coalesce({cell['value']}, '') END"
-            )
-        all_known = ", ".join(name for same in known.values() for name in same) or "NULL"
-        unknown_metric = (
-            f"CASE WHEN {text['metric']} IN ({all_known}) THEN NULL ELSE coalesce({text['metric']}, '') END"
-        )
-    structure = "NULL"
-    if layout.format == "csv":
-        last, extra = _field(layout, len(layout.columns) - 1), "beyond"
-        structure = f"CASE WHEN {extra} <> '' THEN {quoted(_STRUCTURE_TOO_MANY)} WHEN {last} IS NULL THEN {quoted(_STRUCTURE_TOO_FEW)} END"
+    cell = {column: _field(layout, place) for column, place in layout.places}
     orders = ", ".join(str(source.order) for source in sources)
     servers = ", ".join(quoted(contract.server_from_name(source.file)) for source in sources)
-    columns = {
-        "file": f"([{orders}])[file_index::BIGINT + 1]",
+    unknown_metric = "NULL"
+    if layout.shape == "wide":
+        values = {metric: cell[metric] for metric in METRICS if metric in cell}
+    elif layout.shape == "two-column":
+        values = {settings.metric: cell["value"]}
+    else:
+        name = f"coalesce(clean({cell['metric']}), '')"
+        meaning = _metrics_named(db, f"SELECT DISTINCT {name} FROM {scan}", settings)
+        known = ", ".join(quoted(text) for texts in meaning.values() for text in texts) or "NULL"
+        unknown_metric = f"CASE WHEN {name} IN ({known}) THEN NULL ELSE {name} END"
+        values = {
+            metric: f"CASE WHEN {name} IN ({', '.join(map(quoted, texts))}) THEN coalesce({cell['value']}, '') END"
+            for metric, texts in meaning.items()
+        }
+    structure = "NULL"
+    if layout.format == "csv":
+        last = _field(layout, len(layout.columns) - 1)
+        structure = f"CASE WHEN beyond <> '' THEN {quoted(_TOO_MANY)} WHEN {last} IS NULL THEN {quoted(_TOO_FEW)} END"
+    if layout.shape != "long":
+        values = {metric: f"coalesce({value}, '')" for metric, value in values.items()}
+    texts = {
+        "file": f"[{orders}][file_index::BIGINT + 1]",
         "at_text": f"coalesce({cell['timestamp']}, '')",
-        "server_text": f"coalesce({text['server_id']}, '')"
-        if "server_id" in text
-        else f"([{servers}])[file_index::BIGINT + 1]",
+        "server_text": f"coalesce(clean({cell['server_id']}), '')" if "server_id" in cell
+        else f"[{servers}][file_index::BIGINT + 1]",
         "structure_problem": structure,
         "unknown_metric": unknown_metric,
-        **{f"{metric}_text": metric_texts.get(metric, "NULL::VARCHAR") for metric in METRICS},
-        **{attribute: f"nullif({text[attribute]}, '')" if attribute in text else "NULL" for attribute in ATTRIBUTES},
-    }
-    return f"SELECT {', '.join(f'{expression} AS {name}' for name, expression in columns.items())} FROM {scan}"
+        **{f"{metric}_text": values.get(metric, "NULL::VARCHAR") for metric in METRICS},
+        **{name: f"nullif(clean({cell[name]}), '')" if name in cell else "NULL" for name in ATTRIBUTES},
+    }  # fmt: skip
+    return f"SELECT {', '.join(f'{expression} AS {name}' for name, expression in texts.items())} FROM {scan}"
 
 
-def quoted(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+def _metrics_named(db: duckdb.DuckDBPyConnection, names: str, settings: Settings) -> dict[str, list[str]]:
+    """Which of the names in a long file's metric column (a query) stand for which metric."""
+    meaning: dict[str, list[str]] = defaultdict(list)
+    for (name,) in sorted(db.execute(names).fetchall()):
+        column = contract.canonical_column(name, settings.columns)
+        if column in METRICS:
+            meaning[column].append(name)
+    return meaning
 
 
 def _field(layout: Layout, place: int) -> str:

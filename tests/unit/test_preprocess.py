@@ -4,7 +4,6 @@ import csv
 import gzip
 import itertools
 import json
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -245,25 +244,27 @@ GARBAGE = {
     "workbook": (b"PK\x03\x04" + b"x" * 100, "Excel"),
     "no header": (b"2024-01-01,a,5\n2024-01-02,a,6\n", "no header"),
     "cut gzip": (gzip.compress(WIDE.encode() * 1000)[:-20], "gzip"),
-    "spoiled gzip": (gzip.compress(random.Random(1).randbytes(5000))[:3000] + b"x" * 3000, "gzip"),
+    "spoiled gzip": (gzip.compress(bytes(range(256)) * 100)[:200] + b"x" * 3000, "gzip"),
     "spoiled parquet": (b"PAR1" + b"x" * 100, "Parquet"),
     "one giant line": (b"timestamp,server_id,cpu," + b"x" * 3_000_000, "no end"),
 }
 
 
-@pytest.mark.parametrize("kind", GARBAGE)
-def test_a_garbage_file_is_quarantined_whole_and_the_good_ones_are_used(desk, kind):
-    content, word = GARBAGE[kind]
-    folder = desk.run({"bad.csv": content, "good.csv": WIDE})
+def test_garbage_files_are_quarantined_whole_and_the_good_ones_are_used(desk):
+    folder = desk.run({"good.csv": WIDE, **{f"{kind}.csv": content for kind, (content, _) in GARBAGE.items()}})
     quality = quality_of(folder)
-    bad, good = quality["files"]
-    assert word in bad["error"] and good["error"] is None
-    assert {"file": "bad.csv", "row": None, "column": "", "value": "", "reason": bad["error"]} in quality["examples"]
+    errors = {file["file"].removesuffix(".csv"): file["error"] for file in quality["files"]}
+    assert errors.pop("good") is None
+    for kind, (_, word) in GARBAGE.items():
+        assert word in errors[kind]
+        reported = {"file": f"{kind}.csv", "row": None, "column": "", "value": "", "reason": errors[kind]}
+        assert reported in quality["examples"]
     assert len(panel_of(folder)) == 8 and counts_add_up(quality)
-    assert any("1 of 2 files" in note for note in quality["notes"])
+    assert quality["rows"] == {"read": 4, "accepted": 4, "duplicates": 0, "quarantined": 0}
+    assert any(f"{len(GARBAGE)} of {len(GARBAGE) + 1} files" in note for note in quality["notes"])
 
 
-@pytest.mark.parametrize("kind", GARBAGE)
+@pytest.mark.parametrize("kind", ["empty", "web page", "cut gzip"])
 def test_with_nothing_but_garbage_the_first_run_fails_and_says_what_to_do(desk, kind):
     with pytest.raises(InputError, match=f"(?s)bad.csv.*{GARBAGE[kind][1]}.*upload them again"):
         desk.run({"bad.csv": GARBAGE[kind][0]})
@@ -369,7 +370,7 @@ def month(first_day, server="a", step="6h", days=30, value=lambda at: at.day):
 
 
 def test_samples_too_late_for_their_closed_period_leave_it_and_are_noted(desk):
-    first = desk.run({"a.csv": month("2024-01-01"), "b.csv": month("2024-06-01")})
+    first = desk.run({"a.csv": month("2024-01-01"), "b.csv": month("2024-06-01", days=62)})
     late = "timestamp,server_id,cpu\n2024-01-05T01:00,a,99\n"
     second = desk.run({"late.csv": late}, history=first)
     assert same_panel(first, second)
@@ -377,7 +378,7 @@ def test_samples_too_late_for_their_closed_period_leave_it_and_are_noted(desk):
 
 
 def test_a_closed_period_sent_again_whole_is_replaced_and_a_new_one_is_added(desk):
-    first = desk.run({"a.csv": month("2024-01-01"), "b.csv": month("2024-06-01")})
+    first = desk.run({"a.csv": month("2024-01-01"), "b.csv": month("2024-06-01", days=62)})
     second = desk.run(
         {"fixed.csv": month("2024-01-01", value=lambda at: 50), "old.csv": month("2023-01-01")}, history=first
     )
@@ -387,17 +388,17 @@ def test_a_closed_period_sent_again_whole_is_replaced_and_a_new_one_is_added(des
 
 
 def test_another_statistic_is_applied_to_all_of_the_history(desk):
-    first = desk.run({"a.csv": month("2024-01-01", value=lambda at: at.hour), "b.csv": month("2024-06-01")})
+    first = desk.run({"a.csv": month("2024-01-01", value=lambda at: at.hour), "b.csv": month("2024-06-01", days=62)})
     second = desk.run({}, history=first, settings="statistic: max")
     assert (panel_of(second)["y"] == panel_of(second)["max"]).all() and len(panel_of(second)) == len(panel_of(first))
     assert same_panel(first, desk.run({}, history=second, settings="statistic: p95"))
 
 
 def test_another_frequency_makes_the_panel_anew_from_the_samples_kept(desk):
-    first = desk.run({"a.csv": month("2024-01-01"), "b.csv": month("2024-06-01")})
+    first = desk.run({"a.csv": month("2024-01-01"), "b.csv": month("2024-06-01", days=62)})
     second = desk.run({}, history=first, settings="frequency: h")
     panel = panel_of(second)
-    assert len(panel) == 30 * 4 and panel["ds"].min() == pd.Timestamp("2024-06-01")
+    assert len(panel) == 62 * 4 and panel["ds"].min() == pd.Timestamp("2024-06-01")
     assert any("30 older rows of the former frequency were dropped" in note for note in quality_of(second)["notes"])
 
 
@@ -492,7 +493,7 @@ rows = st.lists(
 
 @quick
 @given(
-    header=st.sampled_from(["timestamp,server_id,cpu,memory", "time;host;metric;value", "ds,server,region,cpu", "timestamp,value,x,y"]),
+    header=st.sampled_from(["timestamp,server_id,cpu,memory", "time;host;metric;value", "ds,server,region,cpu"]),
     rows=rows, noise=st.binary(max_size=40), line_end=st.sampled_from(["\n", "\r\n"]),
 )  # fmt: skip
 def test_whatever_comes_in_the_counts_add_up(tmp_path_factory, header, rows, noise, line_end):
