@@ -248,7 +248,7 @@ def _run_program(job: Job, log: LogStream) -> tuple[int, bool]:
     except OSError as error:
         log.write(f"exec {words[0]}: {error.strerror}")
         return 127, False
-    reader = threading.Thread(target=log.copy, args=(program.stdout,), daemon=True)
+    reader = threading.Thread(target=log.copy, args=(program.stdout, lambda line: _measure(job, line)), daemon=True)
     reader.start()
     deadline, timed_out, stopping = time.monotonic() + limit, False, 0.0
     try:
@@ -264,6 +264,19 @@ def _run_program(job: Job, log: LogStream) -> tuple[int, bool]:
         reader.join(timeout=10)
     code = program.returncode
     return (code if code >= 0 else 128 - code), timed_out
+
+
+def _measure(job: Job, line: str) -> None:
+    """Keep what a training job's metric definitions find in its log; of each metric the last value is final."""
+    for metric in job.description.get("AlgorithmSpecification", {}).get("MetricDefinitions", []):
+        found = re.search(metric["Regex"], line)
+        if found and found.groups():
+            with contextlib.suppress(ValueError):
+                value = {"MetricName": metric["Name"], "Value": float(found[1]), "Timestamp": time.time()}
+                others = [
+                    one for one in job.description.get("FinalMetricDataList", []) if one["MetricName"] != metric["Name"]
+                ]
+                job.description["FinalMetricDataList"] = [*others, value]
 
 
 def _signal(program: subprocess.Popen[bytes], number: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from typing import IO, Any
 
 from botocore.exceptions import ClientError
@@ -44,12 +45,13 @@ class LogStream:
         with self._lock:
             self._waiting.append(event)
 
-    def copy(self, output: IO[bytes]) -> None:
-        """Add every line of ``output`` until it ends. Carriage returns end a line too: progress bars."""
+    def copy(self, output: IO[bytes], seen: Callable[[str], None] = lambda line: None) -> None:
+        """Add every line of ``output`` until it ends, and show it to ``seen``. Carriage returns end a line too."""
         for raw in output:
             for line in raw.decode("utf-8", errors="replace").splitlines():
                 if line.strip():
                     self.write(line)
+                    seen(line)
 
     def _keep_sending(self) -> None:
         while not self._closed.wait(0.5):

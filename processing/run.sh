@@ -18,13 +18,15 @@ fail() {
 }
 
 # The job is one process; further instances of a larger cluster have nothing to do.
-hosts="$(dirname "$(dirname "$message")")/config/resourceconfig.json"
-if [ -f "$hosts" ] && ! python3 -c 'import json, sys
+root="$(dirname "$(dirname "$message")")"
+for hosts in "$root/config/resourceconfig.json" "$root/input/config/resourceconfig.json"; do
+  if [ -f "$hosts" ] && ! python3 -c 'import json, sys
 given = json.load(open(sys.argv[1]))
 sys.exit(given["current_host"] != sorted(given["hosts"])[0])' "$hosts"; then
-  echo "the first instance does the work"
-  exit 0
-fi
+    echo "the first instance does the work"
+    exit 0
+  fi
+done
 
 python=python3
 if ! cmp -s "$code/jobs.txt" "$(python3 -c 'import sys; print(sys.prefix)')/headroom-jobs.txt"; then

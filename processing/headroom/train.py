@@ -120,6 +120,8 @@ def _metrics(
     headline = {
         **{name: overall[name] for name in ("mase", "smape", "scaled_quantile_loss", "coverage_80", "coverage_90")},
         "seasonal_naive_mase": naive["mase"],
+        # How the registry compares models of different times: the data may have become harder for both.
+        "relative_mase": round(overall["mase"] / naive["mase"], 4) if naive["mase"] else None,
         "improvement_percent": round(100 * (1 - overall["mase"] / naive["mase"]), 1) if naive["mase"] else None,
     }
     importance = _importance(trained)
