@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib import font_manager, patheffects
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import BoundaryNorm, Colormap, LinearSegmentedColormap, ListedColormap, Normalize
@@ -289,7 +289,8 @@ def place_labels(points: np.ndarray, anchors: np.ndarray, sizes: np.ndarray) -> 
         middles = anchor + np.concatenate([around * (size / 2 + 0.02 + ring) for ring in rings])
         middles = np.clip(middles, size / 2 + 0.005, 0.995 - size / 2)
         covered = (np.abs(points - middles[:, None]) < size / 2 + 0.008).all(axis=2).sum(axis=1)
-        cost = 3.0 * np.minimum(covered, 20) + 60 * np.hypot(*(middles - anchor).T)
+        named = (np.abs(anchors - middles[:, None]) < size / 2 + 0.015).all(axis=2).sum(axis=1)
+        cost = 3.0 * np.minimum(covered, 20) + 100 * named + 60 * np.hypot(*(middles - anchor).T)
         for place, other in zip(places, sizes, strict=False):
             cost += 1000 * (np.abs(middles - place) < (size + other) / 2 + 0.01).all(axis=1)
         places.append(middles[int(np.argmin(cost))])
@@ -317,11 +318,11 @@ def _draw_map(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
     sizes = np.array([(0.0125 * max(len(name), len(server)) + 0.02, 0.085) for _, name, server in labels])
     places = place_labels(spots, np.array(anchors), sizes)
     for (colour, name, server), anchor, place in zip(labels, anchors, places, strict=True):
-        axes.annotate(
-            f"{name}\n{server}", anchor, place, ha="center", va="center", fontsize=10.5, color=INK, weight="bold",
+        axes.plot(*np.array([anchor, place]).T, color=colour, linewidth=1.4, zorder=2)
+        axes.text(
+            *place, f"{name}\n{server}", ha="center", va="center", fontsize=10.5, color=INK, weight="bold",
             parse_math=False, linespacing=1.15, zorder=4,
-            bbox={"boxstyle": "round,pad=0.28", "facecolor": "white", "alpha": 0.9, "edgecolor": colour},
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1.4},
+            bbox={"boxstyle": "round,pad=0.28", "facecolor": "white", "alpha": 0.92, "edgecolor": colour},
         )  # fmt: skip
 
 
@@ -334,15 +335,15 @@ def _draw_profiles(figure: Figure, profiles: list[dict], servers: int) -> None:
     for rank, profile in enumerate(profiles):
         colour = CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)]
         y = top - rank * each
-        halo = [patheffects.withStroke(linewidth=3, foreground="white")]
+        name = textwrap.wrap(readable(profile["name"], 48), 25)[:2] or [""]
         figure.text(
-            9.0 / width, (y - 0.06) / height, readable(profile["name"], 30), fontsize=11.5, weight="bold", color=INK,
-            va="top", parse_math=False, path_effects=halo,
+            9.0 / width, (y - 0.06) / height, "\n".join(name), fontsize=11, weight="bold", color=INK,
+            va="top", parse_math=False, linespacing=1.15,
         )  # fmt: skip
-        share = profile["size"] / max(1, servers)
+        size = f"{profile['size']:,} server{'s' if profile['size'] != 1 else ''}"
         figure.text(
-            9.0 / width, (y - 0.31) / height, f"{profile['size']:,} servers, {share:.0%}", fontsize=10, color=MUTED,
-            va="top",
+            9.0 / width, (y - 0.12 - 0.19 * len(name)) / height, f"{size}, {profile['size'] / max(1, servers):.0%}",
+            fontsize=10, color=MUTED, va="top",
         )  # fmt: skip
         axes = figure.add_axes((11.55 / width, (y - each + 0.3) / height, 1.1 / width, (each - 0.36) / height))
         axes.bar(range(7), weeks[rank], 0.8, color=colour)

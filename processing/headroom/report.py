@@ -160,7 +160,10 @@ def headline(assessment: Assessment) -> str:
         return f"{len(now):,} of {fleet} above a critical threshold now, no other expected to reach one {ahead}"
     first = coming.sort_values(["critical_date", "server_id"]).iloc[0]
     metric = first["metric"].replace("_", " ").replace("cpu", "CPU")
-    when = f"the first on {first['critical_date']:%-d %B} ({metric})"
+    moment = f"{first['critical_date']:%-d %B}"
+    if assessment.settings.frequency == "h":
+        moment += f" at {first['critical_date']:%H:%M}"
+    when = f"the first on {moment} ({metric})"
     number = coming["server_id"].nunique()
     if now:
         return f"{len(now):,} of {fleet} above a critical threshold now, {number:,} more expected {ahead}, {when}"

@@ -11,6 +11,8 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from synthetic_assessment import HOSTILE, assessment
 
 from headroom import charts
@@ -107,6 +109,17 @@ def test_each_cluster_is_named_with_its_size_and_typical_server() -> None:
         assert profile["name"] in words
         assert profile["typical_server"] in words
     assert "12 servers, 20%" in words
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8), st.integers(0, 1000))
+def test_names_on_the_map_never_cover_each_other_and_stay_inside(anchors: list[tuple[float, float]], seed: int) -> None:
+    points = np.random.default_rng(seed).uniform(0, 1, (200, 2))
+    sizes = np.full((len(anchors), 2), [0.18, 0.06])
+    places = charts.place_labels(points, np.array(anchors), sizes)
+    assert (places >= sizes / 2).all() and (places <= 1 - sizes / 2).all()
+    for i in range(len(places)):
+        for j in range(i):
+            assert (np.abs(places[i] - places[j]) >= sizes[i]).any()
 
 
 def test_too_few_servers_for_clusters_still_give_a_picture(tmp_path: Path) -> None:

@@ -36,6 +36,27 @@ def test_the_headline_of_a_calm_fleet_says_that_nobody_is_at_risk() -> None:
     assert report.headline(assessment(calm=True, frequency="h")) == "No server is at risk in the next 7 days"
 
 
+def test_the_headline_tells_servers_above_a_threshold_now_from_those_to_come() -> None:
+    found = assessment()
+    breached = found.risks["critical_date"].notna()
+    earliest = found.risks["critical_date"].min()
+    above = found.risks.assign(current=found.risks["current"].mask(found.risks["critical_date"] == earliest, 95.0))
+    later = above.loc[breached & (above["current"] < 90), "critical_date"].min()
+    assert report.headline(dataclasses.replace(found, risks=above)) == (
+        "1 of 60 servers above a critical threshold now, 2 more expected in the next 90 days, "
+        f"the first on {later:%-d %B} (disk)"
+    )
+    all_above = found.risks.assign(current=found.risks["current"].mask(breached, 95.0))
+    assert report.headline(dataclasses.replace(found, risks=all_above)) == (
+        "3 of 60 servers above a critical threshold now, no other expected to reach one in the next 90 days"
+    )
+
+
+def test_the_headline_of_an_hourly_fleet_says_the_hour() -> None:
+    found = assessment(frequency="h")
+    assert f"the first on {found.risks['critical_date'].min():%-d %B at %H:%M}" in report.headline(found)
+
+
 def test_a_fleet_at_risk_without_a_breach_says_both() -> None:
     found = assessment()
     uncrossed = dataclasses.replace(found, risks=found.risks.assign(critical_date=pd.NaT))

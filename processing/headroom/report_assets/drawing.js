@@ -13,12 +13,12 @@ function badge(level) {
   return h("span", { class: `badge level-${view.levels[level]}` }, meter(level), view.levels[level]);
 }
 
-/** SVG path through points; a null value lifts the pen. */
+/** SVG path through points; a null value lifts the pen, and a lone value is a dot (a line of no length, round ends). */
 function line(values, x, y) {
   let path = "", pen = false;
   values.forEach((value, i) => {
     if (value === null) { pen = false; return; }
-    path += `${pen ? "L" : "M"}${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
+    path += `${pen ? "L" : "M"}${x(i).toFixed(1)} ${y(value).toFixed(1)}${pen ? "" : "h0"}`;
     pen = true;
   });
   return path;
@@ -108,11 +108,6 @@ function forecastChart(series, risk, width) {
     s("path", { class: "band80", d: band(series.q10.values, series.q90.values, ahead, y) }),
     s("path", { class: "history", d: line(history.values, past, y) }),
     s("path", { class: "forecast", d: line(q50.values, ahead, y) }));
-  // A lone value has no line to be seen by.
-  if (history.values.filter(known).length === 1) {
-    const i = history.values.findIndex(known);
-    parts.push(s("circle", { class: "history-dot", cx: past(i), cy: y(history.values[i]), r: 3 }));
-  }
   if (thresholds) {
     for (const name of ["warning", "critical"]) {
       parts.push(s("line", { class: `${name}-line`, x1: left, x2: width - right, y1: y(thresholds[name]), y2: y(thresholds[name]) }),

@@ -90,7 +90,7 @@ function top() {
       next !== null && fact(when(momentOf(next)), `next one critical, in ${span(next)}`, "#risk"),
       fact(money(savings.monthly), "a month could be saved", "#actions"),
       fact(count(view.recommendations.total), view.recommendations.total === 1 ? "recommendation" : "recommendations", "#actions"),
-      known(gain) && fact(`${Math.abs(Math.round(gain))} %`, gain >= 0 ? "better than seasonal naive" : "worse than seasonal naive", "#forecast")),
+      known(gain) && fact(`${Math.abs(Math.round(gain))} %`, gain >= 0 ? "forecasts better than seasonal naive" : "forecasts worse than seasonal naive", "#forecast")),
     changes());
 }
 

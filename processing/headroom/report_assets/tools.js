@@ -76,7 +76,7 @@ function chance(value) {
 
 /** A key of the data as words. */
 function label(text) {
-  return String(text).replace(/_/g, " ").replace(/\bcpu\b/, "CPU").replace(/\bvcpus\b/, "vCPUs").replace(/\bp(\d\d)\b/, "P$1").replace(/\bgb\b/, "GB");
+  return String(text).replace(/_/g, " ").replace(/\bpeak q50\b/, "expected peak").replace(/\bcpu\b/, "CPU").replace(/\bvcpus\b/, "vCPUs").replace(/\bp(\d\d)\b/, "P$1").replace(/\bgb\b/, "GB");
 }
 
 function sentence(text) {
