@@ -26,7 +26,7 @@ logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
 
-ENDINGS = (".csv", ".csv.gz", ".parquet")
+ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 # Above this a file is surely not one of utilization samples, and no job volume is sized for it.
 LARGEST_FILE = 20 * 1024**3
 LONGEST_SUBJECT = 100
