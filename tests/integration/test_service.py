@@ -1,0 +1,282 @@
+"""The whole service on the laptop cloud: what its users do, and what they get."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from local import fleet, mailbox, runs
+from local.cloud import Cloud
+from local.deploy import Stack
+
+RUN_SECONDS = 300
+
+
+@dataclass
+class Service:
+    """The deployed service as its users see it: two buckets, executions, a mailbox."""
+
+    cloud: Cloud
+    stack: Stack
+
+    @property
+    def machine(self) -> str:
+        return self.stack.outputs["StateMachineArn"]
+
+    def drop(self, dataset: str, name: str, content: bytes) -> None:
+        bucket = self.stack.outputs["IngestBucketName"]
+        self.cloud.client("s3").put_object(Bucket=bucket, Key=f"incoming/{dataset}/{name}", Body=content)
+
+    def executions(self, dataset: str) -> list[dict[str, Any]]:
+        return runs.executions(self.cloud, self.machine, dataset)
+
+    def wait(self, dataset: str, count: int) -> list[dict[str, Any]]:
+        """The dataset's executions, once there are ``count`` and none is running; the oldest first."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            found = self.executions(dataset)
+            if len(found) >= count and all(execution["status"] in runs.FINAL for execution in found):
+                return found
+            time.sleep(0.5)
+        raise AssertionError(f"{dataset}: not ended in time: {self.executions(dataset)}")
+
+    def outcome(self, execution: dict[str, Any]) -> dict[str, Any]:
+        described = self.cloud.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
+        assert described["status"] == "SUCCEEDED", runs.failure(described)
+        return json.loads(described["output"])
+
+    def states(self, execution: dict[str, Any]) -> list[str]:
+        return [step.name for step in runs.steps(self.cloud, execution["executionArn"])]
+
+    def read(self, dataset: str, run_id: str, name: str) -> bytes:
+        bucket = self.stack.outputs["ArtifactBucketName"]
+        answer = self.cloud.client("s3").get_object(Bucket=bucket, Key=f"runs/{dataset}/{run_id}/{name}")
+        return answer["Body"].read()
+
+    def read_json(self, dataset: str, run_id: str, name: str) -> Any:
+        return json.loads(self.read(dataset, run_id, name))
+
+    def panel(self, dataset: str, run_id: str) -> pd.DataFrame:
+        return pd.read_parquet(io.BytesIO(self.read(dataset, run_id, "panel/panel.parquet")))
+
+    def mail(self, about: str) -> list[mailbox.Letter]:
+        """Letters with these words in subject or body; waits a little, because mail comes after the run's end."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            found = [x for x in mailbox.letters(self.cloud.mailbox) if about in x.subject or about in x.body]
+            if found:
+                return found
+            time.sleep(0.3)
+        return []
+
+
+@pytest.fixture(scope="module")
+def service(cloud: Cloud, stack: Stack) -> Service:
+    return Service(cloud, stack)
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A small fleet's files, one a month, by name."""
+    folder = tmp_path_factory.mktemp("fleet")
+    fleet.write(
+        fleet.generate(servers=10, days=150, sampling="1D", metrics=("cpu", "memory"), horizon=30, seed=3), folder
+    )
+    return {path.name: path.read_bytes() for path in sorted((folder / "incoming").iterdir())}
+
+
+@pytest.fixture(scope="module")
+def first_run(service: Service, months: dict[str, bytes]) -> dict[str, Any]:
+    """The dataset "web" after all months but the last were dropped: the output of its run."""
+    for name, content in list(months.items())[:-1]:
+        service.drop("web", name, content)
+    return service.outcome(service.wait("web", 1)[0])
+
+
+def test_dropped_files_become_results_and_a_notification(service: Service, first_run: dict[str, Any]) -> None:
+    assert first_run["status"] == "published"
+    run_id = first_run["run_id"]
+    summary = service.read_json("web", run_id, "assessment/risk_summary.json")
+    assert summary["servers"] == 10
+    assert service.read("web", run_id, "assessment/risk_heatmap.png").startswith(b"\x89PNG")
+    assert b"</html>" in service.read("web", run_id, "assessment/report.html")
+    assert b"server_id" in service.read("web", run_id, "assessment/server_clusters.csv")
+    columns = ["server_id", "metric", "ds", "is_future", "actual", "q05", "q10", "q50", "q90", "q95", "risk_level"]
+    forecasts = service.read("web", run_id, "assessment/risk_flagged_forecasts.parquet")
+    assert list(pd.read_parquet(io.BytesIO(forecasts)).columns) == columns
+    [letter] = service.mail(f"run {run_id}: published")
+    assert letter.subject.startswith("Headroom web: ")
+    assert f"runs/web/{run_id}/assessment/report.html" in letter.body
+
+
+def test_the_first_run_trains_and_registers_its_model(service: Service, first_run: dict[str, Any]) -> None:
+    assert service.states(service.executions("web")[0]) == [
+        "PlanRun", "Preprocess", "ChooseModel", "Train", "MakeModelGroup", "RegisterModel", "AssessRisk", "Publish",
+        "NotifyCompletion",
+    ]  # fmt: skip
+    sagemaker = service.cloud.client("sagemaker")
+    [version] = sagemaker.list_model_packages(ModelPackageGroupName="headroom-web")["ModelPackageSummaryList"]
+    facts = sagemaker.describe_model_package(ModelPackageName=version["ModelPackageArn"])
+    assert version["ModelApprovalStatus"] == "Approved"
+    assert facts["CustomerMetadataProperties"]["run"] == first_run["run_id"]
+    assert float(facts["CustomerMetadataProperties"]["relative_mase"]) > 0
+
+
+@pytest.fixture(scope="module")
+def second_run(service: Service, months: dict[str, bytes], first_run: dict[str, Any]) -> dict[str, Any]:
+    """The dataset "web" after the last month and a garbage file have come too."""
+    name, content = list(months.items())[-1]
+    service.drop("web", "holiday-photo.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40)
+    service.drop("web", name, content)
+    return service.outcome(service.wait("web", 2)[-1])
+
+
+def test_a_second_run_builds_on_the_first_panel_and_scores_with_its_model(
+    service: Service, first_run: dict[str, Any], second_run: dict[str, Any]
+) -> None:
+    assert "Train" not in service.states(service.executions("web")[-1])
+    before, after = service.panel("web", first_run["run_id"]), service.panel("web", second_run["run_id"])
+    assert len(after) > len(before)
+    kept = before.merge(after, on=["server_id", "metric", "ds"], suffixes=("_before", "_after"))
+    assert len(kept) == len(before)
+    assert service.read_json("web", second_run["run_id"], "assessment/risk_summary.json")["changes"] is not None
+
+
+def test_a_garbage_file_among_good_ones_is_put_aside_with_its_reason(
+    service: Service, second_run: dict[str, Any]
+) -> None:
+    quality = service.read_json("web", second_run["run_id"], "assessment/data_quality.json")
+    [garbage] = [file for file in quality["files"] if file["file"] == "holiday-photo.csv"]
+    assert garbage["error"]
+    assert garbage["rows_accepted"] == 0
+    assert sum(file["rows_accepted"] for file in quality["files"]) == quality["rows"]["accepted"] > 0
+
+
+def test_a_failed_job_is_redriven_alone_once_its_cause_is_put_right(service: Service, months: dict[str, bytes]) -> None:
+    iam, states = service.cloud.client("iam"), service.cloud.client("stepfunctions")
+    resources = service.cloud.client("cloudformation").describe_stack_resources(StackName=service.stack.name)
+    [role] = [r["PhysicalResourceId"] for r in resources["StackResources"] if r["LogicalResourceId"] == "JobRole"]
+    deny = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::*/runs/broken/*/assessment/*"}
+        ],
+    }
+    iam.put_role_policy(RoleName=role, PolicyName="broken", PolicyDocument=json.dumps(deny))
+    service.drop("broken", "a.csv", next(iter(months.values())))
+    [execution] = service.wait("broken", 1)
+    assert execution["status"] == "FAILED"
+    [letter] = service.mail("Headroom broken: failed in AssessRisk")
+    assert f"redrive-execution --execution-arn {execution['executionArn']}" in letter.body
+
+    iam.delete_role_policy(RoleName=role, PolicyName="broken")
+    before = service.cloud.client("sagemaker").list_training_jobs(NameContains="broken")["TrainingJobSummaries"]
+    states.redrive_execution(executionArn=execution["executionArn"])
+    [execution] = service.wait("broken", 1)
+    outcome = service.outcome(execution)
+    assert outcome["status"] == "published"
+    assert service.states(execution)[-3:] == ["AssessRisk", "Publish", "NotifyCompletion"]
+    assert service.states(execution).count("Preprocess") == 1
+    after = service.cloud.client("sagemaker").list_training_jobs(NameContains="broken")["TrainingJobSummaries"]
+    assert [job["TrainingJobName"] for job in after] == [job["TrainingJobName"] for job in before]
+    assert service.mail(f"run {outcome['run_id']}: published")
+
+
+def test_two_datasets_run_side_by_side_and_see_only_their_own(service: Service, months: dict[str, bytes]) -> None:
+    first, second = list(months.values())[:2]
+    service.drop("east", "a.csv", first)
+    service.drop("west", "a.csv", second)
+    spans = {}
+    for dataset in ("east", "west"):
+        [execution] = service.wait(dataset, 1)
+        panel = service.panel(dataset, service.outcome(execution)["run_id"])
+        spans[dataset] = (panel["ds"].min(), panel["ds"].max())
+    assert spans["east"][1] < spans["west"][0]
+
+
+def test_a_run_without_any_usable_row_fails_with_the_reason_and_a_later_file_goes_on(
+    service: Service, months: dict[str, bytes]
+) -> None:
+    service.drop("hopeless", "notes.csv", b"dear diary\ntoday nothing happened\n")
+    [execution] = service.wait("hopeless", 1)
+    assert execution["status"] == "FAILED"
+    [letter] = service.mail("Headroom hopeless: failed in Preprocess")
+    assert "notes.csv" in letter.body
+    service.drop("hopeless", "good.csv", next(iter(months.values())))
+    assert service.outcome(service.wait("hopeless", 2)[-1])["status"] == "published"
+
+
+def test_starting_by_hand_takes_mode_and_machines(service: Service, first_run: dict[str, Any], second_run: Any) -> None:
+    states = service.cloud.client("stepfunctions")
+    wanted = {
+        "dataset": "web",
+        "mode": "train",
+        "overrides": {"train": {"instance_type": "ml.m5.4xlarge", "volume_gb": 7}},
+    }
+    states.start_execution(stateMachineArn=service.machine, input=json.dumps(wanted))
+    execution = service.wait("web", 3)[-1]
+    assert service.outcome(execution)["status"] == "published"
+    jobs = service.cloud.client("sagemaker").list_training_jobs(
+        NameContains="headroom-web-", SortBy="CreationTime", SortOrder="Descending"
+    )["TrainingJobSummaries"]
+    job = service.cloud.client("sagemaker").describe_training_job(TrainingJobName=jobs[0]["TrainingJobName"])
+    assert job["ResourceConfig"]["InstanceType"] == "ml.m5.4xlarge"
+    assert job["ResourceConfig"]["VolumeSizeInGB"] == 7
+
+
+def test_a_wrong_start_by_hand_says_what_is_wrong(service: Service) -> None:
+    states = service.cloud.client("stepfunctions")
+    started = states.start_execution(stateMachineArn=service.machine, input='{"dataset": "web", "mode": "quick"}')
+    deadline = time.monotonic() + 60
+    while (described := states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert "mode" in runs.failure(described).reason
+
+
+def test_a_refused_file_is_told_of(service: Service) -> None:
+    service.drop("web", "setup.exe", b"MZ")
+    [letter] = service.mail("setup.exe")
+    assert "ends in none of" in letter.body
+
+
+def test_settings_that_are_wrong_are_reported_and_the_last_good_ones_stay(
+    service: Service, months: dict[str, bytes]
+) -> None:
+    bucket = service.stack.outputs["IngestBucketName"]
+    s3 = service.cloud.client("s3")
+    s3.put_object(Bucket=bucket, Key="config/tuned.yaml", Body=b"horizon: 14\n")
+    service.drop("tuned", "a.csv", next(iter(months.values())))
+    first = service.outcome(service.wait("tuned", 1)[0])
+    assert service.read_json("tuned", first["run_id"], "assessment/risk_summary.json")["horizon"] == 14
+    s3.put_object(Bucket=bucket, Key="config/tuned.yaml", Body=b"horzion: 7\n")
+    service.drop("tuned", "b.csv", list(months.values())[1])
+    second = service.outcome(service.wait("tuned", 2)[-1])
+    assert service.read_json("tuned", second["run_id"], "assessment/risk_summary.json")["horizon"] == 14
+    assert any("horzion: unknown key" in letter.body for letter in service.mail(f"run {second['run_id']}: published"))
+
+
+def test_the_alarm_on_failed_runs_goes_off(service: Service) -> None:
+    """Runs on what the tests above made fail; alarms look at whole minutes, so it may take one."""
+    states = service.cloud.client("stepfunctions")
+    states.start_execution(stateMachineArn=service.machine, input="{}")
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        if any("ALARM" in x.subject for x in mailbox.letters(service.cloud.mailbox)):
+            return
+        time.sleep(1)
+    raise AssertionError("no alarm came by mail")
+
+
+def test_logs_of_a_job_are_where_aws_logs_finds_them(service: Service, first_run: dict[str, Any]) -> None:
+    logs = service.cloud.client("logs")
+    streams = logs.describe_log_streams(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="headroom-web-train-"
+    )["logStreams"]
+    assert streams
