@@ -1,0 +1,125 @@
+"""How fast and how lean preprocessing is, beside pandas doing the same: python -m bench.preprocess [--rows N].
+
+Both read the same CSV files, keep the newest value of each sample, clip overshoot, and aggregate five metrics to
+daily P95, P99, mean, maximum and count. The job also checks every row, keeps samples for late files and writes its
+report; pandas does not. Each runs alone in a process of its own; memory is that process's peak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+METRICS = ["cpu", "memory", "disk", "network_in", "network_out"]
+REPOSITORY = Path(__file__).parents[1]
+FILES = 20
+SERVERS = 500
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--alone", choices=["headroom", "pandas"], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.alone:
+        print(json.dumps(_measure(given.alone, given.folder)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        size = _make_files(Path(folder), given.rows)
+        print(
+            f"{given.rows:,} rows, {len(METRICS)} metrics, {FILES} files, {size / 1e6:.0f} MB, {os.cpu_count()} CPUs\n"
+        )
+        measured = {name: _alone(name, Path(folder)) for name in ("pandas", "headroom")}
+        _compare(Path(folder))
+    print(f"{'':10}{'seconds':>9}{'CPU s':>8}{'peak MB':>9}{'rows/s':>12}")
+    for name, result in measured.items():
+        print(
+            f"{name:10}{result['seconds']:9.1f}{result['cpu']:8.1f}{result['megabytes']:9.0f}"
+            f"{given.rows / result['seconds']:12,.0f}"
+        )
+    ratio = {key: measured["pandas"][key] / measured["headroom"][key] for key in measured["pandas"]}
+    print(f"{'ratio':10}{ratio['seconds']:9.1f}{ratio['cpu']:8.1f}{ratio['megabytes']:9.1f}")
+
+
+def _make_files(folder: Path, rows: int) -> int:
+    """Five-minute samples of some servers, each file a stretch of time."""
+    import duckdb
+
+    (folder / "raw").mkdir()
+    step = rows // FILES
+    values = ", ".join(f"round(100 * random(), 3) AS {metric}" for metric in METRICS)
+    with duckdb.connect() as db:
+        db.execute("SET threads = 1; SELECT setseed(0.5)")
+        for file in range(FILES):
+            # Names and numbers of our own.
+            db.execute(f"""
+                COPY (SELECT strftime(TIMESTAMP '2024-01-01' + to_minutes(5 * (row // {SERVERS})), '%Y-%m-%dT%H:%M:%SZ')
+                        AS "timestamp", 'server-' || (row % {SERVERS}) AS server_id, {values}
+                    FROM range({file * step}, {(file + 1) * step}) AS range(row))
+                TO '{folder / "raw"}/{file:03}.csv' (HEADER)""")  # noqa: S608
+    return sum(path.stat().st_size for path in (folder / "raw").iterdir())
+
+
+def _alone(name: str, folder: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.preprocess", "--alone", name, "--folder", str(folder)]
+    done = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _measure(name: str, folder: Path) -> dict[str, float]:
+    work = {"headroom": _headroom, "pandas": _pandas}[name]
+    started, before = time.perf_counter(), time.process_time()
+    work(folder)
+    return {
+        "seconds": time.perf_counter() - started,
+        "cpu": time.process_time() - before,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _headroom(folder: Path) -> None:
+    sys.path.insert(0, str(REPOSITORY / "processing"))
+    from headroom.preprocess import preprocess
+
+    preprocess(folder / "raw", None, None, None, folder / "panel")
+
+
+def _pandas(folder: Path) -> None:
+    import pandas as pd
+
+    files = sorted((folder / "raw").iterdir())
+    table = pd.concat([pd.read_csv(file, parse_dates=["timestamp"]) for file in files], ignore_index=True)
+    table = table.drop_duplicates(["server_id", "timestamp"], keep="last")
+    table[METRICS[:3]] = table[METRICS[:3]].clip(upper=100)
+    periods = table.groupby(["server_id", table["timestamp"].dt.floor("D").rename("ds")])[METRICS]
+    quantiles = periods.quantile([0.95, 0.99]).unstack()
+    rest = periods.agg(["mean", "max", "count"])
+    parts = []
+    for metric in METRICS:
+        part = rest[metric].assign(metric=metric, p95=quantiles[metric][0.95], p99=quantiles[metric][0.99])
+        parts.append(part.reset_index())
+    pd.concat(parts).sort_values(["server_id", "metric", "ds"]).to_parquet(folder / "pandas.parquet")
+
+
+def _compare(folder: Path) -> None:
+    """Both must have computed the same."""
+    import numpy as np
+    import pandas as pd
+
+    ours = pd.read_parquet(folder / "panel" / "panel.parquet")
+    theirs = pd.read_parquet(folder / "pandas.parquet")
+    assert len(ours) == len(theirs)
+    for column in ("p95", "p99", "mean", "max"):
+        np.testing.assert_allclose(ours[column].to_numpy(), theirs[column].to_numpy(), rtol=1e-9)
+
+
+if __name__ == "__main__":
+    main()
