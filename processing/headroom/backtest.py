@@ -52,11 +52,11 @@ def origins(periods: int, settings: Settings) -> list[int]:
     return [newest - step * back for back in range(WINDOWS - 1, -1, -1) if newest - step * back >= least]
 
 
-def run(history: Grid, servers: pd.DataFrame, settings: Settings) -> list[Window]:
-    """Forecast from every origin. The booster is trained anew at each one; it never sees the periods after it."""
+def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settings: Settings) -> list[Window]:
+    """Forecast from every origin; the booster is trained anew at each one, on what was known by then."""
     return [
-        forecast(known, history, booster.train(known, servers, settings), servers, settings)
-        for known in map(history.until, origins(len(history.dates), settings))
+        forecast(history.until(origin), history, booster.train(examples.until(origin)), servers, settings)
+        for origin in origins(len(history.dates), settings)
     ]
 
 

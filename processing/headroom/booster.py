@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import lightgbm
@@ -13,9 +14,11 @@ from headroom.features import ATTRIBUTES, SIZES, Grid, Snapshot, calendar, comin
 from headroom.settings import METRICS, Settings
 
 LEVELS = (0.1, 0.5, 0.9)
-ORIGINS = 12
-ROWS = 40_000
+ORIGINS = 18
+ROWS = 45_000
+FEWEST = 400
 ROUNDS = 100
+# A model a thread: LightGBM's own threads wait for each other actively, which is slow on a busy machine.
 PARAMETERS = {
     "objective": "quantile",
     "learning_rate": 0.08,
@@ -25,8 +28,8 @@ PARAMETERS = {
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "lambda_l2": 1.0,
-    "max_bin": 127,
-    "num_threads": 2,
+    "max_bin": 63,
+    "num_threads": 1,
     "deterministic": True,
     "force_col_wise": True,
     "seed": 1,
@@ -42,8 +45,23 @@ class Booster:
     codes: dict[str, list[str]]
 
 
-def train(history: Grid, servers: pd.DataFrame, settings: Settings) -> Booster | None:
-    """Fit on all targets within ``history``; None where there are too few of them.
+@dataclass(frozen=True)
+class Examples:
+    """What the booster learns from: features, the target beside them, and the period (index) each target is of."""
+
+    features: pd.DataFrame
+    target: np.ndarray
+    period: np.ndarray
+    codes: dict[str, list[str]]
+
+    def until(self, origin: int) -> Examples:
+        """The examples that were complete at this origin."""
+        known = self.period <= origin
+        return Examples(self.features[known], self.target[known], self.period[known], self.codes)
+
+
+def examples(history: Grid, origins: list[int], servers: pd.DataFrame, settings: Settings) -> Examples:
+    """Examples from each origin (index of the last known period), a like number of each, drawn over series and steps.
 
     The target is what the methods' mean forecast missed, relative to the series' scale.
     """
@@ -52,22 +70,31 @@ def train(history: Grid, servers: pd.DataFrame, settings: Settings) -> Booster |
     }
     static = static_features(history, servers, codes)
     random = np.random.default_rng(1)
-    origins = training_origins(len(history.dates), settings)
-    features, targets = [], []
+    features, targets, periods = [], [], []
     for origin in origins:
         known = history.until(origin)
         at = snapshot(known, settings, methods.forecasts(known, settings))
         after = history.values[:, origin + 1 : origin + 1 + settings.horizon]
         rows, steps = np.nonzero(np.isfinite(after) & np.isfinite(at.level)[:, None])
         if len(rows) > ROWS // len(origins):
-            picked = random.choice(len(rows), ROWS // len(origins), replace=False)
+            picked = np.sort(random.choice(len(rows), ROWS // len(origins), replace=False))
             rows, steps = rows[picked], steps[picked]
         features.append(matrix(at, rows, steps + 1, calendar(coming(known, settings), settings), static))
         targets.append((after[rows, steps] - at.level[rows]) / at.scale[rows] - base(at)[rows, steps])
-    if sum(map(len, targets)) < 10 * PARAMETERS["min_data_in_leaf"]:
+        periods.append(origin + 1 + steps)
+    if not origins:
+        return Examples(pd.DataFrame(), np.empty(0), np.empty(0), codes)
+    return Examples(pd.concat(features), np.concatenate(targets), np.concatenate(periods), codes)
+
+
+def train(given: Examples) -> Booster | None:
+    """Fit the quantile models; None where there are too few examples."""
+    if len(given.target) < FEWEST:
         return None
-    data = lightgbm.Dataset(pd.concat(features), np.concatenate(targets), free_raw_data=False)
-    return Booster({level: lightgbm.train(PARAMETERS | {"alpha": level}, data, ROUNDS) for level in LEVELS}, codes)
+    data = lightgbm.Dataset(given.features, given.target, params=PARAMETERS, free_raw_data=False).construct()
+    with ThreadPoolExecutor(len(LEVELS)) as pool:
+        models = pool.map(lambda level: lightgbm.train(PARAMETERS | {"alpha": level}, data, ROUNDS), LEVELS)
+        return Booster(dict(zip(LEVELS, models, strict=True)), given.codes)
 
 
 def predict(
@@ -97,9 +124,9 @@ def base(at: Snapshot) -> np.ndarray:
 
 
 def training_origins(periods: int, settings: Settings, count: int = ORIGINS) -> list[int]:
-    """Indices of last known periods to learn from, spread over the history after its first third."""
-    first = min(max(2 * settings.season_lengths[0], periods // 3), periods - 2)
-    return sorted(set(np.linspace(first, periods - 2, count).astype(int).tolist())) if first > 0 else []
+    """Indices of last known periods to learn from, spread over the history after its first quarter."""
+    first = max(2 * settings.season_lengths[0], periods // 4) - 1
+    return sorted(set(np.linspace(first, periods - 2, count).astype(int).tolist())) if periods > first + 2 else []
 
 
 def static_features(grid: Grid, servers: pd.DataFrame, codes: dict[str, list[str]]) -> pd.DataFrame:

@@ -292,9 +292,11 @@ def _year_ago(relative: np.ndarray, horizon: int) -> np.ndarray:
     around = relative[:, max(end - 364 - 14, 0) : max(end - 364 + 14, 0)]
     if around.shape[1] < 28:
         return result
-    then = np.nanmean(around, axis=1)
-    for step in range(horizon):
-        centre = end + step - 364
-        if centre >= 3 and centre + 4 <= end:
-            result[:, step] = np.nanmean(relative[:, centre - 3 : centre + 4], axis=1) - then
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        then = np.nanmean(around, axis=1)
+        for step in range(horizon):
+            centre = end + step - 364
+            if centre >= 3 and centre + 4 <= end:
+                result[:, step] = np.nanmean(relative[:, centre - 3 : centre + 4], axis=1) - then
     return result

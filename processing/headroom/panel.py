@@ -94,7 +94,7 @@ def write(db: duckdb.DuckDBPyConnection, merged: Merge, folder: Path) -> None:
     for query, name in (
         ("SELECT * FROM panel ORDER BY server_id, metric, ds", "panel.parquet"),
         ("SELECT * FROM server ORDER BY server_id", "servers.parquet"),
-        ("SELECT * FROM sample ORDER BY server_id, sampled_at", "samples/samples.parquet"),
+        ("SELECT * FROM sample ORDER BY sampled_at, server_id", "samples/samples.parquet"),
         ("SELECT * FROM attribute ORDER BY server_id, attribute", "samples/attributes.parquet"),
     ):
         db.execute(f"COPY ({query}) TO {quoted(str(folder / name))} (FORMAT parquet, COMPRESSION zstd)")
@@ -199,23 +199,20 @@ def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
 
 def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
     """Attributes of servers: the one of the newest sample counts, of equally new ones the one that came last."""
-    seen = for_each(
-        ATTRIBUTES,
-        """
-        SELECT file, row, first_row, server_id, sampled_at, '%' AS attribute, clean(%) AS value FROM combination
-        WHERE % IS NOT NULL""",
-        " UNION ALL ",
-    )
     is_number = f"attribute IN ({', '.join(quoted(name) for name in NUMBER_ATTRIBUTES)})"
     db.execute(f"""
         CREATE TABLE attribute_seen AS
-        WITH combination AS MATERIALIZED (
-            SELECT file, server_id, {for_each(ATTRIBUTES, "%")},
+        WITH combination AS (
+            SELECT file, server_id, attributes,
                 max(sampled_at) AS sampled_at, max(reading.rowid) AS row, min(reading.rowid) AS first_row
-            FROM reading WHERE ({for_each(ATTRIBUTES, "% IS NOT NULL", " OR ")})
-                AND reading.rowid NOT IN (SELECT row FROM suspect WHERE NOT usable)
-            GROUP BY file, server_id, {for_each(ATTRIBUTES, "%")}
-        ), seen AS ({seen})
+            FROM reading WHERE attributes IS NOT NULL
+                AND (evidence IS NULL OR reading.rowid IN (SELECT row FROM suspect WHERE usable))
+            GROUP BY file, server_id, attributes
+        ), seen AS (
+            SELECT * EXCLUDE (attributes), unnest([{", ".join(quoted(name) for name in ATTRIBUTES)}]) AS attribute,
+                clean(unnest(attributes)) AS value
+            FROM combination
+        )
         SELECT *, CASE
             WHEN {is_number} AND try_cast(value AS DOUBLE) IS NULL THEN 'not a number'
             WHEN {is_number} AND NOT coalesce(try_cast(value AS DOUBLE) BETWEEN 0 AND 1e9, false)

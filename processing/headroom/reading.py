@@ -49,12 +49,13 @@ _NETWORK_METRICS = [metric for metric in METRICS if metric not in PERCENT_METRIC
 _METRIC_TEXTS = [f"{metric}_text" for metric in METRICS]
 _EVIDENCE = ["at_text", "server_text", "structure_problem", "unknown_metric", *_METRIC_TEXTS]
 
-# `reading` holds every row. Most are plainly right; where one is not, `evidence` keeps its texts, and `suspect`
-# says what becomes of it. A row's number within all is its rowid; within a file, rowids follow the file's order.
+# `reading` holds every row. Most are plainly right; where one is not, `evidence` keeps its texts (in the order of
+# _EVIDENCE), and `suspect` says what becomes of it. `attributes` has the texts in the order of ATTRIBUTES, where the
+# file has any. A row's number within all is its rowid; within a file, rowids follow the file's order.
 _TABLES = f"""
 CREATE TABLE reading (
     file INTEGER, server_id VARCHAR, sampled_at TIMESTAMP, {for_each(METRICS, "% DOUBLE")},
-    {for_each(ATTRIBUTES, "% VARCHAR")}, evidence STRUCT({for_each(_EVIDENCE, "% VARCHAR")}));
+    attributes VARCHAR[], evidence VARCHAR[]);
 CREATE TABLE rejected (file INTEGER, line BIGINT, value VARCHAR, reason VARCHAR);
 """
 
@@ -112,12 +113,12 @@ WITH parsed AS (
 )
 SELECT file, server_text AS server_id,
     CASE WHEN time_problem(at_text, instant, $latest) IS NULL THEN make_timestamp(epoch_us(instant)) END AS sampled_at,
-    {for_each(METRICS, "%_number AS %")}, {for_each(ATTRIBUTES, "%")},
+    {for_each(METRICS, "%_number AS %")}, attributes,
     CASE WHEN structure_problem IS NULL AND unknown_metric IS NULL AND sampled_at IS NOT NULL
         AND server_problem(server_text) IS NULL
         AND {for_each(PERCENT_METRICS, "(%_text IS NULL OR coalesce(%_number BETWEEN 0 AND 100, false))", " AND ")}
         AND {for_each(_NETWORK_METRICS, f"(%_text IS NULL OR coalesce(%_number {_NETWORK}, false))", " AND ")}
-        THEN NULL ELSE struct_pack({for_each(_EVIDENCE, "% := %")}) END AS evidence
+        THEN NULL ELSE [{for_each(_EVIDENCE, "%")}] END AS evidence
 FROM parsed
 """
 
@@ -126,7 +127,8 @@ FROM parsed
 _JUDGE = f"""
 CREATE TABLE suspect AS
 WITH parsed AS (
-    SELECT rowid AS row, file, server_id, sampled_at, unnest(evidence), {for_each(METRICS, "% AS %_number")}
+    SELECT rowid AS row, file, server_id, sampled_at, {for_each(METRICS, "% AS %_number")},
+        {", ".join(f"evidence[{place}] AS {name}" for place, name in enumerate(_EVIDENCE, start=1))}
     FROM reading WHERE evidence IS NOT NULL
 ), checked AS (
     SELECT *,
@@ -298,6 +300,9 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         structure = f"CASE WHEN beyond <> '' THEN {quoted(_TOO_MANY)} WHEN {last} IS NULL THEN {quoted(_TOO_FEW)} END"
     if layout.shape != "long":
         values = {metric: f"coalesce({value}, '')" for metric, value in values.items()}
+    attributes = "NULL"
+    if any(name in cell for name in ATTRIBUTES):
+        attributes = f"[{', '.join(cell.get(name, 'NULL') for name in ATTRIBUTES)}]"
     texts = {
         "file": f"[{orders}][file_index::BIGINT + 1]",
         "at_text": f"coalesce({cell['timestamp']}, '')",
@@ -306,7 +311,7 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         "structure_problem": structure,
         "unknown_metric": unknown_metric,
         **{f"{metric}_text": values.get(metric, "NULL::VARCHAR") for metric in METRICS},
-        **{name: f"nullif(clean({cell[name]}), '')" if name in cell else "NULL" for name in ATTRIBUTES},
+        "attributes": attributes,
     }  # fmt: skip
     return f"SELECT {', '.join(f'{expression} AS {name}' for name, expression in texts.items())} FROM {scan}"
 

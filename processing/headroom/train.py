@@ -58,7 +58,8 @@ def train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: 
     reasons = forecast.fallbacks(history, chosen)
     sample = _sample(history, reasons)
     sampled = history.only(sample)
-    windows = backtest.run(sampled, servers, chosen)
+    examples = booster.examples(sampled, booster.training_origins(len(history.dates), chosen), servers, chosen)
+    windows = backtest.run(sampled, examples, servers, chosen)
     log.info("backtested %d series in %d windows", len(sample), len(windows))
 
     group = backtest.behaviour(history, chosen)
@@ -71,7 +72,7 @@ def train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: 
     for number, name in enumerate(backtest.CANDIDATES):
         choices.loc[sample, name] = weight[number]
     choices.loc[sample, ["own_below", "own_above"]] = final.own
-    trained = booster.train(sampled, servers, chosen)
+    trained = booster.train(examples)
     model = forecast.Model(
         settings=chosen,
         trained=trained,
