@@ -79,6 +79,7 @@ def cases(size: int) -> dict[str, Case]:
         "bitbrains-24": datasets.bitbrains(24, windows=5, step=24),
         "bitbrains-168": datasets.bitbrains(168, windows=3, step=72),
         "cloudwatch": datasets.cloudwatch(24, windows=5, step=24),
+        "fleet": datasets.fleet(servers=size, days=730, metrics=("cpu", "memory", "disk"), horizon=90, seeds=(1,)),
         "loads": datasets.loads(series=size, weeks=5, horizon=48, windows=1, seed=7),
     }
 

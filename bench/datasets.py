@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from local import fleet as generator
+
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SERIES = ["server_id", "metric"]
 DAY_SEASON = {"h": 24, "D": 7}
@@ -65,6 +67,15 @@ def _hourly_p95(samples: pd.DataFrame) -> pd.DataFrame:
     hour = pd.to_datetime(samples["timestamp"], utc=True).dt.tz_localize(None).dt.floor("h").astype("datetime64[ns]")
     p95 = samples["value"].clip(0, 100).groupby([samples["server_id"], hour]).quantile(0.95)
     return p95.rename("y").rename_axis(["server_id", "ds"]).reset_index().assign(metric="cpu")
+
+
+def fleet(servers: int, days: int, metrics: tuple[str, ...], horizon: int, seeds: tuple[int, ...]) -> Case:
+    """Daily P95 of generated fleets (hourly samples) and of what they went on to do."""
+    panels = []
+    for seed in seeds:
+        made = generator.generate(servers, days, sampling="1h", metrics=metrics, horizon=horizon, seed=seed)
+        panels.append(pd.concat([made.panel("D"), made.future("D")], ignore_index=True)[[*SERIES, "ds", "y"]])
+    return Case(f"generated fleet, {horizon} days", "D", horizon, 1, horizon, tuple(panels))
 
 
 def loads(series: int, weeks: int, horizon: int, windows: int, seed: int) -> Case:

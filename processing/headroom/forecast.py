@@ -11,6 +11,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from headroom import backtest, baseline, booster, intervals, methods
 from headroom.features import FEATURE_VERSION, SERIES, Grid, coming, grid, recent_periods
@@ -54,7 +55,8 @@ def predict(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> pd.Data
     history = grid(panel, model.settings.frequency)
     if not len(history.series):
         return pd.DataFrame(columns=[*SERIES, "ds", *COLUMNS])
-    quantiles = forecast(model, history, servers)
+    with threadpool_limits(1, "blas"):
+        quantiles = forecast(model, history, servers)
     count, horizon = len(history.series), model.settings.horizon
     result = history.series.loc[np.repeat(np.arange(count), horizon)].reset_index(drop=True)
     result["ds"] = np.tile(coming(history, model.settings).to_numpy(), count)

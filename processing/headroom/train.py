@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from headroom import backtest, baseline, booster, forecast, job, settings
 from headroom.features import FEATURE_VERSION, SERIES, Grid, grid, kinds, recent_periods
@@ -53,6 +54,12 @@ def train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: 
 
     Returns what is also in ``model_metrics.json``.
     """
+    # More threads gain nothing at these sizes, lose much on a busy machine, and change the last digits.
+    with threadpool_limits(1, "blas"):
+        return _train(panel, servers, chosen, folder)
+
+
+def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: Path) -> dict[str, Any]:
     history = grid(panel, chosen.frequency)
     log.info("%d series over %d periods, horizon %d", *history.values.shape, chosen.horizon)
     reasons = forecast.fallbacks(history, chosen)
