@@ -25,7 +25,7 @@ from headroom.settings import METRICS, Settings
 PERIOD = {"D": timedelta(days=1), "h": timedelta(hours=1)}
 _UNIT = {"D": "day", "h": "hour"}
 # The values of so many rows are in memory together while their quantiles are computed.
-_SLICE_ROWS = 10_000_000
+_SLICE_ROWS = 5_000_000
 _STATISTICS = ("mean", "max", "samples", "p95", "p99")
 _ANY_VALUE = for_each(METRICS, "% IS NOT NULL", " OR ")
 
