@@ -292,6 +292,7 @@ def _environment(job: Job) -> dict[str, str]:
         "TMPDIR": str(job.folder / "tmp"),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",  # jobs share this machine's cores: waiting threads must not burn them
         "AWS_REGION": job.region,
         "AWS_DEFAULT_REGION": job.region,
         "AWS_ENDPOINT_URL": job.endpoint,

@@ -146,6 +146,11 @@ def _create_training_job(request: dict[str, Any], authorize: Authorize) -> dict[
         raise ServiceError("ValidationException", "Provide exactly one of TrainingImage and AlgorithmName")
     if not algorithm.get("ContainerEntrypoint"):
         raise ServiceError("ValidationException", "the laptop cloud needs AlgorithmSpecification.ContainerEntrypoint")
+    for metric in algorithm.get("MetricDefinitions", []):
+        try:
+            re.compile(metric["Regex"])
+        except re.error as error:
+            raise ServiceError("ValidationException", f"the regex of metric {metric['Name']}: {error}") from error
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     if len(set(names)) < len(names):
         raise ServiceError("ValidationException", "Channel names must be unique")
