@@ -293,6 +293,19 @@ def test_a_stopped_job_takes_the_processes_it_started_with_it(cloud: Cloud, job_
         sagemaker.stop_processing_job(ProcessingJobName=name)
 
 
+def test_two_jobs_run_side_by_side_and_the_third_waits(cloud: Cloud, job_role: str) -> None:
+    requests = [processing(cloud, job_role, "import time; time.sleep(1.5)") for _ in range(3)]
+    for request in requests:
+        cloud.client("sagemaker").create_processing_job(**request)
+    jobs = [ended(cloud, "Processing", request["ProcessingJobName"]) for request in requests]
+    assert [job["ProcessingJobStatus"] for job in jobs] == ["Completed"] * 3
+    side_by_side = [
+        sum(other["ProcessingStartTime"] <= job["ProcessingStartTime"] < other["ProcessingEndTime"] for other in jobs)
+        for job in jobs
+    ]
+    assert max(side_by_side) == 2
+
+
 # ---------------------------------------------------------------------------------------------- training
 
 
