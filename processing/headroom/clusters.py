@@ -41,6 +41,8 @@ FEATURES = {
 _SIGNED = ("growth", "month_end", "weekend_drop")
 
 IDLE_BELOW = 5.0  # percent
+# Shares are of at least so much use: half of next to nothing is no rhythm.
+LEAST_USE = 20.0
 LARGEST_K = 8
 _SAMPLE = 2000
 # The previous run's number of clusters stays while another is not clearly better.
@@ -85,10 +87,12 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
             own = measured.reindex(part.index)
             for name in ("day_strength", "week_strength", "year_strength"):
                 part[name] = own[name]
-            part["month_end"] = own["month_end_effect"] * part.pop("unit")
+            unit = part.pop("unit")
+            part["month_end"] = own["month_end_effect"] * unit
             average = averages.reindex(part.index)
             peak = _daily_peak(grid.values[metric][rows], grid)
-            part["peakedness"] = np.clip(1 - average["mean"] / np.where(peak > 0, peak, np.nan), 0, 1)
+            gap = (peak - average["mean"]) * unit
+            part["peakedness"] = np.clip(gap / np.maximum(peak * unit, LEAST_USE), 0, 1)
             parts.append(part.droplevel(1))
     table = table.merge(pd.concat(parts), how="left", left_on="server_id", right_index=True)
 
@@ -154,7 +158,9 @@ def name_of(typical: pd.Series) -> str:
     """A cluster's name in words from its features' medians: what stands out most names it."""
     level = "high" if typical["level"] >= 75 else "low" if typical["level"] < 30 else "moderate"
     if typical["idle_share"] >= 0.5:
-        return "idle"
+        return "idle" if typical["peakedness"] < 0.3 else "mostly idle, with peaks"
+    if typical["idle_share"] >= 0.15 and typical["p95"] >= 50:
+        return "on and off"
     if typical["leak"] >= 8:
         return "leaking, with restarts"
     if typical["step"] >= 8:
@@ -177,15 +183,16 @@ def name_of(typical: pd.Series) -> str:
 def _rhythm(values: np.ndarray, metric: str, grid: Grid) -> pd.DataFrame:
     top = quantile(values, 0.95)
     unit = np.ones(len(values)) if metric in PERCENT_METRICS else 100 / np.maximum(top, 1e-9)
+    values, top = values * unit[:, None], top * unit
     level = mean(values, axis=1)
     deviation = np.sqrt(mean((values - level[:, None]) ** 2, axis=1))
     week = profiles(values, np.asarray(grid.ds.weekday), 7)
     weekday, weekend = mean(week[:, :5], axis=1), mean(week[:, 5:], axis=1)
     idle = mean(np.where(np.isfinite(values), values < IDLE_BELOW, np.nan), axis=1)
     return pd.DataFrame({
-        "level": level * unit, "p95": top * unit,
-        "variability": deviation / np.maximum(level, 1e-9),
-        "weekend_drop": np.clip((weekday - weekend) / np.maximum(np.maximum(weekday, weekend), 1e-9), -1, 1),
+        "level": level, "p95": top,
+        "variability": deviation / np.maximum(level, LEAST_USE),
+        "weekend_drop": (weekday - weekend) / np.maximum(np.maximum(weekday, weekend), LEAST_USE),
         "idle_share": idle if metric in PERCENT_METRICS else np.nan,
         "unit": unit,
     })  # fmt: skip
@@ -200,7 +207,7 @@ def _daily_peak(values: np.ndarray, grid: Grid) -> np.ndarray:
 def _seen_years(values: np.ndarray, grid: Grid) -> np.ndarray:
     """For how much of the last year each row was measured, 0 to 1."""
     there = np.isfinite(values)
-    periods = np.where(there.any(axis=1), values.shape[1] - there.argmax(axis=1), 0)
+    periods = np.where(there.any(axis=1), values.shape[1] - there.argmax(axis=1) - there[:, ::-1].argmax(axis=1), 0)
     return np.minimum(periods / PER_DAY[grid.frequency] / (12 * DAYS_A_MONTH), 1)
 
 

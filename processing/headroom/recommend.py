@@ -445,7 +445,7 @@ def _rate(target: dict[str, Any], owned: dict[str, Any], costs: Costs) -> float:
 
 
 def _words(target: dict[str, Any]) -> str:
-    parts = [f"{target['vcpus']:g} vCPUs"] if "vcpus" in target else []
+    parts = [f"{target['vcpus']:g} vCPU{'' if target['vcpus'] == 1 else 's'}"] if "vcpus" in target else []
     parts += [f"{target['memory_gb']:g} GB of memory"] if "memory_gb" in target else []
     parts += [f"{value:g} times today's {name.removesuffix('_factor')}" for name, value in target.items()
               if name.endswith("_factor")]  # fmt: skip

@@ -163,7 +163,7 @@ def risks(seen: Outlook, grid: Grid, settings: Settings) -> pd.DataFrame:
     """One row a server and metric; the columns are those of ``Assessment.risks`` and ``score``."""
     table = seen.keys.copy()
     table["level"] = np.array(LEVELS, dtype=object)[seen.levels[:, -1]]
-    table["current"] = _current(seen.keys, grid)
+    table["current"], last_seen = _current(seen.keys, grid)
     median, upper = seen.quantiles[:, :, 2], seen.quantiles[:, :, 4]
     table["peak_q50"], table["peak_ds"] = _peak(median, seen.ds)
     table["peak_q95"] = _peak(upper, seen.ds)[0]
@@ -181,7 +181,10 @@ def risks(seen: Outlook, grid: Grid, settings: Settings) -> pd.DataFrame:
     table["score"] = 100 * (
         0.5 * table["p_critical"].fillna(0) + 0.3 * np.nan_to_num(after) + 0.2 * table["p_warning"].fillna(0)
     )
-    table["reason"] = [_reason(row, settings) for row in table.itertuples()]
+    table["reason"] = [
+        _reason(row, seen_at, settings)
+        for row, seen_at in zip(table.itertuples(), pd.DatetimeIndex(last_seen), strict=True)
+    ]
     return table
 
 
@@ -240,13 +243,18 @@ def _draws(periods: int) -> tuple[np.ndarray, np.ndarray]:
     return shared, np.random.default_rng(1).permutation(separate)
 
 
-def _current(keys: pd.DataFrame, grid: Grid) -> np.ndarray:
-    recent = {name: mean(values[:, -CROSSING_WINDOW[grid.frequency] :], axis=1) for name, values in grid.values.items()}
-    row = {server: number for number, server in enumerate(grid.servers)}
-    return np.array([
-        recent[metric][row[server]] if metric in recent and server in row else np.nan
-        for server, metric in keys.itertuples(index=False)
-    ])  # fmt: skip
+def _current(keys: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over the newest periods of each series, and the date of its newest value."""
+    current, last_seen = np.full(len(keys), np.nan), np.full(len(keys), np.datetime64("NaT", "ns"))
+    row = pd.Index(grid.servers).get_indexer(keys["server_id"])
+    for metric, values in grid.values.items():
+        mine = np.flatnonzero((keys["metric"] == metric) & (row >= 0))
+        own = values[row[mine]]
+        there = np.isfinite(own)
+        newest = own.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
+        current[mine] = mean(own[:, -CROSSING_WINDOW[grid.frequency] :], axis=1)
+        last_seen[mine] = np.where(there.any(axis=1), grid.ds.to_numpy()[newest], np.datetime64("NaT"))
+    return current, last_seen
 
 
 def _peak(values: np.ndarray, ds: pd.DatetimeIndex) -> tuple[np.ndarray, pd.DatetimeIndex]:
@@ -286,7 +294,7 @@ def _dates(ds: pd.DatetimeIndex, at: np.ndarray, there: np.ndarray) -> pd.Dateti
     return pd.DatetimeIndex(np.where(there, ds.to_numpy()[at], np.datetime64("NaT", "ns")))
 
 
-def _reason(row, settings: Settings) -> str:
+def _reason(row, last_seen: pd.Timestamp, settings: Settings) -> str:
     unit = " %" if row.metric in PERCENT_METRICS else " MB/s"
     thresholds = settings.thresholds.get(row.metric)
     if thresholds is None:
@@ -294,7 +302,7 @@ def _reason(row, settings: Settings) -> str:
     if np.isnan(row.p_critical):
         return f"There is no forecast for {row.metric}."
     critical, warning = f"{thresholds.critical:g}{unit}", f"{thresholds.warning:g}{unit}"
-    now = "" if np.isnan(row.current) else f", now {row.current:.0f}{unit}"
+    now = f", now {row.current:.0f}{unit}" if np.isfinite(row.current) else f", last seen {_date(last_seen, settings)}"
     horizon = f"{settings.horizon} {'days' if settings.frequency == 'D' else 'hours'}"
     if row.level == "critical":
         if row.current >= thresholds.critical and row.days_to_breach <= 7:

@@ -84,9 +84,9 @@ def measure(grid: Grid, settings: Settings) -> pd.DataFrame:
         trend_strength, trend_per_month, peak_hour, peak_weekday, peak_month, quarter_end_effect,
         month_end_effect, step, leak_per_month, noise``; effects, trend, step, leak and noise in the metric's unit.
         ``trend_per_month`` is the slope over the last year apart from ``step``, the largest lasting jump of the level
-        (0 where there is none). ``leak_per_month`` is how much more falls abruptly than rises abruptly, as a
-        leak does that ends in restarts. ``noise`` is the standard deviation of what changes from one period to the
-        next and is explained by nothing else here.
+        (0 where there is none). ``leak_per_month`` is how much falls in jumps, where it climbs without them, as a leak
+        does that ends in restarts. ``noise`` is the standard deviation of what changes from one period to the next
+        and is explained by nothing else here.
     """
     tables = []
     for metric, values in grid.values.items():
@@ -301,10 +301,16 @@ def _step(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _leak(values: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """How much more each row falls than rises, a period, in jumps of at least ``least`` (n,) between two periods."""
+    """How much each row falls in jumps of at least ``least`` (n,) from one period to the next, a period.
+
+    0 unless it jumps down at least three times and hardly ever up (a quarter of the way at most): what jumps both
+    ways is work that comes and goes.
+    """
     change = np.diff(values, axis=1)
-    jumps = np.where(np.abs(change) >= least[:, None], change, 0.0)
-    return np.maximum(-jumps.sum(axis=1), 0) / np.maximum(np.isfinite(change).sum(axis=1), 1)
+    with np.errstate(invalid="ignore"):
+        fall, rise = (np.where(sign * change >= least[:, None], sign * change, 0.0) for sign in (-1, 1))
+    leaks = ((fall > 0).sum(axis=1) >= 3) & (rise.sum(axis=1) <= fall.sum(axis=1) / 4)
+    return np.where(leaks, fall.sum(axis=1), 0.0) / np.maximum(np.isfinite(change).sum(axis=1), 1)
 
 
 def _slope(values: np.ndarray) -> np.ndarray:
