@@ -97,7 +97,7 @@ def failed_state(stepfunctions: Any, execution_arn: str) -> str | None:
 
 
 def reason_of(run: StatusChange) -> tuple[str, str | None]:
-    """Why the run failed in words, and the log group's command to read more, where a job failed."""
+    """Why the run failed in words, and the command that shows the log, where a job failed."""
     if run.status == "TIMED_OUT":
         return "it ran longer than the state machine allows", None
     if run.status == "ABORTED":
@@ -111,7 +111,10 @@ def reason_of(run: StatusChange) -> tuple[str, str | None]:
     for kind in ("Processing", "Training"):
         name = cause.get(f"{kind}JobName")
         if name:
-            logs = f"aws logs tail /aws/sagemaker/{kind}Jobs --log-stream-name-prefix {name} --since 1d"
+            logs = (
+                f"aws logs filter-log-events --log-group-name /aws/sagemaker/{kind}Jobs "
+                f"--log-stream-name-prefix {name} --query 'events[].message' --output text"
+            )
             return cause.get("ExitMessage") or cause.get("FailureReason") or str(run.error), logs
     return cause.get("errorMessage") or f"{run.error}: {run.cause}", None
 

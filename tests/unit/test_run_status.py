@@ -56,7 +56,7 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
     assert mail["Subject"].startswith("Headroom demo: failed")
     for words in (
         "Reason: no such column",
-        "aws logs tail /aws/sagemaker/ProcessingJobs --log-stream-name-prefix headroom-demo-assess-1",
+        "--log-group-name /aws/sagemaker/ProcessingJobs --log-stream-name-prefix headroom-demo-assess-1",
         f"aws stepfunctions redrive-execution --execution-arn {failed_run}",
     ):
         assert words in mail["Message"]
