@@ -80,17 +80,17 @@ function top() {
   return h("header", { class: "top", id: "top" },
     h("div", { class: "lead" },
       h("div", {},
-        h("p", { class: "kicker" }, view.dataset ? [named(view.dataset), " · "] : "", `${view.dataset ? "c" : "C"}apacity risk as of ${day(view.asOf, true)}`),
+        h("p", { class: "kicker" }, view.dataset ? [prose(view.dataset), " · "] : "", `${view.dataset ? "c" : "C"}apacity risk as of ${day(view.asOf, true)}`),
         h("h1", {}, view.headline + "."),
         fleetBar()),
       view.breaches.some((number) => number) && h("figure", {}, h("figcaption", {}, `Servers that turn critical next, by ${view.overTime.days === 1 ? "day" : view.overTime.days === 7 ? "week" : "four weeks"}`), breachBars())),
     h("ul", { class: "facts" },
       fact(count(atRisk), `${atRisk === 1 ? "server" : "servers"} at risk of ${count(view.fleet.servers)}`, "#risk"),
-      above.size > 0 && fact(count(above.size), "above a critical threshold now", "#risk"),
-      next !== null && fact(when(momentOf(next)), `next one critical, in ${span(next)}`, "#risk"),
+      above.size > 0 && fact(count(above.size), "above critical now", "#risk"),
+      next !== null && fact(when(momentOf(next)), `next critical, in ${span(next)}`, "#risk"),
       fact(money(savings.monthly), "a month could be saved", "#actions"),
       fact(count(view.recommendations.total), view.recommendations.total === 1 ? "recommendation" : "recommendations", "#actions"),
-      known(gain) && fact(`${Math.abs(Math.round(gain))} %`, gain >= 0 ? "forecasts better than seasonal naive" : "forecasts worse than seasonal naive", "#forecast")),
+      known(gain) && fact(`${Math.abs(Math.round(gain))} %`, gain >= 0 ? "less error than naive" : "more error than naive", "#forecast")),
     changes());
 }
 
@@ -214,13 +214,13 @@ function serverRow(i) {
   const cell = (name, words, ...content) => h("td", { role: "cell", class: `column-${name}`, "data-label": words }, content);
   const row = h("tr", { role: "row", class: "summary", click: (event) => { if (!event.target.closest("a, button") && !String(getSelection())) toggle(i); } },
     cell("risk", "Risk", badge(servers.level[i])),
-    h("th", { role: "rowheader", scope: "row", class: "column-name" }, button, about.length > 0 && h("small", {}, named(about.join(" · ")))),
+    h("th", { role: "rowheader", scope: "row", class: "column-name" }, button, about.length > 0 && h("small", {}, prose(about.join(" · ")))),
     cell("history", "History and forecast", h("span", { class: "metric" }, label(view.metrics[risk.metric] || "")), view.sparks[i] && spark(i)),
     cell("current", "Now", amount(risk.current, unit)),
     cell("peak", "Peak", amount(risk.peak, unit)),
     cell("critical", "Critical", risk.now ? h("b", {}, "now") : known(risk.criticalAt) ? [h("b", {}, when(momentOf(risk.criticalAt))), h("small", {}, `in ${span(risk.criticalAt)}`)] : h("span", { class: "quiet" }, "not expected")),
     cell("chance", "Chance", chance(risk.chanceCritical)),
-    cell("why", "Why", h("div", { title: readable(servers.reason[i] || "") }, named(servers.reason[i] || ""))));
+    cell("why", "Why", h("div", { title: readable(servers.reason[i] || "") }, prose(servers.reason[i]))));
   const detail = h("tr", { role: "row", class: "detail", hidden: true }, h("td", { role: "cell", colspan: COLUMNS.length }));
   opened.set(i, { row, detail, button });
   return [row, detail];
@@ -271,9 +271,9 @@ async function serverSection(i, place) {
   ].filter(([, value]) => known(value) && value !== "");
   const advice = view.recommendations.items.filter((item) => item.server_ids.includes(servers.name[i]));
   const panel = h("section", { class: "server-section", "aria-label": `Server ${readable(servers.name[i])}` },
-    h("dl", { class: "server-facts" }, facts.map(([words, value]) => h("div", {}, h("dt", {}, words), h("dd", {}, named(value)))),
+    h("dl", { class: "server-facts" }, facts.map(([words, value]) => h("div", {}, h("dt", {}, words), h("dd", {}, prose(value)))),
       h("div", {}, h("dt", {}, "Link"), h("dd", {}, h("a", { href: linkTo(servers.name[i]) }, "to this server")))),
-    advice.map((item) => h("p", { class: "advice" }, h("strong", {}, (ACTIONS[item.action] || [item.action])[0]), ": ", named(item.reason || ""),
+    advice.map((item) => h("p", { class: "advice" }, h("strong", {}, (ACTIONS[item.action] || [item.action])[0]), ": ", prose(item.reason),
       item.monthly_saving > 0 && ` Saves ${money(item.monthly_saving)} a month.`)));
   place.append(panel);
   let unpacked = null;
@@ -313,7 +313,7 @@ function metricPanel(risk, series) {
   ].filter((fact) => fact);
   const panel = h("article", { class: "metric-panel" },
     h("h3", {}, sentence(label(view.metrics[risk.metric])), " ", badge(risk.level)),
-    h("p", { class: "reason" }, named(risk.reason || "")));
+    h("p", { class: "reason" }, prose(risk.reason)));
   const drawing = h("div", { class: "drawing" });
   if (series && (series.history.values.length || series.q50.values.length)) {
     let drawnAt = 0;
@@ -415,7 +415,7 @@ function groupsSection() {
       h("figure", { class: "map-box" }, clusterMap(order, (server) => { location.hash = linkTo(servers.name[server]); })),
       h("ul", { class: "profiles" }, view.profiles.map((profile, rank) => h("li", { class: `edge-${rank % 8}` },
         h("div", {}, h("h3", {}, readable(profile.name), " ", h("span", { class: "soft" }, plural(profile.size, "server"))),
-          h("p", {}, named(profile.description || ""), profile.typical_server !== undefined && [" Typical: ", serverLink(profile.typical_server), "."]),
+          h("p", {}, prose(profile.description || ""), profile.typical_server !== undefined && [" Typical: ", serverLink(profile.typical_server), "."]),
           profile.features && h("details", {}, h("summary", {}, "Medians"), h("dl", { class: "inline" },
             Object.entries(profile.features).map(([name, number]) => h("div", {}, h("dt", {}, label(name)), h("dd", {}, value(number))))))),
         profile.weekday_profile && profile.weekday_profile.some(known) && bars(profile.weekday_profile, WEEKDAYS, WEEKDAYS.map((name) => name[0]), "", full))))));
@@ -438,7 +438,7 @@ function actionsSection() {
     const mine = items.filter((item) => item.action === action);
     const body = h("tbody", {});
     const columns = [
-      ["Why", (item) => [named(sentence(item.reason || "")), details(item.evidence) && h("small", {}, named(details(item.evidence)))], "wide"],
+      ["Why", (item) => [prose(sentence(item.reason || "")), details(item.evidence) && h("small", {}, prose(details(item.evidence)))], "wide"],
       ["Target", (item) => item.target && size(item.target), "short"],
       ["By", (item) => item.by && day(Date.parse(item.by)), "tight"],
       ["Effort", (item) => item.effort, "tight"],
@@ -475,18 +475,18 @@ function dataSection() {
         [count(values.clipped || 0), "values clipped"], [count(gaps.missing_periods || 0), `periods missing, ${plural(gaps.servers_with_gaps || 0, "server")}`]]
         .map(([value, words]) => h("li", {}, h("strong", {}, value), h("span", {}, words)))),
     from.errors && from.errors.length > 0 && h("div", { class: "warn" }, h("strong", {}, from.source === "last_good" ? "The settings have errors; the last good ones were used." : "The settings have errors."),
-      h("ul", {}, from.errors.map((error) => h("li", {}, named(error))))),
+      h("ul", {}, from.errors.map((error) => h("li", {}, prose(error))))),
     refused.length > 0 && h("div", { class: "warn" }, h("strong", {}, `${plural(refused.length, "file")} could not be used.`),
-      h("ul", {}, refused.slice(0, 20).map((file) => h("li", {}, h("code", {}, named(file.file)), ": ", named(file.error))))),
-    (quality.notes || []).length > 0 && h("ul", {}, quality.notes.map((note) => h("li", {}, named(note)))),
+      h("ul", {}, refused.slice(0, 20).map((file) => h("li", {}, h("code", {}, prose(file.file)), ": ", prose(file.error))))),
+    (quality.notes || []).length > 0 && h("ul", {}, quality.notes.map((note) => h("li", {}, prose(note)))),
     h("p", {}, panel.first ? `The panel now covers ${plural(panel.servers, "server")} from ${day(Date.parse(panel.first), true)} to ${day(Date.parse(panel.last), true)}; ${count(panel.rows_new || 0)} of its ${count(panel.rows || 0)} rows are new, ${count(panel.rows_changed || 0)} changed. ` : "",
       "Every refused row, with file and line, is in ", h("code", {}, "quarantine.csv"), "; these figures are in ", h("code", {}, "data_quality.json"), "."),
-    (quality.reasons || []).length > 0 && table("Why rows were refused", quality.reasons, [["Reason", (row) => named(row.reason)], ["Rows", (row) => count(row.rows), true]]),
+    (quality.reasons || []).length > 0 && table("Why rows were refused", quality.reasons, [["Reason", (row) => prose(row.reason)], ["Rows", (row) => count(row.rows), true]]),
     (quality.examples || []).length > 0 && fold("Examples of refused rows", table("Refused rows", quality.examples.slice(0, 20), [
-      ["File", (row) => named(row.file)], ["Row", (row) => known(row.row) ? count(row.row) : "–", true], ["Column", (row) => named(row.column || "–")], ["Value", (row) => h("code", {}, named(known(row.value) ? row.value : ""))], ["Reason", (row) => named(row.reason)]])),
+      ["File", (row) => prose(row.file)], ["Row", (row) => known(row.row) ? count(row.row) : "–", true], ["Column", (row) => prose(row.column || "–")], ["Value", (row) => h("code", {}, prose(known(row.value) ? row.value : ""))], ["Reason", (row) => prose(row.reason)]])),
     files.length > 0 && fold(`Files read (${count(files.length)})`, table("Files", files.slice(0, 100), [
-      ["File", (row) => named(row.file)], ["Form", (row) => row.shape || "–"], ["Read", (row) => count(row.rows_read || 0), true], ["Accepted", (row) => count(row.rows_accepted || 0), true],
-      ["Duplicates", (row) => count(row.rows_duplicate || 0), true], ["Refused", (row) => count(row.rows_quarantined || 0), true], ["Columns ignored", (row) => named((row.ignored_columns || []).join(", ") || "–")]])),
+      ["File", (row) => prose(row.file)], ["Form", (row) => row.shape || "–"], ["Read", (row) => count(row.rows_read || 0), true], ["Accepted", (row) => count(row.rows_accepted || 0), true],
+      ["Duplicates", (row) => count(row.rows_duplicate || 0), true], ["Refused", (row) => count(row.rows_quarantined || 0), true], ["Columns ignored", (row) => prose((row.ignored_columns || []).join(", ") || "–")]])),
     worst.length > 0 && fold("Largest gaps", table("Gaps", worst.slice(0, 20), [["Server", (row) => serverLink(row.server_id)], ["Metric", (row) => label(row.metric)], ["Missing", (row) => `${count(row.missing)} of ${count(row.expected)}`, true]])),
     short.length > 0 && fold(`Short series (${count(short.length)})`, table("Fewer than ten values", short.slice(0, 50), [["Server", (row) => serverLink(row.server_id)], ["Metric", (row) => label(row.metric)], ["Periods", (row) => count(row.periods), true]])));
 }
@@ -514,23 +514,23 @@ function forecastSection() {
       known(gain) && h("strong", {}, `The forecasts were ${Math.abs(Math.round(gain))} % ${gain >= 0 ? "better" : "worse"} than repeating the last season`), known(gain) && ` (MASE ${number(headline.mase, 2)} against ${number(headline.seasonal_naive_mase, 2)}).`),
     h("div", { class: "covers" }, h("p", {}, "Share of later values that fell inside the band:"), cover(headline.coverage_80, 80), cover(headline.coverage_90, 90)),
     (model.chosen || []).length > 0 && table("What was chosen", model.chosen.slice(0, 60), [
-      ["Metric", (row) => label(row.metric)], ["Series", (row) => named(label(row.group || "all"))], ["Chosen", (row) => h("strong", {}, named(label(row.candidate)))], ["Number", (row) => known(row.series) ? count(row.series) : "–", true], ["Why", (row) => named(row.reason || "")]]),
+      ["Metric", (row) => label(row.metric)], ["Series", (row) => prose(label(row.group || "all"))], ["Chosen", (row) => h("strong", {}, prose(label(row.candidate)))], ["Number", (row) => known(row.series) ? count(row.series) : "–", true], ["Why", (row) => prose(row.reason || "")]]),
     (model.candidates || []).length > 0 && fold("All candidates", table("Errors in the backtest, lower is better; the best of its group is marked", model.candidates.slice(0, 120), [
-      ["Metric", (row) => label(row.metric)], ["Series", (row) => named(label(row.group || "all"))],
-      ["Candidate", (row) => { const name = named(label(row.candidate)); return row.scaled_quantile_loss === best.get(`${row.metric} ${row.group}`) ? h("strong", {}, name, " ✓") : name; }],
+      ["Metric", (row) => label(row.metric)], ["Series", (row) => prose(label(row.group || "all"))],
+      ["Candidate", (row) => { const name = prose(label(row.candidate)); return row.scaled_quantile_loss === best.get(`${row.metric} ${row.group}`) ? h("strong", {}, name, " ✓") : name; }],
       ["MAE", (row) => number(row.mae, 2), true], ["RMSE", (row) => number(row.rmse, 2), true], ["sMAPE", (row) => number(row.smape, 1), true], ["MASE", (row) => number(row.mase, 2), true],
       ["Quantile loss", (row) => number(row.scaled_quantile_loss, 3), true], ["In 80 %", (row) => share(row.coverage_80), true], ["In 90 %", (row) => share(row.coverage_90), true]])),
     (model.feature_importance || []).length > 0 && fold("What the forecasts are drawn from", known(model.calendar_share) && h("p", {}, `The calendar accounts for ${share(model.calendar_share)}.`),
       h("ul", { class: "shares" }, model.feature_importance.slice(0, 15).map((row) => {
         const bar = h("span", { class: "share-bar", "aria-hidden": "true" });
         bar.style.width = `${Math.min(100, row.share * 100)}%`;
-        return h("li", {}, h("span", {}, named(label(row.feature)), " ", h("span", { class: "quiet" }, label(row.kind || ""))), h("span", { class: "share-track" }, bar), h("b", {}, share(row.share)));
+        return h("li", {}, h("span", {}, prose(label(row.feature)), " ", h("span", { class: "quiet" }, label(row.kind || ""))), h("span", { class: "share-track" }, bar), h("b", {}, share(row.share)));
       }))),
     (model.fallbacks || []).length > 0 && fold(`Simpler forecasts (${count(model.fallbacks.length)})`, table("Series too short for the models", model.fallbacks.slice(0, 60), [
-      ["Server", (row) => serverLink(row.server_id)], ["Metric", (row) => label(row.metric)], ["Values", (row) => count(row.points || 0), true], ["Method", (row) => named(row.method || "")], ["Why", (row) => named(row.reason || "")]])),
+      ["Server", (row) => serverLink(row.server_id)], ["Metric", (row) => label(row.metric)], ["Values", (row) => count(row.points || 0), true], ["Method", (row) => prose(row.method || "")], ["Why", (row) => prose(row.reason || "")]])),
     drifted.length > 0 && h("p", {}, drift.exceeded ? h("strong", {}, "The data has drifted from what the model learned: the next run trains anew. ") : "The data still looks like what the model learned. ",
       `Population stability index: ${drifted.map(([metric, value]) => `${label(metric)} ${number(value, 2)}`).join(", ")}; ${share(drift.servers_out_of_range)} of servers are outside their usual range.`),
-    [...(model.notes || [])].map((note) => h("p", { class: "quiet" }, named(note))));
+    [...(model.notes || [])].map((note) => h("p", { class: "quiet" }, prose(note))));
 }
 
 /** How much of a band's promise was kept: a track with the promised share marked. */
@@ -558,9 +558,9 @@ function runSection() {
     ["Rates", `${settings.costs.currency} ${settings.costs.per_vcpu_hour} a vCPU and hour, ${settings.costs.per_gb_hour} a GB and hour`],
   ].filter(([, value]) => known(value) && value !== "");
   return section("run", "This run",
-    view.notes.length > 0 && h("ul", {}, view.notes.map((note) => h("li", {}, named(note)))),
-    h("dl", { class: "run" }, facts.map(([words, value]) => h("div", {}, h("dt", {}, words), h("dd", {}, named(value))))),
-    files.length > 0 && fold("Files of this run", table("Files", files.slice(0, 200), [["File", (row) => named(row.key || row.file)], ["Bytes", (row) => count(row.size || 0), true], ["Arrived", (row) => named(row.last_modified || "")]])),
+    view.notes.length > 0 && h("ul", {}, view.notes.map((note) => h("li", {}, prose(note)))),
+    h("dl", { class: "run" }, facts.map(([words, value]) => h("div", {}, h("dt", {}, words), h("dd", {}, prose(value))))),
+    files.length > 0 && fold("Files of this run", table("Files", files.slice(0, 200), [["File", (row) => prose(row.key || row.file)], ["Bytes", (row) => count(row.size || 0), true], ["Arrived", (row) => prose(row.last_modified || "")]])),
     h("p", { class: "quiet" }, "Beside this report: ", ["risk_flagged_forecasts.parquet", "risk_summary.json", "optimization_recommendations.json", "server_clusters.csv", "data_quality.json", "model_metrics.json"].map((file, i) => [i ? ", " : "", h("code", {}, file)]), "."));
 }
 

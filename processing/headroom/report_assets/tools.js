@@ -29,14 +29,19 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** A name from the data as a reader can see it: control and direction characters are shown, not obeyed. */
-function readable(name) {
-  return String(name).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\uFFFD").replace(/^\s*$/, "(no name)");
+/** Text from the data as a reader can see it: control and direction characters are shown, not obeyed. */
+function readable(text) {
+  return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\uFFFD");
 }
 
-/** A name or other text from the data, kept from reordering the text around it. */
-function named(text) {
-  return h("bdi", {}, readable(text));
+/** Text from the data, kept from reordering what is around it; numbers stay with their percent signs. */
+function prose(text) {
+  return h("bdi", {}, readable(known(text) ? text : "").replaceAll(" %", "\u00a0%"));
+}
+
+/** A server's name, which may be blank. */
+function named(name) {
+  return h("bdi", {}, name.trim() ? readable(name) : "(no name)");
 }
 
 function known(value) {
