@@ -11,6 +11,7 @@ at least as many as it was made of; otherwise they are left out and counted as l
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +35,6 @@ CREATE TABLE stored (server_id VARCHAR, metric VARCHAR, ds TIMESTAMP,
     mean DOUBLE, max DOUBLE, samples INTEGER, p95 DOUBLE, p99 DOUBLE);
 CREATE TABLE fresh AS FROM stored;
 CREATE TABLE kept (server_id VARCHAR, sampled_at TIMESTAMP, {for_each(METRICS, "% DOUBLE")});
-CREATE TABLE sample AS FROM kept;
 CREATE TABLE duplicate (file INTEGER, rows BIGINT);
 CREATE TABLE attribute (server_id VARCHAR, attribute VARCHAR, value VARCHAR, sampled_at TIMESTAMP);
 CREATE TABLE attribute_problem (file INTEGER, row BIGINT, "column" VARCHAR, value VARCHAR, reason VARCHAR);
@@ -57,12 +57,16 @@ class Merge:
     late_periods: int
 
 
-def merge(db: duckdb.DuckDBPyConnection, history: Path | None, settings: Settings, before: Settings | None) -> Merge:
-    """Make the tables ``panel``, ``server``, ``sample`` and ``attribute`` (to be kept) and ``duplicate`` in ``db``.
+def merge(
+    db: duckdb.DuckDBPyConnection, history: Path | None, settings: Settings, before: Settings | None, samples: Path
+) -> Merge:
+    """Make the tables ``panel``, ``server``, ``attribute`` and ``duplicate`` (rows a file) in ``db``.
 
     Samples come from the view ``usable_reading`` (see ``reading``) and from ``history``, the panel folder of the
-    run before, made with the settings ``before``. Without any sample the tables are empty.
+    run before, made with the settings ``before``; those to keep go into the new folder ``samples``. Without any
+    sample the tables are empty.
     """
+    samples.mkdir()
     db.execute(_TABLES)
     closed_before, rows_dropped = _open_history(db, history, settings, before)
     days = _days(db)
@@ -70,7 +74,7 @@ def merge(db: duckdb.DuckDBPyConnection, history: Path | None, settings: Setting
     if len(days) > settings.keep_samples_days:
         keep_since = max(closed_before, days[-settings.keep_samples_days][0])
     for begin, end in _slices(days):
-        _add_slice(db, begin, end, settings, keep_since)
+        _add_slice(db, begin, end, settings, keep_since, samples)
     late_samples, late_periods = db.execute(f"""
         CREATE TABLE late AS SELECT fresh.* FROM fresh JOIN stored USING (server_id, metric, ds)
         WHERE ds < {_literal(closed_before)} AND fresh.samples < stored.samples;
@@ -88,16 +92,13 @@ def merge(db: duckdb.DuckDBPyConnection, history: Path | None, settings: Setting
     return Merge(keep_since, rows_new, rows_changed, rows_dropped, late_samples, late_periods)
 
 
-def write(db: duckdb.DuckDBPyConnection, merged: Merge, folder: Path) -> None:
+def write(db: duckdb.DuckDBPyConnection, merged: Merge, samples: Path, folder: Path) -> None:
     """Write what ``merge`` made into a panel folder, the next run's history."""
-    (folder / "samples").mkdir(parents=True, exist_ok=True)
-    for query, name in (
-        ("SELECT * FROM panel ORDER BY server_id, metric, ds", "panel.parquet"),
-        ("SELECT * FROM server ORDER BY server_id", "servers.parquet"),
-        ("SELECT * FROM sample ORDER BY sampled_at, server_id", "samples/samples.parquet"),
-        ("SELECT * FROM attribute ORDER BY server_id, attribute", "samples/attributes.parquet"),
-    ):
-        db.execute(f"COPY ({query}) TO {quoted(str(folder / name))} (FORMAT parquet, COMPRESSION zstd)")
+    shutil.rmtree(folder / "samples", ignore_errors=True)
+    shutil.copytree(samples, folder / "samples" / "samples")
+    _copy(db, "FROM panel ORDER BY server_id, metric, ds", folder / "panel.parquet")
+    _copy(db, "FROM server ORDER BY server_id", folder / "servers.parquet")
+    _copy(db, "FROM attribute ORDER BY server_id, attribute", folder / "samples" / "attributes.parquet")
     since = json.dumps({"since": merged.samples_since.isoformat()}) + "\n"
     (folder / "samples" / "kept.json").write_text(since, encoding="utf-8")
 
@@ -110,7 +111,8 @@ def _open_history(
     if history is None or not (history / "panel.parquet").exists():
         return datetime.min, 0
     panel, samples = history / "panel.parquet", history / "samples"
-    db.execute(f"INSERT INTO kept BY NAME FROM read_parquet({quoted(str(samples / 'samples.parquet'))})")
+    kept = sorted(str(path) for path in (samples / "samples").glob("*.parquet"))
+    db.execute(f"INSERT INTO kept BY NAME FROM read_parquet([{', '.join(map(quoted, kept))}])")
     db.execute(f"INSERT INTO attribute BY NAME FROM read_parquet({quoted(str(samples / 'attributes.parquet'))})")
     closed_before = datetime.fromisoformat(json.loads((samples / "kept.json").read_text(encoding="utf-8"))["since"])
     if before is not None and before.frequency != settings.frequency:
@@ -142,9 +144,14 @@ def _slices(days: Sequence[tuple[datetime, int]]) -> list[tuple[datetime, dateti
 
 
 def _add_slice(
-    db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime, settings: Settings, keep_since: datetime
+    db: duckdb.DuckDBPyConnection,
+    begin: datetime,
+    end: datetime,
+    settings: Settings,
+    keep_since: datetime,
+    samples: Path,
 ) -> None:
-    """Aggregate the periods of some days, keeping of each sample the newest value, and count superfluous rows."""
+    """Of some days: take the newest value of each sample, aggregate the periods, write the samples to keep."""
     within = f"FROM incoming WHERE sampled_at >= {_literal(begin)} AND sampled_at < {_literal(end)}"
     rows, distinct = db.execute(f"SELECT count(*), count(DISTINCT (server_id, sampled_at)) {within}").fetchone()
     if rows == distinct:
@@ -174,9 +181,11 @@ def _add_slice(
             SELECT server_id, date_trunc('{_UNIT[settings.frequency]}', sampled_at) AS ds, {each}
             FROM slice GROUP BY ALL
         ) {by_metric}""")
-    db.execute(f"""
-        INSERT INTO sample BY NAME SELECT * FROM slice
-        WHERE sampled_at >= {_literal(keep_since)} AND ({_ANY_VALUE})""")
+    if end > keep_since:
+        kept = (
+            f"FROM slice WHERE sampled_at >= {_literal(keep_since)} AND ({_ANY_VALUE}) ORDER BY sampled_at, server_id"
+        )
+        _copy(db, kept, samples / f"{begin:%Y%m%d}.parquet")
     db.execute(f"DROP {'VIEW' if rows == distinct else 'TABLE'} slice")
 
 
@@ -241,6 +250,10 @@ def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
         CREATE TABLE server AS
         SELECT server_id, {texts}, {numbers}
         FROM (SELECT DISTINCT server_id FROM panel) LEFT JOIN attribute USING (server_id) GROUP BY server_id""")
+
+
+def _copy(db: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    db.execute(f"COPY ({query}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
 
 
 def _count(db: duckdb.DuckDBPyConnection, relation: str) -> int:

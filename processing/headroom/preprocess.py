@@ -51,15 +51,16 @@ def preprocess(
     sources, notes = _incoming(raw, manifest)
     before = _settings_before(history)
     effective, settings_report = _effective_settings(settings_file, before)
-    with tempfile.TemporaryDirectory(prefix="headroom-") as work:
-        db = _open_database(Path(work))
-        reading.read(db, sources, effective, _latest(manifest), Path(work) / "files")
-        merged = panel.merge(db, history, effective, before)
+    with tempfile.TemporaryDirectory(prefix="headroom-") as folder:
+        work = Path(folder)
+        db = _open_database(work)
+        reading.read(db, sources, effective, _latest(manifest), work / "files")
+        merged = panel.merge(db, history, effective, before, work / "samples")
         report = quality.report(db, sources, effective, merged, settings_report, manifest.get("dataset"), notes)
         if not report["panel"]["rows"]:
             raise job.InputError(_nothing_usable(report))
         panel_folder.mkdir(parents=True, exist_ok=True)
-        panel.write(db, merged, panel_folder)
+        panel.write(db, merged, work / "samples", panel_folder)
         quality.write(db, report, panel_folder)
         (panel_folder / "settings.json").write_text(effective.model_dump_json(indent=2) + "\n", encoding="utf-8")
         db.close()

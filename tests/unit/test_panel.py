@@ -36,6 +36,8 @@ def test_the_panel_is_the_same_however_much_fits_into_memory(tmp_path, monkeypat
     preprocess(tmp_path / "raw", None, None, None, tmp_path / "whole")
     monkeypatch.setattr(panel, "_SLICE_ROWS", 50)
     preprocess(tmp_path / "raw", None, None, None, tmp_path / "sliced")
-    for name in ("panel.parquet", "samples/samples.parquet", "data_quality.json"):
+    samples = [pd.read_parquet(tmp_path / name / "samples/samples") for name in ("whole", "sliced")]
+    assert samples[0].equals(samples[1]) and len(samples[0]) == 200
+    for name in ("panel.parquet", "data_quality.json"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "sliced" / name).read_bytes()
     assert pd.read_parquet(tmp_path / "sliced" / "panel.parquet")["max"].max() == 20.2 + 23
