@@ -40,13 +40,14 @@ class Assessment:
             critical threshold is crossed with a chance of 10 and of 90 percent, or NaT), ``days_to_breach`` (days
             from the last period to ``critical_date``, or NaN), ``holiday_peak, holiday_ds, quarter_end_peak,
             quarter_end_ds`` (highest q50 in the next such window, NaN and NaT where there is none within the
-            horizon), ``reason`` (a sentence).
+            horizon), ``score`` (0 to 100, before criticality), ``reason`` (a sentence).
         servers: one row a server, the most urgent first: ``server_id, level, worst_metric, score`` (0 to 100),
             ``reason, business_unit, region, criticality, instance_type, vcpus, memory_gb, monthly_cost_usd,
             cluster`` (int), ``cluster_name``.
         seasonality: one row a server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
             trend_strength`` (0 to 1, NaN where not measurable), ``trend_per_month, peak_hour, peak_weekday``
-            (0 Monday), ``peak_month`` (1 to 12), ``quarter_end_effect`` (in the metric's unit).
+            (0 Monday), ``peak_month`` (1 to 12), ``quarter_end_effect, month_end_effect, step, leak_per_month, noise``
+            (in the metric's unit).
         fleet_peaks: ``{metric: {"hours": [24] or None, "weekdays": [7], "months": [12]}}``, the mean of y over the
             fleet; NaN where nothing was measured.
         clusters: ``server_clusters.csv``: ``server_id, cluster, cluster_name, distance``, the features, and ``x, y``

@@ -351,11 +351,11 @@ def _consolidate(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dic
 def _pack(group: pd.DataFrame, movers: pd.DataFrame, fleet: _Fleet) -> list[dict[str, Any]]:
     rows = [fleet.row[server] for server in group.index]
     # Use over time, shaped (resource, server, period), in vCPUs and GB; where nothing was measured, the demand.
-    use = []
+    over_time = []
     for metric, column in RESOURCES.items():
         values, demand = fleet.recent[metric][rows], group[f"{metric}_demand"].to_numpy()[:, None]
-        use.append(np.where(np.isfinite(values), values, demand) / 100 * group[column].to_numpy()[:, None])
-    use = np.stack(use)
+        over_time.append(np.where(np.isfinite(values), values, demand) / 100 * group[column].to_numpy()[:, None])
+    use = np.stack(over_time)
     capacity = np.stack([
         group[column].to_numpy() / _spare(metric, fleet) for metric, column in RESOURCES.items()
     ])[:, :, None]  # fmt: skip
