@@ -135,9 +135,10 @@ def _latest(manifest: dict[str, Any]) -> str:
 
 
 def _open_database(work: Path) -> duckdb.DuckDBPyConnection:
-    """A database on disk, so that data larger than memory is no problem."""
+    """A database in memory, compressed, that moves to disk what goes beyond its share of memory."""
     (work / "files").mkdir()
-    db = duckdb.connect(str(work / "work.duckdb"), config={"autoinstall_known_extensions": False})
+    db = duckdb.connect(config={"autoinstall_known_extensions": False})
+    db.execute("ATTACH ':memory:' AS work (COMPRESS); USE work")
     db.execute("SET temp_directory = ?", [str(work / "spill")])
     if available := _available_memory():
         db.execute("SET memory_limit = ?", [f"{available * 6 // 10 // 2**20} MiB"])
