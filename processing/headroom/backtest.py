@@ -13,11 +13,15 @@ from headroom.features import Grid, level_and_scale, median, recent_periods
 from headroom.settings import Settings
 
 BOOSTER, COMBINATION = "booster", "combination"
-CANDIDATES = (*methods.METHODS, BOOSTER)
+CANDIDATES = (*methods.METHODS, methods.THETA, BOOSTER)
+THETA = CANDIDATES.index(methods.THETA)
 WINDOWS = 3
-# How sharply better candidates are preferred, and how many windows' worth a group's experience counts.
-SHARPNESS = 4.0
-GROUP_WINDOWS = 2.0
+# How sharply better candidates are preferred, and how many windows' worth a group's experience counts; both tuned on
+# the benchmarks' data sets together, where anything from 8 to 16 and 4 to 8 does about as well.
+SHARPNESS = 12.0
+GROUP_WINDOWS = 6.0
+# The one method fitted a series at a time is tried on so many series at most, and used where it is the best.
+THETA_SERIES = 100
 
 
 @dataclass(frozen=True)
@@ -54,28 +58,40 @@ def origins(periods: int, settings: Settings) -> list[int]:
 
 def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settings: Settings) -> list[Window]:
     """Forecast from every origin; the booster is trained anew at each one, on what was known by then."""
+    tried = np.zeros(len(history.values), dtype=bool)
+    tried[:: max(len(tried) // THETA_SERIES, 1)] = True
     return [
-        forecast(history.until(origin), history, booster.train(examples.until(origin)), servers, settings)
+        forecast(history.until(origin), history, booster.train(examples.until(origin)), servers, settings, tried)
         for origin in origins(len(history.dates), settings)
     ]
 
 
 def forecast(
-    known: Grid, history: Grid, trained: booster.Booster | None, servers: pd.DataFrame, settings: Settings
+    known: Grid,
+    history: Grid,
+    trained: booster.Booster | None,
+    servers: pd.DataFrame,
+    settings: Settings,
+    theta: np.ndarray,
 ) -> Window:
-    """All candidates' forecasts from the end of ``known``, beside what ``history`` says of the periods after it."""
+    """All candidates' forecasts from the end of ``known``, beside what ``history`` says of the periods after it.
+
+    ``theta`` (n booleans): the series for which that method is wanted.
+    """
     points = methods.forecasts(known, settings)
     shape = (len(known.values), settings.horizon)
     _, scale = level_and_scale(known.values, settings)
     if trained is None:
-        below = middle = above = np.full(shape, np.nan)
+        below = points[BOOSTER] = above = np.full(shape, np.nan)
     else:
-        below, middle, above = np.moveaxis(booster.predict(trained, known, points, servers, settings), 2, 0)
+        low, points[BOOSTER], high = np.moveaxis(booster.predict(trained, known, points, servers, settings), 2, 0)
+        below, above = points[BOOSTER] - low, high - points[BOOSTER]
+    points[methods.THETA] = methods.theta(known, settings, theta)
     actual = np.full(shape, np.nan)
     after = history.values[:, len(known.dates) : len(known.dates) + settings.horizon]
     actual[:, : after.shape[1]] = after
-    every = np.stack([*(points[name] for name in methods.METHODS), middle])
-    return Window(len(known.dates) - 1, every, middle - below, above - middle, actual, scale)
+    every = np.stack([points[name] for name in CANDIDATES])
+    return Window(len(known.dates) - 1, every, below, above, actual, scale)
 
 
 def weights(windows: list[Window], group: np.ndarray, groups: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -93,23 +109,41 @@ def weights(windows: list[Window], group: np.ndarray, groups: list[str]) -> tupl
         overall = np.nanmean(own, axis=1)
         grouped = np.stack([*(np.nanmean(own[:, group == name], axis=1) for name in groups), overall], axis=1)
     # Without any experience the methods count the same and the booster, which could not be trained, nothing.
-    untried = np.where(np.array(CANDIDATES) == BOOSTER, np.inf, 0.0)
+    untried = np.where(np.isin(CANDIDATES, (BOOSTER, methods.THETA)), np.inf, 0.0)
     overall = np.where(np.isnan(overall), untried, overall)
     grouped = np.where(np.isnan(grouped), overall[:, None], grouped)
     of_group = grouped[:, [groups.index(name) for name in group]]
     counted = (~np.isnan(relative)).sum(axis=0)
     score = (counted * np.nan_to_num(own) + GROUP_WINDOWS * of_group) / (counted + GROUP_WINDOWS)
+    score[THETA, np.isnan(own[THETA]) | (score[THETA] > score.min(axis=0))] = np.inf
+    grouped[THETA] = np.inf
     return _normalised(score), _normalised(grouped)
 
 
 def _normalised(score: np.ndarray) -> np.ndarray:
-    weight = np.exp(-SHARPNESS * score)
+    weight = np.exp(-SHARPNESS * (score - score.min(axis=0)))
     return weight / weight.sum(axis=0)
 
 
 def combine(points: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The candidates' weighted mean (candidates × n × horizon, candidates × n → n × horizon)."""
-    return np.einsum("cnh,cn->nh", np.where(weight[:, :, None] > 0, np.nan_to_num(points), 0), weight)
+    """The candidates' weighted median (candidates × n × horizon, candidates × n → n × horizon).
+
+    Between the two candidates where half the weight is reached it is interpolated. A median, since one candidate that
+    is far off must not matter.
+    """
+    weight = np.broadcast_to(weight[:, :, None], points.shape)
+    order = np.argsort(np.where(np.isnan(points) | (weight == 0), np.inf, points), axis=0, kind="stable")
+    ordered = np.take_along_axis(points, order, axis=0)
+    share = np.take_along_axis(np.where(np.isnan(points), 0.0, weight), order, axis=0)
+    share = share / np.maximum(share.sum(axis=0), 1e-12)
+    reached = np.cumsum(share, axis=0) - share / 2
+    after = np.minimum((reached < 0.5).sum(axis=0), (share > 0).sum(axis=0) - 1)[None]
+    before = np.maximum(after - 1, 0)
+    low, high, from_, to = (
+        np.take_along_axis(of, at, axis=0)[0] for of in (ordered, reached) for at in (before, after)
+    )
+    part = np.clip((0.5 - from_) / np.maximum(to - from_, 1e-12), 0, 1)
+    return low + np.where(to > from_, part, 1.0) * (high - low)
 
 
 def behaviour(history: Grid, settings: Settings) -> np.ndarray:

@@ -69,7 +69,6 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
     settings = model.settings
     reasons = fallbacks(history, settings)
     history = moved_up(history, settings)
-    now = backtest.forecast(history, history, model.trained, servers, settings)
     known = history.series.merge(model.choices, on=SERIES, how="left")
     groups = model.calibration.groups
     group = known["group"].where(known["group"].notna(), pd.Series(backtest.behaviour(history, settings)))
@@ -78,6 +77,8 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
     weight = np.where(np.isnan(weight), model.group_weights[:, number], weight)
     simple = np.array([bool(reason) for reason in reasons])
     weight[:, simple] = (np.array(backtest.CANDIDATES) == methods.AVERAGE)[:, None]
+    theta = weight[backtest.THETA] > 0
+    now = backtest.forecast(history, history, model.trained, servers, settings, theta)
     points = backtest.combine(now.points, weight)
     own = known[["own_below", "own_above"]].to_numpy(float)
     own = np.where(np.isnan(own), model.calibration.typical[number], own) * now.scale[:, None]

@@ -94,6 +94,7 @@ FLOOR, AVERAGE, LEVEL, TREND, SMOOTH = (
     "seasonal naive", "seasonal average", "regression", "regression with trend", "exponential smoothing",
 )  # fmt: skip
 METHODS = (FLOOR, AVERAGE, LEVEL, TREND, SMOOTH)
+THETA = "theta"
 
 
 def forecasts(grid: Grid, settings: Settings) -> dict[str, np.ndarray]:
@@ -107,4 +108,36 @@ def forecasts(grid: Grid, settings: Settings) -> dict[str, np.ndarray]:
         TREND: fit_and_forecast(values, grid.dates, ahead, settings, Shape(12 * recent, trend=True)),
         SMOOTH: exponential_smoothing(values, day, settings.horizon, recent if day == 24 else 2 * recent),
     }
-    return {name: np.clip(point, 0, grid.upper[:, None]) for name, point in points.items()}
+    low, high = plausible(grid)
+    return {name: np.clip(point, low[:, None], high[:, None]) for name, point in points.items()}
+
+
+def theta(grid: Grid, settings: Settings, wanted: np.ndarray) -> np.ndarray:
+    """statsforecast's dynamic optimized theta (Fiorucci et al. 2016), a series at a time: n × horizon, NaN elsewhere.
+
+    Only what is recent is looked at, gaps are filled in a straight line.
+    """
+    points = np.full((len(grid.values), settings.horizon), np.nan)
+    if not wanted.any():
+        return points
+    from statsforecast.models import DynamicOptimizedTheta  # loads slowly, and is not always needed
+
+    day, _ = settings.season_lengths
+    low, high = plausible(grid)
+    for row in np.flatnonzero(wanted):
+        recent = grid.values[row, -(16 * day if day == 24 else 36 * day) :]
+        seen = np.flatnonzero(~np.isnan(recent))
+        if len(seen) < 3 * day or np.ptp(recent[seen]) == 0:
+            continue
+        filled = np.interp(np.arange(seen[0], len(recent)), seen, recent[seen])
+        model = DynamicOptimizedTheta(season_length=day, decomposition_type="additive")
+        points[row] = np.clip(model.forecast(y=filled, h=settings.horizon)["mean"], low[row], high[row])
+    return points
+
+
+def plausible(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """The range a point forecast is held in (n and n): what was seen and as much again either way, and possible."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        low, high = np.nanmin(grid.values, axis=1), np.nanmax(grid.values, axis=1)
+    return np.maximum(low - (high - low), 0), np.minimum(high + (high - low), grid.upper)
