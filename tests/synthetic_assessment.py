@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from headroom.assessment import LEVELS, Assessment
 from headroom.settings import Settings
 

@@ -309,10 +309,11 @@ def _draw_map(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
     for rank, profile in enumerate(profiles):
         colour = CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)]
         mine = spots[(clusters["cluster"] == profile["cluster"]).to_numpy()]
-        axes.scatter(*mine.T, s=size, color=colour, alpha=0.6, linewidths=0)
+        axes.scatter(mine[:, 0], mine[:, 1], s=size, color=colour, alpha=0.6, linewidths=0)
         typical = spots[(clusters["server_id"] == profile["typical_server"]).to_numpy()]
         if len(typical):
-            axes.scatter(*typical.T, s=max(size, 40) * 1.8, facecolor=colour, edgecolor=INK, linewidths=1.6, zorder=3)
+            x, y = typical[0]
+            axes.scatter(x, y, s=max(size, 40) * 1.8, facecolor=colour, edgecolor=INK, linewidths=1.6, zorder=3)
             labels.append((colour, readable(profile["name"], 34), readable(profile["typical_server"], 26)))
             anchors.append(typical[0])
     sizes = np.array([(0.0125 * max(len(name), len(server)) + 0.02, 0.085) for _, name, server in labels])
@@ -320,7 +321,7 @@ def _draw_map(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
     for (colour, name, server), anchor, place in zip(labels, anchors, places, strict=True):
         axes.plot(*np.array([anchor, place]).T, color=colour, linewidth=1.4, zorder=2)
         axes.text(
-            *place, f"{name}\n{server}", ha="center", va="center", fontsize=10.5, color=INK, weight="bold",
+            place[0], place[1], f"{name}\n{server}", ha="center", va="center", fontsize=10.5, color=INK, weight="bold",
             parse_math=False, linespacing=1.15, zorder=4,
             bbox={"boxstyle": "round,pad=0.28", "facecolor": "white", "alpha": 0.92, "edgecolor": colour},
         )  # fmt: skip

@@ -37,6 +37,7 @@ SPARK_POINTS = 28
 MISSING = 255
 
 _ASSETS = Path(__file__).with_name("report_assets")
+_SCRIPTS = ("tools.js", "drawing.js", "servers.js", "sections.js", "page.js")
 _QUANTILES = ("q50", "q05", "q10", "q90", "q95")
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -61,7 +62,7 @@ def render(assessment: Assessment) -> str:
         if len(page.encode()) < MAX_BYTES * 0.55 or most <= 50:
             break
         most //= 2
-    style, script = _asset("report.css"), _asset("tools.js") + _asset("drawing.js") + _asset("page.js")
+    style, script = _asset("report.css"), "".join(map(_asset, _SCRIPTS))
     room = MAX_BYTES - len(page.encode()) - len(style) - len(script)
     parts = {
         "policy": _policy(style, script),

@@ -9,23 +9,29 @@ const HOURLY = view.frequency === "h";
 const DAY = 86400000;
 const PERIOD = HOURLY ? DAY / 24 : DAY;
 
-/** An element with attributes and children; a function as attribute is an event listener, null is left out. */
-function h(tag, attributes, ...children) {
-  return fill(document.createElement(tag), attributes, children);
+/** An element, such as h("p.note", {title: "…"}, "text", child); null, undefined and false children are left out. */
+function h(kind, ...parts) {
+  const [tag, ...classes] = kind.split(".");
+  return filled(document.createElement(tag), classes, parts);
 }
 
 /** The same for SVG. */
-function s(tag, attributes, ...children) {
-  return fill(document.createElementNS(SVG, tag), attributes, children);
+function s(kind, ...parts) {
+  const [tag, ...classes] = kind.split(".");
+  return filled(document.createElementNS(SVG, tag), classes, parts);
 }
 
-function fill(element, attributes, children) {
-  for (const [name, value] of Object.entries(attributes || {})) {
+/** Attributes come first, if any; one that is a function listens to the event of its name. */
+function filled(element, classes, [first, ...others]) {
+  const hasAttributes = first !== null && typeof first === "object" && Object.getPrototypeOf(first) === Object.prototype;
+  for (const [name, value] of Object.entries(hasAttributes ? first : {})) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") element.addEventListener(name, value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  if (classes.length) element.classList.add(...classes);
+  const children = (hasAttributes ? others : [first, ...others]).flat(3);
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -36,12 +42,12 @@ function readable(text) {
 
 /** Text from the data, kept from reordering what is around it; numbers stay with their percent signs. */
 function prose(text) {
-  return h("bdi", {}, readable(known(text) ? text : "").replaceAll(" %", "\u00a0%"));
+  return h("bdi", readable(known(text) ? text : "").replaceAll(" %", "\u00a0%"));
 }
 
 /** A server's name, which may be blank. */
 function named(name) {
-  return h("bdi", {}, name.trim() ? readable(name) : "(no name)");
+  return h("bdi", name.trim() ? readable(name) : "(no name)");
 }
 
 function known(value) {
@@ -81,7 +87,8 @@ function chance(value) {
 
 /** A key of the data as words. */
 function label(text) {
-  return String(text).replace(/_/g, " ").replace(/\bpeak q50\b/, "expected peak").replace(/\bcpu\b/, "CPU").replace(/\bvcpus\b/, "vCPUs").replace(/\bp(\d\d)\b/, "P$1").replace(/\bgb\b/, "GB");
+  const words = String(text).replace(/_/g, " ").replace(/\bpeak q50\b/, "expected peak");
+  return words.replace(/\bcpu\b/, "CPU").replace(/\bvcpus\b/, "vCPUs").replace(/\bgb\b/, "GB").replace(/\bp(\d\d)\b/, "P$1");
 }
 
 function sentence(text) {
@@ -104,9 +111,15 @@ function when(moment) {
   return HOURLY ? `${day(moment)} ${String(new Date(moment).getUTCHours()).padStart(2, "0")}:00` : day(moment);
 }
 
+/** So many periods in words. */
 function span(steps) {
-  const unit = HOURLY && steps >= 48 ? Math.round(steps / 24) : steps;
-  return plural(unit, HOURLY && steps < 48 ? "hour" : "day");
+  if (HOURLY && steps < 48) return plural(steps, "hour");
+  return plural(HOURLY ? Math.round(steps / 24) : steps, "day");
+}
+
+/** The length of a bucket of view.overTime in words: the word after "a" or "every". */
+function stretch() {
+  return { 1: "day", 7: "week" }[view.overTime.days] || `${view.overTime.days} days`;
 }
 
 /** Remember something for the next time the report is opened; browsers may refuse, and that is fine. */
