@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,6 +19,7 @@ from local.cloud import Cloud
 from local.deploy import Stack
 
 RUN_SECONDS = 300
+REAL = Path(__file__).parents[3] / "shared" / "data"
 
 
 @dataclass
@@ -36,15 +40,31 @@ class Service:
     def executions(self, dataset: str) -> list[dict[str, Any]]:
         return runs.executions(self.cloud, self.machine, dataset)
 
-    def wait(self, dataset: str, count: int) -> list[dict[str, Any]]:
-        """The dataset's executions, once there are ``count`` and none is running; the oldest first."""
+    def wait(self, dataset: str, more_than: int = 0) -> list[dict[str, Any]]:
+        """The dataset's executions, the oldest first, once there are more than so many, none runs, and no file
+        waits but those of a failed run."""
         deadline = time.monotonic() + RUN_SECONDS
         while time.monotonic() < deadline:
+            waiting = self.waiting(dataset)
             found = self.executions(dataset)
-            if len(found) >= count and all(execution["status"] in runs.FINAL for execution in found):
+            ended = len(found) > more_than and all(execution["status"] in runs.FINAL for execution in found)
+            if ended and (not waiting or found[-1]["status"] != "SUCCEEDED"):
                 return found
             time.sleep(0.5)
         raise AssertionError(f"{dataset}: not ended in time: {self.executions(dataset)}")
+
+    def waiting(self, dataset: str) -> int:
+        """How many files the ledger holds that are in no published run."""
+        query = {"TableName": self.stack.outputs["LedgerTable"], "IndexName": "waiting", "ConsistentRead": True}
+        of_dataset = {"KeyConditionExpression": "dataset = :d", "ExpressionAttributeValues": {":d": {"S": dataset}}}
+        return self.cloud.client("dynamodb").query(**query, **of_dataset)["Count"]
+
+    def drop_and_wait(self, dataset: str, files: dict[str, bytes]) -> list[dict[str, Any]]:
+        """The executions that these files have led to."""
+        before = len(self.executions(dataset))
+        for name, content in files.items():
+            self.drop(dataset, name, content)
+        return self.wait(dataset, more_than=before)[before:]
 
     def outcome(self, execution: dict[str, Any]) -> dict[str, Any]:
         described = self.cloud.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
@@ -94,9 +114,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def first_run(service: Service, months: dict[str, bytes]) -> dict[str, Any]:
     """The dataset "web" after all months but the last were dropped: the output of its run."""
-    for name, content in list(months.items())[:-1]:
-        service.drop("web", name, content)
-    return service.outcome(service.wait("web", 1)[0])
+    return service.outcome(service.drop_and_wait("web", dict(list(months.items())[:-1]))[-1])
 
 
 def test_dropped_files_become_results_and_a_notification(service: Service, first_run: dict[str, Any]) -> None:
@@ -124,7 +142,7 @@ def test_the_first_run_trains_and_registers_its_model(service: Service, first_ru
     [version] = sagemaker.list_model_packages(ModelPackageGroupName="headroom-web")["ModelPackageSummaryList"]
     facts = sagemaker.describe_model_package(ModelPackageName=version["ModelPackageArn"])
     assert version["ModelApprovalStatus"] == "Approved"
-    assert facts["CustomerMetadataProperties"]["run"] == first_run["run_id"]
+    assert facts["CustomerMetadataProperties"]["run"] == service.outcome(service.executions("web")[0])["run_id"]
     assert float(facts["CustomerMetadataProperties"]["relative_mase"]) > 0
 
 
@@ -132,9 +150,9 @@ def test_the_first_run_trains_and_registers_its_model(service: Service, first_ru
 def second_run(service: Service, months: dict[str, bytes], first_run: dict[str, Any]) -> dict[str, Any]:
     """The dataset "web" after the last month and a garbage file have come too."""
     name, content = list(months.items())[-1]
-    service.drop("web", "holiday-photo.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40)
-    service.drop("web", name, content)
-    return service.outcome(service.wait("web", 2)[-1])
+    photo = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
+    both = service.drop_and_wait("web", {name: content, "holiday-photo.csv": photo})
+    return service.outcome(both[-1])
 
 
 def test_a_second_run_builds_on_the_first_panel_and_scores_with_its_model(
@@ -151,34 +169,41 @@ def test_a_second_run_builds_on_the_first_panel_and_scores_with_its_model(
 def test_a_garbage_file_among_good_ones_is_put_aside_with_its_reason(
     service: Service, second_run: dict[str, Any]
 ) -> None:
-    quality = service.read_json("web", second_run["run_id"], "assessment/data_quality.json")
-    [garbage] = [file for file in quality["files"] if file["file"] == "holiday-photo.csv"]
+    outcomes = [service.outcome(execution) for execution in service.executions("web")]
+    reports = [service.read_json("web", run["run_id"], "assessment/data_quality.json") for run in outcomes]
+    [(quality, garbage)] = [
+        (report, file) for report in reports for file in report["files"] if file["file"] == "holiday-photo.csv"
+    ]
     assert garbage["error"]
     assert garbage["rows_accepted"] == 0
-    assert sum(file["rows_accepted"] for file in quality["files"]) == quality["rows"]["accepted"] > 0
+    assert sum(file["rows_accepted"] for file in quality["files"]) == quality["rows"]["accepted"]
+
+
+@contextmanager
+def results_refused(service: Service, dataset: str) -> Iterator[None]:
+    """While this lasts, the jobs' role may not write the dataset's results."""
+    iam, resources = service.cloud.client("iam"), service.cloud.client("cloudformation")
+    found = resources.describe_stack_resources(StackName=service.stack.name)["StackResources"]
+    [role] = [one["PhysicalResourceId"] for one in found if one["LogicalResourceId"] == "JobRole"]
+    target = f"arn:aws:s3:::*/runs/{dataset}/*/assessment/*"
+    deny = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": target}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    iam.put_role_policy(RoleName=role, PolicyName=dataset, PolicyDocument=policy)
+    yield
+    iam.delete_role_policy(RoleName=role, PolicyName=dataset)
 
 
 def test_a_failed_job_is_redriven_alone_once_its_cause_is_put_right(service: Service, months: dict[str, bytes]) -> None:
-    iam, states = service.cloud.client("iam"), service.cloud.client("stepfunctions")
-    resources = service.cloud.client("cloudformation").describe_stack_resources(StackName=service.stack.name)
-    [role] = [r["PhysicalResourceId"] for r in resources["StackResources"] if r["LogicalResourceId"] == "JobRole"]
-    deny = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::*/runs/broken/*/assessment/*"}
-        ],
-    }
-    iam.put_role_policy(RoleName=role, PolicyName="broken", PolicyDocument=json.dumps(deny))
-    service.drop("broken", "a.csv", next(iter(months.values())))
-    [execution] = service.wait("broken", 1)
+    states = service.cloud.client("stepfunctions")
+    with results_refused(service, "broken"):
+        [execution] = service.drop_and_wait("broken", {"a.csv": next(iter(months.values()))})
     assert execution["status"] == "FAILED"
     [letter] = service.mail("Headroom broken: failed in AssessRisk")
     assert f"redrive-execution --execution-arn {execution['executionArn']}" in letter.body
 
-    iam.delete_role_policy(RoleName=role, PolicyName="broken")
     before = service.cloud.client("sagemaker").list_training_jobs(NameContains="broken")["TrainingJobSummaries"]
     states.redrive_execution(executionArn=execution["executionArn"])
-    [execution] = service.wait("broken", 1)
+    [execution] = service.wait("broken")
     outcome = service.outcome(execution)
     assert outcome["status"] == "published"
     assert service.states(execution)[-3:] == ["AssessRisk", "Publish", "NotifyCompletion"]
@@ -188,13 +213,30 @@ def test_a_failed_job_is_redriven_alone_once_its_cause_is_put_right(service: Ser
     assert service.mail(f"run {outcome['run_id']}: published")
 
 
+def test_an_old_run_that_is_redriven_after_a_newer_one_ends_as_superseded(
+    service: Service, months: dict[str, bytes]
+) -> None:
+    with results_refused(service, "late"):
+        [old] = service.drop_and_wait("late", {"a.csv": next(iter(months.values()))})
+    newer = service.outcome(service.drop_and_wait("late", {"b.csv": list(months.values())[1]})[-1])
+    service.cloud.client("stepfunctions").redrive_execution(executionArn=old["executionArn"])
+    outcome = service.outcome(service.wait("late", more_than=1)[0])
+    assert outcome["status"] == "superseded"
+    assert service.mail(f"run {outcome['run_id']}: superseded")
+    ledger = service.cloud.client("dynamodb")
+    key = {"dataset": {"S": "late"}, "item": {"S": "STATE"}}
+    state = ledger.get_item(TableName=service.stack.outputs["LedgerTable"], Key=key)["Item"]
+    assert state["current_run"]["S"] == newer["run_id"]
+    assert "running" not in state
+
+
 def test_two_datasets_run_side_by_side_and_see_only_their_own(service: Service, months: dict[str, bytes]) -> None:
     first, second = list(months.values())[:2]
     service.drop("east", "a.csv", first)
     service.drop("west", "a.csv", second)
     spans = {}
     for dataset in ("east", "west"):
-        [execution] = service.wait(dataset, 1)
+        [execution] = service.wait(dataset)
         panel = service.panel(dataset, service.outcome(execution)["run_id"])
         spans[dataset] = (panel["ds"].min(), panel["ds"].max())
     assert spans["east"][1] < spans["west"][0]
@@ -203,13 +245,12 @@ def test_two_datasets_run_side_by_side_and_see_only_their_own(service: Service, 
 def test_a_run_without_any_usable_row_fails_with_the_reason_and_a_later_file_goes_on(
     service: Service, months: dict[str, bytes]
 ) -> None:
-    service.drop("hopeless", "notes.csv", b"dear diary\ntoday nothing happened\n")
-    [execution] = service.wait("hopeless", 1)
+    [execution] = service.drop_and_wait("hopeless", {"notes.csv": b"dear diary\ntoday nothing happened\n"})
     assert execution["status"] == "FAILED"
     [letter] = service.mail("Headroom hopeless: failed in Preprocess")
     assert "notes.csv" in letter.body
-    service.drop("hopeless", "good.csv", next(iter(months.values())))
-    assert service.outcome(service.wait("hopeless", 2)[-1])["status"] == "published"
+    later = service.drop_and_wait("hopeless", {"good.csv": next(iter(months.values()))})
+    assert service.outcome(later[-1])["status"] == "published"
 
 
 def test_starting_by_hand_takes_mode_and_machines(service: Service, first_run: dict[str, Any], second_run: Any) -> None:
@@ -219,8 +260,9 @@ def test_starting_by_hand_takes_mode_and_machines(service: Service, first_run: d
         "mode": "train",
         "overrides": {"train": {"instance_type": "ml.m5.4xlarge", "volume_gb": 7}},
     }
+    count = len(service.executions("web"))
     states.start_execution(stateMachineArn=service.machine, input=json.dumps(wanted))
-    execution = service.wait("web", 3)[-1]
+    execution = service.wait("web", more_than=count)[-1]
     assert service.outcome(execution)["status"] == "published"
     jobs = service.cloud.client("sagemaker").list_training_jobs(
         NameContains="headroom-web-", SortBy="CreationTime", SortOrder="Descending"
@@ -228,6 +270,25 @@ def test_starting_by_hand_takes_mode_and_machines(service: Service, first_run: d
     job = service.cloud.client("sagemaker").describe_training_job(TrainingJobName=jobs[0]["TrainingJobName"])
     assert job["ResourceConfig"]["InstanceType"] == "ml.m5.4xlarge"
     assert job["ResourceConfig"]["VolumeSizeInGB"] == 7
+
+
+def test_a_model_that_backtests_worse_waits_and_scoring_stays_on_the_approved_one(
+    service: Service, second_run: dict[str, Any]
+) -> None:
+    sagemaker, states = service.cloud.client("sagemaker"), service.cloud.client("stepfunctions")
+    newest = {"ModelPackageGroupName": "headroom-web", "SortBy": "CreationTime", "SortOrder": "Descending"}
+    good = sagemaker.list_model_packages(**newest, ModelApprovalStatus="Approved")["ModelPackageSummaryList"][0]
+    unbeatable = {"relative_mase": "0.001"}
+    sagemaker.update_model_package(ModelPackageArn=good["ModelPackageArn"], CustomerMetadataProperties=unbeatable)
+    count = len(service.executions("web"))
+    states.start_execution(stateMachineArn=service.machine, input='{"dataset": "web", "mode": "train"}')
+    outcome = service.outcome(service.wait("web", more_than=count)[-1])
+    held = sagemaker.list_model_packages(**newest)["ModelPackageSummaryList"][0]
+    assert held["ModelApprovalStatus"] == "PendingManualApproval"
+    [letter] = service.mail(f"run {outcome['run_id']}: published")
+    assert f"--model-package-arn {held['ModelPackageArn']}" in letter.body
+    approved = sagemaker.list_model_packages(**newest, ModelApprovalStatus="Approved")["ModelPackageSummaryList"][0]
+    assert approved["ModelPackageArn"] == good["ModelPackageArn"]
 
 
 def test_a_wrong_start_by_hand_says_what_is_wrong(service: Service) -> None:
@@ -252,14 +313,30 @@ def test_settings_that_are_wrong_are_reported_and_the_last_good_ones_stay(
     bucket = service.stack.outputs["IngestBucketName"]
     s3 = service.cloud.client("s3")
     s3.put_object(Bucket=bucket, Key="config/tuned.yaml", Body=b"horizon: 14\n")
-    service.drop("tuned", "a.csv", next(iter(months.values())))
-    first = service.outcome(service.wait("tuned", 1)[0])
+    first = service.outcome(service.drop_and_wait("tuned", {"a.csv": next(iter(months.values()))})[-1])
     assert service.read_json("tuned", first["run_id"], "assessment/risk_summary.json")["horizon"] == 14
     s3.put_object(Bucket=bucket, Key="config/tuned.yaml", Body=b"horzion: 7\n")
-    service.drop("tuned", "b.csv", list(months.values())[1])
-    second = service.outcome(service.wait("tuned", 2)[-1])
+    second = service.outcome(service.drop_and_wait("tuned", {"b.csv": list(months.values())[1]})[-1])
     assert service.read_json("tuned", second["run_id"], "assessment/risk_summary.json")["horizon"] == 14
     assert any("horzion: unknown key" in letter.body for letter in service.mail(f"run {second['run_id']}: published"))
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the real monitoring data is not beside this repository")
+def test_weekly_files_of_real_monitoring_give_the_same_panel_one_by_one_as_all_at_once(service: Service) -> None:
+    weeks = sorted((REAL / "bitbrains").glob("*.csv.gz"))
+    s3, bucket = service.cloud.client("s3"), service.stack.outputs["IngestBucketName"]
+    for dataset in ("weekly", "whole"):
+        s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=b"frequency: h\nhorizon: 24\n")
+    for week in weeks:
+        service.drop("whole", week.name, week.read_bytes())
+    for week in weeks:
+        service.drop_and_wait("weekly", {week.name: week.read_bytes()})
+    panels = {}
+    for dataset in ("weekly", "whole"):
+        last = service.outcome(service.wait(dataset)[-1])
+        panels[dataset] = service.panel(dataset, last["run_id"])
+    assert panels["whole"]["server_id"].nunique() == 50
+    pd.testing.assert_frame_equal(panels["weekly"], panels["whole"])
 
 
 def test_the_alarm_on_failed_runs_goes_off(service: Service) -> None:
