@@ -99,7 +99,7 @@ def notification(
         "",
         f"{summary['servers']} servers to {summary['as_of'][:10]}, {summary['horizon']} {unit} ahead: {headline}.",
         *[
-            f"  {server['level']:8}  {server['server_id'][:60]}  {server['metric'] or ''}: {server['reason']}"
+            f"  {server['level']:8}  {server['server_id'][:60]}: {server['reason']}"
             for server in summary["top"][:10]
         ],
         "",

@@ -17,7 +17,7 @@ SUMMARY: dict[str, Any] = {
     "horizon": 90,
     "servers": 12,
     "levels": {"critical": 2, "high": 0, "medium": 1, "low": 0, "none": 9},
-    "top": [{"server_id": "web-1", "level": "critical", "metric": "cpu", "reason": "crosses 90 % about 12 March"}],
+    "top": [{"server_id": "web-1", "level": "critical", "metric": "cpu", "reason": "cpu crosses 90 % about 12 March"}],
     "savings": {"monthly": 1234.5, "currency": "USD"},
     "changes": {"new_at_risk": ["web-1"], "resolved": [], "worse": [], "better": ["db-1", "db-2"]},
     "drift": {"exceeded": False},
@@ -73,7 +73,7 @@ def test_the_notification_says_what_needs_a_decision(finished) -> None:
     told = publish.handler(EVENT, finished.context)
     assert told["subject"] == "Headroom demo: 2 critical, 1 medium"
     for words in (
-        "web-1  cpu: crosses 90 % about 12 March",
+        "web-1: cpu crosses 90 % about 12 March",
         "1 newly at risk, 2 better",
         "1,234 USD a month",
         "1,000 rows read, 3 in quarantine",
