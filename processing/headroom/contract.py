@@ -181,7 +181,7 @@ def _csv_layout(path: Path, settings: Settings) -> Layout:
         found = [
             (len(places), delimiter, quote, headings)
             for delimiter in _DELIMITERS
-            for quote in ('"', "'")
+            for quote in ["'" if line.startswith("'") or f"{delimiter}'" in line else '"']
             for headings in [_fields(line, delimiter, quote)]
             for places in [places_of(headings, settings.columns)]
             if _shape(places) is not None

@@ -169,6 +169,20 @@ def test_any_common_delimiter_encoding_and_line_end_is_understood(desk):
     assert set(panel["y"]) == {12.5}
 
 
+def test_fields_may_stand_in_single_quotes(desk):
+    panel = panel_of(desk.run({"a.csv": "'time','host','cpu'\n'2024-01-01','a, b','5'\n"}))
+    assert panel[["server_id", "y"]].values.tolist() == [["a, b", 5.0]]
+
+
+def test_the_order_of_rows_does_not_matter_to_the_last_bit(desk):
+    rows = [f"2024-01-01T{hour:02}:00,a,{0.1 * hour!r}" for hour in range(24)]
+    one, other = (
+        desk.run({"a.csv": "\n".join(["timestamp,server_id,cpu", *some])})
+        for some in (rows, sorted(rows, reverse=True))
+    )
+    assert same_panel(one, other)
+
+
 def test_columns_are_mapped_by_the_settings_and_unknown_ones_are_listed(desk):
     file = "when,box,CPU ready,Memory usage [KB],note\n2024-01-01,a,5,12345,x\n"
     mapping = "columns: {When: timestamp, box: server_id, cpu  ready: cpu}"
