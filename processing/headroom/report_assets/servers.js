@@ -333,7 +333,7 @@ function metricPanel(risk, series) {
   const unit = view.units[risk.metric], thresholds = view.thresholds[risk.metric];
   const on = (value, step) => (known(value) && known(step) ? `${amount(value, unit)}, ${when(momentOf(step))}` : null);
   const date = (step) => (known(step) ? when(momentOf(step)) : null);
-  const uncertain = known(risk.earliest) && !risk.now && risk.earliest !== risk.latest;
+  const uncertain = known(risk.criticalAt) && known(risk.earliest) && !risk.now && risk.earliest !== risk.latest;
   const growth = `${risk.growth > 0 ? "+" : "−"}${amount(Math.abs(risk.growth), unit)} a month`;
   const drawing = h("div.drawing");
   if (series && (series.history.values.length || series.q50.values.length)) drawToFit(drawing, series, risk);
