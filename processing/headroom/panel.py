@@ -253,7 +253,7 @@ def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _copy(db: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    db.execute(f"COPY ({query}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+    db.execute(f"COPY ({query}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
 
 
 def _count(db: duckdb.DuckDBPyConnection, relation: str) -> int:
