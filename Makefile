@@ -45,8 +45,8 @@ install: .venv/installed
 	@touch $@
 
 lock:  ## after a change of requirements/*.in; the order matters, each holds the next
-	cd requirements && ../$(LOCK) jobs.in -o jobs.txt
-	cd requirements && ../$(LOCK) -c jobs.txt dev.in -o dev.txt
-	cd requirements && ../$(LOCK) -c dev.txt $(addprefix --no-emit-package ,botocore urllib3 python-dateutil six jmespath) functions.in -o functions.txt
-	cd requirements && ../$(LOCK) -c dev.txt uv.in -o uv.txt
-	cd requirements && ../$(LOCK) -c dev.txt bench.in -o bench.txt
+	cd requirements && ../$(LOCK) jobs.in -o jobs.txt \
+	&& ../$(LOCK) -c jobs.txt dev.in -o dev.txt \
+	&& ../$(LOCK) -c dev.txt $(addprefix --no-emit-package ,botocore urllib3 python-dateutil six jmespath) functions.in -o functions.txt \
+	&& ../$(LOCK) -c dev.txt uv.in -o uv.txt \
+	&& ../$(LOCK) -c dev.txt bench.in -o bench.txt
