@@ -20,8 +20,8 @@ test: install
 lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sam validate --lint --region us-east-1
 
-bench: .venv-bench/installed
-	.venv-bench/bin/python -m bench
+bench: .venv-bench/installed  ## ONLY=accuracy for one of them
+	for one in $(or $(ONLY),preprocess speed findings accuracy); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
 
 deploy: install
 	$(BIN)/sam build && $(BIN)/sam deploy $(if $(ENV),--config-env $(ENV))
