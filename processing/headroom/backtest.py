@@ -193,7 +193,7 @@ def _judge(windows: list[Window], points: list[np.ndarray], group: np.ndarray, g
     for index, window in enumerate(windows):
         others = [one for one in range(len(windows)) if one != index] or [index]
         learned, own = _calibrate([windows[one] for one in others], [misses[one] for one in others], group, groups)
-        spreads = _spreads(window, own, learned, number)
+        spreads = _spreads(window, own)
         quantiles = intervals.around(points[index] / window.scale[:, None], spreads, number, learned)
         scores[index] = score(window.actual, quantiles * window.scale[:, None, None], window.scale)
     calibration, own = _calibrate(windows, misses, group, groups)
@@ -207,30 +207,26 @@ def _calibrate(
 ) -> tuple[intervals.Calibration, np.ndarray]:
     """Calibration and own spreads from misses in scales; each miss meets a spread that other windows gave."""
     horizon = windows[0].actual.shape[1] if windows else 1
-    together = np.concatenate(misses, axis=1) if windows else np.empty((len(group), 0))
-    own = intervals.own_spread(together) if windows else np.full((len(group), 2), np.nan)
-    typical = np.stack([_typical(own[group == name]) for name in groups] + [_typical(own)])
     number = np.array([groups.index(name) for name in group], dtype=int)
-    blank = intervals.Calibration(groups, np.array([1.0]), np.zeros((len(groups) + 1, 1, 5)), typical)
+    each = np.stack([np.full((len(group), 2), np.nan), *map(intervals.own_spread, misses)])[bool(windows) :]
+    typical = intervals.typical(each, number, len(groups))
     spreads = []
     for index, window in enumerate(windows):
-        others = [miss for other, miss in enumerate(misses) if other != index] or misses
-        spreads.append(_spreads(window, intervals.own_spread(np.concatenate(others, axis=1)), blank, number))
-    every = np.concatenate(misses) if windows else np.empty((0, horizon))
-    spread = np.concatenate(spreads) if windows else np.empty((0, horizon, 2))
-    repeated = np.tile(group, max(len(windows), 1))[: len(every)]
-    return intervals.calibrate(every, spread, repeated, groups, typical), own
+        others = np.delete(each, index, axis=0) if len(windows) > 1 else each
+        spreads.append(_spreads(window, intervals.settled(others, typical[number])))
+    calibration = intervals.calibrate(
+        np.concatenate(misses) if windows else np.empty((0, horizon)),
+        np.concatenate(spreads) if windows else np.empty((0, horizon, 2)),
+        np.tile(number, len(windows)),
+        groups,
+        typical,
+    )
+    return calibration, intervals.settled(each, typical[number])
 
 
-def _spreads(window: Window, own: np.ndarray, calibration: intervals.Calibration, number: np.ndarray) -> np.ndarray:
-    own = np.where(np.isnan(own), calibration.typical[number], own)
+def _spreads(window: Window, own: np.ndarray) -> np.ndarray:
     scale = window.scale[:, None]
     return intervals.spread(window.below / scale, window.above / scale, own)
-
-
-def _typical(own: np.ndarray) -> np.ndarray:
-    """The median spread of some series, one scale where there is none."""
-    return np.nan_to_num(median(own.T), nan=1.0) if len(own) else np.ones(2)
 
 
 def score(actual: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> np.ndarray:

@@ -16,10 +16,11 @@ from headroom.features import quantiles
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
 COLUMNS = ["q05", "q10", "q50", "q90", "q95"]
 BUCKETS = 6
-# Without a single past forecast to learn from: wide.
-UNKNOWN = np.array([-2.0, -1.5, 0.0, 1.5, 2.0])
-# A bucket of fewer misses than this borrows those of all groups.
-ENOUGH = 60
+# The least spread, in scales.
+LEAST = 1e-3
+# Quantiles of scaled misses on most data, and how many series' windows' worth they count against what is observed.
+USUAL = np.array([-1.6, -1.1, 0.0, 1.1, 1.6])
+PRIOR_ROWS = 30
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,31 @@ def buckets(horizon: int) -> np.ndarray:
 
 
 def own_spread(misses: np.ndarray) -> np.ndarray:
-    """How far a series fell below and above its forecasts (n × any → n × 2), NaN where there is nothing to go by."""
-    low, high = quantiles(misses, (0.1, 0.9))
-    typical = quantiles(np.abs(misses), (0.5,))[0]
-    return np.stack([np.maximum(-low, typical / 2), np.maximum(high, typical / 2)], axis=1)
+    """How far a series fell below and above its forecasts in one window (n × horizon → n × 2), NaN where unknown."""
+    low, high = quantiles(misses, (0.05, 0.95))
+    usual = quantiles(np.abs(misses), (0.5,))[0]
+    sides = np.maximum(np.stack([np.maximum(-low, usual / 2), np.maximum(high, usual / 2)], axis=1), LEAST)
+    return sides**0.7 * sides[:, ::-1] ** 0.3  # what went only up in one window may come down in the next
+
+
+def typical(each: np.ndarray, number: np.ndarray, groups: int) -> np.ndarray:
+    """The median over series of spreads a window (windows × n × 2): (groups + 1) × 2, the last over all groups."""
+    overall = np.nan_to_num(_median(each), nan=1.0)
+    of_groups = [_median(each[:, number == one]) for one in range(groups)]
+    return np.stack([np.where(np.isnan(one), overall, one) for one in of_groups] + [overall])
+
+
+def settled(each: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """A series' spread (n × 2): the geometric mean of its windows' (windows × n × 2) and of the usual one (n × 2).
+
+    Geometric, so that one window with an accident in it does not make every later interval useless.
+    """
+    logs = np.log(np.concatenate([each, usual[None]]))
+    return np.exp(np.nansum(logs, axis=0) / (~np.isnan(logs)).sum(axis=0))
+
+
+def _median(each: np.ndarray) -> np.ndarray:
+    return quantiles(each.reshape(-1, 2).T, (0.5,))[0] if each.size else np.full(2, np.nan)
 
 
 def spread(below: np.ndarray, above: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -61,21 +83,32 @@ def spread(below: np.ndarray, above: np.ndarray, own: np.ndarray) -> np.ndarray:
 
 
 def calibrate(
-    misses: np.ndarray, spreads: np.ndarray, group: np.ndarray, groups: list[str], typical: np.ndarray
+    misses: np.ndarray, spreads: np.ndarray, number: np.ndarray, groups: list[str], typical: np.ndarray
 ) -> Calibration:
-    """Learn from misses (actual less forecast, rows × horizon, NaN where unknown) and spreads (rows × horizon × 2)."""
+    """Learn from misses (actual less forecast, rows × horizon, NaN where unknown) and spreads (rows × horizon × 2).
+
+    ``number`` is the group of each row, an index into ``groups``.
+    """
     horizon = misses.shape[1]
     bounds = buckets(horizon)
     scaled = np.where(misses < 0, misses / spreads[:, :, 0], misses / spreads[:, :, 1])
     factors = np.empty((len(groups) + 1, len(bounds) - 1, len(LEVELS)))
+    chosen = [*(number == one for one in range(len(groups))), np.full(len(number), True)]
     for bucket, (start, stop) in enumerate(zip(bounds[:-1] - 1, bounds[1:] - 1, strict=True)):
-        for number, chosen in enumerate([*(group == name for name in groups), np.full(len(group), True)]):
-            seen = scaled[chosen, start:stop]
-            seen = seen[np.isfinite(seen)]
-            if len(seen) < ENOUGH:
-                seen = scaled[:, start:stop][np.isfinite(scaled[:, start:stop])]
-            factors[number, bucket] = _conformal(seen) if len(seen) else UNKNOWN
+        overall = _shrunk(scaled[:, start:stop], USUAL)
+        for one, rows in enumerate(chosen):
+            factors[one, bucket] = _shrunk(scaled[rows, start:stop], overall)
     return Calibration(groups, (bounds[:-1] + bounds[1:] - 1) / 2, factors, typical)
+
+
+def _shrunk(scaled: np.ndarray, towards: np.ndarray) -> np.ndarray:
+    """Quantiles of scaled misses (rows × steps), drawn geometrically to others where the rows are few."""
+    rows = int(np.isfinite(scaled).any(axis=1).sum())
+    if not rows:
+        return towards
+    found = _conformal(scaled[np.isfinite(scaled)])
+    share = rows / (rows + PRIOR_ROWS)
+    return np.sign(towards) * np.maximum(np.abs(found), 0.1) ** share * np.abs(towards) ** (1 - share)
 
 
 def around(points: np.ndarray, spreads: np.ndarray, number: np.ndarray, calibration: Calibration) -> np.ndarray:
