@@ -49,8 +49,12 @@ class Window:
 
 
 def origins(periods: int, settings: Settings) -> list[int]:
-    """The last known periods of the windows, oldest first: the newest leaves one horizon, the rest half a one more."""
-    step = max(settings.horizon // 2, 1)
+    """The last known periods of the windows, oldest first; the newest leaves one horizon.
+
+    They are half a horizon apart, or a tenth of the history if that is more, so that accidents of one week do not
+    decide everything.
+    """
+    step = max(settings.horizon // 2, periods // 10, 1)
     least = 2 * settings.season_lengths[0] - 1
     newest = periods - 1 - settings.horizon
     return [newest - step * back for back in range(WINDOWS - 1, -1, -1) if newest - step * back >= least]

@@ -16,8 +16,8 @@ from headroom.features import quantiles
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
 COLUMNS = ["q05", "q10", "q50", "q90", "q95"]
 BUCKETS = 6
-# The least spread, in scales.
-LEAST = 1e-3
+# The least spread of a series in a window, in scales.
+LEAST = 0.2
 # Quantiles of scaled misses on most data, and how many series' windows' worth they count against what is observed.
 USUAL = np.array([-1.6, -1.1, 0.0, 1.1, 1.6])
 PRIOR_ROWS = 30
@@ -46,7 +46,7 @@ def own_spread(misses: np.ndarray) -> np.ndarray:
     """How far a series fell below and above its forecasts in one window (n × horizon → n × 2), NaN where unknown."""
     low, high = quantiles(misses, (0.05, 0.95))
     usual = quantiles(np.abs(misses), (0.5,))[0]
-    sides = np.maximum(np.stack([np.maximum(-low, usual / 2), np.maximum(high, usual / 2)], axis=1), LEAST)
+    sides = np.stack([np.maximum(-low, usual / 2), np.maximum(high, usual / 2)], axis=1) + LEAST
     return sides**0.7 * sides[:, ::-1] ** 0.3  # what went only up in one window may come down in the next
 
 
