@@ -294,6 +294,15 @@ def _dates(ds: pd.DatetimeIndex, at: np.ndarray, there: np.ndarray) -> pd.Dateti
     return pd.DatetimeIndex(np.where(there, ds.to_numpy()[at], np.datetime64("NaT", "ns")))
 
 
+NAMES = {
+    "cpu": "CPU",
+    "memory": "Memory",
+    "disk": "Disk",
+    "network_in": "Incoming network",
+    "network_out": "Outgoing network",
+}  # fmt: skip
+
+
 def _reason(row, last_seen: pd.Timestamp, settings: Settings) -> str:
     unit = " %" if row.metric in PERCENT_METRICS else " MB/s"
     thresholds = settings.thresholds.get(row.metric)
@@ -303,24 +312,32 @@ def _reason(row, last_seen: pd.Timestamp, settings: Settings) -> str:
         return f"There is no forecast for {row.metric}."
     critical, warning = f"{thresholds.critical:g}{unit}", f"{thresholds.warning:g}{unit}"
     now = f", now {row.current:.0f}{unit}" if np.isfinite(row.current) else f", last seen {_date(last_seen, settings)}"
-    horizon = f"{settings.horizon} {'days' if settings.frequency == 'D' else 'hours'}"
+    within = f"within {settings.horizon} {'days' if settings.frequency == 'D' else 'hours'}"
+    name = NAMES[row.metric]
     if row.level == "critical":
         if row.current >= thresholds.critical and row.days_to_breach <= 7:
-            return f"{row.metric} is above {critical} already{now}, and is expected to stay there."
+            return f"{name} is above {critical} already{now}, and is expected to stay there."
         latest = "after the horizon" if pd.isna(row.breach_latest) else _date(row.breach_latest, settings)
         return (
-            f"{row.metric} is expected to cross {critical} by {_date(row.critical_date, settings)} (earliest "
-            f"{_date(row.breach_earliest, settings)}, latest {latest}){now}; "
-            f"chance within {horizon}: {row.p_critical:.0%}."
+            f"{name} is expected to cross {critical} by {_date(row.critical_date, settings)} "
+            f"(earliest {_date(row.breach_earliest, settings)}, latest {latest}){now}; "
+            f"chance {within}: {_chance(row.p_critical)}."
         )
     if row.level == "high":
-        return f"{row.metric} crosses {critical} within {horizon} with a chance of {row.p_critical:.0%}{now}."
+        return f"{name} crosses {critical} {within} with a chance of {_chance(row.p_critical)}{now}."
+    if row.level == "medium" and row.current >= thresholds.warning:
+        return f"{name} is above {warning} already{now}; it is not expected to reach {critical} {within}."
     if row.level == "medium":
-        return f"{row.metric} is expected to cross {warning} by {_date(row.warning_date, settings)}{now}."
+        return f"{name} is expected to cross {warning} by {_date(row.warning_date, settings)}{now}."
     if row.level == "low":
-        return f"{row.metric} crosses {warning} within {horizon} with a chance of {row.p_warning:.0%}{now}."
-    return f"{row.metric} stays below {warning}: its peak is expected at {row.peak_q50:.0f}{unit}{now}."
+        return f"{name} crosses {warning} {within} with a chance of {_chance(row.p_warning)}{now}."
+    return f"{name} stays below {warning}: its peak is expected at {row.peak_q50:.0f}{unit}{now}."
+
+
+def _chance(share: float) -> str:
+    """In whole percent as the report rounds it; never certain, never impossible."""
+    return "> 99 %" if share > 0.99 else "< 1 %" if share < 0.01 else f"{int(100 * share + 0.5)} %"
 
 
 def _date(moment: pd.Timestamp, settings: Settings) -> str:
-    return moment.strftime("%Y-%m-%d" if settings.frequency == "D" else "%Y-%m-%d %H:%M")
+    return f"{moment.day} {moment:%b %Y}" if settings.frequency == "D" else f"{moment.day} {moment:%b %Y %H:%M}"
