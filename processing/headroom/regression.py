@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from headroom.features import calendar, last_seen, median, recent_periods
+from headroom.features import by_phase, calendar, last_seen, median, recent_periods
 from headroom.settings import Settings
 
 CHUNK = 512
+WEEK = 168
 ITERATIONS = 6
 # A break in the trend has to explain as much as this many ordinary misses.
 BREAK_DOUBT = 30.0
@@ -54,6 +55,9 @@ def fit_and_forecast(
     for start in range(0, len(values), CHUNK):
         rows = slice(start, start + CHUNK)
         explained, residual = _least_absolute(values[rows, kept], design, forgetting[kept])
+        if settings.frequency == "h":
+            weekly, residual = _hours_of_week(residual, len(ahead))
+            explained = explained + weekly
         cycle, residual = _own_cycle(residual, len(ahead))
         points[rows] = explained + cycle + _carried(residual, len(ahead))
     return np.where(np.isfinite(points), points, last_seen(values)[:, None])
@@ -84,6 +88,27 @@ def _least_absolute(values: np.ndarray, design: Design, forgetting: np.ndarray) 
         weight = forgetting * typical / np.maximum(np.abs(np.nan_to_num(residual)), 0.25 * typical)
         break_doubt = BREAK_DOUBT * typical / np.maximum(np.abs(coefficients[:, breaks]), 0.05 * typical)
     return centre + coefficients @ design.coming.T, residual
+
+
+def _hours_of_week(residual: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """What comes back at the same hour of the week beyond days and weekends: its forecast, and what is left then.
+
+    The mean over the last weeks counts as much as the correlation from week to week says (Spearman-Brown).
+    """
+    count, periods = residual.shape
+    if periods < 3 * WEEK:
+        return np.zeros((count, horizon)), residual
+    limit = 3 * median(np.abs(residual))[:, None]
+    held = np.clip(residual, -limit, limit)
+    weeks = by_phase(held[:, -8 * WEEK :], WEEK)
+    seen = (~np.isnan(weeks)).sum(axis=1)
+    held = np.nan_to_num(held)
+    profile = np.nan_to_num(weeks).sum(axis=1) / np.maximum(seen, 1)
+    alike = (held[:, WEEK:] * held[:, :-WEEK]).sum(axis=1) / np.maximum((held**2).sum(axis=1), 1e-18)
+    alike = np.clip(alike * periods / (periods - WEEK), 0, 1)[:, None]
+    profile *= seen * alike / (1 + (seen - 1) * alike)
+    position = (np.arange(periods) - periods) % WEEK
+    return np.tile(profile, (1, horizon // WEEK + 1))[:, :horizon], residual - profile[:, position]
 
 
 def _own_cycle(residual: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
