@@ -88,16 +88,16 @@ class Ledger:
         return [_file(item) for item in self._waiting_items(dataset)]
 
     def has_unplanned(self, dataset: str) -> bool:
-        """Whether a file waits that no run has been planned with."""
+        """Whether a file waits that no run has taken."""
         return any("planned" not in item for item in self._waiting_items(dataset))
 
-    def plan(self, dataset: str, files: list[File], run_id: str) -> None:
-        """Note on each file the run that was planned with it."""
+    def plan(self, dataset: str, files: list[File], execution: str) -> None:
+        """Note on each file the execution that takes it."""
         for file in files:
             self._table.update_item(
                 Key={"dataset": dataset, "item": file.item},
-                UpdateExpression="SET planned = :run",
-                ExpressionAttributeValues={":run": run_id},
+                UpdateExpression="SET planned = :execution",
+                ExpressionAttributeValues={":execution": execution},
             )
 
     def close(self, dataset: str, items: list[str], run_id: str, expires: datetime) -> None:

@@ -86,22 +86,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             f"dataset {dataset!r} has a run already ({ledger.state(dataset).running}): "
             "wait for its end; files that came meanwhile start the next run by themselves"
         )
-    try:
-        files, state = ledger.waiting(dataset), ledger.state(dataset)
-        known = models(boto3.client("sagemaker"), model_group(environment, dataset))
-        code = job_code()
-        config = read_settings(s3, environment.ingest_bucket, dataset)
-        plan, manifest = make_plan(
-            environment, given, event["execution"], state, files, known, code_hash(code), config, now
-        )
-    except CannotPlan:
-        ledger.unlock(dataset, execution)
-        raise
+    files, state = ledger.waiting(dataset), ledger.state(dataset)
+    # Before anything can fail, or these files would be tried again and again.
+    ledger.plan(dataset, files, execution)
+    there = set(_keys(s3, environment.ingest_bucket, f"incoming/{dataset}/")) if files else set()
+    known = models(boto3.client("sagemaker"), model_group(environment, dataset))
+    code = job_code()
+    config = read_settings(s3, environment.ingest_bucket, dataset)
+    plan, manifest = make_plan(
+        environment, given, event["execution"], state, files, there, known, code_hash(code), config, now
+    )
 
     upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
     for name, text in manifest.items():
         write(s3, f"{plan['run_uri']}/{name}", text.encode())
-    ledger.plan(dataset, files, plan["run_id"])
     metrics.add_metric("FilesPlanned", MetricUnit.Count, len(files))
     logger.info("planned", extra={"plan": plan})
     return plan
@@ -123,6 +121,7 @@ def make_plan(
     execution: dict[str, str],
     state: State,
     files: list[File],
+    there: set[str],
     known: Models,
     code: str,
     config: str,
@@ -130,13 +129,16 @@ def make_plan(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The plan of a run, and the texts to be written into the run's folder by name.
 
+    ``files`` are those that wait; a file that was deleted meanwhile, whose key is not ``there``, is passed over.
     ``code`` is the hash of the job code, ``config`` the text of the dataset's settings file.
 
     Raises:
         CannotPlan: there is no data, or no model to score with.
     """
     dataset = given.dataset
-    if not files and state.current_run is None:
+    newest = {file.key: file for file in files}  # of one key only the newest version is there to be read
+    taken = [file for file in files if newest[file.key] is file and file.key in there]
+    if not taken and state.current_run is None:
         raise CannotPlan(
             f"dataset {dataset!r} has no files yet: upload CSVs to s3://{environment.ingest_bucket}/incoming/{dataset}/"
         )
@@ -149,8 +151,6 @@ def make_plan(
     runs = f"s3://{environment.artifact_bucket}/runs/{dataset}"
     run_uri, code_uri = f"{runs}/{run_id}", f"s3://{environment.artifact_bucket}/code/{code}/"
 
-    newest = {file.key: file for file in files}  # of one key only the newest version is there to be read
-    taken = [file for file in files if newest[file.key] is file]
     folder = f"incoming/{dataset}/"
     manifest = {
         "schema": 1,

@@ -98,10 +98,7 @@ def notification(
         *(superseded if status == "superseded" else []),
         "",
         f"{summary['servers']} servers to {summary['as_of'][:10]}, {summary['horizon']} {unit} ahead: {headline}.",
-        *[
-            f"  {server['level']:8}  {server['server_id'][:60]}: {server['reason']}"
-            for server in summary["top"][:10]
-        ],
+        *[f"  {server['level']:8}  {server['server_id'][:60]}: {server['reason']}" for server in summary["top"][:10]],
         "",
         *changes_lines(summary.get("changes")),
         *savings_lines(summary),

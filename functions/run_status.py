@@ -69,11 +69,14 @@ def handler(event: StatusChangeEvent, context: LambdaContext) -> None:
             logger.warning("redriven beside a newer run; whichever is published first stays")
         return
 
-    # Freed at once, so that new files are not held up by a run that waits for a person.
-    if dataset and ledger.unlock(dataset, run.name) and ledger.has_unplanned(dataset):
-        start_if_idle(ledger, stepfunctions, environment.state_machine_arn, dataset, now)
     metrics.add_metric("RunsFailed", MetricUnit.Count, 1)
     state = failed_state(stepfunctions, run.execution_arn)
+    if dataset:
+        # Freed at once, so that new files are not held up by a run that waits for a person.
+        ledger.unlock(dataset, run.name)
+        # A run that could not even be planned would fail again, and again. Its redrive takes what waits by then.
+        if state != "PlanRun" and ledger.has_unplanned(dataset):
+            start_if_idle(ledger, stepfunctions, environment.state_machine_arn, dataset, now)
     logger.error("run failed", extra={"state": state, "error": run.error, "cause": run.cause})
     boto3.client("sns").publish(TopicArn=environment.topic_arn, **notification(run, dataset, state))
 
@@ -90,7 +93,7 @@ def dataset_of(execution_input: str | None) -> str | None:
 def failed_state(stepfunctions: Any, execution_arn: str) -> str | None:
     """The state the execution stopped in: the last one it entered."""
     history = stepfunctions.get_execution_history(
-        executionArn=execution_arn, reverseOrder=True, maxResults=50, includeExecutionData=False
+        executionArn=execution_arn, reverseOrder=True, maxResults=1000, includeExecutionData=False
     )
     entered = (e["stateEnteredEventDetails"]["name"] for e in history["events"] if "stateEnteredEventDetails" in e)
     return next(entered, None)

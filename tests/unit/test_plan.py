@@ -30,6 +30,12 @@ def read(aws, uri: str) -> Any:
     return aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
+def drop(aws, file: File) -> None:
+    """A file that lies in the bucket and waits."""
+    aws.s3.put_object(Bucket="ingest-bucket", Key=file.key, Body=b"x")
+    aws.ledger.record("demo", file)
+
+
 def register(status: str = "Approved", group: str = "headroom-demo", **given: str) -> None:
     """A version in the model registry, as the state machine makes it."""
     sagemaker = boto3.client("sagemaker")
@@ -67,7 +73,7 @@ def layer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_first_run_takes_every_waiting_file_and_trains(aws) -> None:
     for name in ("b", "a"):
-        aws.ledger.record("demo", a_file(f"incoming/demo/{name}.csv"))
+        drop(aws, a_file(f"incoming/demo/{name}.csv"))
     planned = start(aws)
     manifest = json.loads(read(aws, f"{planned['run_uri']}/manifest.json"))
     assert {f["file"] for f in manifest["files"]} == {"a.csv", "b.csv"}
@@ -80,21 +86,21 @@ def test_the_first_run_takes_every_waiting_file_and_trains(aws) -> None:
 
 
 def test_of_a_file_dropped_twice_the_newest_version_is_read(aws) -> None:
-    aws.ledger.record("demo", a_file(version="old", sequencer="A"))
-    aws.ledger.record("demo", a_file(version="new", sequencer="B"))
+    drop(aws, a_file(version="old", sequencer="A"))
+    drop(aws, a_file(version="new", sequencer="B"))
     manifest = json.loads(read(aws, f"{start(aws)['run_uri']}/manifest.json"))
     assert [f["version"] for f in manifest["files"]] == ["new"]
     assert len(manifest["ledger_items"]) == 2, "both are done with this run"
 
 
 def test_planning_again_plans_the_same_run(aws) -> None:
-    aws.ledger.record("demo", a_file())
+    drop(aws, a_file())
     assert start(aws) == start(aws)
 
 
 def test_a_second_run_builds_on_the_first(aws) -> None:
     with_model(aws)
-    aws.ledger.record("demo", a_file())
+    drop(aws, a_file())
     planned = start(aws)
     assert planned["history_uri"] == "s3://artifact-bucket/runs/demo/run1/panel/"
     assert planned["previous_assessment_uri"] == "s3://artifact-bucket/runs/demo/run1/assessment/"
@@ -135,7 +141,7 @@ def test_scoring_stays_on_the_approved_model_while_a_newer_one_waits_for_approva
 
 def test_another_datasets_model_is_never_used(aws) -> None:
     register(group="headroom-demo2")
-    aws.ledger.record("demo", a_file())
+    drop(aws, a_file())
     assert start(aws)["model_uri"] == ""
 
 
@@ -153,20 +159,35 @@ def test_without_new_files_a_run_reads_no_raw_file(aws) -> None:
 
 
 def test_scoring_without_a_model_says_what_to_do(aws) -> None:
-    aws.ledger.record("demo", a_file())
+    drop(aws, a_file())
     with pytest.raises(plan.CannotPlan, match="no model to score with yet: start it with mode auto or train"):
         start(aws, mode="score")
-    assert aws.ledger.state("demo").running is None
 
 
 def test_a_dataset_without_files_says_where_to_put_them(aws) -> None:
     with pytest.raises(plan.CannotPlan, match="upload CSVs to s3://ingest-bucket/incoming/demo/"):
         start(aws)
-    assert aws.ledger.state("demo").running is None
+
+
+def test_a_file_that_was_deleted_before_the_run_does_not_fail_it(aws) -> None:
+    drop(aws, a_file("incoming/demo/kept.csv"))
+    drop(aws, a_file("incoming/demo/deleted.csv"))
+    aws.s3.delete_object(Bucket="ingest-bucket", Key="incoming/demo/deleted.csv")
+    planned = start(aws)
+    assert json.loads(read(aws, planned["raw"]["uri"]))[1:] == ["kept.csv"]
+    manifest = json.loads(read(aws, f"{planned['run_uri']}/manifest.json"))
+    assert len(manifest["ledger_items"]) == 2, "both are done with this run"
+
+
+def test_files_that_a_run_has_taken_are_not_tried_again_by_themselves_even_if_planning_fails(aws) -> None:
+    drop(aws, a_file())
+    with pytest.raises(plan.CannotPlan):
+        start(aws, mode="score")
+    assert not aws.ledger.has_unplanned("demo")
 
 
 def test_a_second_run_beside_a_running_one_is_refused(aws) -> None:
-    aws.ledger.record("demo", a_file())
+    drop(aws, a_file())
     start(aws, "first")
     with pytest.raises(plan.CannotPlan, match=r"has a run already \(first\)"):
         start(aws, "second")
@@ -188,7 +209,7 @@ def test_a_wrong_input_is_named(aws, given: dict[str, Any], problem: str) -> Non
 
 
 def test_an_override_changes_one_job_of_one_run(aws) -> None:
-    aws.ledger.record("demo", a_file())
+    drop(aws, a_file())
     jobs = start(aws, overrides={"train": {"instance_type": "ml.m5.4xlarge", "instance_count": 2, "volume_gb": 99}})[
         "jobs"
     ]
@@ -198,7 +219,7 @@ def test_an_override_changes_one_job_of_one_run(aws) -> None:
 
 
 def test_the_job_code_is_uploaded_once(aws) -> None:
-    aws.ledger.record("demo", a_file())
+    drop(aws, a_file())
     planned = start(aws)
     keys = [entry["Key"] for entry in aws.s3.list_objects_v2(Bucket="artifact-bucket", Prefix="code/")["Contents"]]
     root = planned["code_uri"].removeprefix("s3://artifact-bucket/")
@@ -210,14 +231,14 @@ def test_the_job_code_is_uploaded_once(aws) -> None:
 
 def test_the_settings_are_pinned_to_the_run(aws) -> None:
     aws.s3.put_object(Bucket="ingest-bucket", Key="config/demo.yaml", Body=b"frequency: h\n")
-    aws.ledger.record("demo", a_file())
+    drop(aws, a_file())
     assert read(aws, f"{start(aws)['run_uri']}/settings.yaml") == b"frequency: h\n"
 
 
 def test_the_jobs_run_in_the_subnets_of_the_stack(aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUBNET_IDS", "subnet-1,subnet-2")
     monkeypatch.setenv("SECURITY_GROUP_IDS", "sg-1")
-    aws.ledger.record("demo", a_file())
+    drop(aws, a_file())
     planned = start(aws)
     vpc = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
     assert planned["network"]["VpcConfig"] == vpc

@@ -13,7 +13,29 @@ from tests.unit.conftest import a_file
 
 
 @pytest.fixture
-def failed_run(aws) -> str:
+def stopped_in(aws, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The states that the run entered, the one in which it stopped last."""
+    states = ["PlanRun", "Preprocess"]
+
+    class Histories:
+        """Step Functions' histories, newest event first."""
+
+        def __init__(self, client: Any) -> None:
+            self.start_execution, self.describe_execution = client.start_execution, client.describe_execution
+
+        def get_execution_history(self, **_: Any) -> dict[str, Any]:
+            entered = [{"stateEnteredEventDetails": {"name": name}} for name in reversed(states)]
+            return {"events": [{"type": "ExecutionFailed"}, *entered]}
+
+    client = run_status.boto3.client
+    monkeypatch.setattr(
+        run_status.boto3, "client", lambda name: Histories(client(name)) if name == "stepfunctions" else client(name)
+    )
+    return states
+
+
+@pytest.fixture
+def failed_run(aws, stopped_in: list[str]) -> str:
     """The ARN of an execution that holds the lock of the dataset."""
     started = aws.stepfunctions.start_execution(stateMachineArn=aws.state_machine, name="demo-1", input="{}")
     aws.ledger.record("demo", a_file())
@@ -53,7 +75,7 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
     }
     run_status.handler(change(failed_run, cause=json.dumps(job)), aws.context)
     [mail] = aws.notifications()
-    assert mail["Subject"].startswith("Headroom demo: failed")
+    assert mail["Subject"] == "Headroom demo: failed in Preprocess"
     for words in (
         "Reason: no such column",
         "--log-group-name /aws/sagemaker/ProcessingJobs --log-stream-name-prefix headroom-demo-assess-1",
@@ -90,6 +112,23 @@ def test_a_file_that_came_during_the_failed_run_starts_the_next(aws, failed_run:
     aws.ledger.record("demo", a_file("incoming/demo/late.csv"))
     run_status.handler(change(failed_run), aws.context)
     assert len(aws.executions()) == 2
+
+
+def test_a_file_left_by_a_run_that_died_after_it_gave_up_the_lock_starts_the_next(aws, failed_run: str) -> None:
+    aws.ledger.record("demo", a_file("incoming/demo/late.csv"))
+    aws.ledger.unlock("demo", "demo-1")
+    run_status.handler(change(failed_run), aws.context)
+    assert len(aws.executions()) == 2
+
+
+def test_a_run_that_cannot_even_be_planned_frees_its_dataset_and_is_not_tried_for_ever(
+    aws, failed_run: str, stopped_in: list[str]
+) -> None:
+    stopped_in.append("PlanRun")
+    aws.ledger.record("demo", a_file("incoming/demo/late.csv"))
+    run_status.handler(change(failed_run), aws.context)
+    assert aws.ledger.state("demo").running is None
+    assert len(aws.executions()) == 1
 
 
 def test_a_redriven_run_holds_its_dataset_again(aws, failed_run: str) -> None:
