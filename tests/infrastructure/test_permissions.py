@@ -66,6 +66,7 @@ MANAGED = {
 SYNC = {
     *(f"sagemaker:{verb}{kind}Job" for kind in ("Processing", "Training") for verb in ("Create", "Describe", "Stop")),
     "sagemaker:AddTags",
+    "sagemaker:ListTags",
     "iam:PassRole",
     "events:PutTargets",
     "events:PutRule",
@@ -222,6 +223,7 @@ COMES_WITH = {"sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"}}
 # Needed though no call says so.
 UNSPOKEN = {
     ("PlanFunction", "s3:ListBucket"): "without it S3 answers a missing settings file with access denied",
+    ("RunStatusFunction", "sqs:SendMessage"): "Lambda leaves there what the function fails on",
 }
 
 
@@ -401,7 +403,9 @@ def test_every_exception_is_still_needed():
 
 
 def statements(source: dict[str, Any], role: str) -> list[dict[str, Any]]:
-    return source["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    """A role's own statements; SAM puts the one for a function's dead letters before them."""
+    policies = source["Resources"][role]["Properties"]["Policies"]
+    return next(p for p in policies if "DeadLetter" not in p["PolicyName"])["PolicyDocument"]["Statement"]
 
 
 def statement_by(source: dict[str, Any], sid: str) -> dict[str, Any]:

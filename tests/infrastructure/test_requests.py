@@ -99,7 +99,8 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
         given = plan.parse_input(request["Payload"]["input"])
         execution = request["Payload"]["execution"] | {"arn": f"arn:of:{given.dataset}"}
         state, files, known = run.get("state", State()), run.get("files", ARRIVED), run.get("known", Models())
-        made, _ = plan.make_plan(environment, given, execution, state, files, {f.key for f in files}, known, CODE, "", NOW)
+        there = {file.key for file in files}
+        made, _ = plan.make_plan(environment, given, execution, state, files, there, known, CODE, "", NOW)
         return {"Payload": json.loads(json.dumps(made))}
 
     def trained(request: dict[str, Any]) -> dict[str, Any]:

@@ -147,6 +147,9 @@ def unwatched(stack: Stack) -> Iterator[str]:
         for target in rule["Targets"]:
             if ":lambda:" in target["Arn"] and "DeadLetterConfig" not in target:
                 yield f"{name} loses events that its function cannot take"
+    for name, function in stack.of_type("AWS::Lambda::Function").items():
+        if function["Handler"] == "run_status.handler" and "DeadLetterConfig" not in function:
+            yield f"{name} loses events that it fails on"
     queues = stack.of_type("AWS::SQS::Queue")
     dead = {queue["RedrivePolicy"]["deadLetterTargetArn"] for queue in queues.values() if "RedrivePolicy" in queue}
     for name, queue in queues.items():
@@ -212,6 +215,7 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
     (unwatched, "no alarm on time-outs", lambda t: t["Resources"].pop("RunTimedOutAlarm")),
     (unwatched, "a silent alarm", lambda t: of("DeadLettersAlarm")(t).pop("AlarmActions")),
     (unwatched, "lost events", lambda t: of("RunEnded")(t)["Targets"][0].pop("DeadLetterConfig")),
+    (unwatched, "lost failures", lambda t: of("RunStatusFunction")(t).pop("DeadLetterConfig")),
     (unwatched, "no dead letters", lambda t: of("FileQueue")(t).pop("RedrivePolicy")),
     (messages_seen_twice, "too short a time hidden", lambda t: of("FileQueue")(t).update(VisibilityTimeout=600)),
     (messages_seen_twice, "whole batches", lambda t: of("IngestFunctionFiles")(t).pop("FunctionResponseTypes")),
