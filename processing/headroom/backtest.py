@@ -114,11 +114,13 @@ def weights(windows: list[Window], group: np.ndarray, groups: list[str]) -> tupl
         grouped = np.stack([*(np.nanmean(own[:, group == name], axis=1) for name in groups), overall], axis=1)
     # Without any experience the methods count the same and the booster, which could not be trained, nothing.
     untried = np.where(np.isin(CANDIDATES, (BOOSTER, methods.THETA)), np.inf, 0.0)
-    overall = np.where(np.isnan(overall), untried, overall)
-    grouped = np.where(np.isnan(grouped), overall[:, None], grouped)
+    overall = np.where(np.isnan(overall), np.inf, overall) if np.isfinite(overall).any() else untried
+    known = np.isfinite(grouped)
+    grouped = np.where(known, grouped, np.where(known.any(axis=0), np.inf, overall[:, None]))
     of_group = grouped[:, [groups.index(name) for name in group]]
     counted = (~np.isnan(relative)).sum(axis=0)
     score = (counted * np.nan_to_num(own) + GROUP_WINDOWS * of_group) / (counted + GROUP_WINDOWS)
+    score[np.isnan(own) & ~np.isnan(own).all(axis=0)] = np.inf
     score[THETA, np.isnan(own[THETA]) | (score[THETA] > score.min(axis=0))] = np.inf
     grouped[THETA] = np.inf
     return _normalised(score), _normalised(grouped)

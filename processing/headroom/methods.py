@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 
 from headroom.features import Grid, by_phase, coming, last_seen, median, recent_periods
 from headroom.regression import CHUNK, Shape, distances, fit_and_forecast
@@ -90,15 +91,19 @@ def exponential_smoothing(values: np.ndarray, season: int, horizon: int, memory:
     return points
 
 
-FLOOR, AVERAGE, LEVEL, TREND, SMOOTH = (
-    "seasonal naive", "seasonal average", "regression", "regression with trend", "exponential smoothing",
+FLOOR, AVERAGE, LEVEL, TREND, LOGARITHM, SMOOTH = (
+    "seasonal naive", "seasonal average", "regression", "regression with trend", "regression of logarithms",
+    "exponential smoothing",
 )  # fmt: skip
-METHODS = (FLOOR, AVERAGE, LEVEL, TREND, SMOOTH)
+METHODS = (FLOOR, AVERAGE, LEVEL, TREND, LOGARITHM, SMOOTH)
 THETA = "theta"
 
 
 def forecasts(grid: Grid, settings: Settings) -> dict[str, np.ndarray]:
-    """Point forecasts (n × horizon) of every method from the end of the grid, within what is possible."""
+    """Point forecasts (n × horizon) of every method from the end of the grid, within what is possible.
+
+    NaN where a method is not for that metric; all are numbers for the others where a series has an observation.
+    """
     values, (day, _), recent = grid.values, settings.season_lengths, recent_periods(settings)
     ahead = coming(grid, settings)
     points = {
@@ -106,10 +111,25 @@ def forecasts(grid: Grid, settings: Settings) -> dict[str, np.ndarray]:
         AVERAGE: seasonal_average(values, day, settings.horizon, 7 if day == 24 else 4),
         LEVEL: fit_and_forecast(values, grid.dates, ahead, settings, Shape(4 * recent, trend=False)),
         TREND: fit_and_forecast(values, grid.dates, ahead, settings, Shape(12 * recent, trend=True)),
+        LOGARITHM: _of_logarithms(grid, ahead, settings, Shape(12 * recent, trend=True)),
         SMOOTH: exponential_smoothing(values, day, settings.horizon, recent if day == 24 else 2 * recent),
     }
     low, high = plausible(grid)
     return {name: np.clip(point, low[:, None], high[:, None]) for name, point in points.items()}
+
+
+def _of_logarithms(grid: Grid, ahead: pd.DatetimeIndex, settings: Settings, shape: Shape) -> np.ndarray:
+    """The regression of log(y + a tenth of the usual y), for seasons and bursts that grow with the level.
+
+    Only where a metric has no upper bound; NaN for percentages, which gain nothing by it.
+    """
+    points = np.full((len(grid.values), len(ahead)), np.nan)
+    rows = np.flatnonzero(np.isinf(grid.upper))
+    values = grid.values[rows]
+    shift = 0.1 * np.maximum(np.nan_to_num(median(np.abs(values)))[:, None], 1e-9)
+    logarithms = fit_and_forecast(np.log(np.maximum(values, 0) + shift), grid.dates, ahead, settings, shape)
+    points[rows] = np.exp(np.minimum(logarithms, 300)) - shift
+    return points
 
 
 def theta(grid: Grid, settings: Settings, wanted: np.ndarray) -> np.ndarray:
