@@ -205,7 +205,7 @@ def make_plan(
         "previous_assessment_uri": f"{previous}/assessment/" if previous else nothing,
         "model_group": model_group(environment, dataset),
         "model_uri": known.approved.uri if known.approved else "",
-        "bar": bar(known, settings_hash(config)),
+        "bar": bar(known, code, settings_hash(config)),
         "code": code,
         "settings": settings_hash(config),
         "network": {"EnableNetworkIsolation": False, **with_vpc},
@@ -249,10 +249,14 @@ def choose_mode(
     return False, "the current model is recent and fits"
 
 
-def bar(known: Models, config_hash: str) -> dict[str, float]:
-    """The backtest error that a new model is measured against; none where there is no comparable one."""
+def bar(known: Models, code: str, config_hash: str) -> dict[str, float]:
+    """The backtest error that a new model is measured against; none where there is no comparable one.
+
+    A model of other job code is none: this run's code may not be able to score with it.
+    """
     model = known.approved
-    comparable = model is not None and model.settings == config_hash and model.relative_mase is not None
+    comparable = model is not None and (model.code, model.settings) == (code, config_hash)
+    comparable = comparable and model.relative_mase is not None
     return {"relative_mase": model.relative_mase} if comparable else {}
 
 

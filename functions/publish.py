@@ -62,7 +62,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     quality = read_json(s3, environment.artifact_bucket, f"{folder}/assessment/data_quality.json")
     now = datetime.now(UTC)
 
-    drifted = bool(summary.get("drift", {}).get("exceeded"))
+    # Drift asks for a training. A run that has just trained, and held its model back, would ask for another each time.
+    drifted = bool(summary.get("drift", {}).get("exceeded")) and not run.trained
     published = ledger.publish(run.dataset, run.run_id, manifest["previous_run_id"], drifted)
     if published:
         ledger.close(run.dataset, manifest["ledger_items"], run.run_id, in_days(now, environment.retention_days))

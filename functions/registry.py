@@ -39,8 +39,9 @@ class Models:
 
 def models(sagemaker: SageMakerClient, group: str) -> Models:
     """The newest approved version of a group and the time of its newest version; nothing where there is no group."""
-    groups = sagemaker.list_model_package_groups(NameContains=group, MaxResults=100)["ModelPackageGroupSummaryList"]
-    if group not in (found["ModelPackageGroupName"] for found in groups):
+    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
+    found = (summary["ModelPackageGroupName"] for page in pages for summary in page["ModelPackageGroupSummaryList"])
+    if group not in found:
         return Models()
     newest = _newest(sagemaker, group)
     approved = _newest(sagemaker, group, ModelApprovalStatus="Approved")

@@ -152,6 +152,12 @@ def test_a_new_model_is_measured_against_the_approved_one_of_the_same_settings(a
     assert start(aws)["bar"] == {}
 
 
+def test_a_model_of_other_job_code_holds_back_no_new_one(aws) -> None:
+    """Otherwise every run would train again, and score with a model that its code may not read."""
+    with_model(aws, code="other")
+    assert start(aws)["bar"] == {}
+
+
 def test_without_new_files_a_run_reads_no_raw_file(aws) -> None:
     with_model(aws)
     planned = start(aws)

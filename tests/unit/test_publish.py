@@ -112,6 +112,12 @@ def test_drift_is_noted_for_the_next_run(finished) -> None:
     assert "scored with the approved one" in told["message"]
 
 
+def test_drift_beside_a_model_held_back_does_not_ask_for_another_training(finished) -> None:
+    write(finished, summary=SUMMARY | {"drift": {"exceeded": True}})
+    publish.handler(EVENT | {"approved": False}, finished.context)
+    assert not finished.ledger.state("demo").drifted
+
+
 def test_a_model_held_back_is_told_of_with_the_way_to_approve_it(finished) -> None:
     told = publish.handler(EVENT | {"approved": False}, finished.context)
     assert "worse than the approved one" in told["message"]
