@@ -24,7 +24,7 @@ bench: .venv-bench/installed  ## ONLY=accuracy for one of them
 	for one in $(or $(ONLY),preprocess speed findings accuracy); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
 
 deploy: install
-	$(BIN)/sam build && $(BIN)/sam deploy $(if $(ENV),--config-env $(ENV))
+	PYTHON="$(CURDIR)/$(BIN)/python" $(BIN)/sam build && $(BIN)/sam deploy $(if $(ENV),--config-env $(ENV))
 
 install: .venv/installed
 

@@ -56,8 +56,10 @@ def _ledger() -> Ledger:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     arrived: set[str] = set()
     refused: dict[str, str] = {}
+    recorded = 0
 
     def take(record: ArrivalRecord) -> None:
+        nonlocal recorded
         file = file_of(record.body)
         if file.key.endswith("/") and file.size == 0:
             return  # the console's marker of an empty folder
@@ -68,23 +70,24 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 refused[file.key] = str(why)
             return
         if _ledger().record(dataset, file):
+            recorded += 1
             logger.info("file recorded", extra={"dataset": dataset, "key": file.key, "size": file.size})
         arrived.add(dataset)
 
     processor = BatchProcessor(event_type=EventType.SQS, model=ArrivalRecord)
     with processor(event["Records"], take, lambda_context=context):
         processor.process()
+    if refused:
+        logger.warning("files refused", extra={"refused": refused})
+        boto3.client("sns").publish(TopicArn=_environment().topic_arn, **refusal(refused))
     # After all files are written down, so that those dropped together are one run. An error here sends
     # the whole batch back, which is harmless: the ledger knows its files.
     for dataset in sorted(arrived):
         start_if_idle(
             _ledger(), boto3.client("stepfunctions"), _environment().state_machine_arn, dataset, datetime.now(UTC)
         )
-    metrics.add_metric("FilesRecorded", MetricUnit.Count, len(event["Records"]) - len(refused))
+    metrics.add_metric("FilesRecorded", MetricUnit.Count, recorded)
     metrics.add_metric("FilesRefused", MetricUnit.Count, len(refused))
-    if refused:
-        logger.warning("files refused", extra={"refused": refused})
-        boto3.client("sns").publish(TopicArn=_environment().topic_arn, **refusal(refused))
     return dict(processor.response())
 
 

@@ -178,7 +178,7 @@ def make_plan(
     }
     texts = {
         "manifest.json": json.dumps(manifest, indent=1),
-        "settings.yaml": config,
+        "settings.yaml": config or "{}\n",  # an input is never empty
         "raw.manifest": json.dumps(
             [{"prefix": f"s3://{environment.ingest_bucket}/{folder}"}, *(f["file"] for f in manifest["files"])]
         ),

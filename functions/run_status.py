@@ -105,6 +105,8 @@ def reason_of(run: StatusChange) -> tuple[str, str | None]:
         return "it ran longer than the state machine allows", None
     if run.status == "ABORTED":
         return f"it was stopped: {run.cause or 'no reason was given'}", None
+    if run.error == "States.Timeout":
+        return "it waited longer for this step than the state machine allows", None
     try:
         cause = json.loads(run.cause or "")
     except ValueError:
@@ -118,7 +120,9 @@ def reason_of(run: StatusChange) -> tuple[str, str | None]:
                 f"aws logs filter-log-events --log-group-name /aws/sagemaker/{kind}Jobs "
                 f"--log-stream-name-prefix {name} --query 'events[].message' --output text"
             )
-            return cause.get("ExitMessage") or cause.get("FailureReason") or str(run.error), logs
+            stopped = "the job was stopped, by hand or because it ran longer than its 3 hours"
+            told = cause.get("ExitMessage") or cause.get("FailureReason")
+            return told or (stopped if cause.get(f"{kind}JobStatus") == "Stopped" else str(run.error)), logs
     return cause.get("errorMessage") or f"{run.error}: {run.cause}", None
 
 

@@ -47,7 +47,7 @@ def message(subject: str, text: str) -> dict[str, object]:
 
 
 def post(webhook: str, body: dict[str, object]) -> None:
-    """Send a message; an answer other than 200 raises, so that SNS tries again."""
+    """Send a message; an answer that is no success raises, so that Lambda tries again."""
     if not webhook.startswith("https://"):
         raise ValueError("the webhook of the SSM parameter is not an https address")
     request = urllib.request.Request(  # noqa: S310

@@ -140,8 +140,10 @@ def test_a_broken_message_goes_back_alone(aws) -> None:
 
 def test_where_no_run_can_be_started_the_messages_come_back_and_the_lock_is_free(aws) -> None:
     boto3.client("stepfunctions").delete_state_machine(stateMachineArn=aws.state_machine)
+    records = [arrival("incoming/demo/a.csv"), arrival("incoming/demo/setup.exe", message="m2")]
     with pytest.raises(Exception, match="StateMachineDoesNotExist"):
-        ingest.handler({"Records": [arrival("incoming/demo/a.csv")]}, aws.context)
+        ingest.handler({"Records": records}, aws.context)
+    assert len(aws.notifications()) == 1, "refused files are told of all the same: they are not told of again"
     assert aws.ledger.state("demo").running is None
     assert len(aws.ledger.waiting("demo")) == 1
 

@@ -91,6 +91,8 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
         ({"status": "ABORTED", "cause": "by hand"}, "stopped: by hand"),
         ({"cause": json.dumps({"TrainingJobName": "t", "FailureReason": "AlgorithmError: x"})}, "AlgorithmError: x"),
         ({"cause": json.dumps({"errorType": "CannotPlan", "errorMessage": "no files yet"})}, "no files yet"),
+        ({"cause": json.dumps({"TrainingJobName": "t", "TrainingJobStatus": "Stopped"})}, "longer than its 3 hours"),
+        ({"error": "States.Timeout", "cause": None}, "waited longer"),
         ({"cause": "not JSON"}, "States.TaskFailed: not JSON"),
         ({"cause": "[1]"}, "States.TaskFailed: [1]"),
     ],
