@@ -35,10 +35,18 @@ if ! cmp -s "$code/jobs.txt" "$(python3 -c 'import sys; print(sys.prefix)')/head
   from=()
   if compgen -G "$wheels/*.whl" >/dev/null; then from=(--no-index --find-links "$wheels"); fi
   echo "installing the job's libraries"
-  python3 -m venv "$venv" || fail "The image's Python cannot make a venv: use an image with Python 3.11 or newer and its venv module."
-  "$python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+  # The image's pip, because not every image has the one that a venv would be given (ensurepip).
+  python3 -m venv --without-pip "$venv" ||
+    fail "The image's Python cannot make a venv: use an image with Python 3.11 or newer, its venv module and pip."
+  python3 -m pip --python "$python" install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
     ${from[@]+"${from[@]}"} --requirement "$code/jobs.txt" ||
     fail "The job's libraries could not be installed (see the log). Without internet, give the stack a WheelhouseUri with the wheels of requirements/jobs.txt."
+  # LightGBM's wheel counts on the system's OpenMP, which Amazon Linux images lack; scikit-learn's wheel brings one.
+  if ! python3 -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then
+    mkdir "$venv/openmp"
+    ln -s "$venv"/lib/python3.*/site-packages/scikit_learn.libs/libgomp*.so* "$venv/openmp/libgomp.so.1"
+    export LD_LIBRARY_PATH="$venv/openmp${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+  fi
 fi
 
 PYTHONPATH="$code" exec "$python" -m "headroom.$job" "$@" --message "$message"
