@@ -1,0 +1,147 @@
+"""Who is trusted, and on what evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headroom import backtest, booster, intervals
+from headroom.features import Grid
+from headroom.settings import Settings
+
+SETTINGS = Settings(horizon=14)
+NOBODY = pd.DataFrame({"server_id": pd.Series(dtype=str)})
+CANDIDATES = len(backtest.CANDIDATES)
+PERIODS = 220
+
+
+def history(changed: slice = slice(0, 0)) -> Grid:
+    """Six servers; the ``changed`` periods are those of quite another world."""
+    random, dates = np.random.default_rng(1), pd.date_range("2026-01-01", periods=PERIODS)
+    values = 40 + 15 * (dates.dayofweek < 5) + random.normal(0, 2, (6, PERIODS))
+    values[:, changed] = random.uniform(0, 100, values[:, changed].shape)
+    return Grid(pd.DataFrame({"server_id": [f"s{n}" for n in range(6)], "metric": "cpu"}), dates, values)
+
+
+def backtested(grid: Grid) -> list[backtest.Window]:
+    examples = booster.examples(grid, booster.training_origins(PERIODS, SETTINGS), NOBODY, SETTINGS)
+    return backtest.run(grid, examples, NOBODY, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def windows() -> list[backtest.Window]:
+    return backtested(history())
+
+
+def a_window(errors: list[float], series: int = 8, seed: int = 0) -> backtest.Window:
+    """A window in which each candidate is off by its error at each step."""
+    actual = np.random.default_rng(seed).uniform(30, 60, (series, 14))
+    points = actual + np.array(errors)[:, None, None]
+    spread = np.ones((series, 14))
+    return backtest.Window(100, points, spread, spread, actual, np.ones(series))
+
+
+def test_forecasts_of_a_window_do_not_change_with_what_came_after_it(windows):
+    newest = windows[-1].origin
+    other = backtested(history(changed=slice(newest + 1, None)))
+    assert newest == PERIODS - 1 - SETTINGS.horizon
+    for before, after in zip(windows, other, strict=True):
+        for name in ("points", "below", "above", "scale"):
+            np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+    assert not np.allclose(windows[-1].actual, other[-1].actual)
+
+
+def test_a_window_does_not_choose_for_itself(windows):
+    """The combination in a window is scored with weights and intervals that its own truth had no part in."""
+    group, groups = np.array(["cpu/seasonal"] * 6), ["cpu/seasonal"]
+    newest = windows[-1]
+    moved = backtest.Window(
+        newest.origin, newest.points, newest.below, newest.above, newest.actual + 20.0, newest.scale
+    )
+    old, new = (
+        backtest.weights(backtest._others([*windows[:-1], last], last), group, groups)[0] for last in (newest, moved)
+    )
+    np.testing.assert_array_equal(old, new)
+    covered = [
+        np.nanmean(backtest.judge([*windows[:-1], last], group, groups)["combination"].scores[:, -2])
+        for last in (newest, moved)
+    ]
+    assert covered[1] < covered[0] - 0.2  # the interval did not follow the truth
+
+
+def test_the_newest_window_leaves_exactly_the_horizon_and_short_histories_have_none():
+    assert backtest.origins(400, Settings(horizon=90))[-1] == 309
+    assert backtest.origins(50, Settings(horizon=90)) == []
+    assert backtest.origins(13, Settings(horizon=1)) == []
+    assert all(origin >= 13 for origin in backtest.origins(60, Settings(horizon=30)))
+
+
+def test_whoever_was_right_everywhere_is_trusted():
+    errors = [5.0] * CANDIDATES
+    errors[2] = 0.5
+    weight, _ = backtest.weights([a_window(errors, seed=n) for n in range(3)], np.array(["g"] * 8), ["g"])
+    assert (weight[2] > 0.9).all()
+    np.testing.assert_allclose(weight.sum(axis=0), 1)
+
+
+def test_a_series_with_a_favourite_of_its_own_keeps_it():
+    errors = [5.0] * CANDIDATES
+    errors[2] = 2.0
+    made = [a_window(errors, seed=n) for n in range(3)]
+    for one in made:
+        one.points[:, 0] = one.actual[0] + 5.0
+        one.points[3, 0] = one.actual[0] + 0.1
+    weight, _ = backtest.weights(made, np.array(["g"] * 8), ["g"])
+    assert weight[:, 0].argmax() == 3 and weight[:, 1].argmax() == 2
+
+
+def test_without_any_window_the_methods_count_alike_and_what_was_never_tried_not_at_all():
+    weight, of_groups = backtest.weights([], np.array(["g"] * 3), ["g"])
+    untried = [backtest.CANDIDATES.index(name) for name in ("booster", "theta")]
+    assert (weight[untried] == 0).all() and (of_groups[untried] == 0).all()
+    np.testing.assert_allclose(np.delete(weight, untried, axis=0), 1 / (CANDIDATES - 2))
+
+
+@given(
+    st.lists(st.floats(0, 1e6), min_size=2, max_size=8),
+    st.lists(st.floats(0.01, 1), min_size=8, max_size=8),
+    st.floats(0, 1e6),
+)
+def test_a_combination_lies_among_those_it_combines(values, weight, fill):
+    points = np.array(values).reshape(-1, 1, 1)
+    combined = backtest.combine(points, np.array(weight[: len(values)]).reshape(-1, 1))[0, 0]
+    assert min(values) - 1e-6 <= combined <= max(values) + 1e-6
+    missing = np.concatenate([points, [[[np.nan]]]])
+    with_missing = backtest.combine(missing, np.array([*weight[: len(values)], fill + 1]).reshape(-1, 1))[0, 0]
+    assert with_missing == pytest.approx(combined)
+
+
+def test_one_candidate_that_is_far_off_does_not_matter():
+    points = np.array([50.0, 51.0, 52.0, 1e9]).reshape(-1, 1, 1)
+    weight = np.array([0.35, 0.3, 0.25, 0.1]).reshape(-1, 1)
+    assert 50 <= backtest.combine(points, weight)[0, 0] <= 52
+
+
+def test_scores_are_those_of_the_textbook():
+    actual = np.array([[10.0, 20.0, np.nan, 40.0]])
+    quantiles = np.array([[[5, 8, 12, 15, 18], [5, 6, 7, 8, 9], [0, 0, 0, 0, 0], [30, 35, 40, 45, 50]]], float)
+    mae, rmse, smape, mase, loss, within_80, within_90 = backtest.score(actual, quantiles, np.array([5.0]))[0]
+    assert mae == pytest.approx((2 + 13 + 0) / 3)
+    assert rmse == pytest.approx(np.sqrt((4 + 169 + 0) / 3))
+    assert smape == pytest.approx((200 * 2 / 22 + 200 * 13 / 27) / 3)
+    assert mase == pytest.approx(1.0)
+    assert (within_80, within_90) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    levels = np.array(intervals.LEVELS)
+    pinball = [
+        [max(level * (y - q), (level - 1) * (y - q)) for level, q in zip(levels, of, strict=True)]
+        for y, of in zip(actual[0, [0, 1, 3]], quantiles[0, [0, 1, 3]], strict=True)
+    ]
+    assert loss == pytest.approx(2 * np.mean(pinball) / 5)
+
+
+def test_nothing_to_score_is_no_score():
+    scores = backtest.score(np.full((1, 3), np.nan), np.zeros((1, 3, 5)), np.ones(1))
+    assert np.isnan(scores).all()
