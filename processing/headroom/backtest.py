@@ -21,7 +21,7 @@ WINDOWS = 3
 SHARPNESS = 12.0
 GROUP_WINDOWS = 6.0
 # The one method fitted a series at a time is tried on so many series at most, and used where it is the best.
-THETA_SERIES = 100
+THETA_SERIES = 40
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from headroom.features import ATTRIBUTES, SIZES, Grid, Snapshot, calendar, comin
 from headroom.settings import METRICS, Settings
 
 LEVELS = (0.1, 0.5, 0.9)
-ORIGINS = 18
-ROWS = 45_000
+ORIGINS = 12
+ROWS = 30_000
 FEWEST = 400
-ROUNDS = 100
+ROUNDS = 60
 # A model a thread: LightGBM's own threads wait for each other actively, which is slow on a busy machine.
 PARAMETERS = {
     "objective": "quantile",
-    "learning_rate": 0.08,
+    "learning_rate": 0.12,
     "num_leaves": 31,
     "min_data_in_leaf": 40,
     "feature_fraction": 0.6,

@@ -77,22 +77,13 @@ def grid(panel: pd.DataFrame, frequency: str) -> Grid:
 
 def calendar(dates: pd.DatetimeIndex, settings: Settings) -> pd.DataFrame:
     """What the calendar says about each period, known arbitrarily far ahead."""
-    days = dates.normalize()
-    unique = days.unique()
-    known = settings.holidays and holidays_package.country_holidays(
-        settings.holidays.country,
-        subdiv=settings.holidays.subdivision,
-        years=range(unique[0].year - 1, unique[-1].year + 2),
-    )
-    holiday = np.array([day.date() in known for day in unique]) if known else np.zeros(len(unique), bool)
-    around = pd.DataFrame(
-        {
-            "holiday": holiday,
-            "before_holiday": [(day + pd.Timedelta(days=1)).date() in known for day in unique] if known else holiday,
-            "after_holiday": [(day - pd.Timedelta(days=1)).date() in known for day in unique] if known else holiday,
-        },
-        index=unique,
-    ).reindex(days)
+    days, day = dates.normalize(), pd.Timedelta(days=1)
+    given = settings.holidays
+    known = pd.DatetimeIndex([])
+    if given is not None:
+        years = range(days[0].year - 1, days[-1].year + 2)
+        named = holidays_package.country_holidays(given.country, subdiv=given.subdivision, years=years)
+        known = pd.DatetimeIndex(sorted(named))
     to_month_end = dates.days_in_month - dates.day
     fiscal = dates.month.isin(settings.fiscal_quarter_ends)
     return pd.DataFrame(
@@ -103,7 +94,9 @@ def calendar(dates: pd.DatetimeIndex, settings: Settings) -> pd.DataFrame:
             "days_to_month_end": to_month_end,
             "month": dates.month,
             "week_of_year": dates.isocalendar().week.to_numpy(int),
-            **{name: around[name].to_numpy(float) for name in around},
+            "holiday": days.isin(known).astype(float),
+            "before_holiday": (days + day).isin(known).astype(float),
+            "after_holiday": (days - day).isin(known).astype(float),
             "month_start": (dates.day == 1).astype(float),
             "month_end": (to_month_end < MONTH_END_DAYS).astype(float),
             "days_to_quarter_end": np.where(fiscal, to_month_end, 31),
