@@ -93,18 +93,19 @@ def notification(
     headline = ", ".join(urgent) if urgent else "no server at risk"
     unit = "days" if summary["frequency"] == "D" else "hours"
     superseded = ["A newer run was published while this one was going on; its results stay the current ones."]
-    rows = quality["rows"]
+    rows, files, servers = quality["rows"], len(manifest["files"]), _count(summary["servers"], "server")
     lines = [
         f"Dataset {run.dataset}, run {run.run_id}: {status}.",
         *(superseded if status == "superseded" else []),
         "",
-        f"{summary['servers']} servers to {summary['as_of'][:10]}, {summary['horizon']} {unit} ahead: {headline}.",
+        f"{servers} to {summary['as_of'][:10]}, {summary['horizon']} {unit} ahead: {headline}.",
         *[f"  {server['level']:8}  {server['server_id'][:60]}: {server['reason']}" for server in summary["top"][:10]],
         "",
         *changes_lines(summary.get("changes")),
         *savings_lines(summary),
-        f"Data: {len(manifest['files'])} new files, {rows['read']:,} rows read, {rows['quarantined']:,} in quarantine.",
+        f"Data: {_count(files, 'new file')}, {rows['read']:,} rows read, {rows['quarantined']:,} in quarantine.",
         *[f"  settings ignored: {problem}" for problem in quality["settings"]["errors"]],
+        *unused_lines(quality["files"]),
         *[f"  {note}" for note in quality["notes"][:5]],
         *model_lines(run, manifest["train_reason"]),
         *[f"  {note}" for note in summary.get("notes", [])[:5]],
@@ -140,11 +141,24 @@ def changes_lines(changes: dict[str, Any] | None) -> list[str]:
     return [f"Since the last run: {', '.join(told) if told else 'no change'}."]
 
 
+def unused_lines(files: list[dict[str, Any]]) -> list[str]:
+    """The files of which nothing could be used, the first ones with what to do."""
+    unused = [file for file in files if file["error"]]
+    lines = [f"  could not be used: {file['file'][:200]!r}: {file['error'][:500]}" for file in unused[:3]]
+    if len(unused) > 3:
+        lines.append(f"  and {len(unused) - 3} more of {len(files)} files: see data_quality.json.")
+    return lines
+
+
 def savings_lines(summary: dict[str, Any]) -> list[str]:
     savings = summary["savings"]
     if not savings["monthly"]:
         return []
     return [f"Possible savings: {savings['monthly']:,.0f} {savings['currency']} a month (see the recommendations)."]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:

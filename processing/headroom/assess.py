@@ -321,14 +321,16 @@ def _notes(laid_out: grid.Grid, outlook: risk.Outlook, servers: pd.DataFrame) ->
     notes = []
     without = int(np.isnan(outlook.quantiles).all(axis=(1, 2)).sum())
     if without:
-        notes.append(f"{without} series have no forecast; their risk is unknown and shown as none.")
+        notes.append(f"Series without a forecast, whose risk is unknown and shown as none: {without}.")
     if "cpu" not in laid_out.values:
         notes.append("cpu is not measured: idle servers, sizes and schedules cannot be judged.")
     elif "memory" not in laid_out.values:
         notes.append("memory is not measured: sizes are judged by cpu alone, and nothing is consolidated.")
     unknown = int((servers["vcpus"].isna() & servers["monthly_cost_usd"].isna()).sum())
     if unknown:
-        notes.append(f"{unknown} servers have neither vcpus nor monthly_cost_usd: their savings are not in the totals.")
+        notes.append(
+            f"Servers with neither vcpus nor monthly_cost_usd, whose savings are not in the totals: {unknown}."
+        )
     return notes
 
 

@@ -98,10 +98,10 @@ def _incoming(raw: Path, manifest: dict[str, Any]) -> tuple[list[Source], list[s
     for source in sources:
         if source.file not in present:
             source.error = "the file was planned but is not there (deleted meanwhile?): upload it again"
-    ignored = sorted(set(present) - set(listed))
+    ignored = sorted(set(present) - set(listed) - {"manifest.json"})  # a run without new files is handed that instead
     if not ignored:
         return sources, []
-    return sources, [f"{len(ignored)} files are not in the run's manifest and were left alone, such as {ignored[0]}."]
+    return sources, [f"Files left alone, as they are not in the run's manifest: {len(ignored)}, such as {ignored[0]}."]
 
 
 def _settings_before(history: Path | None) -> Settings | None:

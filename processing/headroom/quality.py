@@ -96,7 +96,7 @@ def report(
         "gaps": _gaps(db, settings),
         "short_series": short_series,
         "settings": settings_report,
-        "notes": [*notes, *_notes(db, settings, merged, sources)],
+        "notes": [*notes, *_notes(db, settings, merged)],
     }
 
 
@@ -223,10 +223,8 @@ def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
     return {"missing_periods": missing, "servers_with_gaps": servers, "worst": worst}
 
 
-def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge, sources: Sequence[Source]) -> list[str]:
+def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> list[str]:
     notes = []
-    if errors := sum(source.error is not None for source in sources):
-        notes.append(f"{errors} of {len(sources)} files could not be used at all; `files` says why and what to do.")
     if merged.late_samples:
         notes.append(
             f"{merged.late_samples} samples came too late: their {merged.late_periods} periods lie before the samples "
@@ -264,7 +262,7 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge, sou
     if quiet := db.execute("""
         SELECT count(*) FROM (SELECT server_id FROM panel GROUP BY server_id
         HAVING max(ds) < (SELECT max(ds) FROM panel) - INTERVAL 7 DAY)""").fetchone()[0]:
-        notes.append(f"{quiet} servers have sent nothing in the last 7 days of the data.")
+        notes.append(f"Servers that have sent nothing in the last 7 days of the data: {quiet}.")
     return notes
 
 

@@ -194,7 +194,7 @@ def test_a_series_without_a_forecast_is_said_and_not_lost():
     panel = panel_of({("a", "cpu"): [50.0] * 30, ("b", "cpu"): [50.0] * 30})
     found = assess.assess(panel, attributes(panel), flat(panel).query("server_id == 'a'"), Settings(horizon=10))
     assert set(found.servers["server_id"]) == {"a", "b"}
-    assert any("1 series have no forecast" in note for note in found.summary["notes"])
+    assert any("Series without a forecast" in note for note in found.summary["notes"])
 
 
 def archive(path, members):

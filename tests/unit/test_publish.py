@@ -23,7 +23,13 @@ SUMMARY: dict[str, Any] = {
     "drift": {"exceeded": False},
     "notes": [],
 }
-QUALITY = {"rows": {"read": 1000, "quarantined": 3}, "settings": {"errors": []}, "notes": ["2 servers have gaps."]}
+BAD = [{"file": f"{number}.csv", "error": "this is not text: send CSV"} for number in range(5)]
+QUALITY = {
+    "rows": {"read": 1000, "quarantined": 3},
+    "files": [{"file": "good.csv", "error": None}, *BAD],
+    "settings": {"errors": []},
+    "notes": ["2 servers have gaps."],
+}
 MANIFEST: dict[str, Any] = {
     "previous_run_id": None,
     "created_at": "2026-01-02T03:04:05Z",
@@ -78,6 +84,8 @@ def test_the_notification_says_what_needs_a_decision(finished) -> None:
         "1,234 USD a month",
         "1,000 rows read, 3 in quarantine",
         "2 servers have gaps.",
+        "could not be used: '0.csv': this is not text: send CSV",
+        "and 2 more of 6 files: see data_quality.json",
         "trained (there is no approved model yet)",
         "s3://artifact-bucket/runs/demo/run1/assessment/report.html",
     ):
