@@ -6,7 +6,8 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 .PHONY: demo up down status test lint bench deploy lock install
 
 demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data
-	@$(BIN)/python -m local demo $(foreach file,$(DATA),--data "$(file)") $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)")
+	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
+	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)")
 
 up: install
 	@$(BIN)/python -m local up

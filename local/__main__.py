@@ -34,11 +34,12 @@ def up() -> None:
             clouds.stop(cloud)
         raise
     console.print(f"The laptop cloud {'was' if was_up else 'is'} up on {cloud.endpoint}; make down stops it.")
-    console.print(f"E-mail subscriptions are confirmed by themselves; mail goes to {cloud.mailbox}.\n")
+    print("E-mail subscriptions are confirmed by themselves; .venv/bin/python -m local mailbox prints the mail.\n")
     _print_exports(cloud)
     print()
     for name, value in stack.outputs.items():
         print(f"# {name}: {value}")
+    print("# aws, if you have none: .venv/bin/aws")
     print(f"# try: aws s3 cp fleet.csv s3://{stack.outputs['IngestBucketName']}/incoming/demo/")
 
 

@@ -214,25 +214,29 @@ def _show_results(console: Console, cloud: Cloud, dataset: str, output: dict[str
 
 
 def table(summary: dict[str, Any]) -> Table:
-    """The servers most at risk, from ``risk_summary.json``."""
+    """The servers most at risk, from ``risk_summary.json``; the notification, shown above it, has the reasons."""
     levels = ", ".join(f"{number} {level}" for level, number in summary["levels"].items() if number)
-    rows = Table(title=f"{summary['servers']} servers: {levels}", title_justify="left", expand=True)
-    rows.add_column("server", no_wrap=True, max_width=24)
+    rows = Table(title=f"{summary['servers']} servers: {levels}", title_justify="left")
+    rows.add_column("server", overflow="fold")
     for heading in ("level", "metric", "critical on"):
         rows.add_column(heading, no_wrap=True)
-    rows.add_column("chance", justify="right", no_wrap=True)
-    rows.add_column("why", no_wrap=True, ratio=1)
+    rows.add_column("chance of\ncritical", justify="right", no_wrap=True)
     for server in summary["top"][:12]:
-        chance = server.get("p_critical")
         rows.add_row(
             Text(server["server_id"]),
             Text(server["level"], style=LEVELS.get(server["level"], "")),
             Text(server["metric"] or ""),
-            Text((server.get("critical_date") or "–")[:10]),
-            "" if chance is None else f"{chance:.0%}",
-            Text(server["reason"]),
+            Text((server["critical_date"] or "–")[:16].removesuffix("T00:00").replace("T", " ")),
+            _chance(server["p_critical"]),
         )
     return rows
+
+
+def _chance(share: float | None) -> str:
+    """As the notification and the report round it."""
+    if share is None:
+        return "–"
+    return "> 99 %" if share > 0.99 else "< 1 %" if share < 0.01 else f"{int(100 * share + 0.5)} %"
 
 
 def _say(console: Console, began: float, words: str) -> None:
