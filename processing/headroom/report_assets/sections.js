@@ -185,7 +185,9 @@ function actionsSection() {
       shown.more);
   };
   return section("actions", "Recommendations",
-    h("p.intro", h("strong", `${money(view.savings.monthly)} a month could be saved`), ", no server counted twice. ",
+    h("p.intro",
+      view.savings.monthly > 0
+        && [h("strong", `${money(view.savings.monthly)} a month could be saved`), ", no server counted twice. "],
       total > items.length ? `The ${count(items.length)} most urgent of ${count(total)} are here; all are in `
         : "The same list for programs and spreadsheets: ",
       h("code", "optimization_recommendations.json"), " and ", h("code", ".csv"), "."),
@@ -218,8 +220,8 @@ function dataSection() {
     h("p",
       period && `The panel now covers ${plural(panel.servers, "server")} ${period}; ${count(panel.rows_new || 0)} of its `
         + `${count(panel.rows || 0)} rows are new, ${count(panel.rows_changed || 0)} changed. `,
-      "Every refused row, with file and line, is in ", h("code", "quarantine.csv"), "; these figures are in ",
-      h("code", "data_quality.json"), "."),
+      "Every refused row, with file and line, is in ", h("code", "panel/quarantine.csv"),
+      " of the run; these figures are in ", h("code", "data_quality.json"), "."),
     table("Why rows were refused", reasons, [["Reason", words("reason")], ["Rows", number("rows"), "number"]]),
     fold("Examples of refused rows", table("Refused rows", examples.slice(0, 20), [
       ["File", words("file")], ["Row", number("row"), "number"], ["Column", words("column")],

@@ -79,7 +79,7 @@ function top() {
       fact(count(atRisk), `${atRisk === 1 ? "server" : "servers"} at risk of ${count(view.fleet.servers)}`, "#risk"),
       above.size > 0 && fact(count(above.size), "above critical now", "#risk"),
       next !== false && fact(when(momentOf(next)), `next critical, in ${span(next)}`, "#risk"),
-      fact(money(view.savings.monthly), "a month could be saved", "#actions"),
+      view.savings.monthly > 0 && fact(money(view.savings.monthly), "a month could be saved", "#actions"),
       fact(count(advice), advice === 1 ? "recommendation" : "recommendations", "#actions"),
       known(gain) &&
         fact(`${Math.abs(Math.round(gain))} %`, `${gain >= 0 ? "less" : "more"} error than naive`, "#forecast")),
