@@ -35,13 +35,14 @@ class Shape:
 class Design:
     """Columns for the known and the coming periods; each has a ``doubt``: how many observations speak for zero.
 
-    ``breaks`` are the columns of which most should be exactly zero.
+    ``sparse`` are the columns of which most should be exactly zero, and the others as large as they are: breaks of
+    the trend and days of the calendar.
     """
 
     known: np.ndarray
     coming: np.ndarray
     doubt: np.ndarray
-    breaks: np.ndarray
+    sparse: np.ndarray
 
 
 def fit_and_forecast(
@@ -71,22 +72,24 @@ def _least_absolute(values: np.ndarray, design: Design, forgetting: np.ndarray) 
     """
     seen = ~np.isnan(values)
     forgetting = seen * forgetting
-    columns, breaks = design.known, design.breaks
+    columns, sparse = design.known, design.sparse
     products = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
     centre = np.nan_to_num(median(values))[:, None]
     target = np.where(seen, values - centre, 0.0)
     tiny = 1e-9 * (1 + np.abs(target).max(axis=1, keepdims=True))
-    weight, break_doubt = forgetting, np.full((len(values), len(breaks)), BREAK_DOUBT)
+    squared_doubt = design.doubt.copy()
+    squared_doubt[sparse] = 1e-6
+    weight, sparse_doubt = forgetting, np.tile(design.doubt[sparse], (len(values), 1))
     for _ in range(ITERATIONS):
         gram = (weight @ products).reshape(len(values), *2 * columns.shape[1:])
         mean_weight = np.maximum(weight.sum(axis=1) / np.maximum(forgetting.sum(axis=1), 1e-12), 1e-9)
-        gram += np.diag(design.doubt) * mean_weight[:, None, None]
-        gram[:, breaks, breaks] += break_doubt
+        gram += np.diag(squared_doubt) * mean_weight[:, None, None]
+        gram[:, sparse, sparse] += sparse_doubt
         coefficients = np.linalg.solve(gram, ((weight * target) @ columns)[:, :, None])[:, :, 0]
         residual = np.where(seen, target - coefficients @ columns.T, np.nan)
         typical = np.maximum(np.nan_to_num(median(np.abs(residual)))[:, None], tiny)
         weight = forgetting * typical / np.maximum(np.abs(np.nan_to_num(residual)), 0.25 * typical)
-        break_doubt = BREAK_DOUBT * typical / np.maximum(np.abs(coefficients[:, breaks]), 0.05 * typical)
+        sparse_doubt = design.doubt[sparse] * typical / np.maximum(np.abs(coefficients[:, sparse]), 0.05 * typical)
     return centre + coefficients @ design.coming.T, residual
 
 
@@ -197,22 +200,25 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
             angle = 2 * np.pi * both.dayofyear.to_numpy()[:, None] / 365.25 * np.arange(1, 5)
             parts.append((np.hstack([np.sin(angle), np.cos(angle)]), 5.0))
     marks = ["holiday", "before_holiday", "after_holiday", "month_start", "month_end", "quarter_end"]
+    first = sum(part.shape[1] for part, _ in parts)
     parts.append((days[marks].to_numpy(float), 30.0 if hourly else 3.0))
-    breaks = 0
+    # Of hours there are seldom enough holidays to tell one from an accident.
+    sparse = [] if hourly else list(range(first, first + len(marks)))
     if shape.trend:
         parts.append((position[:, None], 100.0 if hourly else 2.0))
         # None in the last weeks (days in hours): too few periods to tell a new trend from noise.
         span, calm = len(dates) / recent_periods(settings), 0.5 if hourly else 1.0
         knots = np.linspace(-span, -calm, min(BREAKS, int(span)) + 2)[1:] if span > 2 * calm else np.empty(0)
-        breaks = len(knots)
-        parts.append((np.maximum(position[:, None] - knots, 0) + knots, 1e-6))
+        first = sum(part.shape[1] for part, _ in parts)
+        sparse += range(first, first + len(knots))
+        parts.append((np.maximum(position[:, None] - knots, 0) + knots, BREAK_DOUBT))
     columns = np.hstack([part for part, _ in parts])
     doubt = np.concatenate([np.full(part.shape[1], one) for part, one in parts])
     return Design(
         known=columns[: len(dates)],
         coming=columns[len(dates) :],
         doubt=doubt,
-        breaks=np.arange(len(doubt) - breaks, len(doubt)),
+        sparse=np.array(sparse, dtype=int),
     )
 
 
