@@ -162,7 +162,8 @@ def assess(
     patterns = seasonality.measure(laid_out, chosen)
     first = laid_out.ds[-1] + grid.STEP[chosen.frequency]
     outlook = risk.outlook(_with_missing(forecasts, panel, first), patterns, chosen)
-    risks = risk.risks(outlook, laid_out, chosen)
+    outlook, not_judged = risk.judged(outlook, laid_out, chosen)
+    risks = risk.risks(outlook, laid_out, chosen, not_judged)
     servers = risk.servers(risks, attributes)
 
     before, notes_on_clusters = changes.clusters_of(previous)
@@ -319,6 +320,12 @@ def _with_missing(forecasts: pd.DataFrame, panel: pd.DataFrame, first: pd.Timest
 
 def _notes(laid_out: grid.Grid, outlook: risk.Outlook, servers: pd.DataFrame) -> list[str]:
     notes = []
+    if silent := sorted(risk.silent_servers(laid_out)):
+        named = ", ".join(silent[:10]) + (" and others" if len(silent) > 10 else "")
+        since = f"{risk.SILENT[laid_out.frequency]} {'days' if laid_out.frequency == 'D' else 'hours'}"
+        notes.append(
+            f"Servers that have sent nothing for {since} or more, whose risk is not judged: {len(silent)} ({named})."
+        )
     without = int(np.isnan(outlook.quantiles).all(axis=(1, 2)).sum())
     if without:
         notes.append(f"Series without a forecast, whose risk is unknown and shown as none: {without}.")

@@ -16,7 +16,7 @@ import pandas as pd
 
 from headroom.clusters import IDLE_BELOW
 from headroom.grid import Grid, quantile
-from headroom.risk import criticality
+from headroom.risk import criticality, silent_servers
 from headroom.seasonality import PER_DAY
 from headroom.settings import Costs, Settings
 
@@ -59,8 +59,9 @@ def recommend(grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: 
     """
     fleet = _look(grid, risks, servers, settings)
     found: list[dict[str, Any]] = []
+    silent = silent_servers(grid)  # nothing is advised on what may be gone
     for rule in (_grow, _stop, _shrink, _schedule, _consolidate):
-        done = {server for one in found for server in _involved(one)}
+        done = silent | {server for one in found for server in _involved(one)}
         found += rule(fleet, risks, done)
     urgency = {server: number for number, server in enumerate(servers["server_id"])}
     found.sort(key=lambda one: (

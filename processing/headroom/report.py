@@ -314,9 +314,7 @@ def _breaches(assessment: Assessment, risk: charts.RiskOverTime) -> list[int]:
 
 def _season_counts(seasonality: pd.DataFrame) -> dict[str, Any]:
     """How many series have a marked season (strength of at least 0.6) or an end-of-quarter effect."""
-    strong = {
-        name: int((seasonality[f"{name}_strength"] >= 0.6).sum()) for name in ("day", "week", "year", "trend")
-    }
+    strong = {name: int((seasonality[f"{name}_strength"] >= 0.6).sum()) for name in ("day", "week", "year", "trend")}
     effect = seasonality.dropna(subset=["quarter_end_effect"])
     effect = effect[effect["quarter_end_effect"] > 0].sort_values(
         ["quarter_end_effect", "server_id", "metric"], ascending=[False, True, True]

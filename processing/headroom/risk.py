@@ -5,7 +5,7 @@ The rules are documented for their readers in ``docs/risk.md``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import holidays as holidays_package
 import numpy as np
@@ -27,6 +27,11 @@ CROSSING_PERIODS = 3
 # Chances from which on a crossing is expected, or possible; and the two ends of the range of dates.
 LIKELY, POSSIBLE = 0.5, 0.2
 EARLIEST, LATEST = 0.1, 0.9
+
+# After so many periods without a value a series is silent; with fewer values than this it is too short. The risk of
+# neither is judged: the one may be gone, and the other's forecast stands on next to nothing.
+SILENT = {"D": 7, "h": 48}
+SHORT = {"D": 7, "h": 48}
 
 PATHS = 200
 _CHUNK = 500
@@ -159,8 +164,44 @@ def threshold_score(quantiles: np.ndarray, threshold: float) -> np.ndarray:
                      [np.nan, below, above], inside)  # fmt: skip
 
 
-def risks(seen: Outlook, grid: Grid, settings: Settings) -> pd.DataFrame:
-    """One row a server and metric; the columns are those of ``Assessment.risks`` and ``score``."""
+def silent_servers(grid: Grid) -> set[str]:
+    """Servers of which no metric has a value in the last ``SILENT`` periods."""
+    heard = np.zeros(len(grid.servers), dtype=bool)
+    for values in grid.values.values():
+        heard |= np.isfinite(values[:, -SILENT[grid.frequency] :]).any(axis=1)
+    return set(grid.servers[~heard])
+
+
+def judged(seen: Outlook, grid: Grid, settings: Settings) -> tuple[Outlook, list[str]]:
+    """The outlook with no chances for series whose risk is not judged, and why for each series, "" where it is.
+
+    A short series that is above a threshold now is judged all the same.
+    """
+    current, last_seen = _current(seen.keys, grid)
+    row = pd.Index(grid.servers).get_indexer(seen.keys["server_id"])
+    unit = "days" if grid.frequency == "D" else "hours"
+    reasons = []
+    for number, metric in enumerate(seen.keys["metric"]):
+        values = grid.values[metric][row[number]] if metric in grid.values and row[number] >= 0 else np.empty(0)
+        points, thresholds = int(np.isfinite(values).sum()), settings.thresholds.get(metric)
+        pressed = thresholds is not None and current[number] >= thresholds.warning
+        if points and not np.isfinite(values[-SILENT[grid.frequency] :]).any():
+            since = _date(pd.Timestamp(last_seen[number]), settings)
+            reasons.append(f"{NAMES[metric]} has not been reported since {since}: check whether the server still runs.")
+        elif points < SHORT[grid.frequency] and not pressed:
+            reasons.append(f"{NAMES[metric]} has only {points} {unit} of history: too little to judge its risk.")
+        else:
+            reasons.append("")
+    unknown = np.array([bool(reason) for reason in reasons])[:, None]
+    return replace(seen, crossed={name: np.where(unknown, np.nan, p) for name, p in seen.crossed.items()}), reasons
+
+
+def risks(seen: Outlook, grid: Grid, settings: Settings, not_judged: list[str] | None = None) -> pd.DataFrame:
+    """One row a server and metric; the columns are those of ``Assessment.risks`` and ``score``.
+
+    ``seen`` and ``not_judged`` are what :func:`judged` gave; without the latter every series is judged.
+    """
+    not_judged = not_judged or [""] * len(seen.keys)
     table = seen.keys.copy()
     table["level"] = np.array(LEVELS, dtype=object)[seen.levels[:, -1]]
     table["current"], last_seen = _current(seen.keys, grid)
@@ -182,8 +223,8 @@ def risks(seen: Outlook, grid: Grid, settings: Settings) -> pd.DataFrame:
         0.5 * table["p_critical"].fillna(0) + 0.3 * np.nan_to_num(after) + 0.2 * table["p_warning"].fillna(0)
     )
     table["reason"] = [
-        _reason(row, seen_at, settings)
-        for row, seen_at in zip(table.itertuples(), pd.DatetimeIndex(last_seen), strict=True)
+        why or _reason(row, seen_at, settings)
+        for row, seen_at, why in zip(table.itertuples(), pd.DatetimeIndex(last_seen), not_judged, strict=True)
     ]
     return table
 
@@ -311,12 +352,17 @@ def _reason(row, last_seen: pd.Timestamp, settings: Settings) -> str:
     if np.isnan(row.p_critical):
         return f"There is no forecast for {row.metric}."
     critical, warning = f"{thresholds.critical:g}{unit}", f"{thresholds.warning:g}{unit}"
-    now = f", now {row.current:.0f}{unit}" if np.isfinite(row.current) else f", last seen {_date(last_seen, settings)}"
+    now = f", last seen {_date(last_seen, settings)}"
+    if np.isfinite(row.current):
+        lately = f"now {row.current:.0f}{unit}", f"{row.current:.0f}{unit} over the last 24 hours"
+        now = f", {lately[settings.frequency == 'h']}"
     within = f"within {settings.horizon} {'days' if settings.frequency == 'D' else 'hours'}"
     name = NAMES[row.metric]
     if row.level == "critical":
         if row.current >= thresholds.critical and row.days_to_breach <= 7:
-            return f"{name} is above {critical} already{now}, and is expected to stay there."
+            chance = f"and goes on so with a chance of {_chance(row.p_critical)}"
+            stays = "and is expected to stay there" if row.p_critical >= LATEST else chance
+            return f"{name} is above {critical} already{now}, {stays}."
         latest = "after the horizon" if pd.isna(row.breach_latest) else _date(row.breach_latest, settings)
         return (
             f"{name} is expected to cross {critical} by {_date(row.critical_date, settings)} "

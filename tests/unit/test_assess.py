@@ -65,6 +65,36 @@ def found(made):
     return assess.assess(made.panel(), made.servers, forecasts_of(made.future()), Settings(horizon=30), run=run)
 
 
+def assessed(series, frequency="h"):
+    panel = panel_of(series, frequency)
+    settings = Settings(frequency=frequency, horizon=24)
+    return assess.assess(panel, attributes(panel), flat(panel, 24, frequency), settings)
+
+
+def test_a_server_that_fell_silent_raises_no_alarm_and_gets_no_advice():
+    busy, idle = [95.0] * 400, [1.0] * 400
+    found = assessed({("gone", "cpu"): busy[:300], ("gone idle", "cpu"): idle[:300], ("here", "cpu"): busy})
+    levels = found.servers.set_index("server_id")["level"]
+    assert (levels["gone"], levels["here"]) == ("none", "critical")
+    reasons = found.risks.set_index("server_id")["reason"]
+    assert reasons["gone"].startswith("CPU has not been reported since 13 Jan 2026")
+    assert {server for one in found.recommendations for server in one["server_ids"]} == {"here"}
+    assert (
+        "sent nothing for 48 hours or more, whose risk is not judged: 2 (gone, gone idle)" in found.summary["notes"][0]
+    )
+
+
+def test_a_few_hours_of_history_are_too_little_to_raise_an_alarm_unless_it_is_there_now():
+    spike = [0.0] * 27 + [99.0] * 3 + [0.0] * 6
+    full = [50.0] * 400
+    late = {("spike", "cpu"): [np.nan] * 364 + spike, ("full now", "cpu"): [np.nan] * 370 + [96.0] * 30}
+    found = assessed({("old", "cpu"): full, **late})
+    by_server = found.risks.set_index("server_id")
+    assert by_server.loc["spike", "reason"] == "CPU has only 36 hours of history: too little to judge its risk."
+    assert by_server.loc["spike", "level"] == "none"
+    assert by_server.loc["full now", "level"] == "critical"
+
+
 def test_every_result_is_written_under_its_name(found, tmp_path):
     assess.write(found, tmp_path)
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == NAMES
