@@ -20,6 +20,7 @@ from pydantic import Json
 
 import settings
 from ledger import DATASET_NAME, File, Ledger
+from notification import subject
 from runs import start_if_idle
 
 logger = Logger()
@@ -29,7 +30,6 @@ metrics = Metrics()
 ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 # Above this a file is surely not one of utilization samples, and no job volume is sized for it.
 LARGEST_FILE = 20 * 1024**3
-LONGEST_SUBJECT = 100
 
 
 class ArrivalRecord(SqsRecordModel):
@@ -136,7 +136,7 @@ def refusal(refused: dict[str, str]) -> dict[str, str]:
     more = [f"… and {len(refused) - 50} more, see the log of the ingest function"] if len(refused) > 50 else []
     count = f"{len(refused)} file" + ("s" if len(refused) > 1 else "")
     return {
-        "Subject": f"Headroom: {count} refused"[:LONGEST_SUBJECT],
+        "Subject": subject(f"Headroom: {count} refused"),
         "Message": "\n".join(
             ["These files were not taken in. They stay where they are; nothing else is held up.", "", *lines, *more]
         ),

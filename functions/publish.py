@@ -19,13 +19,12 @@ from pydantic import BaseModel
 
 import settings
 from ledger import Ledger, in_days
+from notification import subject
 from runs import start_if_idle
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
-
-LONGEST_SUBJECT = 100  # SNS
 
 
 class Finished(BaseModel):
@@ -114,8 +113,8 @@ def notification(
         f"All results: {results}",
         *([f"Files that came meanwhile are being processed: {following}."] if following else []),
     ]
-    subject = f"Headroom {run.dataset}: {headline if status == 'published' else 'run superseded'}"
-    return {"subject": _one_line(subject)[:LONGEST_SUBJECT], "message": "\n".join(lines)}
+    about = f"Headroom {run.dataset}: {headline if status == 'published' else 'run superseded'}"
+    return {"subject": subject(about), "message": "\n".join(lines)}
 
 
 def model_lines(run: Finished, why: str) -> list[str]:
@@ -163,8 +162,3 @@ def _count(number: int, word: str) -> str:
 
 def read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:
     return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-
-
-def _one_line(text: str) -> str:
-    """SNS takes no control characters and only ASCII in a subject."""
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)

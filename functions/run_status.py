@@ -21,13 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import settings
 from ledger import Ledger
+from notification import subject
 from runs import start_if_idle
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
-
-LONGEST_SUBJECT = 100  # SNS
 
 
 class StatusChange(BaseModel):
@@ -131,17 +130,17 @@ def notification(run: StatusChange, dataset: str | None, state: str | None) -> d
     reason, logs = reason_of(run)
     verb = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"}[run.status]
     where = f" in {state}" if state else ""
+    kept = "The results of the last good run stay the current ones. This run's files are kept: the next run takes them."
+    published = "The run's results are published; only the message about them could not be sent."
     lines = [
         f"Run {run.name} of dataset {dataset or '(not named)'} {verb}{where}.",
         "",
         f"Reason: {reason}",
         "",
-        "The results of the last good run stay the current ones. This run's files are kept: the next run takes them.",
+        published if state == "NotifyCompletion" else kept,
         *(["", f"Log: {logs}"] if logs else []),
         "",
         "Once the cause is put right, go on from the state that failed:",
         f"  aws stepfunctions redrive-execution --execution-arn {run.execution_arn}",
     ]
-    subject = f"Headroom {dataset or 'run'}: {verb}{where}"
-    ascii_subject = "".join(c if c.isascii() and c.isprintable() else "?" for c in subject)
-    return {"Subject": ascii_subject[:LONGEST_SUBJECT], "Message": "\n".join(lines)}
+    return {"Subject": subject(f"Headroom {dataset or 'run'}: {verb}{where}"), "Message": "\n".join(lines)}

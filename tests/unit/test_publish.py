@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from notification import subject
 
 import publish
 from tests.unit.conftest import a_file
@@ -132,5 +133,6 @@ def test_a_model_held_back_is_told_of_with_the_way_to_approve_it(finished) -> No
     assert f"--model-package-arn {EVENT['model_package']}" in told["message"]
 
 
-def test_a_subject_fits_into_an_email_whatever_the_data_says(finished) -> None:
-    assert publish._one_line("Ünï\ncode") == "?n??code"
+def test_a_subject_fits_into_an_email_whatever_the_data_says() -> None:
+    assert subject("Ünï\ncode") == "?n??code"
+    assert len(subject("x" * 300)) == 100
