@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from notification import subject
 
 import publish
+from notification import subject
 from tests.unit.conftest import a_file
 
 SUMMARY: dict[str, Any] = {
