@@ -147,7 +147,7 @@ SUMMARY: dict[str, Any] = {
     "savings": {"monthly": 1e6, "currency": "USD"},
     "changes": None,
 }
-QUALITY: dict[str, Any] = {"rows": {"read": 1, "quarantined": 0}, "settings": {"errors": []}, "notes": []}
+QUALITY: dict[str, Any] = {"rows": {"read": 1, "quarantined": 0}, "files": [], "settings": {"errors": []}, "notes": []}
 
 
 def problems_of(step: machine.Step) -> list[str]:
