@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from headroom import train
+from headroom import booster, train
 from headroom.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +57,10 @@ def job(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
+def files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
 @pytest.fixture(scope="module")
 def ran(folder) -> subprocess.CompletedProcess[str]:
     return job("--panel", folder / "panel", "--model", folder / "model", "--message", folder / "message")
@@ -93,7 +97,7 @@ def test_a_panel_without_a_single_value_is_an_error_that_says_where_to_look(fold
 
 def test_training_again_writes_the_same_bytes(folder, ran, tmp_path):
     train.train(a_panel(), attributes(), SETTINGS, tmp_path)
-    first, second = ({file.name: file.read_bytes() for file in at.iterdir()} for at in (folder / "model", tmp_path))
+    first, second = files(folder / "model"), files(tmp_path)
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
 
@@ -128,11 +132,14 @@ def test_the_metrics_say_what_was_trained(metrics):
     assert [(one["server_id"], one["reason"]) for one in metrics["fallbacks"]] == [("idle", "never changed")]
 
 
-def test_of_thousands_of_series_a_sample_is_learned_from_and_that_is_said(tmp_path, monkeypatch):
+def test_of_thousands_of_series_the_same_sample_is_learned_from_each_time_and_that_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "SAMPLE", 10)
-    metrics = train.train(a_panel(), attributes(), SETTINGS, tmp_path)
+    monkeypatch.setattr(booster, "ROWS", 1200)
+    for folder in ("first", "second"):
+        metrics = train.train(a_panel(), attributes(), SETTINGS, tmp_path / folder)
     assert metrics["sampled_series"] == 10 and metrics["series"] == 25
     assert "10 series drawn from 25" in " ".join(metrics["notes"])
+    assert files(tmp_path / "first") == files(tmp_path / "second")
 
 
 def test_a_fleet_of_which_nothing_can_be_learned_is_still_trained(tmp_path):
