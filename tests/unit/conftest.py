@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +12,6 @@ import boto3
 import pytest
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
-
-# Powertools reads these when a function's module is imported.
-os.environ |= {
-    "POWERTOOLS_METRICS_NAMESPACE": "Headroom",
-    "POWERTOOLS_SERVICE_NAME": "headroom",
-    "POWERTOOLS_TRACE_DISABLED": "true",
-}
 
 import ingest
 import plan
