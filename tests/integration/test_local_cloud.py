@@ -89,6 +89,8 @@ def test_ctrl_c_in_the_demo_leaves_no_process(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        # As in a terminal: where tests run in the background, Ctrl-C is ignored from the start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     _wait_for(lambda: clouds.running(tmp_path) is not None)
     pid = clouds.running(tmp_path).pid
