@@ -15,8 +15,7 @@ from headroom.settings import Settings
 BOOSTER, COMBINATION = "booster", "combination"
 CANDIDATES = (*methods.METHODS, methods.THETA, BOOSTER)
 THETA = CANDIDATES.index(methods.THETA)
-# A few series need more windows to learn as much from: so many forecasts, in no fewer and no more windows.
-FORECASTS, FEWEST_WINDOWS, MOST_WINDOWS = 40, 3, 8
+WINDOWS = 3
 # How sharply better candidates are preferred, and how many windows' worth a group's experience counts; both tuned on
 # the benchmarks' data sets together, where anything from 8 to 16 and 4 to 8 does about as well.
 SHARPNESS = 12.0
@@ -49,7 +48,7 @@ class Window:
             return np.nanmean(np.abs(self.actual - self.points), axis=2) / self.scale
 
 
-def origins(periods: int, series: int, settings: Settings) -> list[int]:
+def origins(periods: int, settings: Settings) -> list[int]:
     """The last known periods of the windows, oldest first; the newest leaves one horizon.
 
     They are half a horizon apart, or a tenth of the history if that is more, so that accidents of one week do not
@@ -58,8 +57,7 @@ def origins(periods: int, series: int, settings: Settings) -> list[int]:
     step = max(settings.horizon // 2, periods // 10, 1)
     least = 2 * settings.season_lengths[0] - 1
     newest = periods - 1 - settings.horizon
-    windows = min(max(-(-FORECASTS // max(series, 1)), FEWEST_WINDOWS), MOST_WINDOWS)
-    return [newest - step * back for back in range(windows - 1, -1, -1) if newest - step * back >= least]
+    return [newest - step * back for back in range(WINDOWS - 1, -1, -1) if newest - step * back >= least]
 
 
 def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settings: Settings) -> list[Window]:
@@ -68,7 +66,7 @@ def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settin
     tried[:: max(len(tried) // THETA_SERIES, 1)] = True
     return [
         forecast(history.until(origin), history, booster.train(examples.until(origin)), servers, settings, tried)
-        for origin in origins(len(history.dates), len(history.values), settings)
+        for origin in origins(len(history.dates), settings)
     ]
 
 
