@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -120,11 +119,8 @@ def predict(
 
 
 def base(at: Snapshot) -> np.ndarray:
-    """Where the booster starts from: the mean of the methods that know weeks and the calendar (n × horizon)."""
-    names = (methods.LEVEL, methods.TREND, methods.SMOOTH_WEEK)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmean([at.ahead[name] for name in names], axis=0)
+    """Where the booster starts from: the mean of the methods that are no floors (n × horizon, relative)."""
+    return np.mean([at.ahead[name] for name in (methods.LEVEL, methods.TREND, methods.SMOOTH)], axis=0)
 
 
 def training_origins(periods: int, settings: Settings, count: int = ORIGINS) -> list[int]:

@@ -58,11 +58,12 @@ def typical(each: np.ndarray, number: np.ndarray, groups: int) -> np.ndarray:
 
 
 def settled(each: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """A series' spread (n × 2): the median of its windows' (windows × n × 2) and of the usual one (n × 2).
+    """A series' spread (n × 2): the geometric mean of its windows' (windows × n × 2) and of the usual one (n × 2).
 
-    A median, so that one window with an accident in it does not make every later interval useless.
+    Geometric, so that one window with an accident in it does not make every later interval useless.
     """
-    return quantiles(np.moveaxis(np.concatenate([each, usual[None]]), 0, 1), (0.5,))[0]
+    logs = np.log(np.concatenate([each, usual[None]]))
+    return np.exp(np.nansum(logs, axis=0) / (~np.isnan(logs)).sum(axis=0))
 
 
 def _median(each: np.ndarray) -> np.ndarray:
