@@ -36,6 +36,7 @@ from headroom.settings import Settings
 log = logging.getLogger(__name__)
 
 TOP = 20
+MOST_NOT_JUDGED = 200
 LEAST_HISTORY = 60
 
 
@@ -162,17 +163,18 @@ def assess(
     patterns = seasonality.measure(laid_out, chosen)
     first = laid_out.ds[-1] + grid.STEP[chosen.frequency]
     outlook = risk.outlook(_with_missing(forecasts, panel, first), patterns, chosen)
-    outlook, not_judged = risk.judged(outlook, laid_out, chosen)
-    risks = risk.risks(outlook, laid_out, chosen, not_judged)
+    outlook, reasons = risk.judged(outlook, laid_out, chosen)
+    risks = risk.risks(outlook, laid_out, chosen, reasons)
+    not_judged = risk.not_judged(outlook.keys, reasons, laid_out, chosen)
     servers = risk.servers(risks, attributes)
 
     before, notes_on_clusters = changes.clusters_of(previous)
     found = clusters.find(clusters.features(panel, laid_out, patterns), laid_out, before)
     servers = servers.merge(found.table[["server_id", "cluster", "cluster_name"]], how="left", on="server_id")
-    recommendations = recommend.recommend(laid_out, risks, servers, chosen)
+    recommendations = recommend.recommend(laid_out, risks, servers, chosen, {one["server_id"] for one in not_judged})
     changed, notes_on_changes = changes.against(previous, servers)
 
-    notes = [*metrics.get("notes", []), *_notes(laid_out, outlook, servers)]
+    notes = [*metrics.get("notes", []), *_notes(laid_out, not_judged, servers)]
     summary = {
         "schema": 1,
         "dataset": run.get("dataset"),
@@ -185,6 +187,8 @@ def assess(
         "levels": _counts(servers["level"]),
         "levels_by_metric": {metric: _counts(rows["level"]) for metric, rows in risks.groupby("metric")},
         "top": _top(servers, risks),
+        "not_judged": not_judged[:MOST_NOT_JUDGED],
+        "not_judged_total": len(not_judged),
         "savings": recommend.totals(recommendations, chosen),
         "recommendations": pd.Series([one["action"] for one in recommendations], dtype=object).value_counts().to_dict(),
         "clusters": [{key: one[key] for key in ("cluster", "name", "size")} for one in found.profiles],
@@ -208,6 +212,7 @@ def assess(
         profiles=found.profiles,
         recommendations=plain(recommendations),
         changes=changed,
+        not_judged=not_judged,
     )
 
 
@@ -318,21 +323,18 @@ def _with_missing(forecasts: pd.DataFrame, panel: pd.DataFrame, first: pd.Timest
     return pd.concat([forecasts, missing.assign(ds=first)], ignore_index=True)
 
 
-def _notes(laid_out: grid.Grid, outlook: risk.Outlook, servers: pd.DataFrame) -> list[str]:
+def _notes(laid_out: grid.Grid, not_judged: list[dict[str, Any]], servers: pd.DataFrame) -> list[str]:
     notes = []
-    if silent := sorted(risk.silent_servers(laid_out)):
-        named = ", ".join(silent[:10]) + (" and others" if len(silent) > 10 else "")
-        since = f"{risk.SILENT[laid_out.frequency]} {'days' if laid_out.frequency == 'D' else 'hours'}"
+    if not_judged:
+        named = ", ".join(one["server_id"] for one in not_judged[:10]) + (" and others" if len(not_judged) > 10 else "")
         notes.append(
-            f"Servers that have sent nothing for {since} or more, whose risk is not judged: {len(silent)} ({named})."
+            f"Servers whose risk is not judged, or not for every metric, because they have fallen silent or have too "
+            f"little history: {len(not_judged)} ({named})."
         )
-    without = int(np.isnan(outlook.quantiles).all(axis=(1, 2)).sum())
-    if without:
-        notes.append(f"Series without a forecast, whose risk is unknown and shown as none: {without}.")
     if "cpu" not in laid_out.values:
-        notes.append("cpu is not measured: idle servers, sizes and schedules cannot be judged.")
+        notes.append("CPU is not measured: idle servers, sizes and schedules cannot be judged.")
     elif "memory" not in laid_out.values:
-        notes.append("memory is not measured: sizes are judged by cpu alone, and nothing is consolidated.")
+        notes.append("Memory is not measured: sizes are judged by CPU alone, and nothing is consolidated.")
     unknown = int((servers["vcpus"].isna() & servers["monthly_cost_usd"].isna()).sum())
     if unknown:
         notes.append(

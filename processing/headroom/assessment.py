@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -60,6 +60,9 @@ class Assessment:
             first).
         changes: against the previous run, or None where there is none: ``previous_run_id, new_at_risk, resolved,
             worse, better`` (lists of server_id).
+        not_judged: the servers of which some or all metrics are not judged, sorted by name, one dict each: ``server_id,
+            metrics`` (those not judged), ``last`` (ISO date of their last period, or None), ``periods`` (how many of
+            them have a value), ``reason`` (a sentence with what to do). Their level is "none" for want of a better.
     """
 
     settings: Settings
@@ -76,3 +79,4 @@ class Assessment:
     profiles: list[dict[str, Any]]
     recommendations: list[dict[str, Any]]
     changes: dict[str, Any] | None
+    not_judged: list[dict[str, Any]] = field(default_factory=list)

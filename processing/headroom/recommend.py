@@ -7,6 +7,7 @@ consolidate, so a total never counts a saving twice. The rules are documented fo
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -16,7 +17,7 @@ import pandas as pd
 
 from headroom.clusters import IDLE_BELOW
 from headroom.grid import Grid, quantile
-from headroom.risk import criticality, silent_servers
+from headroom.risk import criticality
 from headroom.seasonality import PER_DAY
 from headroom.settings import Costs, Settings
 
@@ -50,18 +51,20 @@ class _Fleet:
     recent: dict[str, np.ndarray]
 
 
-def recommend(grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
+def recommend(
+    grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings, not_judged: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """All recommendations, the most urgent first; the dicts are those of ``Assessment.recommendations``.
 
     Args:
         risks: see ``risk.risks``.
         servers: see ``risk.servers``: the attributes and the score of each server.
+        not_judged: servers of which something is not judged: nothing is taken from what may be gone, or is not known.
     """
     fleet = _look(grid, risks, servers, settings)
     found: list[dict[str, Any]] = []
-    silent = silent_servers(grid)  # nothing is advised on what may be gone
     for rule in (_grow, _stop, _shrink, _schedule, _consolidate):
-        done = silent | {server for one in found for server in _involved(one)}
+        done = {*not_judged, *(server for one in found for server in _involved(one))}
         found += rule(fleet, risks, done)
     urgency = {server: number for number, server in enumerate(servers["server_id"])}
     found.sort(key=lambda one: (

@@ -6,12 +6,14 @@ The rules are documented for their readers in ``docs/risk.md``.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import holidays as holidays_package
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from headroom import words
 from headroom.assessment import LEVELS
 from headroom.grid import Grid, mean
 from headroom.seasonality import in_quarter_end
@@ -164,14 +166,6 @@ def threshold_score(quantiles: np.ndarray, threshold: float) -> np.ndarray:
                      [np.nan, below, above], inside)  # fmt: skip
 
 
-def silent_servers(grid: Grid) -> set[str]:
-    """Servers of which no metric has a value in the last ``SILENT`` periods."""
-    heard = np.zeros(len(grid.servers), dtype=bool)
-    for values in grid.values.values():
-        heard |= np.isfinite(values[:, -SILENT[grid.frequency] :]).any(axis=1)
-    return set(grid.servers[~heard])
-
-
 def judged(seen: Outlook, grid: Grid, settings: Settings) -> tuple[Outlook, list[str]]:
     """The outlook with no chances for series whose risk is not judged, and why for each series, "" where it is.
 
@@ -179,21 +173,95 @@ def judged(seen: Outlook, grid: Grid, settings: Settings) -> tuple[Outlook, list
     """
     current, last_seen = _current(seen.keys, grid)
     row = pd.Index(grid.servers).get_indexer(seen.keys["server_id"])
-    unit = "days" if grid.frequency == "D" else "hours"
     reasons = []
     for number, metric in enumerate(seen.keys["metric"]):
-        values = grid.values[metric][row[number]] if metric in grid.values and row[number] >= 0 else np.empty(0)
+        values = grid.values[metric][row[number]]
         points, thresholds = int(np.isfinite(values).sum()), settings.thresholds.get(metric)
         pressed = thresholds is not None and current[number] >= thresholds.warning
-        if points and not np.isfinite(values[-SILENT[grid.frequency] :]).any():
-            since = _date(pd.Timestamp(last_seen[number]), settings)
-            reasons.append(f"{NAMES[metric]} has not been reported since {since}: check whether the server still runs.")
+        name = words.sentence(words.metric(metric))
+        if _is_silent(np.isfinite(values), grid):
+            since = words.date(pd.Timestamp(last_seen[number]), grid.frequency)
+            reasons.append(f"{name} has not been reported since {since}: check whether the server still runs.")
         elif points < SHORT[grid.frequency] and not pressed:
-            reasons.append(f"{NAMES[metric]} has only {points} {unit} of history: too little to judge its risk.")
+            history = words.periods(points, grid.frequency)
+            reasons.append(f"{name} has only {history} of history: too little to judge its risk.")
+        elif thresholds is not None and np.isnan(seen.quantiles[number]).all():
+            reasons.append(f"There is no forecast for {words.metric(metric)}: its risk is not known.")
         else:
             reasons.append("")
     unknown = np.array([bool(reason) for reason in reasons])[:, None]
     return replace(seen, crossed={name: np.where(unknown, np.nan, p) for name, p in seen.crossed.items()}), reasons
+
+
+def not_judged(keys: pd.DataFrame, reasons: list[str], grid: Grid, settings: Settings) -> list[dict[str, Any]]:
+    """The servers of which something is not judged, one dict each, by name; see ``Assessment.not_judged``.
+
+    Args:
+        keys: ``server_id, metric`` of all series.
+        reasons: what :func:`judged` gave: "" for a series that is judged.
+    """
+    row = {server: number for number, server in enumerate(grid.servers)}
+    table = keys.assign(unknown=[bool(reason) for reason in reasons])
+    concerned = table[table["server_id"].isin(table.loc[table["unknown"], "server_id"])]
+    found = []
+    for server, own in concerned.groupby("server_id", sort=True):
+        whole = bool(own["unknown"].all())
+        # A metric without thresholds has no risk in any case.
+        metrics = [name for name in own.loc[own["unknown"], "metric"] if whole or name in settings.thresholds]
+        if not metrics:
+            continue
+        there = {name: np.isfinite(grid.values[name][row[server]]) for name in metrics}
+        seen = np.flatnonzero(np.any(list(there.values()), axis=0))
+        found.append({
+            "server_id": server,
+            "metrics": metrics,
+            "last": grid.ds[seen[-1]].isoformat() if seen.size else None,
+            "periods": len(seen),
+            "reason": _what_to_do(there, whole, grid),
+        })  # fmt: skip
+    return found
+
+
+def _what_to_do(there: dict[str, np.ndarray], whole: bool, grid: Grid) -> str:
+    """Why these metrics of a server are not judged, and what its owner can do.
+
+    Args:
+        there: by metric, which periods have a value.
+        whole: whether they are all that the server has.
+    """
+    silent = {name: values for name, values in there.items() if _is_silent(values, grid)}
+    empty = [name for name, values in there.items() if not values.any()]
+    short = {name: values for name, values in there.items() if values.any() and name not in silent}
+    sentences = []
+    if silent:
+        last = max(grid.ds[np.flatnonzero(values)[-1]] for values in silent.values())
+        since = f"since {words.date(last, grid.frequency)}"
+        sentences.append(
+            f"Nothing has been reported {since}: check whether the server, or only its monitoring, has stopped."
+            if whole and not short
+            else f"{_has(list(silent))} not been reported {since}, though the server is heard of: check its monitoring."
+        )
+    if short:
+        points = min(int(values.sum()) for values in short.values())
+        least = SHORT[grid.frequency]
+        sentences.append(
+            f"{_has(list(short))} only {words.periods(points, grid.frequency)} of history; risk is judged from "
+            f"{words.periods(least, grid.frequency)} on. Wait, or add older files."
+            if points < least
+            else f"{_has(list(short))} no forecast: train again."
+        )
+    if empty:
+        sentences.append(f"{_has(empty)} no usable value: data_quality.json says what was wrong with the files.")
+    return " ".join(sentences)
+
+
+def _has(metrics: list[str]) -> str:
+    names = words.sentence(words.listed([words.metric(name) for name in metrics]))
+    return f"{names} {'has' if len(metrics) == 1 else 'have'}"
+
+
+def _is_silent(there: np.ndarray, grid: Grid) -> bool:
+    return bool(there.any() and not there[-SILENT[grid.frequency] :].any())
 
 
 def risks(seen: Outlook, grid: Grid, settings: Settings, not_judged: list[str] | None = None) -> pd.DataFrame:
@@ -335,55 +403,38 @@ def _dates(ds: pd.DatetimeIndex, at: np.ndarray, there: np.ndarray) -> pd.Dateti
     return pd.DatetimeIndex(np.where(there, ds.to_numpy()[at], np.datetime64("NaT", "ns")))
 
 
-NAMES = {
-    "cpu": "CPU",
-    "memory": "Memory",
-    "disk": "Disk",
-    "network_in": "Incoming network",
-    "network_out": "Outgoing network",
-}  # fmt: skip
-
-
 def _reason(row, last_seen: pd.Timestamp, settings: Settings) -> str:
     unit = " %" if row.metric in PERCENT_METRICS else " MB/s"
     thresholds = settings.thresholds.get(row.metric)
     if thresholds is None:
-        return f"No thresholds are set for {row.metric}; its peak is expected at {row.peak_q50:.3g}{unit}."
-    if np.isnan(row.p_critical):
-        return f"There is no forecast for {row.metric}."
+        peak = words.amount(row.peak_q50, row.metric)
+        return f"No thresholds are set for the {words.metric(row.metric)}; its peak is expected at {peak}."
     critical, warning = f"{thresholds.critical:g}{unit}", f"{thresholds.warning:g}{unit}"
-    now = f", last seen {_date(last_seen, settings)}"
+    now = f", last seen {words.date(last_seen, settings.frequency)}"
     if np.isfinite(row.current):
         lately = f"now {row.current:.0f}{unit}", f"{row.current:.0f}{unit} over the last 24 hours"
         now = f", {lately[settings.frequency == 'h']}"
     within = f"within {settings.horizon} {'days' if settings.frequency == 'D' else 'hours'}"
-    name = NAMES[row.metric]
+    name = words.sentence(words.metric(row.metric))
     if row.level == "critical":
         if row.current >= thresholds.critical and row.days_to_breach <= 7:
-            chance = f"and goes on so with a chance of {_chance(row.p_critical)}"
+            chance = f"and goes on so with a chance of {words.chance(row.p_critical)}"
             stays = "and is expected to stay there" if row.p_critical >= LATEST else chance
             return f"{name} is above {critical} already{now}, {stays}."
-        latest = "after the horizon" if pd.isna(row.breach_latest) else _date(row.breach_latest, settings)
+        latest = (
+            "after the horizon" if pd.isna(row.breach_latest) else words.date(row.breach_latest, settings.frequency)
+        )
         return (
-            f"{name} is expected to cross {critical} by {_date(row.critical_date, settings)} "
-            f"(earliest {_date(row.breach_earliest, settings)}, latest {latest}){now}; "
-            f"chance {within}: {_chance(row.p_critical)}."
+            f"{name} is expected to cross {critical} by {words.date(row.critical_date, settings.frequency)} "
+            f"(earliest {words.date(row.breach_earliest, settings.frequency)}, latest {latest}){now}; "
+            f"chance {within}: {words.chance(row.p_critical)}."
         )
     if row.level == "high":
-        return f"{name} crosses {critical} {within} with a chance of {_chance(row.p_critical)}{now}."
+        return f"{name} crosses {critical} {within} with a chance of {words.chance(row.p_critical)}{now}."
     if row.level == "medium" and row.current >= thresholds.warning:
         return f"{name} is above {warning} already{now}; it is not expected to reach {critical} {within}."
     if row.level == "medium":
-        return f"{name} is expected to cross {warning} by {_date(row.warning_date, settings)}{now}."
+        return f"{name} is expected to cross {warning} by {words.date(row.warning_date, settings.frequency)}{now}."
     if row.level == "low":
-        return f"{name} crosses {warning} {within} with a chance of {_chance(row.p_warning)}{now}."
+        return f"{name} crosses {warning} {within} with a chance of {words.chance(row.p_warning)}{now}."
     return f"{name} stays below {warning}: its peak is expected at {row.peak_q50:.0f}{unit}{now}."
-
-
-def _chance(share: float) -> str:
-    """In whole percent as the report rounds it; never certain, never impossible."""
-    return "> 99 %" if share > 0.99 else "< 1 %" if share < 0.01 else f"{int(100 * share + 0.5)} %"
-
-
-def _date(moment: pd.Timestamp, settings: Settings) -> str:
-    return f"{moment.day} {moment:%b %Y}" if settings.frequency == "D" else f"{moment.day} {moment:%b %Y %H:%M}"

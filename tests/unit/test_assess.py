@@ -79,9 +79,7 @@ def test_a_server_that_fell_silent_raises_no_alarm_and_gets_no_advice():
     reasons = found.risks.set_index("server_id")["reason"]
     assert reasons["gone"].startswith("CPU has not been reported since 13 Jan 2026")
     assert {server for one in found.recommendations for server in one["server_ids"]} == {"here"}
-    assert (
-        "sent nothing for 48 hours or more, whose risk is not judged: 2 (gone, gone idle)" in found.summary["notes"][0]
-    )
+    assert "fallen silent or have too little history: 2 (gone, gone idle)" in found.summary["notes"][0]
 
 
 def test_a_few_hours_of_history_are_too_little_to_raise_an_alarm_unless_it_is_there_now():
@@ -93,6 +91,45 @@ def test_a_few_hours_of_history_are_too_little_to_raise_an_alarm_unless_it_is_th
     assert by_server.loc["spike", "reason"] == "CPU has only 36 hours of history: too little to judge its risk."
     assert by_server.loc["spike", "level"] == "none"
     assert by_server.loc["full now", "level"] == "critical"
+
+
+def test_servers_that_cannot_be_judged_have_a_list_of_their_own_that_says_what_to_do():
+    full, gone = [50.0] * 400, [50.0] * 300
+    found = assessed({
+        ("gone", "cpu"): gone, ("gone", "memory"): gone, ("new", "cpu"): [np.nan] * 380 + [50.0] * 20,
+        ("half blind", "cpu"): gone, ("half blind", "memory"): full, ("well", "cpu"): full,
+    })  # fmt: skip
+    listed = {one["server_id"]: one for one in found.not_judged}
+    assert list(listed) == ["gone", "half blind", "new"]
+    assert listed["gone"] == {
+        "server_id": "gone", "metrics": ["cpu", "memory"], "last": "2026-01-13T11:00:00", "periods": 300,
+        "reason": "Nothing has been reported since 13 Jan 2026 11:00: check whether the server, or only its "
+        "monitoring, has stopped.",
+    }  # fmt: skip
+    assert listed["half blind"]["metrics"] == ["cpu"]
+    assert "though the server is heard of: check its monitoring" in listed["half blind"]["reason"]
+    assert "CPU has only 20 hours of history; risk is judged from 48 hours on" in listed["new"]["reason"]
+    assert found.summary["not_judged"] == found.not_judged and found.summary["not_judged_total"] == 3
+
+
+def test_nothing_is_saved_on_a_server_whose_memory_is_no_longer_reported():
+    owned = {("blind", "cpu"): [5.5] * 800, ("blind", "memory"): [10.0] * 400}
+    whole = {
+        (f"seen {name}", metric): values * (1 if metric == "cpu" else 2) for (name, metric), values in owned.items()
+    }
+    found = assessed(owned | whole)
+    assert [one["server_ids"] for one in found.recommendations] == [["seen blind"]]
+
+
+def test_traffic_without_thresholds_makes_no_server_unjudged():
+    found = assessed({("a", "cpu"): [50.0] * 400, ("a", "network_in"): [9.0] * 300})
+    assert found.not_judged == []
+
+
+def test_the_summary_lists_at_most_200_unjudged_servers_and_says_how_many_there_are(monkeypatch):
+    monkeypatch.setattr(assess, "MOST_NOT_JUDGED", 2)
+    found = assessed({("a", "cpu"): [50.0] * 400} | {(f"gone {n}", "cpu"): [50.0] * 300 for n in range(3)})
+    assert (len(found.summary["not_judged"]), found.summary["not_judged_total"], len(found.not_judged)) == (2, 3, 3)
 
 
 def test_every_result_is_written_under_its_name(found, tmp_path):
@@ -224,7 +261,9 @@ def test_a_series_without_a_forecast_is_said_and_not_lost():
     panel = panel_of({("a", "cpu"): [50.0] * 30, ("b", "cpu"): [50.0] * 30})
     found = assess.assess(panel, attributes(panel), flat(panel).query("server_id == 'a'"), Settings(horizon=10))
     assert set(found.servers["server_id"]) == {"a", "b"}
-    assert any("Series without a forecast" in note for note in found.summary["notes"])
+    assert [(one["server_id"], one["reason"]) for one in found.not_judged] == [
+        ("b", "CPU has no forecast: train again.")
+    ]
 
 
 def archive(path, members):

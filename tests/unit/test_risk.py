@@ -122,7 +122,7 @@ def test_the_level_of_each_day_only_rises_and_ends_at_the_servers_level():
 def test_a_metric_without_thresholds_has_no_level_and_unknown_chances():
     row = assessed(forecast(np.full(10, 500.0), 20, metric="network_in"))[1].iloc[0]
     assert row["level"] == "none" and np.isnan(row["p_critical"])
-    assert "No thresholds are set for network_in" in row["reason"]
+    assert "No thresholds are set for the incoming network" in row["reason"]
 
 
 def test_thresholds_that_owners_set_for_a_network_are_used():
