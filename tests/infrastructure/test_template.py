@@ -24,6 +24,7 @@ EVERYTHING = {
     "WheelhouseUri": "s3://wheels/of/ours/",
     "SubnetIds": "subnet-0a,subnet-0b",
     "SecurityGroupIds": "sg-0c",
+    "Datasets": "demo,web",
 }
 
 # design.md, section 5.

@@ -60,6 +60,14 @@ def athena(tables):
     return connection
 
 
+def test_all_of_a_run_is_had_by_its_id_alone(athena, tables):
+    for run_id in RUNS:
+        rows = athena.execute(f"SELECT * FROM forecasts WHERE run_id = '{run_id}'").df()
+        written = pd.read_parquet(of_run(tables, run_id, "forecasts"))
+        pd.testing.assert_frame_equal(rows[written.columns], written, check_dtype=False)
+        assert len(rows) and set(rows["dataset"]) == {"demo"}
+
+
 def answer(athena, name):
     return athena.execute((QUERIES / f"{name}.sql").read_text()).df()
 
