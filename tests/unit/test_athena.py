@@ -62,7 +62,7 @@ def athena(tables):
 
 def test_all_of_a_run_is_had_by_its_id_alone(athena, tables):
     for run_id in RUNS:
-        rows = athena.execute(f"SELECT * FROM forecasts WHERE run_id = '{run_id}'").df()
+        rows = athena.execute(f"SELECT * FROM forecasts WHERE run_id = '{run_id}'").df()  # noqa: S608
         written = pd.read_parquet(of_run(tables, run_id, "forecasts"))
         pd.testing.assert_frame_equal(rows[written.columns], written, check_dtype=False)
         assert len(rows) and set(rows["dataset"]) == {"demo"}
