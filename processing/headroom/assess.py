@@ -351,8 +351,18 @@ def _top(servers: pd.DataFrame, risks: pd.DataFrame) -> list[dict[str, Any]]:
     worst = servers[servers["level"] != "none"].head(TOP)
     worst = worst.merge(risks.drop(columns=["level", "reason", "score"]), left_on=["server_id", "worst_metric"],
                         right_on=["server_id", "metric"])  # fmt: skip
-    columns = ["server_id", "level", "metric", "critical_date", "days_to_breach", "p_critical", "reason"]
-    return worst[columns].round({"p_critical": 4}).to_dict("records")
+    columns = [
+        "server_id",
+        "level",
+        "metric",
+        "above_already",
+        "critical_date",
+        "days_to_breach",
+        "p_critical",
+        "score",
+        "reason",
+    ]
+    return worst[columns].round({"p_critical": 4, "score": 1}).to_dict("records")
 
 
 def _spreadsheet(recommendations: list[dict[str, Any]]) -> pd.DataFrame:

@@ -31,14 +31,16 @@ class Assessment:
             q05, q10, q50, q90, q95, risk_level``. History rows (the last 2 horizons, at least 60 periods, of what
             there is) have ``actual`` and no quantiles, future rows the reverse. ``risk_level`` is, on a future row,
             the level reached by that date (by the chance of having crossed the thresholds until then, so it only
-            rises, and the first critical row is ``critical_date``), and on a history row the level that the
-            measured value stands for.
+            rises, and the first critical row is ``critical_date``; all are critical where it is above already), and on
+            a history row the level that the measured value stands for.
         risks: one row a server and metric: ``server_id, metric, level, current`` (mean of y over the last 7 days or
-            24 hours), ``peak_q50, peak_q95, peak_ds, p_warning, p_critical`` (probability of crossing within the
-            horizon; NaN for a metric without thresholds), ``warning_date, critical_date`` (first date by which a
+            24 hours: an average, not the peak), ``peak_q50, peak_q95, peak_ds, p_warning, p_critical`` (probability of
+            crossing within the horizon; NaN for a metric without thresholds), ``warning_date, critical_date`` (first date by which a
             crossing is more likely than not, or NaT), ``breach_earliest, breach_latest`` (first dates by which the
             critical threshold is crossed with a chance of 10 and of 90 percent, or NaT), ``days_to_breach`` (days
-            from the last period to ``critical_date``, or NaN), ``holiday_peak, holiday_ds, quarter_end_peak,
+            from the last period to ``critical_date``, or NaN), ``above_already`` (bool: has crossed the critical
+            threshold and is expected to again; then all of these dates are the last period, and ``days_to_breach`` 0),
+            ``above_since`` (when that began, or NaT), ``holiday_peak, holiday_ds, quarter_end_peak,
             quarter_end_ds`` (highest q50 in the next such window, NaN and NaT where there is none within the
             horizon), ``score`` (0 to 100, before criticality), ``reason`` (a sentence).
         servers: one row a server, the most urgent first: ``server_id, level, worst_metric, score`` (0 to 100),

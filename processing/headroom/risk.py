@@ -5,7 +5,7 @@ The rules are documented for their readers in ``docs/risk.md``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import holidays as holidays_package
@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from headroom import words
+from headroom import standing, words
 from headroom.assessment import LEVELS
 from headroom.grid import Grid, mean
-from headroom.seasonality import in_quarter_end
-from headroom.settings import PERCENT_METRICS, Settings
+from headroom.seasonality import PER_DAY, in_quarter_end
+from headroom.settings import Settings
+from headroom.standing import Standing
 
 QUANTILES = {"q05": 0.05, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q95": 0.95}
 _SCORES = ndtri(np.array(list(QUANTILES.values())))
@@ -34,6 +35,9 @@ EARLIEST, LATEST = 0.1, 0.9
 # neither is judged: the one may be gone, and the other's forecast stands on next to nothing.
 SILENT = {"D": 7, "h": 48}
 SHORT = {"D": 7, "h": 48}
+
+# What ``current`` is the mean of.
+CURRENT = {"D": "7 days", "h": "24 hours"}
 
 PATHS = 200
 _CHUNK = 500
@@ -57,17 +61,25 @@ class Outlook:
         quantiles: array (n, H, 5) in the metrics' units, rising along the last axis, NaN where there is no forecast.
         crossed: "warning", "critical": array (n, H), the chance that the threshold is crossed by that period; NaN for
             metrics without thresholds.
+        above: "warning", "critical": of each series, how it is above that threshold already, or None. Empty where
+            nobody has looked yet; see :func:`judged`.
     """
 
     keys: pd.DataFrame
     ds: pd.DatetimeIndex
     quantiles: np.ndarray
     crossed: dict[str, np.ndarray]
+    above: dict[str, list[Standing | None]] = field(default_factory=dict)
 
     @property
     def levels(self) -> np.ndarray:
         """The level reached by each period: indices into LEVELS, shaped (n, H)."""
-        return level_of(self.crossed["warning"], self.crossed["critical"])
+        by_chance = level_of(self.crossed["warning"], self.crossed["critical"])
+        return np.where(self.is_above("critical")[:, None], LEVELS.index("critical"), by_chance)
+
+    def is_above(self, threshold: str) -> np.ndarray:
+        """Which series are above the threshold already: bool array (n,)."""
+        return np.array([one is not None for one in self.above.get(threshold, [None] * len(self.keys))], dtype=bool)
 
 
 def level_of(p_warning: np.ndarray, p_critical: np.ndarray) -> np.ndarray:
@@ -167,7 +179,10 @@ def threshold_score(quantiles: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def judged(seen: Outlook, grid: Grid, settings: Settings) -> tuple[Outlook, list[str]]:
-    """The outlook with no chances for series whose risk is not judged, and why for each series, "" where it is.
+    """The outlook as far as it can be judged: what is above a threshold already, and no chances where nothing can be.
+
+    Returns:
+        The outlook, and for each series why its risk is not judged, "" where it is.
 
     A short series that is above a threshold now is judged all the same.
     """
@@ -190,7 +205,22 @@ def judged(seen: Outlook, grid: Grid, settings: Settings) -> tuple[Outlook, list
         else:
             reasons.append("")
     unknown = np.array([bool(reason) for reason in reasons])[:, None]
-    return replace(seen, crossed={name: np.where(unknown, np.nan, p) for name, p in seen.crossed.items()}), reasons
+    seen = replace(seen, crossed={name: np.where(unknown, np.nan, p) for name, p in seen.crossed.items()})
+    return replace(seen, above={name: _above(seen, name, grid, settings) for name in seen.crossed}), reasons
+
+
+def _above(seen: Outlook, threshold: str, grid: Grid, settings: Settings) -> list[Standing | None]:
+    """How each series is above a threshold already; only where the forecast expects it to cross (again)."""
+    chances = seen.crossed[threshold]
+    row = pd.Index(grid.servers).get_indexer(seen.keys["server_id"])
+    tomorrow = PER_DAY[grid.frequency] - 1
+    found: list[Standing | None] = [None] * len(seen.keys)
+    for number in np.flatnonzero(chances[:, -1] >= LIKELY):
+        metric = seen.keys["metric"].iat[number]
+        limit = getattr(settings.thresholds[metric], threshold)
+        soon = chances[number, min(tomorrow, chances.shape[1] - 1)] >= LIKELY
+        found[number] = standing.of_series(grid.values[metric][row[number]], grid.ds, limit, grid.frequency, soon)
+    return found
 
 
 def not_judged(keys: pd.DataFrame, reasons: list[str], grid: Grid, settings: Settings) -> list[dict[str, Any]]:
@@ -281,18 +311,26 @@ def risks(seen: Outlook, grid: Grid, settings: Settings, not_judged: list[str] |
     table["critical_date"] = _first_date(seen.crossed["critical"] >= LIKELY, seen.ds)
     table["breach_earliest"] = _first_date(seen.crossed["critical"] >= EARLIEST, seen.ds)
     table["breach_latest"] = _first_date(seen.crossed["critical"] >= LATEST, seen.ds)
+    now = grid.ds[-1]
+    standings = [seen.above.get(name, [None] * len(table)) for name in ("warning", "critical")]
+    above = table["above_already"] = seen.is_above("critical")
+    table["above_since"] = pd.DatetimeIndex([one.since if one else pd.NaT for one in standings[1]])
+    table.loc[above, ["critical_date", "breach_earliest", "breach_latest"]] = now
+    table.loc[above | seen.is_above("warning"), "warning_date"] = now
     table["days_to_breach"] = (table["critical_date"] - grid.ds[-1]) / pd.Timedelta(days=1)
     table["holiday_peak"], table["holiday_ds"] = _window_peak(median, seen.ds, _holidays(seen.ds, settings))
     quarter_end = in_quarter_end(seen.ds, settings.fiscal_quarter_ends)
     table["quarter_end_peak"], table["quarter_end_ds"] = _window_peak(median, seen.ds, quarter_end)
     # The share of the horizon after the crossing, as expected: both sooner and surer count.
-    after = seen.crossed["critical"].mean(axis=1)
+    after = np.where(above, 1.0, seen.crossed["critical"].mean(axis=1))
     table["score"] = 100 * (
         0.5 * table["p_critical"].fillna(0) + 0.3 * np.nan_to_num(after) + 0.2 * table["p_warning"].fillna(0)
     )
     table["reason"] = [
-        why or _reason(row, seen_at, settings)
-        for row, seen_at, why in zip(table.itertuples(), pd.DatetimeIndex(last_seen), not_judged, strict=True)
+        why or _reason(row, seen_at, {"warning": warning, "critical": critical}, settings)
+        for row, seen_at, why, warning, critical in zip(
+            table.itertuples(), pd.DatetimeIndex(last_seen), not_judged, *standings, strict=True
+        )
     ]
     return table
 
@@ -403,38 +441,39 @@ def _dates(ds: pd.DatetimeIndex, at: np.ndarray, there: np.ndarray) -> pd.Dateti
     return pd.DatetimeIndex(np.where(there, ds.to_numpy()[at], np.datetime64("NaT", "ns")))
 
 
-def _reason(row, last_seen: pd.Timestamp, settings: Settings) -> str:
-    unit = " %" if row.metric in PERCENT_METRICS else " MB/s"
-    thresholds = settings.thresholds.get(row.metric)
+def _reason(row: Any, last_seen: pd.Timestamp, above: dict[str, Standing | None], settings: Settings) -> str:
+    """A metric's risk as a sentence; ``above`` says how it is above "warning" and "critical" already, or None."""
+    frequency, metric = settings.frequency, row.metric
+    name, thresholds = words.sentence(words.metric(metric)), settings.thresholds.get(metric)
     if thresholds is None:
-        peak = words.amount(row.peak_q50, row.metric)
-        return f"No thresholds are set for the {words.metric(row.metric)}; its peak is expected at {peak}."
-    critical, warning = f"{thresholds.critical:g}{unit}", f"{thresholds.warning:g}{unit}"
-    now = f", last seen {words.date(last_seen, settings.frequency)}"
+        peak = words.amount(row.peak_q50, metric)
+        return f"No thresholds are set for the {words.metric(metric)}; its peak is expected at {peak}."
+    critical, warning = (words.threshold(limit, metric) for limit in (thresholds.critical, thresholds.warning))
+    lately = f"Last seen {words.date(last_seen, frequency)}."
     if np.isfinite(row.current):
-        lately = f"now {row.current:.0f}{unit}", f"{row.current:.0f}{unit} over the last 24 hours"
-        now = f", {lately[settings.frequency == 'h']}"
-    within = f"within {settings.horizon} {'days' if settings.frequency == 'D' else 'hours'}"
-    name = words.sentence(words.metric(row.metric))
-    if row.level == "critical":
-        if row.current >= thresholds.critical and row.days_to_breach <= 7:
-            chance = f"and goes on so with a chance of {words.chance(row.p_critical)}"
-            stays = "and is expected to stay there" if row.p_critical >= LATEST else chance
-            return f"{name} is above {critical} already{now}, {stays}."
-        latest = (
-            "after the horizon" if pd.isna(row.breach_latest) else words.date(row.breach_latest, settings.frequency)
+        lately = f"Average of the last {CURRENT[frequency]}: {words.amount(row.current, metric)}."
+    within, chance = f"within {words.span(settings.horizon, frequency)}", words.chance(row.p_critical)
+    peak = words.amount(row.peak_q50, metric)
+    if row.level == "critical" and above["critical"]:
+        stays = "is expected to go on so" if row.p_critical >= LATEST else f"goes on so with a chance of {chance}"
+        told = f"{standing.sentence(above['critical'], metric, thresholds.critical, frequency)}; it {stays}"
+    elif row.level == "critical":
+        latest = "after the horizon" if pd.isna(row.breach_latest) else words.date(row.breach_latest, frequency)
+        told = (
+            f"{name} is expected to cross {critical} by {words.date(row.critical_date, frequency)} "
+            f"(earliest {words.date(row.breach_earliest, frequency)}, latest {latest}); chance {within}: {chance}"
         )
-        return (
-            f"{name} is expected to cross {critical} by {words.date(row.critical_date, settings.frequency)} "
-            f"(earliest {words.date(row.breach_earliest, settings.frequency)}, latest {latest}){now}; "
-            f"chance {within}: {words.chance(row.p_critical)}."
-        )
-    if row.level == "high":
-        return f"{name} crosses {critical} {within} with a chance of {words.chance(row.p_critical)}{now}."
-    if row.level == "medium" and row.current >= thresholds.warning:
-        return f"{name} is above {warning} already{now}; it is not expected to reach {critical} {within}."
-    if row.level == "medium":
-        return f"{name} is expected to cross {warning} by {words.date(row.warning_date, settings.frequency)}{now}."
-    if row.level == "low":
-        return f"{name} crosses {warning} {within} with a chance of {words.chance(row.p_warning)}{now}."
-    return f"{name} stays below {warning}: its peak is expected at {row.peak_q50:.0f}{unit}{now}."
+    elif row.level == "high":
+        told = f"{name} crosses {critical} {within} with a chance of {chance}"
+    elif row.level == "medium" and above["warning"]:
+        so = standing.sentence(above["warning"], metric, thresholds.warning, frequency)
+        told = f"{so}; the chance of crossing {critical} {within} is {chance}"
+    elif row.level == "medium":
+        told = f"{name} is expected to cross {warning} by {words.date(row.warning_date, frequency)}"
+    elif row.level == "low":
+        told = f"{name} crosses {warning} {within} with a chance of {words.chance(row.p_warning)}"
+    elif row.peak_q50 >= thresholds.warning:
+        told = f"{name} reaches {peak} at its peak, but not for long enough to count as crossing {warning}"
+    else:
+        told = f"{name} stays below {warning}: its peak is expected at {peak}"
+    return f"{told}. {lately}"

@@ -58,6 +58,11 @@ def periods(count: int, frequency: str) -> str:
     return f"{count:,} {'day' if frequency == 'D' else 'hour'}{'' if count == 1 else 's'}"
 
 
+def span(count: int, frequency: str) -> str:
+    """A length of time; hours that are whole days are told as days."""
+    return periods(count // 24, "D") if frequency == "h" and count % 24 == 0 else periods(count, frequency)
+
+
 def listed(parts: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""

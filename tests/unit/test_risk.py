@@ -175,3 +175,59 @@ def test_of_two_servers_alike_the_critical_one_comes_first():
 def test_a_server_without_attributes_is_not_lost():
     servers = risk.servers(assessed(forecast(np.full(30, 95.0), 1))[1], attributes(server_id=["another"]))
     assert servers["server_id"].tolist() == ["s1"]
+
+
+def hours_of_a_batch(hours=24 * 20, level=97.0):
+    """A server that is busy from 9 to 12 every day, hour by hour."""
+    ds = pd.date_range("2026-10-01", periods=hours, freq="h")
+    return ds, np.where((ds.hour >= 9) & (ds.hour < 12), level, 20.0)
+
+
+def batch(level=97.0, settings=None, expected=None):
+    """Such a server's outlook and risks; it is forecast to go on at the level ``expected``, or as it is."""
+    settings = settings or Settings(frequency="h", horizon=168)
+    ds, y = hours_of_a_batch(level=level)
+    panel = pd.DataFrame({"server_id": "s1", "metric": "cpu", "ds": ds, "y": y})
+    coming = np.tile(y[:24], 7) if expected is None else np.full(168, expected)
+    forecasts = forecast(coming, 0.5).assign(ds=pd.date_range(ds[-1], periods=169, freq="h")[1:])
+    laid_out = grid.of_panel(panel, "h")
+    noise = pd.DataFrame({"server_id": ["s1"], "metric": ["cpu"], "noise": [0.5]})
+    seen, reasons = risk.judged(risk.outlook(forecasts, noise, settings), laid_out, settings)
+    return seen, risk.risks(seen, laid_out, settings, reasons).iloc[0], ds[-1]
+
+
+def test_a_server_that_crosses_every_day_has_crossed_and_its_date_is_now():
+    seen, row, now = batch()
+    assert row["above_already"] and row["above_since"] == pd.Timestamp("2026-10-01 09:00")
+    assert row["critical_date"] == row["breach_earliest"] == row["breach_latest"] == row["warning_date"] == now
+    assert row["days_to_breach"] == 0
+    assert row["current"] == pytest.approx((3 * 97 + 21 * 20) / 24)
+    assert row["reason"] == (
+        "CPU reaches 97 % every day, above 90 % between 09:00 and 12:00 UTC, for as long as it has been measured "
+        "(1 Oct 2026); it is expected to go on so. Average of the last 24 hours: 30 %."
+    )
+    assert (seen.levels == 4).all()
+
+
+def test_a_server_that_was_above_and_is_expected_to_stay_below_is_not_above_already():
+    row = batch(expected=30.0)[1]
+    assert not row["above_already"] and pd.isna(row["above_since"]) and row["level"] == "none"
+
+
+def test_a_server_above_the_warning_every_day_is_told_so_without_a_date_to_come():
+    _, row, now = batch(level=85.0)
+    assert (row["level"], row["above_already"], row["warning_date"]) == ("medium", False, now)
+    assert pd.isna(row["critical_date"])
+    assert row["reason"].startswith("CPU reaches 85 % every day, above 80 % between 09:00 and 12:00 UTC")
+    assert "the chance of crossing 90 % within 7 days is < 1 %" in row["reason"]
+
+
+def test_what_is_above_already_ranks_before_what_will_be():
+    assert batch()[1]["score"] > assessed(forecast(np.linspace(89, 99, 90), 0.3), noise=0.1)[1].iloc[0]["score"]
+
+
+def test_a_single_peak_above_the_warning_is_not_told_as_staying_below_it():
+    peak = np.full(90, 60.0)
+    peak[40] = 97
+    reason = assessed(forecast(peak, 0.5))[1].iloc[0]["reason"]
+    assert reason.startswith("CPU reaches 97 % at its peak, but not for long enough to count as crossing 80 %")
