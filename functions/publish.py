@@ -1,13 +1,14 @@
 """Publish: moves the dataset's pointer to this run, closes its files, starts the next run if files wait.
 
 Event: ``{"dataset", "run_id", "execution", "trained", "model_package", "approved"}``.
-Returns ``{"status": "published" | "superseded", "subject", "message"}``: what NotifyCompletion says.
+Returns ``{"status": "published" | "superseded", "subject", "message"}``: what NotifyCompletion says, the message
+as SNS's JSON with a text a protocol.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 from pydantic import BaseModel
 
 import settings
@@ -25,6 +27,13 @@ from runs import start_if_idle
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
+
+# What people look at first, with what the notification calls it.
+SHOWN = {
+    "report.html": ("Report", "text/html; charset=utf-8"),
+    "risk_heatmap.png": ("Risk by server and week", "image/png"),
+    "utilization_clusters.png": ("Servers that behave alike", "image/png"),
+}
 
 
 class Finished(BaseModel):
@@ -52,7 +61,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     environment = _environment()
     run = Finished.model_validate(event)
     ledger = Ledger(boto3.resource("dynamodb").Table(environment.ledger_table))
-    s3 = boto3.client("s3")
+    # As links need it: the region's own host name, and the signature that every region takes.
+    s3 = boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
     logger.append_keys(dataset=run.dataset, run_id=run.run_id)
 
     folder = f"runs/{run.dataset}/{run.run_id}"
@@ -74,7 +84,39 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     metrics.add_metric("RunsPublished" if published else "RunsSuperseded", MetricUnit.Count, 1)
     logger.info(status, extra={"following": following})
     results = f"s3://{environment.artifact_bucket}/{folder}/assessment/"
-    return {"status": status, **notification(run, status, summary, quality, manifest, results, following)}
+    told = notification(run, status, summary, quality, manifest, results, following)
+    hours = environment.link_hours
+    shown = links(s3, environment.artifact_bucket, f"{folder}/assessment", hours)
+    message = with_links(told["message"], shown, now + timedelta(hours=hours))
+    return {"status": status, "subject": told["subject"], "message": message}
+
+
+def links(s3: Any, bucket: str, folder: str, hours: int) -> list[dict[str, str]]:
+    """File, title and address of the report and the pictures; for ``hours``, whoever has an address can look."""
+    return [
+        {
+            "file": file,
+            "title": title,
+            "url": s3.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": bucket, "Key": f"{folder}/{file}", "ResponseContentType": content_type},
+                ExpiresIn=3600 * hours,
+            ),
+        }
+        for file, (title, content_type) in SHOWN.items()
+        if hours
+    ]
+
+
+def with_links(message: str, shown: list[dict[str, str]], until: datetime) -> str:
+    """The message as SNS's JSON: links as text for e-mail and the like, apart from the text for the Slack function."""
+    lines = [
+        "",
+        f"Links that open without signing in, for anyone who has them, until {until:%Y-%m-%d %H:%M} UTC at the latest:",
+        *[f"{link['title']}: {link['url']}" for link in shown],
+    ]
+    everywhere = "\n".join([message, *lines]) if shown else message
+    return json.dumps({"default": everywhere, "lambda": json.dumps({"text": message, "links": shown})})
 
 
 def notification(

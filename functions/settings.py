@@ -25,6 +25,7 @@ class PublishSettings(_Environment):
     state_machine_arn: str = Field(alias="STATE_MACHINE_ARN")
     artifact_bucket: str = Field(alias="ARTIFACT_BUCKET")
     retention_days: int = Field(alias="RETENTION_DAYS")
+    link_hours: int = Field(alias="LINK_HOURS")
 
 
 class RunStatusSettings(_Environment):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.error
 import urllib.request
 
 from aws_lambda_powertools import Logger, Tracer
@@ -17,8 +18,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 logger = Logger()
 tracer = Tracer()
 
-# Slack shows this much of one text block.
+# Slack takes 3,000 characters in one text block, and in the address of a picture; the rest is for what is around it.
 LONGEST_TEXT = 3000
+LONGEST_ADDRESS = 2900
 
 
 @tracer.capture_lambda_handler
@@ -27,13 +29,32 @@ LONGEST_TEXT = 3000
 def handler(event: SNSEvent, context: LambdaContext) -> None:
     webhook = parameters.get_parameter(os.environ["SLACK_WEBHOOK_PARAMETER"], decrypt=True, max_age=300)
     for record in event.records:
-        post(webhook, message(record.sns.subject or "Headroom", record.sns.message))
+        subject, (text, links) = record.sns.subject or "Headroom", parts(record.sns.message)
+        try:
+            post(webhook, message(subject, text, links))
+        except urllib.error.HTTPError as error:
+            if error.code != 400 or not links:
+                raise
+            # Slack refuses a message whose pictures it cannot fetch, as when a link has expired: then without them.
+            logger.warning("refused with pictures", extra={"answer": error.read(500).decode(errors="replace")})
+            post(webhook, message(subject, text, []))
 
 
-def message(subject: str, text: str) -> dict[str, object]:
-    """A Slack message of blocks; the text is shown as it is, never read as markup or mentions."""
+def parts(notification: str) -> tuple[str, list[dict[str, str]]]:
+    """Text and links of a notification; only a run's completion has links (see ``publish.with_links``)."""
+    try:
+        told = json.loads(notification)
+    except ValueError:
+        return notification, []
+    if isinstance(told, dict) and told.keys() == {"text", "links"}:
+        return told["text"], told["links"]
+    return notification, []
+
+
+def message(subject: str, text: str, links: list[dict[str, str]]) -> dict[str, object]:
+    """A Slack message of blocks: the text, shown as it is and never read as markup or mentions, links, pictures."""
     shown = text if len(text) <= LONGEST_TEXT - 8 else text[: LONGEST_TEXT - 9] + "…"
-    escaped = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("```", "'''")
+    escaped = escape(shown).replace("```", "'''")
     return {
         "text": subject,
         "blocks": [
@@ -42,8 +63,22 @@ def message(subject: str, text: str) -> dict[str, object]:
                 "type": "section",
                 "text": {"type": "mrkdwn", "text": f"```{escaped[: LONGEST_TEXT - 6]}```", "verbatim": True},
             },
+            *[linked(link, subject) for link in links if len(link["url"]) <= LONGEST_ADDRESS],
         ],
     }
+
+
+def linked(link: dict[str, str], subject: str) -> dict[str, object]:
+    """The block of one link: a picture is shown, anything else is named."""
+    if link["file"].endswith(".png"):
+        title = {"type": "plain_text", "text": link["title"], "emoji": False}
+        return {"type": "image", "title": title, "image_url": link["url"], "alt_text": f"{link['title']}. {subject}"}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": f"<{escape(link['url'])}|{link['title']}>"}}
+
+
+def escape(text: str) -> str:
+    """The three characters that mean something to Slack, as Slack wants them escaped."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def post(webhook: str, body: dict[str, object]) -> None:

@@ -197,8 +197,9 @@ def _show_mail(console: Console, cloud: Cloud, known: int) -> None:
         told = [letter for letter in letters if not letter.subject.startswith("ALARM")]
         time.sleep(0.1)
     for letter in told:
+        body = re.sub(r"(https?://\S{60})\S+", r"\1…", letter.body)  # a signed link fills the screen
         console.print(
-            Panel(Text(letter.body), title=Text(letter.subject), subtitle=f"mail to {letter.to}", expand=False)
+            Panel(Text(body), title=Text(letter.subject), subtitle=f"mail to {letter.to}", expand=False)
         )
 
 

@@ -17,6 +17,8 @@ import pytest
 from botocore import xform_name
 from infrastructure.stack import ROOT, Stack, template
 
+import publish
+
 EVERYTHING = {
     "SlackWebhookParameter": "/headroom/slack",
     "WheelhouseUri": "s3://wheels/of/ours/",
@@ -271,7 +273,8 @@ def calls_of(handler: str) -> set[str]:
                         actions.add(action)
                 elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                     service = service_of(node.func.value)
-                    if service is not None and node.func.attr == "get_paginator":
+                    # What is signed here is done later by whoever has the link, with the signer's permissions.
+                    if service is not None and node.func.attr in ("get_paginator", "generate_presigned_url"):
                         actions.add(action_of(service, first_argument(node)) or f"unknown: {ast.unparse(node)}")
     return actions
 
@@ -393,6 +396,19 @@ def test_with_the_defaults_jobs_reach_neither_wheels_nor_networks():
     stack = Stack()
     assert list(jobs_reach_too_far(stack)) == []
     assert not any(grant.action.startswith("ec2:") for grant in grants(stack, "JobRole"))
+
+
+@pytest.mark.parametrize("hours", ["6", "0"])
+def test_a_link_opens_the_report_or_a_picture_and_nothing_else(hours):
+    """A link does what its signer may do; without links the function may read only what it tells of."""
+    stack = Stack(LinkHours=hours)
+    told_of = {"manifest.json", "assessment/risk_summary.json", "assessment/data_quality.json"}
+    shown = {f"assessment/{file}" for file in publish.SHOWN} if hours != "0" else set()
+    found = {grant for grant in grants(stack, "PublishFunctionRole") if grant.action.startswith(("s3:", "kms:"))}
+    assert found == {Grant("s3:GetObject", f"{stack.arn('ArtifactBucket')}/runs/*/{file}") for file in told_of | shown}
+    (encryption,) = stack.resources["ArtifactBucket"]["Properties"]["BucketEncryption"].values()
+    algorithm = encryption[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
+    assert algorithm == "AES256", "with a key of its own, links need kms:Decrypt"
 
 
 def test_every_exception_is_still_needed():

@@ -116,7 +116,8 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
         told = publish.notification(
             finished, "published", SUMMARY, QUALITY, {"files": [], "train_reason": "x"}, "s3://a/b/", None
         )
-        return {"Payload": {"status": "published"} | told}
+        message = publish.with_links(told["message"], LINKS, NOW)
+        return {"Payload": {"status": "published", "subject": told["subject"], "message": message}}
 
     results = {
         "PlanRun": planned,
@@ -147,6 +148,7 @@ SUMMARY: dict[str, Any] = {
     "savings": {"monthly": 1e6, "currency": "USD"},
     "changes": None,
 }
+LINKS = [{"file": file, "title": title, "url": "https://x/" + 2000 * "y"} for file, (title, _) in publish.SHOWN.items()]
 QUALITY: dict[str, Any] = {"rows": {"read": 1, "quarantined": 0}, "files": [], "settings": {"errors": []}, "notes": []}
 
 
@@ -252,6 +254,16 @@ def test_a_worse_model_waits_for_a_person_and_the_notification_says_so(stack_of)
     assert registered(train) == ("Approved", True, False)
     assert registered(train | {"relative_mase": 0.9}) == ("PendingManualApproval", False, True)
     assert registered({"relative_mase": None}) == ("Approved", True, False)
+
+
+def test_what_is_published_has_a_text_for_every_protocol(stack_of):
+    """SNS refuses a message of structure json that is no object of texts, or has no default."""
+    (request,) = (step.request for step in steps_of(stack_of({}), {}) if step.state == "NotifyCompletion")
+    assert request["MessageStructure"] == "json"
+    texts = json.loads(request["Message"])
+    assert "default" in texts
+    assert all(isinstance(text, str) for text in texts.values())
+    assert len(request["Message"].encode()) < 256 * 1024
 
 
 def test_a_registered_model_tells_what_it_was_made_from(stack_of):

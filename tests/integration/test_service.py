@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -131,6 +134,30 @@ def test_dropped_files_become_results_and_a_notification(service: Service, first
     [letter] = service.mail(f"run {run_id}: published")
     assert letter.subject.startswith("Headroom web: ")
     assert f"runs/web/{run_id}/assessment/report.html" in letter.body
+
+
+def fetched(url: str) -> tuple[int, str, bytes]:
+    """Status, content type and body that a browser without any credentials gets."""
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310
+            return answer.status, answer.headers["Content-Type"], answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, "", b""
+
+
+def test_the_mails_links_open_the_report_and_the_pictures_without_signing_in(
+    service: Service, first_run: dict[str, Any]
+) -> None:
+    [letter] = service.mail(f"run {first_run['run_id']}: published")
+    links = dict(re.findall(r"^(.+): (http://\S+)$", letter.body, flags=re.MULTILINE))
+    assert list(links) == ["Report", "Risk by server and week", "Servers that behave alike"]
+    kinds = [fetched(url)[1] for url in links.values()]
+    assert kinds == ["text/html; charset=utf-8", "image/png", "image/png"]
+    for title in list(links)[1:]:
+        assert fetched(links[title])[2].startswith(b"\x89PNG"), title
+    # A link opens what it was made for, and nothing else of the run.
+    assert fetched(links["Report"].replace("report.html", "risk_summary.json"))[0] == 403
+    assert fetched(links["Report"].partition("?")[0])[0] == 403
 
 
 def test_the_first_run_trains_and_registers_its_model(service: Service, first_run: dict[str, Any]) -> None:

@@ -98,6 +98,7 @@ def _stack(monkeypatch: pytest.MonkeyPatch) -> Aws:
         "INGEST_BUCKET": "ingest-bucket",
         "ARTIFACT_BUCKET": "artifact-bucket",
         "RETENTION_DAYS": "365",
+        "LINK_HOURS": "6",
         "JOB_NAME_PREFIX": "headroom",
         "RETRAIN_AFTER_DAYS": "7",
         "WHEELHOUSE_URI": "",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 import publish
+import slack
 from notification import subject
 from tests.unit.conftest import a_file
 
@@ -68,6 +71,10 @@ def write(aws, manifest: dict[str, Any] = MANIFEST, summary: dict[str, Any] = SU
         aws.s3.put_object(Bucket="artifact-bucket", Key=f"runs/demo/run1/{name}", Body=json.dumps(content))
 
 
+def text(told: dict[str, str], protocol: str = "default") -> str:
+    return json.loads(told["message"])[protocol]
+
+
 def test_a_finished_run_becomes_the_current_one(finished) -> None:
     told = publish.handler(EVENT, finished.context)
     state = finished.ledger.state("demo")
@@ -90,10 +97,50 @@ def test_the_notification_says_what_needs_a_decision(finished) -> None:
         "trained (there is no approved model yet)",
         "s3://artifact-bucket/runs/demo/run1/assessment/report.html",
     ):
-        assert words in told["message"]
+        assert words in text(told)
 
 
-def test_publishing_again_changes_nothing(finished) -> None:
+def test_the_mail_has_links_to_report_and_pictures_and_says_how_long_they_work(finished) -> None:
+    for name in publish.SHOWN:
+        finished.s3.put_object(Bucket="artifact-bucket", Key=f"runs/demo/run1/assessment/{name}", Body=name)
+    mail = text(publish.handler(EVENT, finished.context))
+    promised = re.search(r"until (.*) UTC at the latest", mail)
+    assert promised is not None
+    left = datetime.fromisoformat(f"{promised[1]}+00:00") - datetime.now(UTC)
+    assert timedelta(hours=5, minutes=58) < left <= timedelta(hours=6)
+    for name, (title, content_type) in publish.SHOWN.items():
+        [url] = re.findall(rf"^{title}: (https://\S+)$", mail, flags=re.MULTILINE)
+        signed = parse_qs(urlsplit(url).query)
+        assert urlsplit(url).path.endswith(f"/runs/demo/run1/assessment/{name}")
+        assert (signed["X-Amz-Algorithm"], signed["X-Amz-Expires"]) == (["AWS4-HMAC-SHA256"], ["21600"])
+        assert signed["response-content-type"] == [content_type], "a browser shows it, and does not save it"
+    assert "s3://artifact-bucket/runs/demo/run1/assessment/report.html" in mail, "the address that stays"
+
+
+def test_links_name_the_regions_own_host(finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host is signed: a redirect from the global one to the region's would break the link."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setattr(publish, "Ledger", lambda _: finished.ledger)
+    assert "https://artifact-bucket.s3.eu-central-1.amazonaws.com/" in text(publish.handler(EVENT, finished.context))
+
+
+def test_slack_gets_the_text_and_the_links_apart(finished) -> None:
+    told = publish.handler(EVENT, finished.context)
+    shown, links = slack.parts(text(told, "lambda"))
+    assert "https://" not in shown
+    assert shown in text(told)
+    assert [link["file"] for link in links] == list(publish.SHOWN)
+
+
+def test_without_links_nobody_without_access_sees_anything(finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINK_HOURS", "0")
+    told = publish.handler(EVENT, finished.context)
+    assert "http" not in text(told)
+    assert slack.parts(text(told, "lambda"))[1] == []
+
+
+def test_publishing_again_changes_nothing(finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINK_HOURS", "0")  # links are signed anew each time
     assert publish.handler(EVENT, finished.context) == publish.handler(EVENT, finished.context)
 
 
@@ -111,14 +158,14 @@ def test_a_file_that_came_meanwhile_starts_the_next_run(finished) -> None:
     told = publish.handler(EVENT, finished.context)
     [execution] = finished.executions()
     assert finished.ledger.state("demo").running == execution["name"]
-    assert execution["name"] in told["message"]
+    assert execution["name"] in text(told)
 
 
 def test_drift_is_noted_for_the_next_run(finished) -> None:
     write(finished, summary=SUMMARY | {"drift": {"exceeded": True}})
     told = publish.handler(EVENT | {"trained": False, "model_package": ""}, finished.context)
     assert finished.ledger.state("demo").drifted
-    assert "scored with the approved one" in told["message"]
+    assert "scored with the approved one" in text(told)
 
 
 def test_drift_beside_a_model_held_back_does_not_ask_for_another_training(finished) -> None:
@@ -129,8 +176,8 @@ def test_drift_beside_a_model_held_back_does_not_ask_for_another_training(finish
 
 def test_a_model_held_back_is_told_of_with_the_way_to_approve_it(finished) -> None:
     told = publish.handler(EVENT | {"approved": False}, finished.context)
-    assert "worse than the approved one" in told["message"]
-    assert f"--model-package-arn {EVENT['model_package']}" in told["message"]
+    assert "worse than the approved one" in text(told)
+    assert f"--model-package-arn {EVENT['model_package']}" in text(told)
 
 
 def test_a_subject_fits_into_an_email_whatever_the_data_says() -> None:

@@ -1,12 +1,24 @@
-"""Slack shows notifications as they are: nothing in them is markup, and nothing is too long."""
+"""Slack shows notifications as they are, with the run's pictures: nothing is markup, and nothing is too long."""
 
 from __future__ import annotations
+
+import io
+import json
+import urllib.error
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import publish
 import slack
+
+LINKS = [
+    {"file": file, "title": title, "url": f"https://bucket.s3.amazonaws.com/{file}?a=1&b=2"}
+    for file, (title, _) in publish.SHOWN.items()
+]
 
 
 def text_of(message: dict) -> str:
@@ -14,16 +26,79 @@ def text_of(message: dict) -> str:
 
 
 def test_names_from_the_data_mention_nobody() -> None:
-    shown = text_of(slack.message("Headroom", "server <!channel> ``` *bold*"))
+    shown = text_of(slack.message("Headroom", "server <!channel> ``` *bold*", []))
     assert "<!channel>" not in shown
     assert shown.count("```") == 2
 
 
 @given(st.text(max_size=9000), st.text(max_size=400))
 def test_a_message_is_within_slacks_limits(text: str, subject: str) -> None:
-    message = slack.message(subject, text)
+    message = slack.message(subject, text, LINKS)
     assert len(text_of(message)) <= 3000
     assert len(message["blocks"][0]["text"]["text"]) <= 150
+    assert all(len(block["alt_text"]) <= 2000 for block in message["blocks"] if block["type"] == "image")
+
+
+def test_the_pictures_are_shown_with_words_for_those_who_cannot_see_them() -> None:
+    blocks = slack.message("Headroom demo: 2 critical", "text", LINKS)["blocks"]
+    assert [block["type"] for block in blocks] == ["header", "section", "section", "image", "image"]
+    assert blocks[3]["image_url"] == LINKS[1]["url"]
+    assert blocks[3]["title"]["text"] == "Risk by server and week"
+    assert blocks[3]["alt_text"] == "Risk by server and week. Headroom demo: 2 critical"
+    report = "<https://bucket.s3.amazonaws.com/report.html?a=1&amp;b=2|Report>"
+    assert blocks[2]["text"] == {"type": "mrkdwn", "text": report}
+
+
+def test_a_picture_whose_address_slack_would_refuse_is_left_out() -> None:
+    long = [link | {"url": "https://x/" + 3000 * "y"} for link in LINKS]
+    assert [block["type"] for block in slack.message("s", "t", long)["blocks"]] == ["header", "section"]
+
+
+class Channel:
+    """Slack's webhook: keeps what is posted, refuses pictures that it ``cannot_fetch``."""
+
+    def __init__(self, cannot_fetch: bool) -> None:
+        self.cannot_fetch, self.posted = cannot_fetch, []
+
+    def __call__(self, webhook: str, body: dict[str, Any]) -> None:
+        if self.cannot_fetch and any(block["type"] == "image" for block in body["blocks"]):
+            raise urllib.error.HTTPError(webhook, 400, "Bad Request", {}, io.BytesIO(b"invalid_blocks"))
+        self.posted.append(body)
+
+
+def notify(monkeypatch: pytest.MonkeyPatch, channel: Any, message: str) -> None:
+    monkeypatch.setenv("SLACK_WEBHOOK_PARAMETER", "/slack")
+    monkeypatch.setattr(slack.parameters, "get_parameter", lambda *_, **__: "https://hooks.example.com/x")
+    monkeypatch.setattr(slack, "post", channel)
+    record = {"EventSource": "aws:sns", "Sns": {"Subject": "Headroom demo", "Message": message}}
+    slack.handler({"Records": [record]}, type("Context", (), dict.fromkeys(CONTEXT, "1"))())
+
+
+CONTEXT = ("function_name", "memory_limit_in_mb", "invoked_function_arn", "aws_request_id")
+PUBLISHED = json.loads(publish.with_links("2 critical", LINKS, datetime(2026, 1, 1, tzinfo=UTC)))["lambda"]
+
+
+def test_a_runs_notification_comes_with_its_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = Channel(cannot_fetch=False)
+    notify(monkeypatch, channel, PUBLISHED)
+    [posted] = channel.posted
+    assert text_of(posted) == "```2 critical```"
+    assert [block["type"] for block in posted["blocks"]].count("image") == 2
+
+
+def test_a_link_that_has_expired_costs_the_pictures_and_not_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = Channel(cannot_fetch=True)
+    notify(monkeypatch, channel, PUBLISHED)
+    [posted] = channel.posted
+    assert text_of(posted) == "```2 critical```"
+    assert [block["type"] for block in posted["blocks"]] == ["header", "section"]
+
+
+@pytest.mark.parametrize("message", ["Run x failed.", '{"AlarmName": "RunFailed"}', "[1]", "3", '{"text": "x"}'])
+def test_alarms_and_failures_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
+    channel = Channel(cannot_fetch=False)
+    notify(monkeypatch, channel, message)
+    assert text_of(channel.posted[0]) == f"```{message}```"
 
 
 def test_only_https_webhooks_are_called() -> None:
