@@ -198,9 +198,7 @@ def _show_mail(console: Console, cloud: Cloud, known: int) -> None:
         time.sleep(0.1)
     for letter in told:
         body = re.sub(r"(https?://\S{60})\S+", r"\1…", letter.body)  # a signed link fills the screen
-        console.print(
-            Panel(Text(body), title=Text(letter.subject), subtitle=f"mail to {letter.to}", expand=False)
-        )
+        console.print(Panel(Text(body), title=Text(letter.subject), subtitle=f"mail to {letter.to}", expand=False))
 
 
 def _show_results(console: Console, cloud: Cloud, dataset: str, output: dict[str, Any]) -> None:
