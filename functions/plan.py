@@ -10,7 +10,6 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -23,7 +22,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+import cost
 import settings
+from images import aws_image
 from ledger import DATASET_NAME, File, Ledger, State
 from registry import Models, models
 
@@ -89,12 +90,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     files, state = ledger.waiting(dataset), ledger.state(dataset)
     # Before anything can fail, or these files would be tried again and again.
     ledger.plan(dataset, files, execution)
-    there = set(_keys(s3, environment.ingest_bucket, f"incoming/{dataset}/")) if files else set()
+    there = set(_sizes(s3, environment.ingest_bucket, f"incoming/{dataset}/")) if files else set()
+    before = f"runs/{dataset}/{state.current_run}/panel/"
+    panel_bytes = sum(_sizes(s3, environment.artifact_bucket, before).values()) if state.current_run else 0
     known = models(boto3.client("sagemaker"), model_group(environment, dataset))
     code = job_code()
     config = read_settings(s3, environment.ingest_bucket, dataset)
     plan, manifest = make_plan(
-        environment, given, event["execution"], state, files, there, known, code_hash(code), config, now
+        environment, given, event["execution"], state, files, there, panel_bytes, known, code_hash(code), config, now
     )
 
     upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
@@ -122,6 +125,7 @@ def make_plan(
     state: State,
     files: list[File],
     there: set[str],
+    panel_bytes: int,
     known: Models,
     code: str,
     config: str,
@@ -130,10 +134,11 @@ def make_plan(
     """The plan of a run, and the texts to be written into the run's folder by name.
 
     ``files`` are those that wait; a file that was deleted meanwhile, whose key is not ``there``, is passed over.
-    ``code`` is the hash of the job code, ``config`` the text of the dataset's settings file.
+    ``panel_bytes`` is the size of the current run's panel, ``code`` the hash of the job code, ``config`` the text
+    of the dataset's settings file.
 
     Raises:
-        CannotPlan: there is no data, or no model to score with.
+        CannotPlan: there is no data, no image, or no model to score with.
     """
     dataset = given.dataset
     newest = {file.key: file for file in files}  # of one key only the newest version is there to be read
@@ -141,6 +146,12 @@ def make_plan(
     if not taken and state.current_run is None:
         raise CannotPlan(
             f"dataset {dataset!r} has no files yet: upload CSVs to s3://{environment.ingest_bucket}/incoming/{dataset}/"
+        )
+    image = environment.image_uri or aws_image(environment.region)
+    if image is None:
+        raise CannotPlan(
+            f"AWS's scikit-learn image is not known for region {environment.region}: deploy the stack with the address "
+            "of an image as ImageUri (Python 3.11 or newer, and bash)"
         )
     train, reason = choose_mode(environment, given, state, known, code, settings_hash(config), now)
 
@@ -151,6 +162,8 @@ def make_plan(
     runs = f"s3://{environment.artifact_bucket}/runs/{dataset}"
     run_uri, code_uri = f"{runs}/{run_id}", f"s3://{environment.artifact_bucket}/code/{code}/"
 
+    machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in settings.JOBS}
+    running = {job: machines[job] for job in settings.JOBS if train or job != "train"}
     folder = f"incoming/{dataset}/"
     manifest = {
         "schema": 1,
@@ -163,6 +176,7 @@ def make_plan(
         "previous_run_id": state.current_run,
         "code": {"uri": code_uri, "hash": code},
         "settings": settings_hash(config),
+        "cost_estimate": cost.estimate(environment.region, running, sum(map(unpacked, taken)), panel_bytes),
         "ledger_items": [file.item for file in files],
         "files": [
             {
@@ -196,6 +210,7 @@ def make_plan(
         "run_uri": run_uri,
         "train": train,
         "train_reason": reason,
+        "image": image,
         "code_uri": code_uri,
         "wheels_uri": environment.wheelhouse_uri or code_uri,
         "raw": {"type": "ManifestFile", "uri": f"{run_uri}/raw.manifest"}
@@ -211,8 +226,7 @@ def make_plan(
         "network": {"EnableNetworkIsolation": False, **with_vpc},
         "training_network": with_vpc,
         "jobs": {
-            job: machine(environment, job, getattr(given.overrides, job))
-            | {"name": f"{environment.job_name_prefix}-{dataset[:20]}-{job}-{unique}"}
+            job: machines[job] | {"name": f"{environment.job_name_prefix}-{dataset[:20]}-{job}-{unique}"}
             for job in settings.JOBS
         },
     }
@@ -277,6 +291,11 @@ def machine(environment: settings.PlanSettings, job: str, override: Override) ->
     }
 
 
+def unpacked(file: File) -> int:
+    """The bytes of a file's content as text, roughly."""
+    return 8 * file.size if file.key.lower().endswith((".gz", ".parquet")) else file.size
+
+
 def read_settings(s3: Any, bucket: str, dataset: str) -> str:
     """The text of the dataset's settings file; empty where there is none."""
     try:
@@ -312,16 +331,16 @@ def code_hash(code: dict[str, bytes]) -> str:
 def upload_code(s3: Any, bucket: str, uri: str, code: dict[str, bytes]) -> None:
     """Put the job code in place, once for each of its versions."""
     prefix = re.sub(r"^s3://[^/]+/", "", uri)
-    there = set(_keys(s3, bucket, prefix))
+    there = _sizes(s3, bucket, prefix)
     for name, content in code.items():
         if prefix + name not in there:
             s3.put_object(Bucket=bucket, Key=prefix + name, Body=content)
 
 
-def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for entry in page.get("Contents", []):
-            yield entry["Key"]
+def _sizes(s3: Any, bucket: str, prefix: str) -> dict[str, int]:
+    """The bytes of each object under a prefix, by key."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])}
 
 
 def write(s3: Any, uri: str, body: bytes) -> None:

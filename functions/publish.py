@@ -149,6 +149,7 @@ def notification(
         *unused_lines(quality["files"]),
         *[f"  {note}" for note in quality["notes"][:5]],
         *model_lines(run, manifest["train_reason"]),
+        *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in summary.get("notes", [])[:5]],
         "",
         f"Report: aws s3 cp {results}report.html .",

@@ -36,6 +36,8 @@ class RunStatusSettings(_Environment):
 class PlanSettings(_Environment):
     ingest_bucket: str = Field(alias="INGEST_BUCKET")
     artifact_bucket: str = Field(alias="ARTIFACT_BUCKET")
+    region: str = Field(alias="REGION")
+    image_uri: str = Field(alias="IMAGE_URI")
     job_name_prefix: str = Field(alias="JOB_NAME_PREFIX")
     retrain_after_days: int = Field(alias="RETRAIN_AFTER_DAYS")
     wheelhouse_uri: str = Field(alias="WHEELHOUSE_URI")

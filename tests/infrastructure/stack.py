@@ -138,8 +138,6 @@ class Stack:
             return resolved[1].split(resolved[0])
         if function == "Select":
             return resolved[1][int(resolved[0])]
-        if function == "FindInMap":
-            return self._source["Mappings"][resolved[0]][resolved[1]][resolved[2]]
         if function == "Equals":
             return resolved[0] == resolved[1]
         if function in ("Not", "And", "Or"):

@@ -151,7 +151,8 @@ def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
     """The integrations of the definition need exactly these; logs and traces come on top."""
     given = {grant for grant in grants(stack, "CapacityRole") if grant.action not in ON_EVERY_RESOURCE}
     wanted = SYNC | REGISTRY | {"lambda:InvokeFunction", "sns:Publish", "kms:GenerateDataKey", "kms:Decrypt"}
-    wanted |= {"s3:GetObject"}  # CreateModelPackage checks the model's object with its caller's permissions
+    # CreateModelPackage checks the model's object and the image with its caller's permissions.
+    wanted |= {"s3:GetObject", "ecr:BatchGetImage", "ecr:DescribeImages"}
     for action in wanted - {grant.action for grant in given}:
         yield f"lacks {action}"
     for action in {grant.action for grant in given} - wanted:
@@ -166,6 +167,7 @@ def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
         "sns:": {stack.arn("Topic")},
         "kms:": {stack.arn("TopicKey")},
         "s3:": {f"{stack.arn('ArtifactBucket')}/runs/*/model/*"},
+        "ecr:": {"arn:aws:ecr:eu-central-1:*:repository/*"},
     }
     for prefix, resources in narrow.items():
         found = {grant.resource for grant in given if grant.action.startswith(prefix)}

@@ -100,7 +100,7 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
         execution = request["Payload"]["execution"] | {"arn": f"arn:of:{given.dataset}"}
         state, files, known = run.get("state", State()), run.get("files", ARRIVED), run.get("known", Models())
         there = {file.key for file in files}
-        made, _ = plan.make_plan(environment, given, execution, state, files, there, known, CODE, "", NOW)
+        made, _ = plan.make_plan(environment, given, execution, state, files, there, 0, known, CODE, "", NOW)
         return {"Payload": json.loads(json.dumps(made))}
 
     def trained(request: dict[str, Any]) -> dict[str, Any]:
@@ -328,9 +328,23 @@ def test_the_image_is_the_regions_own_unless_another_is_given(stack_of):
 
     own = "492215442770.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
     assert images(stack_of({})) == {own}
+    (container,) = next(
+        step.request["InferenceSpecification"]["Containers"]
+        for step in steps_of(stack_of({}), {})
+        if step.state == "RegisterModel"
+    )
+    assert container["Image"] == own
     assert images(stack_of({"ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1"})) == {
         "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1"
     }
+
+
+def test_a_region_without_aws_image_deploys_and_runs_with_one_of_ones_own():
+    for step in jobs(steps_of(Stack(region="mars-north-1", ImageUri=IMAGE), {})):
+        container = step.request.get("AppSpecification") or step.request["AlgorithmSpecification"]
+        assert (container.get("ImageUri") or container["TrainingImage"]) == IMAGE
+    with pytest.raises(plan.CannotPlan, match=r"not known for region mars-north-1: deploy .* as ImageUri"):
+        steps_of(Stack(region="mars-north-1"), {})
 
 
 def test_everything_a_run_makes_is_tagged_with_dataset_and_run(stack_of):

@@ -14,6 +14,7 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from infrastructure.stack import ROOT, TEMPLATE, Stack, template
 
+import images
 from local.service_model import input_shape
 
 # Everything that a condition guards is there.
@@ -231,16 +232,17 @@ def test_these_tests_see(rule, breaks):
 
 
 def test_the_image_is_known_in_every_region_of_the_design():
-    mapped = {region: entry["Id"] for region, entry in template()["Mappings"]["ImageAccount"].items()}
-    assert mapped == IMAGE_ACCOUNTS
+    assert {region: images.aws_image(region) for region in IMAGE_ACCOUNTS} == {
+        region: f"{account}.dkr.ecr.{region}.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+        for region, account in IMAGE_ACCOUNTS.items()
+    }
 
 
-@pytest.mark.parametrize("region", IMAGE_ACCOUNTS)
-def test_the_stack_resolves_in_every_region(region):
-    (machine,) = Stack(region=region).of_type("AWS::StepFunctions::StateMachine").values()
-    image = machine["DefinitionSubstitutions"]["ImageUri"]
-    repository = f"{IMAGE_ACCOUNTS[region]}.dkr.ecr.{region}.amazonaws.com"
-    assert image == f"{repository}/sagemaker-scikit-learn:1.9-0-cpu-py3"
+@pytest.mark.parametrize("region", [*IMAGE_ACCOUNTS, "a-region-of-next-year-1"])
+def test_the_stack_deploys_in_every_region(region):
+    plan = Stack(region=region).of_type("AWS::Lambda::Function")["PlanFunction"]
+    assert plan["Environment"]["Variables"]["REGION"] == region
+    assert "Mappings" not in template(), "a region that a mapping does not name cannot be deployed to"
 
 
 def test_every_parameter_says_what_it_is_and_needs_no_value():

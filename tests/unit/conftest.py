@@ -99,6 +99,8 @@ def _stack(monkeypatch: pytest.MonkeyPatch) -> Aws:
         "ARTIFACT_BUCKET": "artifact-bucket",
         "RETENTION_DAYS": "365",
         "LINK_HOURS": "6",
+        "REGION": "us-east-1",
+        "IMAGE_URI": "",
         "JOB_NAME_PREFIX": "headroom",
         "RETRAIN_AFTER_DAYS": "7",
         "WHEELHOUSE_URI": "",

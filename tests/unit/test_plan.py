@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 
+import cost
 import plan
 import settings
 from ledger import File
@@ -222,6 +224,45 @@ def test_an_override_changes_one_job_of_one_run(aws) -> None:
     machine = {name: jobs["train"][name] for name in ("instance_type", "instance_count", "volume_gb")}
     assert machine == {"instance_type": "ml.m5.4xlarge", "instance_count": 2, "volume_gb": 99}
     assert jobs["assess"]["instance_type"] == "ml.m5.xlarge"
+
+
+def test_the_manifest_estimates_what_the_run_costs_the_same_each_time(aws) -> None:
+    drop(aws, a_file())
+    told = [json.loads(read(aws, f"{start(aws)['run_uri']}/manifest.json"))["cost_estimate"] for _ in range(2)]
+    assert told[0] == told[1]
+    assert told[0].startswith("about 0.05 USD (preprocess 4 min on ml.m5.xlarge, train 4 min")
+
+
+def test_more_files_and_a_larger_history_cost_more_and_scoring_costs_less(aws) -> None:
+    def costs(**given: Any) -> float:
+        return float(
+            json.loads(read(aws, f"{start(aws, **given)['run_uri']}/manifest.json"))["cost_estimate"].split()[1]
+        )
+
+    with_model(aws)
+    scoring = costs()
+    assert scoring < costs(mode="train")
+    aws.s3.put_object(Bucket="artifact-bucket", Key="runs/demo/run1/panel/panel.parquet", Body=bytes(10**8))
+    with_history = costs()
+    assert with_history > scoring
+    aws.s3.put_object(Bucket="ingest-bucket", Key="incoming/demo/a.csv", Body=b"x")
+    aws.ledger.record("demo", replace(a_file(), size=10**10))
+    assert costs() > with_history
+
+
+def test_a_machine_or_a_region_without_a_known_price_is_not_guessed() -> None:
+    machine = {"instance_type": "ml.p5.48xlarge", "instance_count": 1}
+    assert "no price is known here for ml.p5.48xlarge" in cost.estimate("us-east-1", {"train": machine}, 1, 1)
+    assert "not for eu-west-1" in cost.estimate("eu-west-1", {}, 1, 1)
+
+
+def test_two_machines_cost_twice_as_much() -> None:
+    one, two = (
+        cost.estimate("us-east-1", {"train": {"instance_type": "ml.m5.4xlarge", "instance_count": n}}, 1e9, 5e9)
+        for n in (1, 2)
+    )
+    assert (one.split()[1], two.split()[1]) == ("1.63", "3.26")
+    assert "106 min on 2 × ml.m5.4xlarge" in two
 
 
 def test_the_job_code_is_uploaded_once(aws) -> None:

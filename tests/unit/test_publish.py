@@ -40,6 +40,7 @@ MANIFEST: dict[str, Any] = {
     "code": {"hash": "c0de"},
     "settings": "5e77",
     "train_reason": "there is no approved model yet",
+    "cost_estimate": "about 0.06 USD (on demand in us-east-1)",
     "files": [{"file": "a.csv"}],
     "ledger_items": [a_file().item],
 }
@@ -95,6 +96,7 @@ def test_the_notification_says_what_needs_a_decision(finished) -> None:
         "could not be used: '0.csv': this is not text: send CSV",
         "and 2 more of 6 files: see data_quality.json",
         "trained (there is no approved model yet)",
+        "Cost estimate: about 0.06 USD (on demand in us-east-1).",
         "s3://artifact-bucket/runs/demo/run1/assessment/report.html",
     ):
         assert words in text(told)

@@ -1,0 +1,56 @@
+"""What a run will cost, as PlanRun can tell before it runs.
+
+An estimate, and nothing measured: a run's files must be the same when its jobs run again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# USD an hour and instance, on demand, the same for processing and training, as published lists gave them in 2025.
+# The list that counts: https://aws.amazon.com/sagemaker/pricing/
+REGION = "us-east-1"
+PRICES = {
+    "ml.m5.large": 0.115,
+    "ml.m5.xlarge": 0.23,
+    "ml.m5.2xlarge": 0.461,
+    "ml.m5.4xlarge": 0.922,
+    "ml.m5.12xlarge": 2.765,
+    "ml.m5.24xlarge": 5.53,
+    "ml.c5.xlarge": 0.204,
+    "ml.c5.2xlarge": 0.408,
+    "ml.c5.4xlarge": 0.816,
+    "ml.c5.9xlarge": 1.836,
+    "ml.c5.18xlarge": 3.672,
+    "ml.r5.2xlarge": 0.605,
+    "ml.r5.4xlarge": 1.21,
+    "ml.r5.8xlarge": 2.419,
+    "ml.r5.16xlarge": 4.838,
+}
+# Minutes in which a job fetches its image and installs its libraries, and then a gigabyte of what it reads:
+# about twice what two cores were seen to need.
+START_UP = 4
+PER_GIGABYTE = {"preprocess": 1, "train": 20, "assess": 20}
+# Bytes of panel that come of a byte of files; the finer the sampling, the fewer.
+PANEL_SHARE = 0.1
+
+
+def estimate(region: str, machines: dict[str, dict[str, Any]], file_bytes: float, panel_bytes: float) -> str:
+    """A run's cost in words: USD, and the minutes and instances it is made of; or why there is no estimate.
+
+    ``machines`` are the instance type and count of each job that will run, ``file_bytes`` and ``panel_bytes``
+    the sizes of the new files, unpacked, and of the previous panel. Storage, requests and taxes are not in it.
+    """
+    if region != REGION:
+        return f"none, because prices are known here for {REGION} only, not for {region}"
+    unknown = sorted({machine["instance_type"] for machine in machines.values()} - PRICES.keys())
+    if unknown:
+        return f"none, because no price is known here for {', '.join(unknown)}"
+    total, parts = 0.0, []
+    for job, machine in machines.items():
+        read = file_bytes + panel_bytes if job == "preprocess" else PANEL_SHARE * file_bytes + panel_bytes
+        minutes = round(START_UP + PER_GIGABYTE[job] * read / 1e9)
+        kind, count = machine["instance_type"], machine["instance_count"]
+        total += minutes / 60 * count * PRICES[kind]
+        parts.append(f"{job} {minutes} min on {f'{count} × ' if count > 1 else ''}{kind}")
+    return f"about {total:.2f} USD ({', '.join(parts)}; on demand in {REGION})"

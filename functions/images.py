@@ -1,0 +1,36 @@
+"""AWS's own container image for scikit-learn jobs, which holds the Python that Headroom's jobs need."""
+
+from __future__ import annotations
+
+# Its registries, one account a region. Here and not in the template, where a region that is not in a mapping
+# cannot be deployed to at all, not even with an image of one's own.
+ACCOUNTS = {
+    "us-east-1": "683313688378",
+    "us-east-2": "257758044811",
+    "us-west-1": "746614075791",
+    "us-west-2": "246618743249",
+    "ca-central-1": "341280168497",
+    "sa-east-1": "737474898029",
+    "eu-central-1": "492215442770",
+    "eu-west-1": "141502667606",
+    "eu-west-2": "764974769150",
+    "eu-west-3": "659782779980",
+    "eu-north-1": "662702820516",
+    "eu-south-1": "978288397137",
+    "ap-northeast-1": "354813040037",
+    "ap-northeast-2": "366743142698",
+    "ap-northeast-3": "867004704886",
+    "ap-south-1": "720646828776",
+    "ap-southeast-1": "121021644041",
+    "ap-southeast-2": "783357654285",
+    "af-south-1": "510948584623",
+    "ap-east-1": "651117190479",
+    "me-south-1": "801668240914",
+    "il-central-1": "898809789911",
+}
+
+
+def aws_image(region: str) -> str | None:
+    """The address of AWS's image in a region; None where it is not known."""
+    account = ACCOUNTS.get(region)
+    return account and f"{account}.dkr.ecr.{region}.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
