@@ -19,7 +19,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Json
 
 import settings
-from ledger import DATASET_NAME, File, Ledger
+from ledger import DATASET_NAME, File, Ledger, in_days
 from notification import subject
 from runs import start_if_idle
 
@@ -30,6 +30,9 @@ metrics = Metrics()
 ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 # Above this a file is surely not one of utilization samples, and no job volume is sized for it.
 LARGEST_FILE = 20 * 1024**3
+
+# The ledger's name for the owner of files that belong to no dataset.
+NOBODY = "-"
 
 
 class ArrivalRecord(SqsRecordModel):
@@ -55,7 +58,7 @@ def _ledger() -> Ledger:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     arrived: set[str] = set()
-    refused: dict[str, str] = {}
+    refused: dict[File, str] = {}
     recorded = 0
 
     def take(record: ArrivalRecord) -> None:
@@ -66,8 +69,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             dataset = dataset_of(file)
         except Refused as why:
-            if _ledger().refuse("-", file, str(why), datetime.now(UTC)):
-                refused[file.key] = str(why)
+            if not _ledger().knows(NOBODY, file):
+                refused[file] = str(why)
             return
         if _ledger().record(dataset, file):
             recorded += 1
@@ -77,15 +80,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     processor = BatchProcessor(event_type=EventType.SQS, model=ArrivalRecord)
     with processor(event["Records"], take, lambda_context=context):
         processor.process()
-    if refused:
-        logger.warning("files refused", extra={"refused": refused})
-        boto3.client("sns").publish(TopicArn=_environment().topic_arn, **refusal(refused))
-    # After all files are written down, so that those dropped together are one run. An error here sends
+    # After all files are written down, so that those dropped together are one run. An error from here on sends
     # the whole batch back, which is harmless: the ledger knows its files.
-    for dataset in sorted(arrived):
-        start_if_idle(
-            _ledger(), boto3.client("stepfunctions"), _environment().state_machine_arn, dataset, datetime.now(UTC)
-        )
+    now = datetime.now(UTC)
+    try:
+        if refused:
+            tell(refused, in_days(now, _environment().retention_days))
+    finally:
+        for dataset in sorted(arrived):
+            start_if_idle(_ledger(), boto3.client("stepfunctions"), _environment().state_machine_arn, dataset, now)
     metrics.add_metric("FilesRecorded", MetricUnit.Count, recorded)
     metrics.add_metric("FilesRefused", MetricUnit.Count, len(refused))
     return dict(processor.response())
@@ -130,9 +133,17 @@ def dataset_of(file: File) -> str:
     return dataset
 
 
-def refusal(refused: dict[str, str]) -> dict[str, str]:
-    """Subject and message of the notification about refused files: reasons by key."""
-    lines = [f"- {key!r}: {why}" for key, why in list(refused.items())[:50]]
+def tell(refused: dict[File, str], expires: datetime) -> None:
+    """Tell people of refused files, and only then write down that they know: at least once, that is."""
+    logger.warning("files refused", extra={"refused": {file.key: why for file, why in refused.items()}})
+    boto3.client("sns").publish(TopicArn=_environment().topic_arn, **refusal(refused))
+    for file, why in refused.items():
+        _ledger().refuse(NOBODY, file, why, expires)
+
+
+def refusal(refused: dict[File, str]) -> dict[str, str]:
+    """Subject and message of the notification about refused files, from their reasons."""
+    lines = [f"- {file.key!r}: {why}" for file, why in list(refused.items())[:50]]
     more = [f"… and {len(refused) - 50} more, see the log of the ingest function"] if len(refused) > 50 else []
     count = f"{len(refused)} file" + ("s" if len(refused) > 1 else "")
     return {

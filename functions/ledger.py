@@ -78,10 +78,14 @@ class Ledger:
         }
         return _if_so(lambda: self._table.put_item(Item=item, ConditionExpression=Attr("item").not_exists()))
 
-    def refuse(self, dataset: str, file: File, reason: str, at: datetime) -> bool:
-        """Write a file down as refused, with the reason. False where it is in the ledger already."""
-        item = {"dataset": dataset, "item": file.item, "key": file.key, "refused": reason, "at": at.isoformat()}
-        return _if_so(lambda: self._table.put_item(Item=item, ConditionExpression=Attr("item").not_exists()))
+    def knows(self, dataset: str, file: File) -> bool:
+        """Whether this version of a file is in the ledger."""
+        return "Item" in self._table.get_item(Key={"dataset": dataset, "item": file.item}, ConsistentRead=True)
+
+    def refuse(self, dataset: str, file: File, reason: str, expires: datetime) -> None:
+        """Write a file down as refused, with the reason, for a while."""
+        facts = {"key": file.key, "refused": reason, "expires": int(expires.timestamp())}
+        self._table.put_item(Item={"dataset": dataset, "item": file.item, **facts})
 
     def waiting(self, dataset: str) -> list[File]:
         """The dataset's files that no published run has had, in order of arrival."""

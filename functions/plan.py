@@ -27,6 +27,7 @@ import settings
 from images import aws_image
 from ledger import DATASET_NAME, File, Ledger, State
 from registry import Models, models
+from runs import take_lock
 
 logger = Logger()
 tracer = Tracer()
@@ -82,7 +83,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = datetime.now(UTC)
     logger.append_keys(dataset=dataset, execution=execution)
 
-    if not ledger.lock(dataset, execution, now):
+    if not take_lock(ledger, boto3.client("stepfunctions"), environment.state_machine_arn, dataset, execution, now):
         raise CannotPlan(
             f"dataset {dataset!r} has a run already ({ledger.state(dataset).running}): "
             "wait for its end; files that came meanwhile start the next run by themselves"

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import settings
 from ledger import Ledger
 from notification import subject
-from runs import start_if_idle
+from runs import start_if_idle, take_lock
 
 logger = Logger()
 tracer = Tracer()
@@ -64,7 +64,8 @@ def handler(event: StatusChangeEvent, context: LambdaContext) -> None:
     logger.append_keys(dataset=dataset, execution=run.name)
 
     if run.status == "RUNNING":
-        if dataset and not ledger.lock(dataset, run.name, now):
+        machine = environment.state_machine_arn
+        if dataset and not take_lock(ledger, stepfunctions, machine, dataset, run.name, now):
             logger.warning("redriven beside a newer run; whichever is published first stays")
         return
 

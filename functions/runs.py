@@ -31,10 +31,8 @@ def start_if_idle(
     """
     if not ledger.waiting(dataset):
         return None
-    state = ledger.state(dataset)
     execution = f"{dataset}-{now:%Y%m%dT%H%M%S}-{now.microsecond:06d}"
-    dead = state.running if state.running and _has_ended(stepfunctions, state_machine_arn, state, now) else None
-    if not ledger.lock(dataset, execution, now, instead_of=dead):
+    if not take_lock(ledger, stepfunctions, state_machine_arn, dataset, execution, now):
         return None
     try:
         stepfunctions.start_execution(
@@ -45,6 +43,20 @@ def start_if_idle(
         raise
     logger.info("run started", extra={"dataset": dataset, "execution": execution})
     return execution
+
+
+def take_lock(
+    ledger: Ledger, stepfunctions: SFNClient, state_machine_arn: str, dataset: str, execution: str, now: datetime
+) -> bool:
+    """Take the dataset's lock for an execution, which may hold it already, or from one that is over.
+
+    Returns:
+        False where another execution holds it and still runs.
+    """
+    state = ledger.state(dataset)
+    held = state.running not in (None, execution)
+    dead = state.running if held and _has_ended(stepfunctions, state_machine_arn, state, now) else None
+    return ledger.lock(dataset, execution, now, instead_of=dead)
 
 
 def _has_ended(stepfunctions: SFNClient, state_machine_arn: str, state: State, now: datetime) -> bool:

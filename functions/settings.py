@@ -19,6 +19,7 @@ class _Environment(BaseModel):
 class IngestSettings(_Environment):
     state_machine_arn: str = Field(alias="STATE_MACHINE_ARN")
     topic_arn: str = Field(alias="TOPIC_ARN")
+    retention_days: int = Field(alias="RETENTION_DAYS")
 
 
 class PublishSettings(_Environment):
@@ -34,6 +35,7 @@ class RunStatusSettings(_Environment):
 
 
 class PlanSettings(_Environment):
+    state_machine_arn: str = Field(alias="STATE_MACHINE_ARN")
     ingest_bucket: str = Field(alias="INGEST_BUCKET")
     artifact_bucket: str = Field(alias="ARTIFACT_BUCKET")
     region: str = Field(alias="REGION")

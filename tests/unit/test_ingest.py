@@ -125,6 +125,29 @@ def test_a_refused_file_is_told_of_once(aws) -> None:
     assert len(aws.notifications()) == 1
 
 
+def test_a_refusal_is_told_of_even_if_the_mail_fails_at_first(aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [arrival("incoming/demo/setup.exe"), arrival("incoming/demo/good.csv", message="m2")]
+    with monkeypatch.context() as broken:
+        broken.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gone")
+        ingest._environment.cache_clear()
+        with pytest.raises(Exception, match="NotFound"):
+            ingest.handler({"Records": records}, aws.context)
+    assert len(aws.executions()) == 1, "the good file is not held up"
+    ingest._environment.cache_clear()
+    for _ in range(2):
+        ingest.handler({"Records": records}, aws.context)
+    [mail] = aws.notifications()
+    assert "setup.exe" in mail["Message"]
+
+
+def test_what_is_known_of_a_refused_file_is_forgotten_after_a_while(aws) -> None:
+    ingest.handler({"Records": [arrival("incoming/demo/setup.exe")]}, aws.context)
+    [entry] = aws.table.scan()["Items"]
+    assert "ends in none of" in entry["refused"]
+    days = (datetime.fromtimestamp(int(entry["expires"]), UTC) - datetime.now(UTC)).days
+    assert 363 <= days <= 365
+
+
 def test_the_markers_of_empty_folders_are_passed_over(aws) -> None:
     ingest.handler({"Records": [arrival("incoming/demo/", size=0)]}, aws.context)
     assert aws.notifications() == []

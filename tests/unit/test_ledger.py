@@ -10,10 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from moto import mock_aws
 
 from ledger import File, Ledger
-from runs import start_if_idle
+from runs import start_if_idle, take_lock
 from tests.unit.conftest import a_file, create_ledger_table
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MACHINE = "arn:aws:states:x:1:stateMachine:m"
 
 
 def test_each_version_of_a_file_is_recorded_once(aws) -> None:
@@ -125,7 +126,10 @@ class Interleavings(RuleBasedStateMachine):
         return datetime.fromtimestamp(1_750_000_000 + self.clock, UTC)
 
     def start(self) -> None:
-        start_if_idle(self.ledger, self.executions, "arn:aws:states:x:1:stateMachine:m", "demo", self.now())
+        start_if_idle(self.ledger, self.executions, MACHINE, "demo", self.now())
+
+    def takes_lock(self, name: str) -> bool:
+        return take_lock(self.ledger, self.executions, MACHINE, "demo", name, self.now())
 
     def running(self) -> list[str]:
         return [name for name, status in self.executions.status.items() if status == "RUNNING"]
@@ -158,7 +162,7 @@ class Interleavings(RuleBasedStateMachine):
         self.plan_one(data.draw(st.sampled_from(self.unplanned())))
 
     def plan_one(self, name: str) -> None:
-        if not self.ledger.lock("demo", name, self.now()):
+        if not self.takes_lock(name):
             self.executions.status[name] = "FAILED"
             return
         files = self.ledger.waiting("demo")
@@ -208,7 +212,7 @@ class Interleavings(RuleBasedStateMachine):
     def a_failed_run_is_redriven(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self.failed()))
         self.executions.status[name] = "RUNNING"
-        self.ledger.lock("demo", name, self.now())
+        self.takes_lock(name)
 
 
 Interleavings.TestCase.settings = settings(

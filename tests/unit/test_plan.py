@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -199,6 +200,15 @@ def test_a_second_run_beside_a_running_one_is_refused(aws) -> None:
     start(aws, "first")
     with pytest.raises(plan.CannotPlan, match=r"has a run already \(first\)"):
         start(aws, "second")
+
+
+def test_a_lock_left_by_a_run_that_is_over_does_not_hold_up_one_started_by_hand(aws) -> None:
+    drop(aws, a_file())
+    ended = aws.stepfunctions.start_execution(stateMachineArn=aws.state_machine, name="ended", input="{}")
+    aws.stepfunctions.stop_execution(executionArn=ended["executionArn"])
+    assert aws.ledger.lock("demo", "ended", datetime.now(UTC))
+    start(aws, "by-hand")
+    assert aws.ledger.state("demo").running == "by-hand"
 
 
 @pytest.mark.parametrize(

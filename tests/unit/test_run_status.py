@@ -140,6 +140,17 @@ def test_a_redriven_run_holds_its_dataset_again(aws, failed_run: str) -> None:
     assert len(aws.notifications()) == 1
 
 
+def test_a_redriven_run_takes_its_dataset_back_from_a_run_that_is_over(aws, failed_run: str) -> None:
+    run_status.handler(change(failed_run), aws.context)
+    newer = aws.stepfunctions.start_execution(stateMachineArn=aws.state_machine, name="newer", input="{}")
+    assert aws.ledger.lock("demo", "newer", datetime.now(UTC))
+    run_status.handler(change(failed_run, status="RUNNING", redriveCount=1), aws.context)
+    assert aws.ledger.state("demo").running == "newer", "it still runs"
+    aws.stepfunctions.stop_execution(executionArn=newer["executionArn"])
+    run_status.handler(change(failed_run, status="RUNNING", redriveCount=1), aws.context)
+    assert aws.ledger.state("demo").running == "demo-1"
+
+
 def test_a_run_started_without_a_dataset_is_still_told_of(aws, failed_run: str) -> None:
     for given in ("[]", "{}", "nonsense", '{"dataset": 3}'):
         run_status.handler(change(failed_run, input=given), aws.context)
