@@ -28,6 +28,7 @@ from headroom import (
     seasonality,
     settings,
     tables,
+    words,
 )
 from headroom.assessment import LEVELS, Assessment
 from headroom.risk import QUANTILES
@@ -186,6 +187,7 @@ def assess(
         "series": len(risks),
         "levels": _counts(servers["level"]),
         "levels_by_metric": {metric: _counts(rows["level"]) for metric, rows in risks.groupby("metric")},
+        "ranking": risk.RANKING,
         "top": _top(servers, risks),
         "not_judged": not_judged[:MOST_NOT_JUDGED],
         "not_judged_total": len(not_judged),
@@ -331,6 +333,13 @@ def _notes(laid_out: grid.Grid, not_judged: list[dict[str, Any]], servers: pd.Da
             f"Servers whose risk is not judged, or not for every metric, because they have fallen silent or have too "
             f"little history: {len(not_judged)} ({named})."
         )
+    days, missing = clusters.too_short_for(laid_out)
+    if missing:
+        history = "Less than a day" if days == 0 else words.periods(days, "D")
+        notes.append(
+            f"{history} of history {'is' if days < 2 else 'are'} too short to tell {words.listed(missing)}: clusters "
+            "do not go by them."
+        )
     if "cpu" not in laid_out.values:
         notes.append("CPU is not measured: idle servers, sizes and schedules cannot be judged.")
     elif "memory" not in laid_out.values:
@@ -338,7 +347,7 @@ def _notes(laid_out: grid.Grid, not_judged: list[dict[str, Any]], servers: pd.Da
     unknown = int((servers["vcpus"].isna() & servers["monthly_cost_usd"].isna()).sum())
     if unknown:
         notes.append(
-            f"Servers with neither vcpus nor monthly_cost_usd, whose savings are not in the totals: {unknown}."
+            f"Servers with neither vcpus nor monthly_cost_usd, whose savings are not in the totals: {unknown:,}."
         )
     return notes
 

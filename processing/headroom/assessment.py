@@ -34,15 +34,15 @@ class Assessment:
             rises, and the first critical row is ``critical_date``; all are critical where it is above already), and on
             a history row the level that the measured value stands for.
         risks: one row a server and metric: ``server_id, metric, level, current`` (mean of y over the last 7 days or
-            24 hours: an average, not the peak), ``peak_q50, peak_q95, peak_ds, p_warning, p_critical`` (probability of
-            crossing within the horizon; NaN for a metric without thresholds), ``warning_date, critical_date`` (first date by which a
-            crossing is more likely than not, or NaT), ``breach_earliest, breach_latest`` (first dates by which the
-            critical threshold is crossed with a chance of 10 and of 90 percent, or NaT), ``days_to_breach`` (days
-            from the last period to ``critical_date``, or NaN), ``above_already`` (bool: has crossed the critical
-            threshold and is expected to again; then all of these dates are the last period, and ``days_to_breach`` 0),
-            ``above_since`` (when that began, or NaT), ``holiday_peak, holiday_ds, quarter_end_peak,
-            quarter_end_ds`` (highest q50 in the next such window, NaN and NaT where there is none within the
-            horizon), ``score`` (0 to 100, before criticality), ``reason`` (a sentence).
+            24 hours: an average, not the peak), ``peak_q50, peak_q95, peak_ds, p_warning, p_critical`` (probability
+            of crossing within the horizon; NaN for a metric without thresholds), ``warning_date, critical_date``
+            (first date by which a crossing is more likely than not, or NaT), ``breach_earliest, breach_latest``
+            (first dates by which the critical threshold is crossed with a chance of 10 and of 90 percent, or NaT),
+            ``days_to_breach`` (days from the last period to ``critical_date``, or NaN), ``above_already`` (bool:
+            has crossed the critical threshold and is expected to again; then all of these dates are the last
+            period, and ``days_to_breach`` 0), ``above_since`` (when that began, or NaT), ``holiday_peak,
+            holiday_ds, quarter_end_peak, quarter_end_ds`` (highest q50 in the next such window, NaN and NaT where
+            there is none within the horizon), ``score`` (0 to 100, before criticality), ``reason`` (a sentence).
         servers: one row a server, the most urgent first: ``server_id, level, worst_metric, score`` (0 to 100),
             ``reason, business_unit, region, criticality, instance_type, vcpus, memory_gb, monthly_cost_usd,
             cluster`` (int), ``cluster_name``.

@@ -5,6 +5,7 @@ The features, their scales and the rules for names are documented for their read
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,9 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
+from headroom import words
 from headroom.grid import Grid, mean, quantile
-from headroom.seasonality import DAYS_A_MONTH, PER_DAY, profiles
+from headroom.seasonality import DAYS_A_MONTH, LEAST_MONTH_ENDS, PER_DAY, in_month_end, profiles
 from headroom.settings import PERCENT_METRICS
 
 # A value at or below the first number counts as none of the feature, at or above the second as all of it; the third
@@ -43,10 +45,14 @@ _SIGNED = ("growth", "month_end", "weekend_drop")
 IDLE_BELOW = 5.0  # percent
 # Shares are of at least so much use: half of next to nothing is no rhythm.
 LEAST_USE = 20.0
+# Growth, steps and leaks are told after eight weeks, weekends after three of them, by what nine of ten weeks show.
+LEAST_DAYS, LEAST_WEEKS, WEEKS_AGREE = 56, 3, 0.9
 LARGEST_K = 8
+# A cluster has at least this share of the servers and at least two of them; so many are enough in any fleet.
+LEAST_SHARE, LEAST_SIZE, ENOUGH = 0.05, 2, 20
 _SAMPLE = 2000
-# The previous run's number of clusters stays while another is not clearly better.
-_SILHOUETTE_MARGIN = 0.02
+# What is not clearly worse: by silhouette, and by the share of servers that their cluster's name fits.
+_SILHOUETTE_MARGIN, _NAMES_MARGIN = 0.05, 0.05
 # A cluster keeps the identity of the previous run's cluster this near to it (1 is the whole scale of one feature).
 _SAME = 0.35
 
@@ -66,8 +72,9 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
     the first): ``level`` and ``p95`` in percent of capacity (of its own P95 for metrics without one),
     ``variability`` (standard deviation over mean), season strengths, ``weekend_drop`` (share by which weekends lie
     below weekdays), ``peakedness`` (share by which the mean lies below the days' peaks), ``month_end`` (points
-    above other days), ``idle_share`` (share of periods below 5 %). ``growth`` (points within the last year), ``step``
-    (points, up or down) and ``leak`` (points a month) are those of the metric that has most of it.
+    above other days), ``idle_share`` (share of periods below 5 %). ``growth`` (points within the last year),
+    ``step`` (points, up or down) and ``leak`` (points a month) are those of the metric that has most of it, NaN
+    before eight weeks.
     """
     order = sorted(grid.values, key=lambda name: (name != "cpu", name not in PERCENT_METRICS, name))
     leading = np.full(len(grid.servers), -1)
@@ -106,6 +113,7 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
         "server_id": percent["server_id"], "growth": percent["trend_per_month"] * 12 * seen,
         "step": percent["step"], "leak": percent["leak_per_month"],
     })  # fmt: skip
+    shape.loc[seen * 12 * DAYS_A_MONTH < LEAST_DAYS, ["growth", "step", "leak"]] = np.nan
     # What falls in jumps was no growth, and what leaks does not step.
     leaking = shape["leak"] >= FEATURES["leak"][1]
     shape.loc[leaking, ["growth", "step"]] = 0.0
@@ -127,7 +135,7 @@ def find(described: pd.DataFrame, grid: Grid, previous: pd.DataFrame | None = No
     """
     points = scaled(described)
     old = _old_clusters(previous)
-    label = _label(points, len(old) if old is not None else None, seed)
+    label = _label(points, described, len(old) if old is not None else None, seed)
     centers = np.stack([points[label == number].mean(axis=0) for number in range(label.max() + 1)])
     sizes = np.bincount(label)
     identity, names = _identify(centers, sizes, described, label, old)
@@ -139,6 +147,22 @@ def find(described: pd.DataFrame, grid: Grid, previous: pd.DataFrame | None = No
     table[list(FEATURES)] = described[list(FEATURES)].round(6)
     table["x"], table["y"] = _projection(points)
     return Clusters(table, _profiles(table, described, grid, points, label))
+
+
+def too_short_for(grid: Grid) -> tuple[int, list[str]]:
+    """The days of the longest history of a server, and what nothing can be said about yet because it is so short."""
+    there = np.concatenate([np.isfinite(values) for values in grid.values.values()])
+    first, last = there.argmax(axis=1), there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
+    longest = np.argmax(np.where(there.any(axis=1), last - first, -1))
+    ds = grid.ds[first[longest] : last[longest] + 1]
+    days = len(ds) // PER_DAY[grid.frequency]
+    ends = (ds[in_month_end(ds)] - pd.Timedelta(days=1)).to_period("M").nunique()
+    missing = {
+        f"weekends ({LEAST_WEEKS} of them)": days < 7 * LEAST_WEEKS,
+        f"growth, steps and leaks ({LEAST_DAYS // 7} weeks)": days < LEAST_DAYS,
+        f"ends of months ({LEAST_MONTH_ENDS} of them)": ends < LEAST_MONTH_ENDS,
+    }
+    return days, [what for what, missed in missing.items() if missed]
 
 
 def scaled(described: pd.DataFrame) -> np.ndarray:
@@ -157,10 +181,11 @@ def scaled(described: pd.DataFrame) -> np.ndarray:
 def name_of(typical: pd.Series) -> str:
     """A cluster's name in words from its features' medians: what stands out most names it."""
     level = "high" if typical["level"] >= 75 else "low" if typical["level"] < 30 else "moderate"
-    if typical["idle_share"] >= 0.5:
-        return "idle" if typical["peakedness"] < 0.3 else "mostly idle, with peaks"
-    if typical["idle_share"] >= 0.15 and typical["p95"] >= 50:
+    if typical["idle_share"] >= 0.15 and typical["p95"] >= 50 and (typical["idle_share"] < 0.5 or level != "low"):
         return "on and off"
+    if typical["idle_share"] >= 0.5:
+        quiet = typical["peakedness"] < 0.3 and typical["p95"] < LEAST_USE
+        return "idle" if quiet else "mostly idle, with peaks"
     if typical["leak"] >= 8:
         return "leaking, with restarts"
     if typical["step"] >= 8:
@@ -186,16 +211,31 @@ def _rhythm(values: np.ndarray, metric: str, grid: Grid) -> pd.DataFrame:
     values, top = values * unit[:, None], top * unit
     level = mean(values, axis=1)
     deviation = np.sqrt(mean((values - level[:, None]) ** 2, axis=1))
-    week = profiles(values, np.asarray(grid.ds.weekday), 7)
-    weekday, weekend = mean(week[:, :5], axis=1), mean(week[:, 5:], axis=1)
     idle = mean(np.where(np.isfinite(values), values < IDLE_BELOW, np.nan), axis=1)
     return pd.DataFrame({
         "level": level, "p95": top,
         "variability": deviation / np.maximum(level, LEAST_USE),
-        "weekend_drop": (weekday - weekend) / np.maximum(np.maximum(weekday, weekend), LEAST_USE),
+        "weekend_drop": _weekend_drop(values, grid.ds),
         "idle_share": idle if metric in PERCENT_METRICS else np.nan,
         "unit": unit,
     })  # fmt: skip
+
+
+def _weekend_drop(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
+    """The share by which each row's weekends lie below its weekdays, negative where above.
+
+    The median week's; NaN before three weeks, 0 unless nine of ten weeks agree which of the two is higher.
+    """
+    monday = (ds.normalize() - pd.to_timedelta(ds.weekday, unit="D")).to_numpy()
+    week = np.unique(monday, return_inverse=True)[1]
+    weekday, weekend = (
+        profiles(values[:, days], week[days], int(week[-1]) + 1)
+        for days in (np.asarray(ds.weekday < 5), np.asarray(ds.weekday >= 5))
+    )
+    drop = (weekday - weekend) / np.maximum(np.maximum(weekday, weekend), LEAST_USE)
+    weeks = np.isfinite(drop).sum(axis=1)
+    agree = (quantile(drop, 1 - WEEKS_AGREE) > 0) | (quantile(drop, WEEKS_AGREE) < 0)
+    return np.where(weeks < LEAST_WEEKS, np.nan, np.where(agree, quantile(drop, 0.5), 0.0))
 
 
 def _daily_peak(values: np.ndarray, grid: Grid) -> np.ndarray:
@@ -211,26 +251,56 @@ def _seen_years(values: np.ndarray, grid: Grid) -> np.ndarray:
     return np.minimum(periods / PER_DAY[grid.frequency] / (12 * DAYS_A_MONTH), 1)
 
 
-def _label(points: np.ndarray, previous_k: int | None, seed: int) -> np.ndarray:
-    """Cluster numbers 0 to k - 1, the largest first; k by silhouette (on a sample of large fleets)."""
+def _label(points: np.ndarray, described: pd.DataFrame, previous_k: int | None, seed: int) -> np.ndarray:
+    """Cluster numbers from 0, the largest first; how many by silhouette (on a sample of large fleets).
+
+    Each number of clusters is tried, clusters too small to be one are dissolved, and those of the same name in words
+    are one. Of what remains, and is not clearly worse than the best silhouette, those are good under whose names the
+    most servers fit by themselves; the fewest clusters of them are taken, or as many as in the previous run.
+    """
     most = min(LARGEST_K, len(points) - 1, len(np.unique(points.round(6), axis=0)))
-    if most < 2:
-        return np.zeros(len(points), dtype=int)
     sample = np.random.default_rng(seed).permutation(len(points))[:_SAMPLE]
-    found, quality = {}, {}
+    own_names = np.array([name_of(one) for _, one in described[list(FEATURES)].iloc[sample].fillna(0).iterrows()])
+    tried: list[tuple[np.ndarray, float, float]] = []
     # One thread adds up in one order: the same clusters on a machine with any number of cores.
     with threadpool_limits(1):
         for k in range(2, most + 1):
-            found[k] = KMeans(k, n_init=20, random_state=seed).fit(points).labels_
-            quality[k] = silhouette_score(points[sample], found[k][sample]) if len(set(found[k][sample])) > 1 else -1.0
-    best = max(quality, key=lambda k: (round(quality[k], 6), -k))
-    if previous_k in quality and quality[previous_k] >= quality[best] - _SILHOUETTE_MARGIN:
-        best = previous_k
-    label = found[best]
+            label = KMeans(k, n_init=20, random_state=seed).fit(points).labels_
+            label, names = _named_alike(_large_enough(label, points), described)
+            if len(set(label[sample])) > 1:
+                fitting = float((names[label[sample]] == own_names).mean())
+                tried.append((label, silhouette_score(points[sample], label[sample]), fitting))
+    if not tried:
+        return np.zeros(len(points), dtype=int)
+    near = [one for one in tried if one[1] >= max(worth for _, worth, _ in tried) - _SILHOUETTE_MARGIN]
+    good = [one for one in near if one[2] >= max(fitting for _, _, fitting in near) - _NAMES_MARGIN]
+    label = min(good, key=lambda one: (one[0].max() + 1 != previous_k, one[0].max(), -round(one[1], 6)))[0]
     order = np.lexsort((np.unique(label, return_index=True)[1], -np.bincount(label)))
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return rank[label]
+
+
+def _large_enough(label: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The labels after each cluster too small to be one, the smallest first, has gone to its nearest neighbours."""
+    least = min(max(math.ceil(LEAST_SHARE * len(points)), LEAST_SIZE), ENOUGH)
+    while (sizes := np.bincount(label)).min() < least and len(sizes) > 1:
+        rest = np.delete(np.arange(len(sizes)), sizes.argmin())
+        centers = np.stack([points[label == number].mean(axis=0) for number in rest])
+        distance = np.linalg.norm(points[:, None] - centers[None], axis=2)
+        nearest = rest[distance.argmin(axis=1)]
+        label = np.unique(np.where(label == sizes.argmin(), nearest, label), return_inverse=True)[1]
+    return label
+
+
+def _named_alike(label: np.ndarray, described: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and names after clusters with the same name in words have become one: nobody could tell them apart."""
+    while True:
+        medians = described[list(FEATURES)].groupby(label).median().fillna(0)
+        names, merged = np.unique([name_of(typical) for _, typical in medians.iterrows()], return_inverse=True)
+        if len(names) == len(medians):
+            return merged[label], names
+        label = merged[label]
 
 
 def _old_clusters(previous: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -287,6 +357,8 @@ def _profiles(
     table: pd.DataFrame, described: pd.DataFrame, grid: Grid, points: np.ndarray, label: np.ndarray
 ) -> list[dict[str, Any]]:
     weekdays, hours = _leading_profiles(described, grid)
+    days = int(len(grid.ds) / PER_DAY[grid.frequency])
+    growth_over = "within a year" if days >= 365 else f"within {days} days"
     result = []
     for number in range(label.max() + 1):
         members = np.flatnonzero(label == number)
@@ -298,7 +370,7 @@ def _profiles(
             "name": str(table["cluster_name"].iloc[typical]),
             "size": len(members),
             "typical_server": str(table["server_id"].iloc[typical]),
-            "description": describe(medians),
+            "description": describe(medians, growth_over),
             "features": {name: None if pd.isna(value) else round(float(value), 3) for name, value in medians.items()},
             "weekday_profile": _rounded(mean(weekdays[members], axis=0)),
             "hour_profile": None if hours is None else _rounded(mean(hours[members], axis=0)),
@@ -306,25 +378,27 @@ def _profiles(
     return result
 
 
-def describe(medians: pd.Series) -> str:
-    """A sentence about a cluster from its features' medians."""
-    parts = [f"typically at {medians['level']:.0f} %, with a P95 of {medians['p95']:.0f} %"]
-    if medians["weekend_drop"] >= 0.1:
-        parts.append(f"{medians['weekend_drop']:.0%} less at weekends")
+def describe(medians: pd.Series, growth_over: str = "within a year") -> str:
+    """A sentence about a cluster from its features' medians; ``growth_over`` is the time that growth was seen over."""
+    share = {name: words.percent(100 * abs(medians[name])) for name in ("weekend_drop", "peakedness", "idle_share")}
+    parts = [f"typically at {words.percent(medians['level'])}, with a P95 of {words.percent(medians['p95'])}"]
+    if abs(medians["weekend_drop"]) >= 0.1:
+        parts.append(f"{share['weekend_drop']} {'less' if medians['weekend_drop'] > 0 else 'more'} at weekends")
     if medians["peakedness"] >= 0.3:
-        parts.append(f"a day's average {medians['peakedness']:.0%} below its peak")
-    if medians["month_end"] >= 4:
-        parts.append(f"{medians['month_end']:.0f} points more at the end of the month")
+        parts.append(f"a day's average {share['peakedness']} below its peak")
+    if abs(medians["month_end"]) >= 4:
+        more = "more" if medians["month_end"] > 0 else "less"
+        parts.append(f"{abs(medians['month_end']):.0f} points {more} at the end of the month")
     if abs(medians["growth"]) >= 4:
-        parts.append(f"{medians['growth']:+.0f} points within a year")
+        parts.append(f"{medians['growth']:+.0f} points {growth_over}")
     if medians["leak"] >= 3:
         parts.append(f"climbing and falling back by {medians['leak']:.0f} points a month")
     if medians["step"] >= 4:
         parts.append(f"one lasting step of {medians['step']:.0f} points, up or down")
     if medians["idle_share"] >= 0.1:
-        parts.append(f"below {IDLE_BELOW:.0f} % for {medians['idle_share']:.0%} of the time")
+        parts.append(f"below {words.percent(IDLE_BELOW)} for {share['idle_share']} of the time")
     text = "; ".join(parts)
-    return text[0].upper() + text[1:] + "."
+    return f"{words.sentence(text)}."
 
 
 def _leading_profiles(described: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray | None]:

@@ -44,6 +44,12 @@ _CHUNK = 500
 
 # What a server's criticality weighs in the ranking; an unknown word counts as medium.
 WEIGHTS = {"critical": 1.0, "high": 0.9, "medium": 0.8, "low": 0.6}
+RANKING = (
+    "Servers are ordered by level, then by score: up to 50 points for the chance of crossing the critical threshold, "
+    "30 for how soon, 20 for the chance of crossing the warning threshold; times "
+    + ", ".join(f"{weight:g} for {word}" for word, weight in WEIGHTS.items())
+    + " criticality (medium where it is not given)."
+)
 _CRITICALITY = {
     "critical": ("critical", "mission critical", "business critical", "very high", "tier 0", "tier 1"),
     "high": ("high", "production", "prod", "tier 2"),
@@ -355,13 +361,15 @@ def servers(table: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
     )
     worst = worst.drop_duplicates("server_id").rename(columns={"metric": "worst_metric"})
     worst = worst.merge(attributes.drop_duplicates("server_id"), how="left", on="server_id")
-    words = worst["criticality"].map(criticality)
+    how = worst["criticality"].map(criticality)
     rank = worst["rank"].to_numpy()
-    raised = words.isin(["high", "critical"]).to_numpy() & np.isin(rank, [1, 2])
-    lowered = (words == "low").to_numpy() & np.isin(rank, [2, 3])
+    raised = how.isin(["high", "critical"]).to_numpy() & np.isin(rank, [1, 2])
+    lowered = (how == "low").to_numpy() & np.isin(rank, [2, 3])
     rank = rank + raised - lowered
     worst["level"] = np.array(LEVELS, dtype=object)[rank]
-    worst["score"] = worst["score"] * words.map(WEIGHTS)
+    worst["score"] = worst["score"] * how.map(WEIGHTS)
+    why = " to " + worst["level"] + " for the server's criticality, " + how + "."
+    worst["reason"] += np.where(raised, " Raised" + why, np.where(lowered, " Lowered" + why, ""))
     worst["rank"] = rank
     worst = worst.sort_values(["rank", "score", "server_id"], ascending=[False, False, True], ignore_index=True)
     worst = worst.reindex(columns=["server_id", "level", "worst_metric", "score", "reason", *ATTRIBUTES])

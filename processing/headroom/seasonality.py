@@ -29,6 +29,11 @@ DAYS_A_MONTH = 365.25 / 12
 # "The end of the quarter" is its last days, "the end of the month" its last days and the first of the next.
 QUARTER_END_DAYS = 5
 MONTH_END_DAYS = 3
+# What a history can show: a slope a month after a month, a lasting step after the days it must last on both sides
+# together, the effect of an end of a month after three of them and of a quarter after two.
+LEAST_SLOPE_DAYS, LEAST_STEP_DAYS, LEAST_MONTH_ENDS, LEAST_QUARTER_ENDS = 28, 56, 3, 2
+# An hour, weekday or month is a peak where it is seen twice (a month once) and the means differ by this share.
+LEAST_PEAK = 0.02
 # A jump of the level counts from this share of the scale on: 100 of percent metrics, else the series' own P95.
 LEAST_JUMP = 0.08
 _ROUNDS = 3
@@ -83,6 +88,7 @@ def measure(grid: Grid, settings: Settings) -> pd.DataFrame:
         One row a server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
         trend_strength, trend_per_month, peak_hour, peak_weekday, peak_month, quarter_end_effect,
         month_end_effect, step, leak_per_month, noise``; effects, trend, step, leak and noise in the metric's unit.
+        What the history is too short to show is NaN (``step``: 0).
         ``trend_per_month`` is the slope over the last year apart from ``step``, the largest lasting jump of the level
         (0 where there is none). ``leak_per_month`` is how much falls in jumps, where it climbs without them, as a leak
         does that ends in restarts. ``noise`` is the standard deviation of what changes from one period to the next
@@ -144,18 +150,22 @@ def _measure(values: np.ndarray, metric: str, grid: Grid, settings: Settings) ->
     table["leak_per_month"] = _leak(by_day(values, ds)[:, -365:], LEAST_JUMP * scale) * DAYS_A_MONTH
 
     detrended = values - parts.trend
-    hours = profiles(detrended, np.asarray(ds.hour), 24) if frequency == "h" else None
-    table["peak_hour"] = np.nan if hours is None else _peak(hours)
-    table["peak_weekday"] = _peak(profiles(detrended, np.asarray(ds.weekday), 7))
+    differ = LEAST_PEAK * scale
+    table["peak_hour"] = _peak(detrended, np.asarray(ds.hour), 24, differ, 2) if frequency == "h" else np.nan
+    by_weekday = 2 * PER_DAY[frequency]
+    table["peak_weekday"] = _peak(detrended, np.asarray(ds.weekday), 7, differ, by_weekday)
     yearly = np.where(
         parts.measured["year"][:, None], np.where(np.isfinite(values), parts.seasons["year"], np.nan), values
     )
-    table["peak_month"] = 1 + _peak(profiles(yearly, np.asarray(ds.month - 1), 12))
+    table["peak_month"] = 1 + _peak(yearly, np.asarray(ds.month - 1), 12, differ, 1)
 
     unexplained = parts.remainder + parts.seasons["year"]
     ends = in_quarter_end(ds, settings.fiscal_quarter_ends)
-    table["quarter_end_effect"] = mean(unexplained[:, ends], axis=1) - mean(unexplained[:, ~ends], axis=1)
-    table["month_end_effect"] = _month_end_effect(unexplained, ds)
+    effect = mean(unexplained[:, ends], axis=1) - mean(unexplained[:, ~ends], axis=1)
+    table["quarter_end_effect"] = np.where(_months_seen(unexplained, ends, ds) >= LEAST_QUARTER_ENDS, effect, np.nan)
+    effect = _month_end_effect(unexplained, ds)
+    seen = _months_seen(unexplained, in_month_end(ds), ds)
+    table["month_end_effect"] = np.where(seen >= LEAST_MONTH_ENDS, effect, np.nan)
 
     steps = np.diff(parts.remainder[:, -180 * PER_DAY[frequency] :], axis=1)
     table["noise"] = np.sqrt(mean(steps**2, axis=1) / 2)
@@ -259,12 +269,25 @@ def _variance(values: np.ndarray) -> np.ndarray:
     return mean((values - mean(values, axis=1)[:, None]) ** 2, axis=1)
 
 
+def _of_month(ds: pd.DatetimeIndex) -> np.ndarray:
+    """The month that each period belongs to, counted from the first: the first of a month ends the one before."""
+    before = ds - pd.Timedelta(days=1)
+    month = np.asarray(before.year * 12 + before.month)
+    return month - month[0]
+
+
+def _months_seen(values: np.ndarray, chosen: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
+    """In how many different months each row has values at the chosen periods (T,): array (n,)."""
+    if not chosen.any():
+        return np.zeros(len(values), dtype=int)
+    number = _of_month(ds)[chosen]
+    return np.isfinite(profiles(values[:, chosen], number, int(number.max()) + 1)).sum(axis=1)
+
+
 def _month_end_effect(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
     """How far the ends of months lie above the other days: the median over the months, as quarters alone are not it."""
     ends = in_month_end(ds)
-    # The first of a month belongs to the end before it.
-    month = np.asarray((ds - pd.Timedelta(days=1)).year * 12 + (ds - pd.Timedelta(days=1)).month)
-    number = month[ends] - month[0]
+    number = _of_month(ds)[ends]
     by_month = profiles(values[:, ends], number, int(number.max(initial=0)) + 1)
     return quantile(by_month, 0.5) - mean(values[:, ~ends], axis=1)
 
@@ -273,12 +296,13 @@ def _step(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     """The largest jump of each row that lasts, and the period it came at.
 
     A jump is the difference of the means a ``window`` after and before; it lasts as far as it shows over four windows
-    as well. Growth has little of the first, a short peak little of the second. 0 where a row is too short.
+    as well. Growth has little of the first, a short peak little of the second. 0 where a row is too short to tell.
     """
     size = values.shape[1]
-    if size < 2 * window:
+    if size < LEAST_STEP_DAYS:
         return np.zeros(len(values)), np.zeros(len(values), dtype=int)
     there = np.isfinite(values)
+    seen = size - np.where(there.any(axis=1), there.argmax(axis=1), size)
     total, count = (
         np.cumsum(np.pad(array, ((0, 0), (1, 0))), axis=1)
         for array in (np.where(there, values, 0.0), there.astype(float))
@@ -295,6 +319,7 @@ def _step(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
 
     short, lasting = jump(window), jump(4 * window)
     size_of = np.where(short * lasting > 0, np.minimum(np.abs(short), np.abs(lasting)), 0.0)
+    size_of[seen < LEAST_STEP_DAYS] = 0.0
     best = size_of.argmax(axis=1)
     rows = np.arange(len(values))
     return np.sign(short[rows, best]) * size_of[rows, best], at[best]
@@ -314,18 +339,20 @@ def _leak(values: np.ndarray, least: np.ndarray) -> np.ndarray:
 
 
 def _slope(values: np.ndarray) -> np.ndarray:
-    """Least-squares slope a period of each row; NaN with fewer than 14 values."""
+    """Least-squares slope a day of each row (n, days); NaN with fewer than LEAST_SLOPE_DAYS values."""
     there = np.isfinite(values)
     time = np.where(there, np.arange(values.shape[1], dtype=float), np.nan)
     time = time - mean(time, axis=1)[:, None]
     spread = np.where(there, time**2, 0).sum(axis=1)
     joint = np.where(there, time * values, 0).sum(axis=1)
-    return np.divide(joint, spread, out=np.full(len(values), np.nan), where=(spread > 0) & (there.sum(axis=1) >= 14))
+    return np.divide(
+        joint, spread, out=np.full(len(values), np.nan), where=(spread > 0) & (there.sum(axis=1) >= LEAST_SLOPE_DAYS)
+    )
 
 
-def _peak(profile: np.ndarray) -> np.ndarray:
-    """The phase of each row's highest mean; NaN unless all phases were measured and they differ."""
-    clear = np.isfinite(profile).all(axis=1)
-    filled = np.where(clear[:, None], profile, 0.0)
-    clear &= np.ptp(filled, axis=1) > 1e-9
-    return np.where(clear, filled.argmax(axis=1), np.nan)
+def _peak(values: np.ndarray, phase: np.ndarray, phases: int, differ: float | np.ndarray, times: int) -> np.ndarray:
+    """The phase of each row's highest mean; NaN unless all were seen so many times and differ by so much."""
+    total, count = _phase_sums(values, phase, phases)
+    profile = total / np.maximum(count, 1)
+    clear = (count >= times).all(axis=1) & (np.ptp(profile, axis=1) > np.maximum(differ, 1e-9))
+    return np.where(clear, profile.argmax(axis=1), np.nan)

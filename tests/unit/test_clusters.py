@@ -85,6 +85,86 @@ def test_new_behaviour_gets_a_new_number_and_name():
     assert not set(growing["cluster"]) & set(first["cluster"])
 
 
+HOURS = pd.date_range("2026-08-12", periods=24 * 30, freq="h")
+
+
+def a_month(kinds, seed=0):
+    """Thirty days of hours: idle, on and off, busy by day; a server of each kind jumps, climbs or has a busy day."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for server, kind in kinds.items():
+        on = random.permutation(np.repeat([0, 1], 15)).repeat(24)
+        y = {
+            "idle": np.full(len(HOURS), 2.0),
+            "onoff": np.where(on, 95.0, 2.0),
+            "day": np.where((HOURS.hour >= 8) & (HOURS.hour < 18), 60.0, 20.0),
+            "climbing": np.linspace(20, 60, len(HOURS)),
+            "jumping": np.where(np.arange(len(HOURS)) < 360, 20.0, 60.0),
+            "month end": np.where(HOURS.day >= 29, 80.0, 40.0),
+        }[kind] + random.normal(0, 0.5, len(HOURS))
+        y = np.clip(y, 0, 100)
+        rows.append(pd.DataFrame({"server_id": server, "metric": "cpu", "ds": HOURS, "y": y, "mean": y}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def found_in_hours(panel):
+    laid_out = grid.of_panel(panel, "h")
+    patterns = seasonality.measure(laid_out, Settings(frequency="h"))
+    return clusters.find(clusters.features(panel, laid_out, patterns), laid_out)
+
+
+def test_a_month_of_history_says_nothing_of_years_month_ends_and_lasting_steps():
+    counts = {"idle": 20, "onoff": 8, "day": 8, "climbing": 4, "jumping": 4, "month end": 4}
+    kinds = {f"{kind}-{number}": kind for kind, count in counts.items() for number in range(count)}
+    result = found_in_hours(a_month(kinds))
+    assert result.table[["growth", "step", "leak", "month_end"]].isna().all(axis=None)
+    words = " ".join(one["name"] + one["description"] for one in result.profiles)
+    for claim in ("year", "month", "step", "grow", "shrink", "leak"):
+        assert claim not in words
+
+
+def test_days_on_and_off_at_random_are_no_weekends():
+    result = found_in_hours(
+        a_month({f"onoff-{n}": "onoff" for n in range(10)} | {f"idle-{n}": "idle" for n in range(10)})
+    )
+    assert {one["name"] for one in result.profiles} == {"idle", "on and off"}
+    assert not any("weekend" in one["description"] for one in result.profiles)
+
+
+def test_a_server_like_no_other_is_no_cluster():
+    kinds = {f"idle-{n}": "idle" for n in range(30)} | {f"onoff-{n}": "onoff" for n in range(8)} | {"odd": "day"}
+    result = found_in_hours(a_month(kinds))
+    assert sorted(one["size"] for one in result.profiles)[0] >= 2
+    assert "odd" in set(result.table["server_id"])
+
+
+def test_no_two_clusters_have_the_same_name_or_a_number_for_one():
+    random = np.random.default_rng(3)
+    rows = []
+    for number, level in enumerate(np.repeat([8.0, 14.0, 20.0, 26.0, 50.0, 95.0], 6)):
+        y = level + random.normal(0, 0.3, len(DAYS))
+        rows.append(pd.DataFrame({"server_id": f"s{number}", "metric": "cpu", "ds": DAYS, "y": y, "mean": y * 0.95}))
+    names = [one["name"] for one in found(pd.concat(rows, ignore_index=True)).profiles]
+    assert len(names) == len(set(names)) and set(names) <= {"steady, low", "steady, moderate", "steady, high"}
+
+
+@pytest.mark.parametrize(
+    ("periods", "missing"),
+    [
+        (20, ["weekends (3 of them)", "growth, steps and leaks (8 weeks)", "ends of months (3 of them)"]),
+        (30, ["growth, steps and leaks (8 weeks)", "ends of months (3 of them)"]),
+        (60, ["ends of months (3 of them)"]),
+        (120, []),
+    ],
+)
+def test_what_a_history_is_too_short_for_is_said(periods, missing):
+    days = pd.date_range("2026-08-12", periods=periods)
+    panel = make({"a": "steady"}, days=days)
+    assert clusters.too_short_for(grid.of_panel(panel, "D")) == (periods, missing)
+    gone = make({"b": "steady"}, days=days - pd.Timedelta(days=400))
+    assert clusters.too_short_for(grid.of_panel(pd.concat([gone, panel]), "D")) == (periods, missing)
+
+
 @pytest.mark.parametrize("previous", [pd.DataFrame(), pd.DataFrame({"server_id": ["a"], "cluster": ["x"]})])
 def test_a_previous_run_of_another_form_is_no_obstacle(previous):
     assert len(found(make(FLEET), previous).table) == len(FLEET)

@@ -165,6 +165,17 @@ def test_criticality_moves_a_level_but_neither_makes_nor_hides_a_breach(word, me
     assert servers.iloc[0]["level"] == level
 
 
+def test_a_level_that_criticality_has_moved_says_so():
+    risks = assessed(forecast(np.full(30, 82.0), 0.5))[1]
+    reason = {
+        word: risk.servers(risks, attributes(server_id=["s1"], criticality=[word])).iloc[0]["reason"]
+        for word in ("production", "dev", None)
+    }
+    assert reason["production"].endswith("Raised to high for the server's criticality, high.")
+    assert reason["dev"].endswith("Lowered to low for the server's criticality, low.")
+    assert "criticality" not in reason[None]
+
+
 def test_of_two_servers_alike_the_critical_one_comes_first():
     forecasts = pd.concat([forecast(np.full(30, 95.0), 1, server=name) for name in ("a", "b")])
     servers = risk.servers(assessed(forecasts)[1], attributes(server_id=["a", "b"], criticality=["low", "critical"]))

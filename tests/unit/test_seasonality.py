@@ -95,6 +95,34 @@ def test_the_end_of_the_quarter_has_its_size_by_the_owners_calendar():
     assert abs(measured(values, YEAR)["month_end_effect"].iloc[0]) < 3
 
 
+def test_one_end_of_a_quarter_and_two_of_a_month_are_anecdotes():
+    ds = pd.date_range("2026-01-20", periods=80)
+    values = 50 + 20 * (ds.days_in_month - ds.day < 5) + NOISE.normal(0, 1, len(ds))
+    row = measured(values, ds).iloc[0]
+    assert np.isnan(row["quarter_end_effect"]) and row["month_end_effect"] > 8
+    assert np.isnan(measured(values[:60], ds[:60]).iloc[0]["month_end_effect"])
+    late = np.where(ds < "2026-03-10", np.nan, values)
+    assert np.isnan(measured(late, ds).iloc[0]["month_end_effect"])
+
+
+def test_a_month_of_days_shows_no_lasting_step_and_less_no_trend():
+    ds = pd.date_range("2026-01-01", periods=30)
+    step = 40 + 30 * (np.arange(30) >= 15) + NOISE.normal(0, 1, 30)
+    assert measured(step, ds).iloc[0]["step"] == 0
+    assert np.isnan(measured(step[:20], ds[:20]).iloc[0]["trend_per_month"])
+    newcomer = np.full((1, len(YEAR)), np.nan)
+    newcomer[0, -30:] = step
+    assert measured(newcomer, YEAR).iloc[0]["step"] == 0
+
+
+def test_a_level_line_has_no_peak_of_the_day_or_week():
+    ds = pd.date_range("2026-01-05", periods=24 * 28, freq="h")
+    flat = measured(50 + NOISE.normal(0, 0.2, len(ds)), ds, "h").iloc[0]
+    assert np.isnan(flat["peak_hour"]) and np.isnan(flat["peak_weekday"])
+    one_week = measured(50 + 20.0 * (ds[:168].weekday == 2), ds[:168], "h").iloc[0]
+    assert np.isnan(one_week["peak_weekday"])
+
+
 def test_the_fleet_peaks_where_its_mean_does():
     values = np.array([20 + 40 * (YEAR.weekday == 1), 20 + 10 * (YEAR.weekday == 3)], float)
     peaks = seasonality.fleet_peaks(grid.Grid(np.array(["a", "b"], dtype=object), YEAR, {"cpu": values}, "D"))["cpu"]
