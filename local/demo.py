@@ -36,6 +36,8 @@ class Drop:
     dataset: str
     files: list[tuple[Path, str]]
     settings: Path | None
+    passed_over: list[str]
+    """The names of what else is in the folders given."""
 
 
 def run(console: Console, dataset: str, data: list[Path], settings: Path | None) -> None:
@@ -49,6 +51,8 @@ def run(console: Console, dataset: str, data: list[Path], settings: Path | None)
         with console.status("sam build, sam deploy"):
             stack = deploy.deploy(cloud)
         _say(console, began, f"stack {stack.name} deployed with sam")
+        if drop is not None and drop.passed_over:
+            _say(console, began, passed_over(drop.passed_over))
         if drop is None:
             with console.status("generating a fleet"):
                 drop = generated(dataset, Path(folder))
@@ -73,21 +77,33 @@ def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
             f"{dataset!r} cannot be a dataset: up to 40 of a-z, 0-9 and -, beginning with a letter or digit"
         )
     files: list[tuple[Path, str]] = []
+    others: list[str] = []
     for path in data:
         if path.is_dir():
-            inside = [file for file in sorted(path.rglob("*")) if file.is_file() and file.name.endswith(SUFFIXES)]
-            files += [(file, file.relative_to(path).as_posix()) for file in inside]
+            for file in sorted(inside for inside in path.rglob("*") if inside.is_file()):
+                name = file.relative_to(path).as_posix()
+                if file.name.endswith(SUFFIXES):
+                    files.append((file, name))
+                else:
+                    others.append(name)
         elif path.is_file():
             files.append((path, path.name))
         else:
             raise CloudError(f"there is no file or folder {path}")
     if not files:
-        raise CloudError(f"no data files ({', '.join(SUFFIXES)}) in {', '.join(map(str, data))}")
+        found = f"; {passed_over(others)}" if others else ""
+        raise CloudError(f"no data files ({', '.join(SUFFIXES)}) in {', '.join(map(str, data))}{found}")
     if len({name for _, name in files}) < len(files):
         raise CloudError("two of the files have the same name: give the folder that they are in")
     if settings is not None:
         _check_settings(settings)
-    return Drop(dataset, files, settings)
+    return Drop(dataset, files, settings, others)
+
+
+def passed_over(names: list[str]) -> str:
+    """One line on files that are not dropped, because their names do not end as data files' do."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"passed over, being none of {', '.join(SUFFIXES)}: {', '.join(names[:5])}{more}"
 
 
 def _check_settings(path: Path) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from local import image
 from local.cloud import CloudError
-from local.demo import chosen, table
+from local.demo import chosen, passed_over, table
 from local.runs import failure
 
 
@@ -20,7 +20,18 @@ def test_a_folders_data_files_keep_their_names_and_the_rest_stays(tmp_path: Path
     for name in ("b.csv", "a/x.csv.gz", "c.parquet", "README.md", "photo.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    assert [name for _, name in chosen("demo", [tmp_path], None).files] == ["a/x.csv.gz", "b.csv", "c.parquet"]
+    drop = chosen("demo", [tmp_path], None)
+    assert [name for _, name in drop.files] == ["a/x.csv.gz", "b.csv", "c.parquet"]
+    assert drop.passed_over == ["README.md", "photo.png"]
+
+
+def test_spreadsheets_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "june.xlsx").write_text("x")
+    with pytest.raises(CloudError, match=r"no data files .*; passed over, .*: june\.xlsx"):
+        chosen("demo", [tmp_path], None)
+    told = passed_over([f"{number}.xlsx" for number in range(7)])
+    assert told.endswith("0.xlsx, 1.xlsx, 2.xlsx, 3.xlsx, 4.xlsx and 2 more")
+    assert "\n" not in told
 
 
 def test_single_files_of_any_name_are_taken(tmp_path: Path) -> None:
