@@ -160,6 +160,25 @@ def test_the_mails_links_open_the_report_and_the_pictures_without_signing_in(
     assert fetched(links["Report"].partition("?")[0])[0] == 403
 
 
+def test_the_report_and_the_mail_say_what_the_run_was_estimated_to_cost(
+    service: Service, first_run: dict[str, Any]
+) -> None:
+    manifest = service.read_json("web", first_run["run_id"], "manifest.json")
+    assert manifest["cost_estimate"].startswith("about 0.06 USD (preprocess 4 min on ml.m5.xlarge, train 4 min on")
+    [letter] = service.mail(f"run {first_run['run_id']}: published")
+    assert f"Cost estimate: {manifest['cost_estimate']}." in letter.body
+    assert manifest["cost_estimate"].encode() in service.read("web", first_run["run_id"], "assessment/report.html")
+
+
+def test_athena_can_find_a_run_of_the_demo_by_its_id_alone(service: Service) -> None:
+    glue, database = service.cloud.client("glue"), service.stack.outputs["ResultsDatabaseName"]
+    tables = glue.get_tables(DatabaseName=database)["TableList"]
+    assert len(tables) == 6
+    for table in tables:
+        assert table["Parameters"]["projection.dataset.type"] == "enum"
+        assert table["Parameters"]["projection.dataset.values"] == "demo"
+
+
 def test_the_first_run_trains_and_registers_its_model(service: Service, first_run: dict[str, Any]) -> None:
     assert service.states(service.executions("web")[0]) == [
         "PlanRun", "Preprocess", "ChooseModel", "Train", "MakeModelGroup", "RegisterModel", "AssessRisk", "Publish",
