@@ -132,20 +132,19 @@ def test_days_on_and_off_at_random_are_no_weekends():
 
 
 def test_a_server_like_no_other_is_no_cluster():
-    kinds = {f"idle-{n}": "idle" for n in range(30)} | {f"onoff-{n}": "onoff" for n in range(8)} | {"odd": "day"}
-    result = found_in_hours(a_month(kinds))
-    assert sorted(one["size"] for one in result.profiles)[0] >= 2
-    assert "odd" in set(result.table["server_id"])
+    assert [one["size"] for one in found(make(fleet(idle=5, growing=1))).profiles] == [6]
+    assert [one["size"] for one in found(make(fleet(idle=5, growing=2))).profiles] == [5, 2]
+    assert [one["size"] for one in found(make(fleet(idle=38, growing=2))).profiles] == [38, 2]
+    assert [one["size"] for one in found(make(fleet(idle=58, growing=2))).profiles] == [60]
 
 
 def test_no_two_clusters_have_the_same_name_or_a_number_for_one():
-    random = np.random.default_rng(3)
-    rows = []
-    for number, level in enumerate(np.repeat([8.0, 14.0, 20.0, 26.0, 50.0, 95.0], 6)):
-        y = level + random.normal(0, 0.3, len(DAYS))
-        rows.append(pd.DataFrame({"server_id": f"s{number}", "metric": "cpu", "ds": DAYS, "y": y, "mean": y * 0.95}))
-    names = [one["name"] for one in found(pd.concat(rows, ignore_index=True)).profiles]
-    assert len(names) == len(set(names)) and set(names) <= {"steady, low", "steady, moderate", "steady, high"}
+    low = make(fleet(growing=10))
+    low[["y", "mean"]] -= 25
+    high = make(fleet(growing=10), seed=1).assign(server_id=lambda rows: "high-" + rows["server_id"])
+    high[["y", "mean"]] += 25
+    both = pd.concat([low, high], ignore_index=True)
+    assert {one["name"]: one["size"] for one in found(both).profiles} == {"growing": 20}
 
 
 @pytest.mark.parametrize(
