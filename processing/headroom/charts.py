@@ -21,12 +21,20 @@ from matplotlib.colors import BoundaryNorm, Colormap, LinearSegmentedColormap, L
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from headroom import words
 from headroom.assessment import LEVELS, Assessment
+from headroom.changes import AT_RISK
+from headroom.settings import PERCENT_METRICS
 
 ROWS = 25
 NAME_LENGTH = 28
 PAST_BUCKETS = 6
 MAX_BUCKETS = 26
+USE_ROWS, USE_ROW = 12, 0.42
+
+# Height by width of a cluster map, here and in the report, and the most servers whose dots can stand side by side.
+MAP_SHAPE = 0.67
+MOST_DOTS = 2000
 
 # From light to dark as risk grows, so that it survives a grey printer and every kind of colour blindness.
 LEVEL_COLOURS = {"none": "#e9edf1", "low": "#f8dc9b", "medium": "#f0a836", "high": "#cf4f14", "critical": "#86092c"}
@@ -118,19 +126,19 @@ def write_utilization_clusters(assessment: Assessment, path: Path) -> None:
 
 
 def risk_heatmap(assessment: Assessment) -> Figure:
-    """The most urgent servers' level by week, and above them how many of the fleet are at risk.
+    """The most urgent servers' level by week, and above them how many of the fleet are at which level.
 
-    Where none is, the servers nearest to their thresholds, with their highest use in percent of the warning.
+    Where none has one, the servers nearest to their thresholds, with their highest use in percent of the warning.
     """
     risk = risk_over_time(assessment)
-    at_risk = int((assessment.servers["level"] != "none").sum())
-    rows = max(1, min(ROWS, at_risk or 12, len(risk.server_ids)))
+    listed = int((assessment.servers["level"] != "none").sum())
+    rows = max(1, min(ROWS, listed or 12, len(risk.server_ids)))
     width, row_height = 13.0, max(0.27, 1.2 / rows)
-    height = (3.4 if at_risk else 2.2) + row_height * rows
+    height = (3.4 if listed else 2.2) + row_height * rows
     figure = _figure(width, height)
-    bottom = (0.95 if at_risk else 0.6) / height
+    bottom = (0.95 if listed else 0.6) / height
     box = {"left": 2.75 / width, "right": 1 - 0.35 / width, "top": 1 - 1.3 / height, "bottom": bottom}
-    if at_risk:
+    if listed:
         grid = figure.add_gridspec(2, 1, height_ratios=[1.05, row_height * rows], hspace=0.06, **box)
         _draw_fleet(figure.add_subplot(grid[0]), risk)
         axes = figure.add_subplot(grid[1])
@@ -147,24 +155,33 @@ def risk_heatmap(assessment: Assessment) -> Figure:
             if np.isfinite(value):
                 ink = "white" if value > 65 else INK
                 axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=8.5, color=ink)
-    _title(figure, _risk_title(assessment, at_risk), _risk_subtitle(assessment, risk, rows, at_risk))
+    _title(figure, _risk_title(assessment, listed), _risk_subtitle(assessment, risk, rows, listed))
     return figure
 
 
 def utilization_clusters(assessment: Assessment) -> Figure:
-    """The map of clusters: servers that behave alike lie near each other; beside it each cluster's size and week."""
-    width, height = 13.0, 7.3
-    figure = _figure(width, height)
-    axes = figure.add_axes((0.35 / width, 0.55 / height, 8.3 / width, 5.6 / height))
+    """The map of clusters: servers that behave alike lie near each other; beside it each cluster's size and week.
+
+    Where there is nothing to tell apart, each server's use instead of the map.
+    """
     clusters, profiles = assessment.clusters, sorted(assessment.profiles, key=lambda profile: -profile["size"])
-    _draw_map(axes, clusters, profiles)
+    use = assessment.risks[assessment.risks["metric"].isin(PERCENT_METRICS)]
+    use = use.sort_values(["peak_q50", "server_id", "metric"], ascending=[False, True, True]).head(USE_ROWS)
+    width, height = 13.0, 7.3 if len(profiles) > 1 else 2.0 + max(1.3, USE_ROW * len(use))
+    figure = _figure(width, height)
+    if len(profiles) > 1:
+        _draw_map(figure.add_axes((0.35 / width, 0.55 / height, 8.3 / width, 5.6 / height)), clusters, profiles)
+        title = f"{len(clusters):,} servers fall into {len(profiles)} kinds of behaviour"
+        subtitle = "Servers close together use their capacity alike; the ringed one is typical of its group"
+    else:
+        _draw_use(figure, use)
+        title = (
+            f"One kind of behaviour: {readable(profiles[0]['name'], 34)}" if profiles else "Too few servers to compare"
+        )
+        subtitle = f"Mean use of the last {'24 hours' if assessment.settings.frequency == 'h' else '7 days'}, and the "
+        subtitle += f"peak expected in the next {span_of(assessment)}"
     _draw_profiles(figure, profiles, len(clusters))
-    kinds = len(profiles)
-    title = f"{len(clusters):,} servers fall into {kinds} kinds of behaviour" if kinds > 1 else "One kind of behaviour"
-    _title(
-        figure, title if kinds else "Too few servers to compare",
-        "Servers close together use their capacity alike; the ringed one is typical of its group",
-    )  # fmt: skip
+    _title(figure, title, subtitle)
     return figure
 
 
@@ -193,7 +210,7 @@ def _draw_fleet(axes: Axes, risk: RiskOverTime) -> None:
     axes.set_xlim(-0.5, len(below) - 0.5)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_ylabel("servers at risk", rotation=0, ha="right", va="center", fontsize=10, color=MUTED)
+    axes.set_ylabel("servers by level", rotation=0, ha="right", va="center", fontsize=10, color=MUTED)
     axes.spines[:].set_visible(False)
     _mark_now(axes, risk)
 
@@ -234,43 +251,64 @@ def _level_legend(figure: Figure, assessment: Assessment) -> None:
     )  # fmt: skip
 
 
-def _risk_title(assessment: Assessment, at_risk: int) -> str:
-    servers = len(assessment.servers)
-    ahead = f"in the next {span_of(assessment)}"
+def _risk_title(assessment: Assessment, listed: int) -> str:
+    servers, ahead = len(assessment.servers), f"in the next {span_of(assessment)}"
+    at_risk, critical = sum(_count(assessment, level) for level in AT_RISK), _count(assessment, "critical")
+    watch = f", {listed - at_risk:,} to watch" if listed > at_risk else ""
     if at_risk == 0:
-        return f"No server is at risk {ahead}"
-    critical = _count(assessment, "critical")
-    return f"{at_risk:,} of {servers:,} servers at risk {ahead}" + (f", {critical:,} critical" if critical else "")
+        return f"No server is at risk {ahead}{watch}"
+    return f"{at_risk:,} of {servers:,} servers at risk {ahead}, {critical:,} critical{watch}"
 
 
-def _risk_subtitle(assessment: Assessment, risk: RiskOverTime, rows: int, at_risk: int) -> str:
+def _risk_subtitle(assessment: Assessment, risk: RiskOverTime, rows: int, listed: int) -> str:
     bucket = {1: "day", 7: "week"}.get(risk.bucket.days, f"{risk.bucket.days} days")
     dataset = assessment.summary.get("dataset") or assessment.run.get("dataset")
-    what = "worst level" if at_risk else "highest use in percent of the warning threshold,"
+    what = "worst level" if listed else "highest use in percent of the warning threshold,"
     parts = [f"{what} {'a' if bucket in ('day', 'week') else 'every'} {bucket}"]
     if risk.past:
-        right = "reached by then, as forecast" if at_risk else "as forecast"
+        right = "reached by then, as forecast" if listed else "as forecast"
         parts.append(f"left of the line as measured, right of it {right}")
-    if at_risk > rows:
-        parts.append(f"the {rows} most urgent shown, {at_risk - rows:,} more in report.html")
-    elif at_risk == 0 and len(risk.server_ids) > rows:
+    if listed > rows:
+        parts.append(f"the {rows} most urgent shown, {listed - rows:,} more in report.html")
+    elif listed == 0 and len(risk.server_ids) > rows:
         parts.append(f"the {rows} nearest to their thresholds shown")
     lead = f"{readable(dataset)}, as of {last_period(assessment):%-d %B %Y}: " if dataset else ""
     return lead + "; ".join(parts)
 
 
-def on_unit_square(clusters: pd.DataFrame) -> np.ndarray:
-    """The servers' places on the cluster map, shaped (servers, 2), from 0 to 1 with a margin."""
+def on_map(clusters: pd.DataFrame) -> np.ndarray:
+    """The servers' places on the cluster map, shaped (servers, 2), on the unit square.
+
+    Each is moved to the nearest free place of a honeycomb, those in the middle of their cluster first, so that no
+    server's dot covers another's; beyond ``MOST_DOTS`` servers they stay where they are.
+    """
     spots = clusters[["x", "y"]].to_numpy(float)
     if not len(spots):
         return spots
     low, high = np.nanmin(spots, axis=0), np.nanmax(spots, axis=0)
     share = np.divide(spots - low, high - low, out=np.full_like(spots, 0.5), where=high > low)
-    return 0.06 + 0.88 * np.nan_to_num(share, nan=0.5)
+    spots = 0.06 + 0.88 * np.nan_to_num(share, nan=0.5)
+    if len(spots) > MOST_DOTS:
+        return spots
+    across = dot_width(len(spots))
+    up = across * 0.866 / MAP_SHAPE
+    x, y = np.meshgrid(np.arange(across / 2, 1 - across / 2, across), np.arange(up / 2, 1, up))
+    x[1::2] += across / 2
+    places = np.stack([x.ravel(), y.ravel()], axis=1)
+    taken = np.zeros(len(places))
+    for number in np.argsort(clusters["distance"].to_numpy(float), kind="stable"):
+        nearest = int(np.argmin(((places - spots[number]) ** 2) @ [1, MAP_SHAPE**2] + taken))
+        spots[number], taken[nearest] = places[nearest], np.inf
+    return spots
+
+
+def dot_width(servers: int) -> float:
+    """How wide a server's dot is on the map, as a share of the map's width."""
+    return 0.0175 if servers <= 400 else 0.011 if servers <= MOST_DOTS else 0.0055
 
 
 def place_labels(points: np.ndarray, anchors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Where to write a label for each anchor: near it, over no other label and over few points.
+    """Where to write a label for each anchor: near it, over no other label and few points, its line crossing nothing.
 
     Args:
         points: shaped (points, 2), on the unit square, as are the other arguments and the result.
@@ -281,20 +319,74 @@ def place_labels(points: np.ndarray, anchors: np.ndarray, sizes: np.ndarray) -> 
         The middle of each label, shaped (labels, 2).
     """
     angles = np.radians(np.arange(0, 360, 30))
-    rings = np.array([0.0, 0.03, 0.08, 0.14, 0.21, 0.3])
     around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    places: list[np.ndarray] = []
+    anywhere = np.stack(np.meshgrid(np.linspace(0, 1, 10), np.linspace(0, 1, 16)), axis=-1).reshape(-1, 2)
+    along = np.linspace(0, 1, 24)[:, None]
+    choices = []
     for anchor, size in zip(anchors, sizes, strict=True):
-        # Around the anchor, so that the label's edge and not its middle is at the distance.
-        middles = anchor + np.concatenate([around * (size / 2 + 0.02 + ring) for ring in rings])
+        # Around the anchor, so that the label's edge and not its middle is at the distance; at worst, anywhere.
+        rings = [around * (size / 2 + 0.02 + ring) for ring in (0.0, 0.03, 0.08, 0.14, 0.21, 0.3)]
+        middles = np.concatenate([anchor + np.concatenate(rings), anywhere])
         middles = np.clip(middles, size / 2 + 0.005, 0.995 - size / 2)
-        covered = (np.abs(points - middles[:, None]) < size / 2 + 0.008).all(axis=2).sum(axis=1)
-        named = (np.abs(anchors - middles[:, None]) < size / 2 + 0.015).all(axis=2).sum(axis=1)
-        cost = 3.0 * np.minimum(covered, 20) + 100 * named + 60 * np.hypot(*(middles - anchor).T)
-        for place, other in zip(places, sizes, strict=False):
-            cost += 1000 * (np.abs(middles - place) < (size + other) / 2 + 0.01).all(axis=1)
-        places.append(middles[int(np.argmin(cost))])
-    return np.array(places).reshape(-1, 2)
+        covered = _inside(points, middles, size / 2 + 0.008).sum(axis=1)
+        named = _inside(anchors, middles, size / 2 + 0.015).sum(axis=1)
+        choices.append((middles, 3.0 * np.minimum(covered, 20) + 100 * named + 60 * np.hypot(*(middles - anchor).T)))
+    places: dict[int, np.ndarray] = {}
+    # Once each, and then again with all of the others in place.
+    for number in 3 * list(range(len(anchors))):
+        anchor, size, (middles, cost) = anchors[number], sizes[number], choices[number]
+        lines = anchor + along * (middles - anchor)[:, None]
+        for other, place in places.items():
+            if other == number:
+                continue
+            line = anchors[other] + along * (place - anchors[other])
+            cost = cost + 10_000 * (np.abs(middles - place) < (size + sizes[other]) / 2 + 0.01).all(axis=1)
+            cost += 150 * (np.abs(lines - place) < sizes[other] / 2 + 0.005).all(axis=2).any(axis=1)
+            cost += 150 * _inside(line, middles, size / 2 + 0.005).any(axis=1)
+            cost += 150 * _crosses(anchor, middles, anchors[other], place)
+        places[number] = middles[int(np.argmin(cost))]
+    return np.array([places[number] for number in range(len(anchors))]).reshape(-1, 2)
+
+
+def _inside(points: np.ndarray, middles: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Which points, in columns, lie in the box around each middle, in rows."""
+    return (np.abs(points - middles[:, None]) < reach).all(axis=2)
+
+
+def _crosses(start: np.ndarray, ends: np.ndarray, other: np.ndarray, other_end: np.ndarray) -> np.ndarray:
+    """Which of the lines from one start cross the other line."""
+
+    def side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return np.sign((b - a)[..., 0] * (c - a)[..., 1] - (b - a)[..., 1] * (c - a)[..., 0])
+
+    apart = side(start, ends, other) * side(start, ends, other_end) < 0
+    return apart & (side(other, other_end, start) * side(other, other_end, ends) < 0)
+
+
+def _draw_use(figure: Figure, shown: pd.DataFrame) -> None:
+    """The use of a few rows of the risks, each a bar with a mark at the expected peak."""
+    width, height = figure.get_size_inches()
+    tall = USE_ROW * max(1, len(shown))
+    axes = figure.add_axes((2.9 / width, (height - 1.3 - tall) / height, 4.5 / width, tall / height))
+    axes.spines[:].set_visible(False)
+    axes.set_xlim(0, 100)
+    axes.tick_params(length=0, labelsize=10, labelcolor=INK)
+    if shown.empty:
+        axes.set_axis_off()
+        axes.text(0, 0.5, "No metric in percent of capacity is measured.", fontsize=11, color=MUTED)
+        return
+    rows = np.arange(len(shown))
+    axes.barh(rows, 100, 0.62, color=LEVEL_COLOURS["none"])
+    axes.barh(rows, shown["current"].fillna(0), 0.62, color=CLUSTER_COLOURS[0])
+    axes.scatter(shown["peak_q50"], rows, s=190, marker="|", linewidths=2.4, color=INK, zorder=3)
+    for row, (now, peak) in enumerate(zip(shown["current"], shown["peak_q50"], strict=True)):
+        axes.text(102, row, f"{now:.0f} %, peak {peak:.0f} %", va="center", fontsize=10, color=INK)
+    names = [f"{readable(risk.server_id, 22)}, {words.metric(risk.metric)}" for risk in shown.itertuples()]
+    axes.set_yticks(rows, labels=names)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_xticks([0, 50, 100], labels=["0 %", "50 %", "100 %"])
+    for label in axes.get_yticklabels():
+        label.set_parse_math(False)
 
 
 def _draw_map(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
@@ -303,20 +395,21 @@ def _draw_map(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_color(LINE)
-    spots = on_unit_square(clusters)
-    size = float(np.clip(4000 / max(1, len(clusters)), 10, 70))
+    spots = on_map(clusters)
+    points_across = axes.get_figure().get_size_inches()[0] * 72 * axes.get_position().width
+    size = (0.9 * dot_width(len(spots)) * points_across) ** 2
     labels, anchors = [], []
     for rank, profile in enumerate(profiles):
         colour = CLUSTER_COLOURS[rank % len(CLUSTER_COLOURS)]
         mine = spots[(clusters["cluster"] == profile["cluster"]).to_numpy()]
-        axes.scatter(mine[:, 0], mine[:, 1], s=size, color=colour, alpha=0.6, linewidths=0)
+        axes.scatter(mine[:, 0], mine[:, 1], s=size, color=colour, alpha=0.75, linewidths=0)
         typical = spots[(clusters["server_id"] == profile["typical_server"]).to_numpy()]
         if len(typical):
             x, y = typical[0]
-            axes.scatter(x, y, s=max(size, 40) * 1.8, facecolor=colour, edgecolor=INK, linewidths=1.6, zorder=3)
+            axes.scatter(x, y, s=max(size, 70), facecolor=colour, edgecolor=INK, linewidths=1.6, zorder=3)
             labels.append((colour, readable(profile["name"], 34), readable(profile["typical_server"], 26)))
             anchors.append(typical[0])
-    sizes = np.array([(0.0125 * max(len(name), len(server)) + 0.02, 0.085) for _, name, server in labels])
+    sizes = np.array([(0.0128 * max(len(name), len(server)) + 0.03, 0.09) for _, name, server in labels])
     places = place_labels(spots, np.array(anchors), sizes)
     for (colour, name, server), anchor, place in zip(labels, anchors, places, strict=True):
         axes.plot(*np.array([anchor, place]).T, color=colour, linewidth=1.4, zorder=2)

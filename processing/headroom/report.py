@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from headroom import charts
+from headroom import charts, words
 from headroom.assessment import LEVELS, Assessment
+from headroom.changes import AT_RISK
 from headroom.settings import PERCENT_METRICS
 
 MAX_BYTES = 7_800_000
@@ -35,6 +36,8 @@ MAX_SERVERS_NAMED = 20
 TEXT_LENGTH = 1000
 SPARK_POINTS = 28
 MISSING = 255
+# Outside of these, the backtest's share of values inside the 80 % band is worth a warning.
+FAIR_COVERAGE = (0.70, 0.92)
 
 _ASSETS = Path(__file__).with_name("report_assets")
 _SCRIPTS = ("tools.js", "drawing.js", "servers.js", "sections.js", "page.js")
@@ -114,17 +117,19 @@ def _view(assessment: Assessment, servers: pd.DataFrame) -> dict[str, Any]:
         "horizon": settings.horizon,
         "currency": settings.costs.currency,
         "levels": list(LEVELS),
+        "atRiskFrom": LEVELS.index(AT_RISK[0]),
         "counts": [int(counts.get(level, 0)) for level in LEVELS],
         "fleet": {"servers": len(assessment.servers), "series": len(assessment.risks), "shown": len(servers)},
         "headline": headline(assessment),
         "metrics": metrics,
         "units": ["%" if metric in PERCENT_METRICS else "MB/s" for metric in metrics],
         "thresholds": [_plain(_thresholds(assessment, metric)) for metric in metrics],
-        "servers": _server_columns(servers, metrics),
+        "servers": _server_columns(servers, metrics, _unjudged(assessment)),
         "risks": _risk_columns(assessment, risks, position, metrics, as_of),
         "sparks": _sparks(assessment, servers, as_of),
         "overTime": _over_time(over_time, position),
         "breaches": _breaches(assessment, over_time),
+        "notJudged": _not_judged(assessment),
         "peaks": _plain(assessment.fleet_peaks),
         "seasons": _season_counts(assessment.seasonality),
         "profiles": _profiles(assessment),
@@ -134,6 +139,8 @@ def _view(assessment: Assessment, servers: pd.DataFrame) -> dict[str, Any]:
         "changes": _changes(assessment),
         "quality": _plain(assessment.quality),
         "model": _plain(assessment.metrics),
+        "coverage": _coverage(assessment.metrics),
+        "fairCoverage": list(FAIR_COVERAGE),
         "drift": _plain(summary.get("drift")),
         "notes": _plain(summary.get("notes") or []),
         "run": _plain(assessment.run),
@@ -148,19 +155,19 @@ def headline(assessment: Assessment) -> str:
     ahead = f"in the next {charts.span_of(assessment)}"
     if servers.empty:
         return "There is no server to assess"
-    at_risk = int((servers["level"] != "none").sum())
+    at_risk = int(servers["level"].isin(AT_RISK).sum())
     fleet = f"{len(servers):,} server{'s' if len(servers) != 1 else ''}"
-    above = _above_now(assessment)
-    now = set(risks.loc[above, "server_id"])
+    now = set(risks.loc[risks["above_already"], "server_id"])
     coming = risks[risks["critical_date"].notna() & ~risks["server_id"].isin(now)]
     if not now and coming.empty:
         if at_risk == 0:
-            return f"No server is at risk {ahead}"
+            watch = int((servers["level"] != "none").sum())
+            return f"No server is at risk {ahead}" + (f", {watch:,} to watch" if watch else "")
         return f"{at_risk:,} of {fleet} at risk, none expected to reach a critical threshold {ahead}"
     if coming.empty:
         return f"{len(now):,} of {fleet} above a critical threshold now, no other expected to reach one {ahead}"
     first = coming.sort_values(["critical_date", "server_id"]).iloc[0]
-    metric = first["metric"].replace("_", " ").replace("cpu", "CPU")
+    metric = words.metric(first["metric"])
     moment = f"{first['critical_date']:%-d %B}"
     if assessment.settings.frequency == "h":
         moment += f" at {first['critical_date']:%H:%M}"
@@ -171,11 +178,31 @@ def headline(assessment: Assessment) -> str:
     return f"{number:,} of {fleet} expected to reach a critical threshold {ahead}, {when}"
 
 
-def _above_now(assessment: Assessment) -> pd.Series:
-    """For each row of the risks, whether the metric is above its critical threshold already."""
+def _not_judged(assessment: Assessment) -> dict[str, Any]:
+    """The servers of which some or all metrics are not judged; ``whole`` counts those of which nothing is."""
+    whole, items = _unjudged(assessment), assessment.not_judged
+    shown = [item | {"whole": item["server_id"] in whole} for item in items[:MAX_LISTED]]
+    return {"total": len(items), "whole": len(whole), "items": _plain(shown)}
+
+
+def _unjudged(assessment: Assessment) -> set[str]:
+    """The servers of which nothing is judged."""
     risks = assessment.risks
-    critical = risks["metric"].map({name: one.critical for name, one in assessment.settings.thresholds.items()})
-    return risks["critical_date"].notna() & (risks["current"] >= critical.astype(float))
+    judged = set(risks.loc[risks["p_critical"].notna(), "server_id"])
+    return {item["server_id"] for item in assessment.not_judged} - judged
+
+
+def _coverage(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """A metric each, the share of later values that the 80 % band of its forecasts held in the backtest.
+
+    Forecasts are combinations of the candidates, so these are the combination's figures, by number of series.
+    """
+    rows = pd.DataFrame(metrics.get("candidates") or [], columns=["candidate", "metric", "series", "coverage_80"])
+    rows = rows[(rows["candidate"] == "combination") & rows["coverage_80"].notna() & (rows["series"] > 0)]
+    return [
+        {"metric": metric, "share": _plain(np.average(mine["coverage_80"], weights=mine["series"]))}
+        for metric, mine in rows.groupby("metric", sort=False)
+    ]
 
 
 def _servers_shown(assessment: Assessment, most: int) -> pd.DataFrame:
@@ -197,7 +224,7 @@ def _thresholds(assessment: Assessment, metric: str) -> dict[str, Any] | None:
     return thresholds.model_dump() if thresholds else None
 
 
-def _server_columns(servers: pd.DataFrame, metrics: list[str]) -> dict[str, list[Any]]:
+def _server_columns(servers: pd.DataFrame, metrics: list[str], unjudged: set[str]) -> dict[str, list[Any]]:
     columns = {
         "name": "server_id", "reason": "reason", "unit": "business_unit", "region": "region",
         "criticality": "criticality", "instance": "instance_type", "vcpus": "vcpus", "memory": "memory_gb",
@@ -206,6 +233,7 @@ def _server_columns(servers: pd.DataFrame, metrics: list[str]) -> dict[str, list
     return {
         **{key: _column(servers[column]) for key, column in columns.items()},
         "level": [LEVELS.index(level) for level in servers["level"]],
+        "unjudged": [int(name in unjudged) for name in servers["server_id"]],
         "worst": [metrics.index(metric) if metric in metrics else -1 for metric in servers["worst_metric"]],
     }
 
@@ -220,11 +248,12 @@ def _risk_columns(
     dates = {
         "peakAt": "peak_ds", "warningAt": "warning_date", "criticalAt": "critical_date", "earliest": "breach_earliest",
         "latest": "breach_latest", "holidayAt": "holiday_ds", "quarterAt": "quarter_end_ds",
+        "since": "above_since",
     }  # fmt: skip
     seasons = {
         "day": "day_strength", "week": "week_strength", "year": "year_strength", "trend": "trend_strength",
         "growth": "trend_per_month", "peakHour": "peak_hour", "peakWeekday": "peak_weekday",
-        "peakMonth": "peak_month", "quarterEffect": "quarter_end_effect",
+        "peakMonth": "peak_month", "quarterEffect": "quarter_end_effect", "step": "step", "leak": "leak_per_month",
     }  # fmt: skip
     seasonality = risks[["server_id", "metric"]].merge(
         assessment.seasonality, on=["server_id", "metric"], how="left", validate="one_to_one"
@@ -235,10 +264,24 @@ def _risk_columns(
         "level": [LEVELS.index(level) for level in risks["level"]],
         **{key: _column(risks[column]) for key, column in numbers.items()},
         **{key: _offsets(risks[column], as_of, assessment) for key, column in dates.items()},
-        "now": [int(above) for above in _above_now(assessment)[risks.index]],
+        "now": [int(above) for above in risks["above_already"]],
         **{key: _column(seasonality[column]) for key, column in seasons.items()},
+        "rise": _column(_rise(assessment).reindex(pd.MultiIndex.from_frame(risks[["server_id", "metric"]]))),
         "reason": _column(risks["reason"]),
     }
+
+
+def _rise(assessment: Assessment) -> pd.Series:
+    """By server and metric, how much higher the newest week is than four weeks before (hourly: day, and week)."""
+    table = assessment.forecasts[~assessment.forecasts["is_future"]]
+    age = (charts.last_period(assessment) - table["ds"]) / pd.Timedelta(days=1)
+    length, before = (7, 28) if assessment.settings.frequency == "D" else (1, 7)
+
+    def mean(since: int) -> pd.Series:
+        mine = table[(age >= since) & (age < since + length)]
+        return mine.groupby(["server_id", "metric"])["actual"].mean()
+
+    return mean(0) - mean(before)
 
 
 def _offsets(dates: pd.Series, as_of: pd.Timestamp, assessment: Assessment) -> list[int | None]:
@@ -304,7 +347,7 @@ def _over_time(risk: charts.RiskOverTime, position: dict[str, int]) -> dict[str,
 def _breaches(assessment: Assessment, risk: charts.RiskOverTime) -> list[int]:
     """How many servers, not above a critical threshold now, first reach one in each bucket of the future."""
     risks = assessment.risks
-    now = risks.loc[_above_now(assessment), "server_id"]
+    now = risks.loc[risks["above_already"], "server_id"]
     coming = risks[risks["critical_date"].notna() & ~risks["server_id"].isin(now)]
     first = coming.groupby("server_id")["critical_date"].min()
     starts = risk.starts[risk.past :]
@@ -334,14 +377,18 @@ def _profiles(assessment: Assessment) -> list[dict[str, Any]]:
 
 
 def _map(assessment: Assessment, position: dict[str, int]) -> dict[str, Any]:
-    """The cluster map on a square of 1000: points as x, y, cluster and position in the table; a place a name."""
+    """The cluster map on a square of 1000.
+
+    Points are x, y, cluster and position in the table; names are where to write them and what point they stand for.
+    """
     clusters = assessment.clusters[assessment.clusters["server_id"].isin(position)]
-    spots = charts.on_unit_square(clusters)
+    spots = charts.on_map(clusters)
     points = (spots * 1000).round().astype(int).tolist()
     anchors, sizes = [], []
     for profile in _profiles(assessment):
         mine = spots[(clusters["cluster"] == profile["cluster"]).to_numpy()]
-        anchors.append(np.median(mine, axis=0) if len(mine) else np.array([0.5, 0.5]))
+        middle = np.median(mine, axis=0) if len(mine) else np.array([0.5, 0.5])
+        anchors.append(mine[np.argmin(np.hypot(*(mine - middle).T))] if len(mine) else middle)
         sizes.append((0.0125 * len(profile["name"]) + 0.01, 0.05))
     places = charts.place_labels(spots, np.array(anchors), np.array(sizes))
     return {
@@ -349,7 +396,8 @@ def _map(assessment: Assessment, position: dict[str, int]) -> dict[str, Any]:
             [*point, cluster, position[name]]
             for point, cluster, name in zip(points, clusters["cluster"].tolist(), clusters["server_id"], strict=True)
         ],
-        "names": (places * 1000).round().astype(int).tolist(),
+        "names": (np.hstack([places, np.reshape(anchors, (-1, 2))]) * 1000).round().astype(int).tolist(),
+        "dot": charts.dot_width(len(spots)),
     }
 
 
@@ -357,6 +405,7 @@ def _recommendations(assessment: Assessment) -> dict[str, Any]:
     items = assessment.recommendations
     return {
         "total": len(items),
+        "increase": _plain(sum(float(item["evidence"].get("monthly_cost_increase") or 0) for item in items)),
         "counts": {action: sum(item["action"] == action for item in items) for action in _ACTIONS},
         "items": [
             _plain(item | {"server_ids": item["server_ids"][:MAX_SERVERS_NAMED], "servers": len(item["server_ids"])})

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
-from synthetic_assessment import HOSTILE, assessment
+from synthetic_assessment import HOSTILE, assessment, with_silent
 
-from headroom import report
+from headroom import charts, report
+from headroom.assessment import Assessment
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the browser tests need it")
 
@@ -48,6 +52,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "calm": assessment(calm=True),
         "one": assessment(1),
         "bare": assessment(bare=True, recommend=False, compare=False),
+        "quiet": _uncertain(with_silent(assessment())),
     }
     for name, fleet in fleets.items():
         report.write(fleet, folder / f"{name}.html")
@@ -75,12 +80,12 @@ def open_report(browser: Any, reports: dict[str, Path]) -> Iterator[Open]:
     assert complaints == []
 
 
-@pytest.mark.parametrize("name", ["usual", "hourly", "hostile", "calm", "one", "bare"])
+@pytest.mark.parametrize("name", ["usual", "hourly", "hostile", "calm", "one", "bare", "quiet"])
 def test_every_section_is_there_without_errors_or_requests(open_report: Open, name: str) -> None:
     page = open_report(name)
     assert page.locator("h1").inner_text()
     assert [part.get_attribute("id") for part in page.locator("main > section").all()] == [
-        "risk", "fleet", "rhythm", "groups", "actions", "data", "forecast", "run",
+        "risk", *(["unjudged"] if name == "quiet" else []), "fleet", "rhythm", "groups", "actions", "data", "forecast", "run",
     ]  # fmt: skip
     assert page.locator("text=/NaN|undefined|Infinity|\\[object/").count() == 0
     page.locator(".open").first.click()
@@ -98,7 +103,7 @@ def test_ten_seconds_are_enough_to_see_what_needs_a_decision(open_report: Open) 
     )
     text = "\n".join(first_screen)
     assert "3 of 60 servers expected to reach a critical threshold" in text
-    assert "New at risk 2" in text and "a month could be saved" in text
+    assert "New at risk 2" in text and "14\nat risk, 9 to watch" in text and "a month to save" in text
     bottoms = page.locator(".summary").evaluate_all("rows => rows.map((row) => row.getBoundingClientRect().bottom)")
     shown = sum(bottom <= 900 for bottom in bottoms)
     assert shown >= 3, "the most urgent servers are on the first screen"
@@ -110,6 +115,74 @@ def test_the_table_shows_those_at_risk_most_urgent_first(open_report: Open) -> N
     wanted = found.servers.loc[found.servers["level"] != "none", "server_id"].tolist()
     assert _names(page) == wanted
     assert "23 of 60 servers" in page.locator(".status").inner_text()
+
+
+def test_silent_servers_have_a_list_of_their_own_and_no_level(open_report: Open) -> None:
+    page = open_report("quiet")
+    found = _uncertain(with_silent(assessment()))
+    quiet = found.servers["server_id"].iloc[-1]
+    row = page.locator("#unjudged tbody tr").filter(has_text=quiet)
+    assert "20 days ago" in row.inner_text() and "check whether the server has stopped" in row.inner_text()
+    assert page.locator(".facts a[href='#unjudged']").inner_text().split() == ["4", "not", "judged"]
+    page.get_by_role("button", name="not judged", exact=False).click()
+    page.get_by_role("searchbox").fill(quiet)
+    cells = page.locator(".summary").inner_text()
+    assert cells.count("not judged") == 2 and "not expected" not in cells
+    page.locator(".open").first.click()
+    page.locator(".chart").first.wait_for()
+    assert "not expected" not in page.get_by_role("region", name=f"Server {quiet}").inner_text()
+
+
+def test_a_fleet_without_silent_servers_says_nothing_of_them(open_report: Open) -> None:
+    page = open_report("usual")
+    assert page.locator("#unjudged").count() == 0
+    assert "not judged" not in page.locator("main").inner_text().lower()
+
+
+def test_bands_that_held_too_few_or_too_many_values_are_warned_of_beside_the_chances(open_report: Open) -> None:
+    warning = open_report("quiet").locator("#risk .warn").inner_text()
+    assert "CPU: the 80 % band held 55 % of later values, so it is too narrow" in warning
+    assert "Memory: the 80 % band held 97 % of later values, so it is too wide" in warning
+    assert "Disk" not in warning
+    assert open_report("usual").locator("#risk .warn").count() == 0
+
+
+def test_headings_and_the_line_above_them_say_what_the_numbers_are(open_report: Open) -> None:
+    usual, hourly = open_report("usual"), open_report("hourly")
+    for page, mean in ((usual, "7‑day mean"), (hourly, "24‑hour mean")):
+        headings = " ".join(page.locator(".servers thead").inner_text().split())
+        assert mean in headings and "Chance of critical" in headings and "Critical by" in headings
+        assert "weighted by the server's criticality" in page.locator("#risk .how").inner_text()
+
+
+def test_a_server_above_its_threshold_has_no_date_to_come_but_since_when(open_report: Open, tmp_path: Path) -> None:
+    found = assessment()
+    first = found.servers.iloc[0]
+    mine = (found.risks["server_id"] == first["server_id"]) & (found.risks["metric"] == first["worst_metric"])
+    since = charts.last_period(found) - pd.Timedelta(days=400)
+    risks = found.risks.assign(above_already=mine, above_since=pd.Series(pd.NaT, found.risks.index).mask(mine, since))
+    report.write(dataclasses.replace(found, risks=risks), tmp_path / "report.html")
+    page = open_report(tmp_path / "report.html")
+    cell = page.locator(".summary .column-critical").first.inner_text()
+    assert cell.split("\n") == ["above now", f"since {since:%-d %b %Y}"]
+    page.locator(".open").first.click()
+    page.locator(".chart").first.wait_for()
+    assert page.locator(".chart").first.locator(".breach").count() == 0
+
+
+def test_only_a_peak_that_stands_out_is_marked(open_report: Open, tmp_path: Path) -> None:
+    found = assessment()
+    flat = {"hours": None, "weekdays": [40.0, 40.2, 40.1, 40.0, 40.4, 40.1, 40.0], "months": [np.nan] * 12}
+    report.write(dataclasses.replace(found, fleet_peaks=found.fleet_peaks | {"cpu": flat}), tmp_path / "report.html")
+    articles = open_report(tmp_path / "report.html").locator(".rhythm article")
+    assert "about the same at all times" in articles.nth(0).inner_text()
+    assert articles.nth(0).locator(".highest").count() == 0
+    assert articles.nth(1).locator(".highest").count() > 0
+
+
+def test_the_run_s_cost_estimate_is_among_its_facts(open_report: Open) -> None:
+    assert "about 0.21 USD" in open_report("usual").locator("#run").inner_text()
+    assert "Cost estimate" not in open_report("bare").locator("#run").inner_text()
 
 
 def test_headings_sort_and_say_so(open_report: Open) -> None:
@@ -241,8 +314,9 @@ def test_the_page_s_policy_stops_injected_script_and_requests(browser: Any, repo
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_enough_contrast_in_light_and_dark(open_report: Open, scheme: str) -> None:
-    page = open_report("usual", color_scheme=scheme)
+@pytest.mark.parametrize("name", ["usual", "quiet"])
+def test_text_has_enough_contrast_in_light_and_dark(open_report: Open, name: str, scheme: str) -> None:
+    page = open_report(name, color_scheme=scheme)
     page.locator(".open").first.click()
     page.locator(".chart").first.wait_for()
     weak = page.evaluate(CONTRAST)
@@ -261,7 +335,7 @@ def test_the_theme_follows_the_system_and_the_button(open_report: Open) -> None:
     assert open_report("usual", color_scheme="light").evaluate(paper) == light
 
 
-@pytest.mark.parametrize("name", ["usual", "hourly", "hostile", "one", "bare"])
+@pytest.mark.parametrize("name", ["usual", "hourly", "hostile", "one", "bare", "quiet"])
 def test_a_phone_needs_no_sideways_scrolling(open_report: Open, name: str) -> None:
     page = open_report(name, **PHONE)
     page.locator(".open").first.tap()
@@ -280,6 +354,7 @@ def test_it_prints_in_light_with_what_was_opened(open_report: Open, tmp_path: Pa
     assert not page.locator(".bar").is_visible() and not page.locator(".filters").is_visible()
     assert page.locator(".chart").first.is_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(22, 32, 43)"
+    assert "more recommendations, not printed here" in page.locator("#actions .on-paper").first.inner_text()
     printed = page.pdf(format="A4", path=tmp_path / "report.pdf")
     assert printed.startswith(b"%PDF") and len(printed) > 20_000
 
@@ -317,6 +392,13 @@ def test_twenty_thousand_servers_show_the_ones_that_matter_and_name_the_files_of
     assert "The 1,500 servers that matter most" in note and "The other 18,500" in note
     assert "risk_flagged_forecasts.parquet" in note
     assert _names(page)[:25] == found.servers["server_id"].tolist()[:25]
+
+
+def _uncertain(found: Assessment) -> Assessment:
+    """The same, with bands that proved too narrow for the first metric and too wide for the second."""
+    shares = dict(zip(("cpu", "memory"), (0.55, 0.97), strict=True))
+    rows = [row | {"coverage_80": shares.get(row["metric"], row["coverage_80"])} for row in found.metrics["candidates"]]
+    return dataclasses.replace(found, metrics=found.metrics | {"candidates": rows})
 
 
 def _names(page: Any) -> list[str]:

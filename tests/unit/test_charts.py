@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import matplotlib.image
 import numpy as np
 import pandas as pd
@@ -54,10 +55,12 @@ def test_the_same_assessment_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_the_title_says_how_many_are_at_risk_and_how_many_are_not_drawn() -> None:
     found = assessment(1000, ("cpu",))
-    at_risk = int((found.servers["level"] != "none").sum())
+    levels = found.servers["level"].value_counts()
+    at_risk, listed = levels["critical"] + levels["high"], 1000 - levels["none"]
     words = _words(charts.risk_heatmap(found))
-    assert f"{at_risk:,} of 1,000 servers at risk in the next 90 days" in words
-    assert f"the 25 most urgent shown, {at_risk - 25:,} more in report.html" in words
+    assert f"{at_risk:,} of 1,000 servers at risk in the next 90 days, {levels['critical']} critical" in words
+    assert f", {listed - at_risk:,} to watch" in words
+    assert f"the 25 most urgent shown, {listed - 25:,} more in report.html" in words
 
 
 def test_a_fleet_without_risk_says_so_and_shows_how_far_it_is_from_its_thresholds() -> None:
@@ -111,6 +114,7 @@ def test_each_cluster_is_named_with_its_size_and_typical_server() -> None:
     assert "12 servers, 20%" in words
 
 
+@hypothesis.settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8), st.integers(0, 1000))
 def test_names_on_the_map_never_cover_each_other_and_stay_inside(anchors: list[tuple[float, float]], seed: int) -> None:
     points = np.random.default_rng(seed).uniform(0, 1, (200, 2))
@@ -122,11 +126,45 @@ def test_names_on_the_map_never_cover_each_other_and_stay_inside(anchors: list[t
             assert (np.abs(places[i] - places[j]) >= sizes[i]).any()
 
 
-def test_too_few_servers_for_clusters_still_give_a_picture(tmp_path: Path) -> None:
-    found = assessment(2)
-    without = dataclasses.replace(found, clusters=found.clusters.iloc[:0], profiles=[])
-    charts.write_utilization_clusters(without, tmp_path / "map.png")
-    assert "Too few servers to compare" in _words(charts.utilization_clusters(without))
+def test_a_line_to_a_name_on_the_map_crosses_no_other_name_and_no_other_line() -> None:
+    # Typical servers of a fleet whose groups crowd one corner.
+    anchors = np.array([[0.2, 0.24], [0.94, 0.42], [0.07, 0.94], [0.59, 0.28], [0.15, 0.1], [0.15, 0.06], [0.16, 0.12],
+                        [0.17, 0.19]])  # fmt: skip
+    sizes = np.array([[0.24, 0.09]] * len(anchors))
+    places = charts.place_labels(anchors, anchors, sizes)
+    along = np.linspace(0, 1, 50)[:, None]
+    for i, (anchor, place) in enumerate(zip(anchors, places, strict=True)):
+        line = anchor + along * (place - anchor)
+        for j, other in enumerate(places):
+            if i != j:
+                assert not (np.abs(line - other) < sizes[j] / 2).all(axis=1).any()
+                assert not charts._crosses(anchor, place[None], anchors[j], other).any()
+
+
+@pytest.mark.parametrize("servers", [30, 700])
+def test_servers_that_behave_the_same_stand_side_by_side_on_the_map(servers: int) -> None:
+    found = assessment(servers, ("cpu",))
+    piled = found.clusters.assign(x=found.clusters["cluster"] * 10.0, y=0.0)
+    spots = charts.on_map(piled) * [1, charts.MAP_SHAPE]
+    apart = np.hypot(*(spots[:, None] - spots[None]).transpose(2, 0, 1)) + np.eye(servers)
+    assert apart.min() > 0.98 * charts.dot_width(servers)
+    assert charts.on_map(piled).min() >= 0 and charts.on_map(piled).max() <= 1
+
+
+@pytest.mark.parametrize("profiles", [0, 1])
+def test_where_there_is_nothing_to_tell_apart_the_picture_shows_each_server_s_use(
+    profiles: int, tmp_path: Path
+) -> None:
+    found = assessment(2, ("cpu", "network_in"))
+    few = dataclasses.replace(found, profiles=found.profiles[:profiles])
+    charts.write_utilization_clusters(few, tmp_path / "map.png")
+    words = _words(charts.utilization_clusters(few))
+    assert (
+        f"One kind of behaviour: {found.profiles[0]['name']}" if profiles else "Too few servers to compare"
+    ) in words
+    cpu = found.risks[found.risks["metric"] == "cpu"]
+    for risk in cpu.itertuples():
+        assert f"{risk.current:.0f} %, peak {risk.peak_q50:.0f} %" in words
 
 
 def _words(figure) -> str:

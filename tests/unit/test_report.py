@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_assessment import HOSTILE, assessment
+from synthetic_assessment import HOSTILE, assessment, with_silent
 
 from headroom import charts, report
 
@@ -39,17 +39,18 @@ def test_the_headline_of_a_calm_fleet_says_that_nobody_is_at_risk() -> None:
 def test_the_headline_tells_servers_above_a_threshold_now_from_those_to_come() -> None:
     found = assessment()
     breached = found.risks["critical_date"].notna()
-    earliest = found.risks["critical_date"].min()
-    above = found.risks.assign(current=found.risks["current"].mask(found.risks["critical_date"] == earliest, 95.0))
-    later = above.loc[breached & (above["current"] < 90), "critical_date"].min()
-    assert report.headline(dataclasses.replace(found, risks=above)) == (
+    first = found.risks["critical_date"] == found.risks["critical_date"].min()
+    later = found.risks.loc[breached & ~first, "critical_date"].min()
+    above = dataclasses.replace(found, risks=found.risks.assign(above_already=first))
+    assert report.headline(above) == (
         "1 of 60 servers above a critical threshold now, 2 more expected in the next 90 days, "
         f"the first on {later:%-d %B} (disk)"
     )
-    all_above = found.risks.assign(current=found.risks["current"].mask(breached, 95.0))
-    assert report.headline(dataclasses.replace(found, risks=all_above)) == (
+    all_above = dataclasses.replace(found, risks=found.risks.assign(above_already=breached))
+    assert report.headline(all_above) == (
         "3 of 60 servers above a critical threshold now, no other expected to reach one in the next 90 days"
     )
+    assert sum(_view(report.render(above))["breaches"]) == 2, "only what is to come has a date"
 
 
 def test_the_headline_of_an_hourly_fleet_says_the_hour() -> None:
@@ -57,12 +58,51 @@ def test_the_headline_of_an_hourly_fleet_says_the_hour() -> None:
     assert f"the first on {found.risks['critical_date'].min():%-d %B at %H:%M}" in report.headline(found)
 
 
-def test_a_fleet_at_risk_without_a_breach_says_both() -> None:
+def test_at_risk_is_high_or_critical_and_the_milder_levels_are_to_watch() -> None:
     found = assessment()
     uncrossed = dataclasses.replace(found, risks=found.risks.assign(critical_date=pd.NaT))
     assert report.headline(uncrossed) == (
-        "23 of 60 servers at risk, none expected to reach a critical threshold in the next 90 days"
+        "14 of 60 servers at risk, none expected to reach a critical threshold in the next 90 days"
     )
+    mild = found.servers.assign(level=found.servers["level"].replace({"critical": "medium", "high": "low"}))
+    assert report.headline(dataclasses.replace(uncrossed, servers=mild)) == (
+        "No server is at risk in the next 90 days, 23 to watch"
+    )
+
+
+def test_servers_that_are_not_judged_are_told_from_those_without_risk() -> None:
+    found = with_silent(assessment(), servers=3)
+    view = _view(report.render(found))
+    assert view["notJudged"]["total"] == 4 and view["notJudged"]["whole"] == 3
+    wholly = {
+        name for name, unjudged in zip(view["servers"]["name"], view["servers"]["unjudged"], strict=True) if unjudged
+    }
+    assert wholly == set(found.servers["server_id"].iloc[-3:])
+    by_name = {item["server_id"]: item for item in view["notJudged"]["items"]}
+    partly = found.servers["server_id"].iloc[-4]
+    assert by_name[partly]["metrics"] == ["cpu"] and not by_name[partly]["whole"]
+
+
+def test_coverage_is_told_for_each_metric_from_what_was_forecast_with() -> None:
+    found = assessment()
+    rows = [
+        {"candidate": "combination", "metric": "cpu", "series": 30, "coverage_80": 0.9},
+        {"candidate": "combination", "metric": "cpu", "series": 10, "coverage_80": 0.5},
+        {"candidate": "theta", "metric": "cpu", "series": 40, "coverage_80": 0.0},
+        {"candidate": "theta", "metric": "disk", "series": 40, "coverage_80": 0.8},
+    ]
+    view = _view(report.render(dataclasses.replace(found, metrics=found.metrics | {"candidates": rows})))
+    assert view["coverage"] == [{"metric": "cpu", "share": 0.8}]
+
+
+@pytest.mark.parametrize(("frequency", "days"), [("D", 28), ("h", 7)])
+def test_the_rise_of_a_metric_is_between_weeks_four_weeks_apart_or_days_a_week_apart(frequency: str, days: int) -> None:
+    found = assessment(2, ("cpu",), frequency)
+    forecasts = found.forecasts.copy()
+    age = (charts.last_period(found) - forecasts["ds"]) / pd.Timedelta(days=1)
+    forecasts["actual"] = np.where(forecasts["is_future"], np.nan, 60 - age * 10 / days)
+    view = _view(report.render(dataclasses.replace(found, forecasts=forecasts)))
+    assert view["risks"]["rise"] == pytest.approx([10, 10], abs=0.7)
 
 
 def test_the_file_asks_nothing_of_the_network() -> None:

@@ -173,18 +173,19 @@ function forecastChart(series, risk, width) {
 
 /**
  * A row of bars with the highest marked; a value may be null.
- * `words` name each bar, `ends` stand under them, `full` is the value of a bar of full height, if not the highest's.
+ * `words` name each bar, `ends` stand under them, `full` is the value of a bar of full height, if not the highest's;
+ * where the bars are all but equal, the highest is not `marked`.
  */
-function bars(values, words, ends, unit, full = 0) {
+function bars(values, words, ends, unit, { full = 0, marked = true } = {}) {
   const width = Math.max(150, values.length * 15), height = 58, each = width / values.length;
   const top = Math.max(...values.filter(known)), most = Math.max(full, top, 1e-9);
   const bar = (value, i) => known(value) &&
-    s(`rect.${value === top ? "highest" : "column"}`,
+    s(`rect.${marked && value === top ? "highest" : "column"}`,
       { x: i * each + 1, width: each - 2, y: height * (1 - value / most), height: (height * value) / most },
       s("title", `${words[i]}: ${amount(value, unit)}`));
   const name = (text, i) => s("text.axis", { x: (i + 0.5) * each, y: height + 12, "text-anchor": "middle" }, text);
   return s("svg.bars",
-    { viewBox: `0 0 ${width} ${height + 16}`, role: "img", "aria-label": `Highest: ${words[values.indexOf(top)]}` },
+    { viewBox: `0 0 ${width} ${height + 16}`, role: "img", "aria-label": marked ? `Highest: ${words[values.indexOf(top)]}` : "All about the same" },
     values.map(bar), ends.map(name));
 }
 
@@ -195,11 +196,10 @@ function breachBars() {
   const named = Math.ceil(counts.length / 6);
   const bar = (number, i) => {
     const size = (number / most) * (base - 18), middle = (i + 0.5) * each;
-    const anchor = i === 0 ? "start" : i * each > width - 50 ? "end" : "middle";
     return [
       number > 0 && s("rect.fill-critical", { x: i * each + 2, width: each - 4, y: base - size, height: size, rx: 1.5 }),
       number > 0 && s("text.number", { x: middle, y: base - size - 4, "text-anchor": "middle" }, count(number)),
-      i % named === 0 && s("text.axis", { x: middle, y: height - 5, "text-anchor": anchor }, day(starts[past + i])),
+      i % named === 0 && s("text.axis", { x: middle, y: height - 5, "text-anchor": "middle" }, day(starts[past + i])),
     ];
   };
   const words = `Servers that turn critical next, each ${stretch()}: ${counts.join(", ")}`;
@@ -209,7 +209,7 @@ function breachBars() {
 
 /** The cluster map; each point opens its server. report.py found the places of the names. */
 function clusterMap() {
-  const width = 640, height = 430, radius = view.map.points.length > 400 ? 3.2 : 5;
+  const width = 640, height = 430, radius = 0.45 * view.map.dot * width;
   const x = (value) => (value / 1000) * width, y = (value) => height - (value / 1000) * height;
   const rankOf = new Map(view.profiles.map((profile, rank) => [profile.cluster, rank]));
   const dot = ([across, up, cluster, server]) => {
@@ -218,6 +218,10 @@ function clusterMap() {
       { cx: x(across), cy: y(up), r: radius, click: () => { location.hash = linkTo(name); } },
       s("title", readable(name)));
   };
+  const leader = (_, rank) => {
+    const [across, up, toAcross, toUp] = view.map.names[rank];
+    return s(`line.leader.group-${rank % 8}`, { x1: x(across), y1: y(up), x2: x(toAcross), y2: y(toUp) });
+  };
   const title = (profile, rank) => {
     const [across, up] = view.map.names[rank];
     return s(`text.group-name.halo.group-${rank % 8}`, { x: x(across), y: y(up) + 5, "text-anchor": "middle" },
@@ -225,7 +229,7 @@ function clusterMap() {
   };
   const words = "Map of servers: those close together use their capacity alike. The groups are listed beside it.";
   return s("svg.map", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words },
-    view.map.points.map(dot), view.profiles.map(title));
+    view.profiles.map(leader), view.map.points.map(dot), view.profiles.map(title));
 }
 
 /** How much of a band's promise was kept: a track with the promised share marked. */

@@ -19,6 +19,7 @@ function themeButton() {
 
 const SECTIONS = [
   ["risk", "Servers", riskSection],
+  ["unjudged", "Not judged", unjudgedSection],
   ["fleet", "Over time", fleetSection],
   ["rhythm", "Rhythm", rhythmSection],
   ["groups", "Groups", groupsSection],
@@ -26,7 +27,7 @@ const SECTIONS = [
   ["data", "Data", dataSection],
   ["forecast", "Forecasts", forecastSection],
   ["run", "Run", runSection],
-];
+].map(([id, words, draw]) => [id, words, draw()]).filter(([, , part]) => part);
 
 document.getElementById("page").append(
   h("a.skip", { href: "#risk" }, "Skip to the servers"),
@@ -34,7 +35,7 @@ document.getElementById("page").append(
     h("a.brand", { href: "#top" }, "Headroom"),
     h("div.links", SECTIONS.map(([id, words]) => h("a", { href: `#${id}` }, words))),
     h("div.buttons", h("button", { type: "button", click: () => print() }, "Print"), themeButton())),
-  h("main", top(), SECTIONS.map(([, , draw]) => draw())),
+  h("main", top(), SECTIONS.map(([, , part]) => part)),
   h("footer", h("p", "Written by Headroom. This file is complete in itself and asks nothing of the network.")));
 addEventListener("hashchange", followLink);
 followLink();

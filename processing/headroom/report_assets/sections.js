@@ -37,11 +37,46 @@ function warning(title, items) {
   return items.length > 0 && h("div.warn", h("strong", title), h("ul", items.map((item) => h("li", item))));
 }
 
+// ---- Servers that are not judged ----
+
+/** Nothing where every server is judged. */
+function unjudgedSection() {
+  const { items, total, whole } = view.notJudged;
+  if (!total) return null;
+  const partly = total - whole;
+  const rest = total > items.length && `The first ${count(items.length)} of ${count(total)} are here. `;
+  const body = h("tbody");
+  const last = (item) => {
+    const moment = item.last && Date.parse(`${item.last}Z`), ago = moment && Math.round((view.asOf - moment) / PERIOD);
+    return moment ? [when(moment), ago > 0 && h("small", `${span(ago)} ago`)] : "never";
+  };
+  const owner = (item) => {
+    const i = positionOf.get(item.server_id);
+    return known(i) && h("small", prose([servers.unit[i], servers.region[i]].filter((text) => text).join(" · ")));
+  };
+  const columns = [
+    ["Server", (item) => [serverLink(item.server_id), owner(item)], "name"],
+    ["Not judged", (item) => (item.whole ? "all of it" : prose(item.metrics.map(label).join(", "))), "short"],
+    ["Last seen", last, "tight"],
+    [HOURLY ? "Hours seen" : "Days seen", (item) => count(item.periods), "number"],
+    ["Why, and what to do", (item) => prose(item.reason), "wide"],
+  ];
+  const row = (item) => [h("tr", columns.map(([, cell, kind]) => h("td", { class: kind }, cell(item))))];
+  const shown = growing(body, items, row, "servers", 10);
+  return section("unjudged", "Not judged",
+    h("p.intro",
+      "Silent servers and those with too little history have no risk level, and nothing is recommended for the silent. ",
+      partly > 0 && `Of ${plural(partly, "server")} only some metrics are concerned. `, rest),
+    h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Servers that are not judged" },
+      h("table.plain", tableHead(columns), body)),
+    shown.more);
+}
+
 // ---- The fleet over time ----
 
 function fleetSection() {
   const { starts, past, days, rows, totals } = view.overTime;
-  const inTotal = (levels) => levels.slice(1).reduce((sum, number) => sum + number, 0);
+  const inTotal = (levels) => sum(levels.slice(1));
   const highest = Math.max(...totals.map(inTotal), 1);
   const moment = (column) => `${days === 1 ? "" : "from "}${day(starts[column], true)}`;
   const mark = (column) => (past > 0 && column === past ? ".now" : "");
@@ -64,7 +99,7 @@ function fleetSection() {
   const heading = (start, column) =>
     h(`th${mark(column)}`, { scope: "col" }, h(column % 2 && starts.length > 12 ? "span.hidden" : "span", day(start)));
   const body = h("tbody");
-  const order = servers.name.map((_, i) => i).filter((i) => !atRisk || servers.level[i] > 0);
+  const order = servers.name.map((_, i) => i).filter((i) => atRisk + toWatch === 0 || servers.level[i] > 0);
   const row = (i) => [h("tr", h("th", { scope: "row" }, serverLink(servers.name[i])), [...rows[i]].map(cell))];
   const shown = growing(body, order, row, "servers");
   return section("fleet", "The fleet over time",
@@ -74,7 +109,7 @@ function fleetSection() {
     h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Risk by server and time" },
       h("table.heat", h("caption.hidden", "Risk by server and time"),
         h("thead",
-          h("tr.towers", h("th", { scope: "row" }, `Servers at risk of ${count(view.fleet.servers)}`), totals.map(tower)),
+          h("tr.towers", h("th", { scope: "row" }, `Servers by level, of ${count(view.fleet.servers)}`), totals.map(tower)),
           h("tr", h("th", { scope: "col" }, h("span.hidden", "Server")), starts.map(heading))),
         body)),
     shown.more,
@@ -91,26 +126,27 @@ function rhythmSection() {
     { key: "weekdays", title: "Day of the week", names: WEEKDAYS, say: (name) => `on ${name}s`, least: 4 },
     { key: "months", title: "Month", names: MONTHS, say: (name) => `in ${name}`, least: 6 },
   ];
+  const mean = (values) => sum(values.filter(known)) / values.filter(known).length;
   const article = (metric) => {
     const measured = kinds
       .map((kind) => ({ ...kind, values: view.peaks[metric][kind.key] || [] }))
       .filter(({ values, least }) => values.filter(known).length >= least);
     const peaks = measured.map(({ values, names, say }) => {
-      const there = values.filter(known), mean = there.reduce((sum, value) => sum + value, 0) / there.length;
-      const lift = mean > 0 ? Math.round((Math.max(...there) / mean - 1) * 100) : 0;
-      return lift >= 3 && `${say(names[values.indexOf(Math.max(...there))])} (${lift} % above its average)`;
+      const top = Math.max(...values.filter(known)), lift = top / mean(values) - 1;
+      return lift >= 0.03 && `${say(names[values.indexOf(top)])} (${share(lift)} above its average)`;
     }).filter((words) => words);
+    const isFlat = ({ values }) => Math.max(...values.filter(known)) < 1.03 * mean(values);
     const words = peaks.length ? `highest ${peaks.join(", ")}` : "about the same at all times";
     return h("article", h("h3", sentence(label(metric)), ": ", h("span.soft", words)),
-      h("div.rhythm-bars", measured.map(({ title, values, names, ends = initials(names) }) =>
-        h("figure", h("figcaption", title), bars(values, names, ends, unitOf(metric))))));
+      h("div.rhythm-bars", measured.map((kind) => h("figure", h("figcaption", kind.title),
+        bars(kind.values, kind.names, kind.ends || initials(kind.names), unitOf(metric), { marked: !isFlat(kind) })))));
   };
   const { series, trend, quarterEnd, ...strong } = view.seasons;
   const marked = [["day", "a daily rhythm"], ["week", "a weekly rhythm"], ["year", "a yearly rhythm"]]
     .filter(([key]) => strong[key]).map(([key, words]) => `${share(strong[key] / series)} have ${words}`)
     .concat(trend ? `${share(trend / series)} have a marked trend` : []);
   const effect = ([name, metric, size], i) =>
-    [i ? ", " : "", serverLink(name), ` (${label(metric)} +${amount(size, unitOf(metric))})`];
+    [i ? ", " : "", serverLink(name), ` (${label(metric)} +${change(size, unitOf(metric))})`];
   const metrics = Object.keys(view.peaks);
   return section("rhythm", "When the fleet peaks together",
     marked.length > 0 && h("p.intro", `Of ${plural(series, "series", "series")}, ${marked.join(", ")}.`),
@@ -123,6 +159,7 @@ function rhythmSection() {
 function groupsSection() {
   const title = "Servers that behave alike";
   if (!view.profiles.length) return section("groups", title, h("p", "There are too few servers to compare."));
+  const hasMap = view.profiles.length > 1;
   const weeks = view.profiles.map((profile) => profile.weekday_profile || []);
   const highest = Math.max(...weeks.flat().filter(known));
   const group = (profile, rank) => h(`li.edge-${rank % 8}`,
@@ -130,42 +167,58 @@ function groupsSection() {
       h("h3", readable(profile.name), " ", h("span.soft", plural(profile.size, "server"))),
       h("p", prose(profile.description), known(profile.typical_server) && [" Typical: ", serverLink(profile.typical_server), "."]),
       fold("Medians", facts("dl.inline", Object.entries(profile.features || {}).map(([name, value]) => [label(name), value])))),
-    weeks[rank].some(known) && bars(weeks[rank], WEEKDAYS, initials(WEEKDAYS), "", highest));
+    weeks[rank].some(known) && bars(weeks[rank], WEEKDAYS, initials(WEEKDAYS), "", { full: highest }));
   return section("groups", title,
-    h("p.intro", "Servers close together on the map use their capacity alike. Each group's bars are its average week."),
-    h("div.groups", h("figure.map-box", clusterMap()), h("ul.profiles", view.profiles.map(group))));
+    h("p.intro", hasMap && "Servers close together on the map use their capacity alike. ",
+      "A group's bars are its average week."),
+    h("div.groups", hasMap && h("figure.map-box", clusterMap()), h("ul.profiles", view.profiles.map(group))));
 }
 
 // ---- Recommendations ----
 
-/** The plain values of a dict in words; what has a place of its own in the table is left out. */
-function inWords(values) {
-  const elsewhere = ["monthly_cost_increase", "cost_from"];
-  return Object.entries(values || {})
-    .filter(([key, value]) => known(value) && typeof value !== "object" && !elsewhere.includes(key))
-    .map(([key, value]) => `${label(key)} ${value}`).slice(0, 8).join(", ");
-}
-
-function targetOf({ host, vcpus, memory_gb, hours_a_week, factor, ...others }) {
-  if (known(host)) return ["onto ", serverLink(host)];
+/** What a recommendation rests on, as far as no column says it. */
+function evidenceOf(item) {
+  const { vcpus, memory_gb, monthly_cost: cost, cost_from: source, ...others } = item.evidence || {};
+  const measured = Object.entries(others).filter(([key, value]) => known(value) && /_(p95|max|peak|peak_q50)$/.test(key));
   return [
-    known(vcpus) && plural(vcpus, "vCPU"),
-    known(memory_gb) && `${memory_gb} GB`,
-    known(factor) && `${factor} × today's size`,
-    known(hours_a_week) && `off ${hours_a_week} hours a week`,
-    ...Object.entries(others).map(([key, value]) => key.endsWith("_factor") && `${value} × today's ${label(key.slice(0, -7))}`),
+    ...measured.map(([key, value]) => `${label(key)} ${amount(value, unitOf(item.metric))}`),
+    known(cost) && `costs ${money(cost)} a month${source === "rates" ? " by the rates" : ""}`,
   ].filter((words) => words).join(", ");
 }
 
+/** A size in words; what is not known of it is left out. */
+function sizeOf({ vcpus, memory_gb }) {
+  return [known(vcpus) && plural(vcpus, "vCPU"), known(memory_gb) && `${memory_gb} GB`].filter((words) => words).join(", ");
+}
+
+function targetOf({ target, evidence }) {
+  if (!target) return null;
+  const { host, hours_a_week, factor, vcpus, memory_gb, ...others } = target;
+  if (known(host)) return ["onto ", serverLink(host)];
+  const size = sizeOf(target), now = size && sizeOf(evidence || {});
+  const words = [
+    size,
+    known(factor) && `${factor} × today's size`,
+    known(hours_a_week) && `off ${hours_a_week} hours a week`,
+    ...Object.entries(others).map(([key, value]) => key.endsWith("_factor") && `${value} × today's ${label(key.slice(0, -7))}`),
+  ].filter((part) => part).join(", ");
+  return [words, now && now !== size && h("small", `now ${now}`)];
+}
+
+/** The reason without the target, which has a column. */
+function withoutTarget(reason) {
+  return reason.replace(/ Target: .*?\.(?= [A-Z]|$)/, "");
+}
+
 function actionsSection() {
-  const { items, total, counts } = view.recommendations, savings = view.savings.by_action || {};
+  const { items, total, counts, increase: growth } = view.recommendations, savings = view.savings.by_action || {};
   const nothing = "Nothing to change: no server needs more capacity, and none could clearly do with less.";
   if (!total) return section("actions", "Recommendations", h("p", nothing));
   const increase = (item) => item.action === "grow" && (item.evidence || {}).monthly_cost_increase;
   const all = [
     ["Servers", (item) => serverList(item.server_ids, item.servers), "name"],
-    ["Why", (item) => [prose(sentence(item.reason || "")), h("small", prose(inWords(item.evidence)))], "wide"],
-    ["Target", (item) => item.target && targetOf(item.target), "short"],
+    ["Why", (item) => [prose(sentence(withoutTarget(item.reason || ""))), h("small", prose(evidenceOf(item)))], "wide"],
+    ["Target", targetOf, "short"],
     ["By", (item) => item.by && day(Date.parse(item.by)), "tight"],
     ["Effort", (item) => item.effort, "tight"],
     ["Costs a month", (item) => increase(item) > 0 && `+ ${money(increase(item))}`, "number"],
@@ -188,6 +241,7 @@ function actionsSection() {
     h("p.intro",
       view.savings.monthly > 0
         && [h("strong", `${money(view.savings.monthly)} a month could be saved`), ", no server counted twice. "],
+      growth > 0 && [h("strong", `${money(growth)} a month`), " is what the growth with a known price would cost. "],
       total > items.length ? `The ${count(items.length)} most urgent of ${count(total)} are here; all are in `
         : "The same list for programs and spreadsheets: ",
       h("code", "optimization_recommendations.json"), " and ", h("code", ".csv"), "."),
@@ -245,9 +299,9 @@ function dataSection() {
 // ---- How good the forecasts were ----
 
 function forecastSection() {
-  const { headline, candidates = [], chosen = [], feature_importance: features = [], fallbacks = [], notes = [] } = view.model;
+  const { headline, candidates: all = [], chosen = [], feature_importance: features = [], fallbacks = [], notes = [] } = view.model;
   const { windows, horizon, series, sampled_series: sampled, calendar_share: calendar } = view.model;
-  const title = "How good the forecasts were";
+  const title = "How good the forecasts were", candidates = all.filter((row) => known(row.scaled_quantile_loss));
   if (!headline) return section("forecast", title, h("p", "This model came without backtest figures."));
   const fixed = (value, digits) => (known(value) ? value.toFixed(digits) : "–");
   const error = (key, digits) => (row) => fixed(row[key], digits);
@@ -278,7 +332,10 @@ function forecastSection() {
       verdict && [h("strong", verdict),
         ` (MASE ${fixed(headline.mase, 2)} against ${fixed(headline.seasonal_naive_mase, 2)}).`]),
     h("div.covers", h("p", "Share of later values that fell inside the band:"),
-      cover(headline.coverage_80, 80), cover(headline.coverage_90, 90)),
+      cover(headline.coverage_80, 80), cover(headline.coverage_90, 90),
+      view.coverage.length > 1 && h("p.quiet",
+        `80 % band: ${view.coverage.map(({ metric, share: held }) => `${label(metric)} ${share(held)}`).join(", ")}.`)),
+    coverageWarning(),
     fold("What was chosen", table("Series by the method that served them best", chosen.slice(0, 60), [
       ["Metric", metricOf], ["Series", group], ["Chosen", (row) => h("strong", prose(label(row.candidate)))],
       ["Number", (row) => (known(row.series) ? count(row.series) : "–"), "number"], ["Why", (row) => prose(row.reason)],

@@ -10,7 +10,13 @@ const risks = view.risks.server.map((server, i) => {
   return risk;
 });
 const worstOf = servers.worst.map((metric, i) => risksOf[i].find((risk) => risk.metric === metric) || risksOf[i][0] || {});
-const atRisk = view.counts.slice(1).reduce((sum, number) => sum + number, 0);
+const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+const atRisk = sum(view.counts.slice(view.atRiskFrom));
+const toWatch = sum(view.counts.slice(1, view.atRiskFrom));
+/** A server's level, or -1 where nothing of it is judged. */
+const levelOf = (i) => (servers.unjudged[i] ? -1 : servers.level[i]);
+const levelBadge = (level) => (level < 0 ? h("span.badge.not-judged", "not judged") : badge(level));
+const LATELY = HOURLY ? "last 24 hours" : "last 7 days";
 
 function section(id, title, ...content) {
   return h("section.part", { id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), content);
@@ -44,17 +50,18 @@ function serverList(names, total) {
 /** Items a page at a time: fills the container and gives the button that shows more. `grow(n)` shows at least n. */
 function growing(container, items, draw, words, step = AT_ONCE) {
   let shown = 0;
-  const more = h("button.more", { type: "button", click: () => grow() });
+  const button = h("button.more", { type: "button", click: () => grow() }), onPaper = h("p.on-paper");
   const grow = (least = 0) => {
     const next = items.slice(shown, Math.max(shown + step, least));
     container.append(...next.flatMap(draw));
     shown += next.length;
     const left = items.length - shown;
-    more.hidden = left === 0;
-    more.textContent = left > step ? `Show ${step} more of ${count(left)} ${words}` : `Show ${count(left)} more`;
+    button.hidden = onPaper.hidden = left === 0;
+    onPaper.textContent = `${count(left)} more ${words}, not printed here, are in the file this was printed from.`;
+    button.textContent = left > step ? `Show ${step} more of ${count(left)} ${words}` : `Show ${count(left)} more`;
   };
   grow();
-  return { more, grow, shown: () => shown };
+  return { more: h("div", button, onPaper), grow, shown: () => shown };
 }
 
 // ---- The top: what needs a decision ----
@@ -76,10 +83,11 @@ function top() {
       view.breaches.some((number) => number > 0) &&
         h("figure", h("figcaption", `Servers that turn critical next, by ${stretch()}`), breachBars())),
     h("ul.facts",
-      fact(count(atRisk), `${atRisk === 1 ? "server" : "servers"} at risk of ${count(view.fleet.servers)}`, "#risk"),
+      fact(count(atRisk), `at risk${toWatch ? `, ${count(toWatch)} to watch` : ` of ${plural(view.fleet.servers, "server")}`}`, "#risk"),
       above.size > 0 && fact(count(above.size), "above critical now", "#risk"),
-      next !== false && fact(when(momentOf(next)), `next critical, in ${span(next)}`, "#risk"),
-      view.savings.monthly > 0 && fact(money(view.savings.monthly), "a month could be saved", "#actions"),
+      next !== false && fact(when(momentOf(next)), `next, in ${span(next)}`, "#risk"),
+      view.notJudged.total > 0 && fact(count(view.notJudged.total), "not judged", "#unjudged"),
+      view.savings.monthly > 0 && fact(money(view.savings.monthly), "a month to save", "#actions"),
       fact(count(advice), advice === 1 ? "recommendation" : "recommendations", "#actions"),
       known(gain) &&
         fact(`${Math.abs(Math.round(gain))} %`, `${gain >= 0 ? "less" : "more"} error than naive`, "#forecast")),
@@ -88,15 +96,21 @@ function top() {
 
 /** The fleet as one bar, split by level. */
 function fleetBar() {
-  const levels = view.counts.map((number, level) => [level, number]).filter(([, number]) => number).reverse();
+  const levels = [...levelCounts()].filter(([, number]) => number > 0);
   const part = ([level, number]) => {
-    const box = h(`span.fill.level-${view.levels[level]}`);
+    const box = h(level < 0 ? "span.not-judged" : `span.fill.level-${view.levels[level]}`);
     box.style.flexGrow = Math.max(number / view.fleet.servers, 0.012);
     return box;
   };
   return h("div.fleet",
     h("div.fleet-bar", { "aria-hidden": "true" }, levels.map(part)),
-    h("ul.fleet-key", levels.map(([level, number]) => h("li", badge(level), " ", count(number)))));
+    h("ul.fleet-key", levels.map(([level, number]) => h("li", levelBadge(level), " ", count(number)))));
+}
+
+/** How many of the fleet are at each level, the highest first; the not judged, -1, come last. */
+function levelCounts() {
+  const judged = view.counts.map((number, level) => [level, level ? number : number - view.notJudged.whole]);
+  return new Map([...judged.reverse(), [-1, view.notJudged.whole]]);
 }
 
 function changes() {
@@ -116,14 +130,14 @@ const COLUMNS = [
   { key: "risk", title: "Risk", value: (i) => i },
   { key: "name", title: "Server", value: (i) => servers.name[i].toLowerCase() },
   { key: "history", title: "History and forecast" },
-  { key: "current", title: "Now", value: (i) => worstOf[i].current, highestFirst: true },
-  { key: "peak", title: "Peak", value: (i) => worstOf[i].peak, highestFirst: true },
-  { key: "critical", title: "Critical", value: (i) => (worstOf[i].now ? 0 : worstOf[i].criticalAt) },
-  { key: "chance", title: "Chance", value: (i) => worstOf[i].chanceCritical, highestFirst: true },
+  { key: "current", title: HOURLY ? "24\u2011hour mean" : "7\u2011day mean", value: (i) => worstOf[i].current, highestFirst: true },
+  { key: "peak", title: "Expected peak", value: (i) => worstOf[i].peak, highestFirst: true },
+  { key: "critical", title: "Critical by", value: (i) => (worstOf[i].now ? 0 : worstOf[i].criticalAt) },
+  { key: "chance", title: "Chance of critical", value: (i) => worstOf[i].chanceCritical, highestFirst: true },
   { key: "why", title: "Why" },
 ];
 const EVERY = { text: "", metric: "", unit: "", region: "", criticality: "", cluster: "" };
-const filters = { ...EVERY, levels: new Set([...view.levels.keys()].filter((level) => level > 0 || !atRisk)) };
+const filters = { ...EVERY, levels: new Set([...view.levels.keys()].filter((level) => level > 0 || atRisk + toWatch === 0)) };
 const sorting = { column: COLUMNS[0], descending: false };
 /** The elements of the table and what they show: the matching servers in order, and the rows of those drawn so far. */
 const list = { body: h("tbody"), foot: h("div"), status: h("p.status", { role: "status" }), headings: [], matching: [] };
@@ -141,12 +155,17 @@ function riskSection() {
     return h(`th.column-${column.key}`, { scope: "col", role: "columnheader" }, title);
   });
   const left = view.fleet.servers - view.fleet.shown;
-  const part = section("risk", atRisk ? "Servers at risk" : "Servers",
+  const title = atRisk && toWatch ? "Servers at risk and to watch" : atRisk ? "Servers at risk" : toWatch ? "Servers to watch" : "Servers";
+  const part = section("risk", title,
     left > 0 && h("p.note",
       `The ${count(view.fleet.shown)} servers that matter most are here: those at risk, and those that a change or a `,
       `recommendation names. The other ${count(left)} are in `, h("code", "risk_flagged_forecasts.parquet"), " and ",
       h("code", "server_clusters.csv"), "."),
+    coverageWarning(),
     filterBar(),
+    h("p.how",
+      "Most urgent first: by level, then by how likely and how soon it turns critical, weighted by the ",
+      "server's criticality. High and critical are at risk."),
     h("table.servers", { role: "table" },
       h("caption.hidden",
         "Servers with their risk. The buttons in the headings sort; a server's button opens its charts."),
@@ -154,6 +173,18 @@ function riskSection() {
     list.foot);
   drawServers();
   return part;
+}
+
+/** The metrics whose forecast bands held far more or fewer values in the backtest than they promise. */
+function coverageWarning() {
+  const [low, high] = view.fairCoverage;
+  const say = ({ metric, share: held }) =>
+    (held < low || held > high) && h("li", h("b", sentence(label(metric))),
+      `: the 80 % band held ${share(held)} of later values, so it is too ${held < low ? "narrow" : "wide"}; `,
+      held < low ? "crossings may come earlier or later than the dates and chances say."
+        : "chances and ranges of dates are vaguer than they need be.");
+  const items = view.coverage.map(say).filter((item) => item);
+  return items.length > 0 && h("div.warn", h("strong", "Take these forecasts with care."), h("ul", items));
 }
 
 function filterBar() {
@@ -166,14 +197,14 @@ function filterBar() {
       drawServers();
     },
   });
-  const chip = (level) => {
+  const chip = ([level, number]) => {
     const press = () => {
       if (!filters.levels.delete(level)) filters.levels.add(level);
       drawServers();
     };
     const pressed = String(filters.levels.has(level));
     return h("button.chip", { type: "button", "data-level": level, "aria-pressed": pressed, click: press },
-      meter(level), `${view.levels[level]} `, h("span.quiet", count(view.counts[level])));
+      level >= 0 && meter(level), `${level < 0 ? "not judged" : view.levels[level]} `, h("span.quiet", count(number)));
   };
   const choice = (key, title, values) => {
     const options = [...new Set(values.filter((value) => value))].sort();
@@ -182,12 +213,12 @@ function filterBar() {
       drawServers();
     };
     return options.length > 1 && h("select", { "aria-label": title, change: choose },
-      h("option", { value: "" }, `${title}: all`),
+      h("option", { value: "" }, title),
       options.map((value) => h("option", { value }, readable(label(value)))));
   };
   return h("div.filters", { role: "group", "aria-label": "Filter the servers" },
     search,
-    h("div.chips", { role: "group", "aria-label": "Risk levels shown" }, [...view.levels.keys()].reverse().map(chip)),
+    h("div.chips", { role: "group", "aria-label": "Risk levels shown" }, [...levelCounts()].filter(([, number]) => number > 0).map(chip)),
     choice("metric", "Metric", servers.worst.map((metric) => view.metrics[metric])),
     choice("unit", "Business unit", servers.unit),
     choice("region", "Region", servers.region),
@@ -198,7 +229,7 @@ function filterBar() {
 
 function matches(i) {
   const wanted = filters.text.trim().toLowerCase();
-  return filters.levels.has(servers.level[i]) &&
+  return filters.levels.has(levelOf(i)) &&
     (!filters.metric || view.metrics[servers.worst[i]] === filters.metric) &&
     ["unit", "region", "criticality", "cluster"].every((key) => !filters[key] || servers[key][i] === filters[key]) &&
     `${servers.name[i]} ${servers.reason[i]}`.toLowerCase().includes(wanted);
@@ -234,26 +265,27 @@ function showPressed(chip) {
 /** A server's row and, under it, the row that its section opens in. */
 function serverRow(i) {
   const risk = worstOf[i], unit = view.units[risk.metric];
+  const name = servers.name[i], judged = known(risk.chanceCritical);
   const about = [servers.unit[i], servers.region[i], servers.criticality[i] && `criticality ${servers.criticality[i]}`];
-  const critical = risk.now ? h("b", "now")
+  const critical = risk.now ? [h("b", "above now"), known(risk.since) && h("small", `since ${sinceWhen(risk.since)}`)]
     : known(risk.criticalAt) ? [h("b", when(momentOf(risk.criticalAt))), h("small", `in ${span(risk.criticalAt)}`)]
-    : h("span.quiet", "not expected");
+    : h("span.quiet", servers.unjudged[i] ? "not judged" : !judged ? "no threshold" : "not expected");
   const cells = {
     history: [h("span.metric", label(view.metrics[risk.metric] || "")), spark(i)],
     current: amount(risk.current, unit),
     peak: amount(risk.peak, unit),
     critical,
     chance: chance(risk.chanceCritical),
-    why: h("div", { title: readable(servers.reason[i] || "") }, prose(servers.reason[i])),
+    why: h("div", { title: readable(servers.reason[i] || "") }, prose(whyOf(i))),
   };
   const cell = ({ key, title }) =>
     cells[key] && h(`td.column-${key}`, { role: "cell", "data-label": title }, cells[key]);
   const opening = { type: "button", "aria-expanded": "false", click: () => toggle(i) };
-  const button = h("button.open", opening, named(servers.name[i]));
+  const button = h("button.open", opening, named(name));
   // A click anywhere on the row opens it too, unless it was on a control or marked text.
   const click = (event) => event.target.closest("a, button") || String(getSelection()) || toggle(i);
   const row = h("tr.summary", { role: "row", click },
-    h("td.column-risk", { role: "cell" }, badge(servers.level[i])),
+    h("td.column-risk", { role: "cell" }, levelBadge(levelOf(i))),
     h("th.column-name", { role: "rowheader", scope: "row" },
       button, about.some((text) => text) && h("small", prose(about.filter((text) => text).join(" · ")))),
     COLUMNS.map(cell));
@@ -261,6 +293,29 @@ function serverRow(i) {
   const detail = h("tr.detail", { role: "row", hidden: true }, place);
   rowOf.set(i, { row, detail, place, button });
   return [row, detail];
+}
+
+/** A day that may be long ago. */
+function sinceWhen(step) {
+  const moment = momentOf(step);
+  return day(moment, new Date(moment).getUTCFullYear() !== new Date(view.asOf).getUTCFullYear());
+}
+
+/** The reason; where the columns beside it say all of that, what drives the metric there. */
+function whyOf(i) {
+  const risk = worstOf[i];
+  return known(risk.criticalAt) && !risk.now ? driverOf(risk) || servers.reason[i] : servers.reason[i];
+}
+
+/** What moves a metric, in words; null where nothing stands out. */
+function driverOf(risk) {
+  const name = sentence(label(view.metrics[risk.metric])), by = (size) => change(size, view.units[risk.metric]);
+  const parts = [
+    risk.rise >= 1 && `rose by ${by(risk.rise)} in ${HOURLY ? "a week" : "four weeks"}`,
+    risk.leak >= 3 && `climbs and falls back by ${by(risk.leak)} a month, as with a leak and restarts`,
+    risk.quarterEffect >= 3 && `rises by ${by(risk.quarterEffect)} at the end of a quarter`,
+  ].filter((words) => words);
+  return parts.length ? `${name} ${parts.join("; it ")}.` : null;
 }
 
 async function toggle(i, open = rowOf.get(i).detail.hidden) {
@@ -274,7 +329,7 @@ async function toggle(i, open = rowOf.get(i).detail.hidden) {
 /** Bring a server into view and open it, whatever is filtered and sorted. */
 async function openServer(i) {
   if (!list.matching.includes(i)) {
-    Object.assign(filters, EVERY, { levels: new Set(view.levels.keys()) });
+    Object.assign(filters, EVERY, { levels: new Set(levelCounts().keys()) });
     document.querySelectorAll(".filters input, .filters select").forEach((input) => { input.value = ""; });
     drawServers();
   }
@@ -333,20 +388,22 @@ function metricPanel(risk, series) {
   const unit = view.units[risk.metric], thresholds = view.thresholds[risk.metric];
   const on = (value, step) => (known(value) && known(step) ? `${amount(value, unit)}, ${when(momentOf(step))}` : null);
   const date = (step) => (known(step) ? when(momentOf(step)) : null);
+  const judged = known(risk.chanceCritical);
   const uncertain = known(risk.criticalAt) && known(risk.earliest) && !risk.now && risk.earliest !== risk.latest;
-  const growth = `${risk.growth > 0 ? "+" : "−"}${amount(Math.abs(risk.growth), unit)} a month`;
+  const growth = `${risk.growth > 0 ? "+" : "−"}${change(Math.abs(risk.growth), unit)} a month`;
   const drawing = h("div.drawing");
   if (series && (series.history.values.length || series.q50.values.length)) drawToFit(drawing, series, risk);
   return h("article.metric-panel",
     h("h3", sentence(label(view.metrics[risk.metric])), " ", badge(risk.level)),
     h("p.reason", prose(risk.reason)),
     h("div.metric-body", drawing, facts("dl.metric-facts", [
-      ["Now", amount(risk.current, unit)],
+      [sentence(LATELY), amount(risk.current, unit)],
       ["Expected peak", on(risk.peak, risk.peakAt) || "–"],
       ["19 in 20 below", amount(risk.peak95, unit)],
-      thresholds && [`Chance above ${amount(thresholds.warning, unit)}`, chance(risk.chanceWarning)],
-      thresholds && [`Chance above ${amount(thresholds.critical, unit)}`, chance(risk.chanceCritical)],
-      thresholds && ["Critical by", risk.now ? "now" : date(risk.criticalAt) || "not expected"],
+      thresholds && judged && [`Chance above ${amount(thresholds.warning, unit)}`, chance(risk.chanceWarning)],
+      thresholds && judged && [`Chance above ${amount(thresholds.critical, unit)}`, chance(risk.chanceCritical)],
+      thresholds && ["Critical by",
+        risk.now ? `above since ${sinceWhen(risk.since)}` : date(risk.criticalAt) || (judged ? "not expected" : "not judged")],
       uncertain && ["8 in 10 between", `${date(risk.earliest)} and ${date(risk.latest) || `after ${date(view.horizon)}`}`],
       ["Next holiday", on(risk.holidayPeak, risk.holidayAt)],
       ["Quarter end", on(risk.quarterPeak, risk.quarterAt)],

@@ -73,6 +73,11 @@ function amount(value, unit) {
   return `${Math.abs(value) >= 1000 ? count(value) : Number(value.toPrecision(3))} ${unit}`;
 }
 
+/** A change of a metric: of one in percent, in points. */
+function change(value, unit) {
+  return unit === "%" ? plural(Math.round(value), "point") : amount(value, unit);
+}
+
 function share(value) {
   if (!known(value)) return "–";
   if (value > 0 && value < 0.01) return "< 1 %";
