@@ -85,7 +85,8 @@ def test_every_section_is_there_without_errors_or_requests(open_report: Open, na
     page = open_report(name)
     assert page.locator("h1").inner_text()
     assert [part.get_attribute("id") for part in page.locator("main > section").all()] == [
-        "risk", *(["unjudged"] if name == "quiet" else []), "fleet", "rhythm", "groups", "actions", "data", "forecast", "run",
+        "risk", *(["unjudged"] if name == "quiet" else []), "fleet", "rhythm", "groups", "actions", "data", "forecast",
+        "run",
     ]  # fmt: skip
     assert page.locator("text=/NaN|undefined|Infinity|\\[object/").count() == 0
     page.locator(".open").first.click()
