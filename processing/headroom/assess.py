@@ -349,6 +349,11 @@ def _notes(laid_out: grid.Grid, not_judged: list[dict[str, Any]], servers: pd.Da
         notes.append(
             f"Servers with neither vcpus nor monthly_cost_usd, whose savings are not in the totals: {unknown:,}."
         )
+    estimated = int((servers["vcpus"].notna() & servers["monthly_cost_usd"].isna()).sum())
+    if estimated:
+        notes.append(
+            f"Servers without monthly_cost_usd, whose savings are by size at the settings' rates: {estimated:,}."
+        )
     return notes
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from headroom import words
 from headroom.clusters import IDLE_BELOW
 from headroom.grid import Grid, quantile
 from headroom.risk import criticality
@@ -22,6 +23,8 @@ from headroom.seasonality import PER_DAY
 from headroom.settings import Costs, Settings
 
 HOURS_A_MONTH = 730
+# What a server of unknown size may shrink to, as sizes double.
+SHARES = {0.125: "an eighth", 0.25: "a quarter", 0.5: "half"}
 # Sizes that clouds sell: virtual CPUs, and 2, 4 or 8 GB for each.
 VCPUS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192)
 GB_PER_VCPU = (2, 4, 8)
@@ -31,9 +34,14 @@ LEAST_DAYS = 14
 # An idle server never does more than this: a job that runs once a month is work.
 IDLE_PEAK = 20.0  # percent of cpu
 IDLE_NETWORK = 1.0  # megabytes a second
-# A schedule is worth its trouble from this share of the week on; a night is this many hours in a row.
-LEAST_OFF_SHARE, NIGHT_HOURS = 0.25, 6
+# A schedule is worth its trouble from this share of the week on, and takes this many idle hours in a row every day.
+LEAST_OFF_SHARE, LEAST_OFF_HOURS = 0.25, 6
+# A time of the week is free where this share of its periods is idle; weekends after so many of their days.
+QUIET_SHARE, WEEKEND_DAYS = 0.95, 6
 MOST_MOVED_TO_A_HOST = 4
+
+# From here on a percent metric hides what it would take if it could.
+FULL = 99.5
 
 RESOURCES = {"cpu": "vcpus", "memory": "memory_gb"}
 EFFORT = {"grow": "medium", "stop": "low", "shrink": "medium", "schedule": "low", "consolidate": "high"}
@@ -49,6 +57,11 @@ class _Fleet:
     settings: Settings
     row: dict[str, int]
     recent: dict[str, np.ndarray]
+
+    def spared(self, done: set[str]) -> np.ndarray:
+        """The servers from which something may be taken: with two weeks of CPU, and without risk to CPU or memory."""
+        table = self.servers
+        return np.asarray((table["cpu_days"] >= LEAST_DAYS) & ~table["pressed"] & ~table.index.isin(done))
 
 
 def recommend(
@@ -109,26 +122,35 @@ def _look(grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Sett
     by_metric = risks.set_index(["metric", "server_id"])
     for metric, values in recent.items():
         own = pd.DataFrame({
-            f"{metric}_p95": quantile(values, 0.95), f"{metric}_max": quantile(values, 1.0),
+            f"{metric}_p95": quantile(values, 0.95), f"{metric}_high": quantile(_daily_high(values, grid), 0.95),
+            f"{metric}_max": quantile(values, 1.0),
             f"{metric}_days": np.isfinite(values).sum(axis=1) / PER_DAY[grid.frequency],
         }, index=grid.servers)  # fmt: skip
         table = table.join(own)
         known = metric in by_metric.index.get_level_values(0)
         table[f"{metric}_peak"] = by_metric.loc[metric]["peak_q50"] if known else np.nan
     for metric in ("cpu", "memory"):
-        for measure in ("p95", "max", "peak"):
+        for measure in ("p95", "high", "max", "peak"):
             if f"{metric}_{measure}" not in table:
                 table[f"{metric}_{measure}"] = np.nan
         if f"{metric}_days" not in table:
             table[f"{metric}_days"] = 0.0
-        # What a size has to carry: the past's P95 or the forecast's peak, whichever is more.
-        table[f"{metric}_demand"] = table[[f"{metric}_p95", f"{metric}_peak"]].max(axis=1)
+        # What a size has to carry: the P95 of the past (in hours: of the days' highest), or the forecast's peak.
+        table[f"{metric}_demand"] = table[[f"{metric}_high", f"{metric}_peak"]].max(axis=1)
     # A size of nothing is not known.
     for column in RESOURCES.values():
         table[column] = table[column].where(table[column] > 0)
     table["cost"] = monthly_cost(table, settings.costs)
+    pressed = risks.loc[risks["metric"].isin(list(RESOURCES)) & (risks["level"] != "none"), "server_id"]
+    table["pressed"] = table.index.isin(pressed)
     row = {server: number for number, server in enumerate(grid.servers)}
     return _Fleet(table, table.to_dict("index"), grid, settings, row, recent)
+
+
+def _daily_high(values: np.ndarray, grid: Grid) -> np.ndarray:
+    """Each row's highest value of each day: the rows themselves in daily panels. NaN where nothing was measured."""
+    day = grid.ds[-values.shape[1] :].normalize()
+    return np.fmax.reduceat(values, np.flatnonzero(np.diff(day, prepend=pd.NaT) != np.timedelta64(0)), axis=1)
 
 
 def _grow(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
@@ -140,17 +162,14 @@ def _grow(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, 
     for server, group in groupby(pressed.itertuples(index=False), key=lambda row: row.server_id):
         rows = list(group)
         worst, owned = rows[0], fleet.owned[server]
-        factors = {
-            row.metric: max(row.peak_q50, row.current) / _scale(row.metric, settings) * _spare(row.metric, fleet)
-            for row in rows
-        }
+        factors = {row.metric: _need(row) / _scale(row.metric, settings) * _spare(row.metric, fleet) for row in rows}
         factors = {metric: factor for metric, factor in factors.items() if np.isfinite(factor)}
         target, increase = _larger(owned, factors, settings)
         by = worst.breach_earliest
         found.append(_recommendation(
             "grow", [server], worst.metric, 0.0, target=target,
             by=None if pd.isna(by) else by.date().isoformat(),
-            reason=worst.reason + (f" {_words(target)}" if target else ""),
+            reason=f"{worst.reason}{_growth(rows, factors, target, owned)}",
             evidence={
                 "metrics": {row.metric: _pressure(row) for row in rows},
                 "vcpus": _number(owned["vcpus"]), "memory_gb": _number(owned["memory_gb"]),
@@ -158,6 +177,26 @@ def _grow(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, 
             },
         ))  # fmt: skip
     return found
+
+
+def _need(row: Any) -> float:
+    """What a metric at risk has to carry: the median forecast's peak where a crossing is expected, else the upper."""
+    return max(row.peak_q50 if row.level == "critical" else row.peak_q95, row.current)
+
+
+def _growth(rows: list[Any], factors: dict[str, float], target: dict[str, Any] | None, owned: dict[str, Any]) -> str:
+    """What to grow to, in sentences after the reason."""
+    also = [words.metric(row.metric) for row in rows[1:]]
+    text = f" Also at risk: {words.listed(also)}." if also else ""
+    full = [row for row in rows if row.metric in RESOURCES and _need(row) >= FULL]
+    if full:
+        text += " Its forecast is at 100 %: the real need may be larger."
+    if target is None:
+        if all(factor <= 1 for factor in factors.values()):
+            return text
+        return f"{text} No standard size is large enough: share the work between servers."
+    today = {column: _number(owned[column]) for column in RESOURCES.values() if column in target}
+    return f"{text} Target: {_words(target)}{f'; today {_words(today)}' if today else ''}."
 
 
 def _pressure(row: Any) -> dict[str, Any]:
@@ -194,20 +233,27 @@ def _larger(
 
 
 def _stop(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
-    """Servers whose cpu did nothing for the last 90 days, and whose network hardly anything."""
+    """Servers whose CPU did nothing for the last 90 days, nor will, and whose network hardly anything."""
     table = fleet.servers
-    idle = (table["cpu_days"] >= LEAST_DAYS) & (table["cpu_p95"] < IDLE_BELOW) & (table["cpu_max"] < IDLE_PEAK)
-    for metric in ("network_in", "network_out"):
-        if f"{metric}_p95" in table:
-            idle &= ~(table[f"{metric}_p95"] >= IDLE_NETWORK)
+    idle = fleet.spared(done) & (table["cpu_p95"] < IDLE_BELOW) & (table["cpu_max"] < IDLE_PEAK)
+    idle &= ~(table["cpu_peak"] >= IDLE_PEAK)
+    networks = [metric for metric in ("network_in", "network_out") if f"{metric}_p95" in table]
+    for metric in networks:
+        idle &= ~(table[f"{metric}_p95"] >= IDLE_NETWORK)
     found = []
-    for server in table.index[idle & ~table.index.isin(done)]:
+    for server in table.index[idle]:
         owned = fleet.owned[server]
+        seen = [metric for metric in networks if pd.notna(owned[f"{metric}_p95"])]
+        caution = "" if seen else " Its network is not measured."
+        if criticality(owned["criticality"]) == "critical":
+            caution += " It is business-critical and may be a standby."
         found.append(_recommendation(
             "stop", [server], "cpu", owned["cost"],
-            reason=f"For {owned['cpu_days']:.0f} days cpu stayed below {IDLE_BELOW:.0f} % (P95 "
-                   f"{owned['cpu_p95']:.1f} %, highest {owned['cpu_max']:.1f} %). Stop the server if nobody needs it.",
+            reason=f"CPU has been idle for {words.periods(round(owned['cpu_days']), 'D')}: below "
+                   f"{words.percent(owned['cpu_p95'], 1)} for 95 % of the time, at most "
+                   f"{words.percent(owned['cpu_max'], 1)}.{caution} Stop the server if its owner does not need it.",
             evidence={"cpu_p95": _number(owned["cpu_p95"]), "cpu_max": _number(owned["cpu_max"]),
+                      **{f"{metric}_p95": _number(owned[f"{metric}_p95"]) for metric in seen},
                       "days": _number(owned["cpu_days"], 0), **_cost(owned)},
         ))  # fmt: skip
     return found
@@ -216,9 +262,9 @@ def _stop(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, 
 def _shrink(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
     """Servers that use less of cpu and memory than ``underused``, and that fit a smaller standard size."""
     settings, table = fleet.settings, fleet.servers
-    candidates = (table["cpu_days"] >= LEAST_DAYS) & ~table.index.isin(done)
+    candidates = fleet.spared(done)
     for metric in RESOURCES:
-        candidates &= ~(table[f"{metric}_demand"] >= (settings.thresholds[metric].underused or 0))
+        candidates &= ~np.asarray(table[f"{metric}_demand"] >= (settings.thresholds[metric].underused or 0))
     found = []
     for server in table.index[candidates]:
         owned = fleet.owned[server]
@@ -227,14 +273,22 @@ def _shrink(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str
             continue
         saving = owned["cost"] * (1 - _rate(target, owned, settings.costs)) if pd.notna(owned["cost"]) else math.nan
         measured = [metric for metric in RESOURCES if pd.notna(owned[f"{metric}_demand"])]
-        use = " and ".join(f"{metric} needs {owned[f'{metric}_demand']:.0f} %" for metric in measured)
-        kept = "" if "memory" in measured else " Memory is not measured, so it stays as it is."
+        use = words.listed(
+            [f"{words.metric(name)} needs {words.percent(owned[f'{name}_demand'])}" for name in measured]
+        )
+        less = _words(target, "memory" in measured)
+        past = "P95" if fleet.grid.frequency == "D" else "P95 of the daily peaks"
+        known = {column: _number(owned[column]) for column in target if column in owned and pd.notna(owned[column])}
+        kept = "" if "memory" in measured else " Memory is not measured and stays as it is."
         found.append(_recommendation(
             "shrink", [server], "cpu", saving, target=target,
-            reason=f"At its P95 {use}, forecast included; with {settings.headroom_percent:g} % headroom less would do. "
-                   f"{_words(target)}{kept}",
+            reason=f"{words.sentence(use)} of today's {_words(known) if known else 'size'} ({past} over "
+                   f"{words.periods(round(owned['cpu_days']), 'D')}, or the forecast's peak if higher). With "
+                   f"{words.percent(settings.headroom_percent)} headroom {less} would do.{kept}",
             evidence={
                 **{f"{metric}_p95": _number(owned[f"{metric}_p95"]) for metric in measured},
+                **({f"{metric}_daily_peak_p95": _number(owned[f"{metric}_high"]) for metric in measured}
+                   if fleet.grid.frequency == "h" else {}),
                 **{f"{metric}_peak_q50": _number(owned[f"{metric}_peak"]) for metric in measured},
                 "vcpus": _number(owned["vcpus"]), "memory_gb": _number(owned["memory_gb"]), **_cost(owned),
             },
@@ -248,7 +302,7 @@ def _smaller(owned: dict[str, Any], fleet: _Fleet) -> dict[str, Any] | None:
     if pd.isna(owned["vcpus"]):
         # Without a size: halves, as sizes double.
         share = max(share for share in shares.values() if pd.notna(share))
-        factor = next((one for one in (0.125, 0.25, 0.5) if share <= one), None)
+        factor = next((one for one in SHARES if share <= one), None)
         return None if factor is None else {"factor": factor}
     need_cpu = owned["vcpus"] * shares["cpu"]
     if pd.isna(owned["memory_gb"]) or pd.isna(shares["memory"]):
@@ -277,21 +331,31 @@ def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[s
     ds = fleet.grid.ds[-idle.shape[1] :]
     table = fleet.servers
     found = []
-    for server in table.index[(table["cpu_days"] >= LEAST_DAYS) & ~table.index.isin(done)]:
+    working = ~np.asarray((table["cpu_p95"] < IDLE_BELOW) & (table["cpu_max"] < IDLE_PEAK))
+    for server in table.index[fleet.spared(done) & working]:
         owned, row = fleet.owned[server], fleet.row[server]
         if criticality(owned["criticality"]) == "critical":
             continue
-        night, weekend = _free_time(idle[row], busy[row], there[row], ds, fleet.grid.frequency)
-        hours = 5 * len(night) + (48 if weekend else 2 * len(night))
+        daily, weekend = _free_time(idle[row], busy[row], there[row], ds, fleet.grid.frequency)
+        hours = 5 * len(daily) + (48 if weekend else 2 * len(daily))
         if hours / 168 < LEAST_OFF_SHARE:
             continue
-        when = [f"from {night[0]:02d}:00 to {(night[-1] + 1) % 24:02d}:00 UTC"] if night else []
+        off = np.asarray(ds.hour.isin(daily) if daily else np.zeros(len(ds), dtype=bool))
+        off = there[row] & (off | (weekend & np.asarray(ds.weekday >= 5)))
+        when = []
+        if daily:
+            days, until = "working day" if weekend else "day", (daily[-1] + 1) % 24
+            when = [f"every {days} from {daily[0]:02d}:00 to {until:02d}:00 UTC"]
         when += ["at weekends"] if weekend else []
         found.append(_recommendation(
             "schedule", [server], "cpu", owned["cost"] * hours / 168,
-            reason=f"cpu is below {IDLE_BELOW:.0f} % {' and '.join(when)}, every week; switch the server off then.",
-            target={"off_hours_utc": night, "off_weekends": weekend, "hours_a_week": hours},
-            evidence={"cpu_p95": _number(owned["cpu_p95"]), "days": _number(owned["cpu_days"], 0), **_cost(owned)},
+            reason=f"CPU is idle {words.listed(when)}: below {words.percent(IDLE_BELOW)} for "
+                   f"{words.chance(idle[row][off].mean())} of that time over "
+                   f"{words.periods(round(owned['cpu_days']), 'D')}, at most {words.percent(cpu[row][off].max())}. "
+                   f"Switch the server off then, {hours} hours a week.",
+            target={"off_hours_utc": daily, "off_weekends": weekend, "hours_a_week": hours},
+            evidence={"off_idle_share": _number(idle[row][off].mean(), 3), "off_cpu_max": _number(cpu[row][off].max()),
+                      "cpu_p95": _number(owned["cpu_p95"]), "days": _number(owned["cpu_days"], 0), **_cost(owned)},
         ))  # fmt: skip
     return found
 
@@ -299,7 +363,7 @@ def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[s
 def _free_time(
     idle: np.ndarray, busy: np.ndarray, there: np.ndarray, ds: pd.DatetimeIndex, frequency: str
 ) -> tuple[list[int], bool]:
-    """The hours of every night, in order, and whether weekends are free.
+    """The hours that are free every day, in order, and whether weekends are.
 
     A time of the week is free where 95 % of its periods are idle and none is busy.
     """
@@ -307,10 +371,10 @@ def _free_time(
 
     def free(chosen: np.ndarray) -> bool:
         measured = np.count_nonzero(chosen & there)
-        quiet = np.count_nonzero(chosen & there & idle) >= 0.95 * measured
-        return measured >= 4 and quiet and not (chosen & busy).any()
+        quiet = np.count_nonzero(chosen & there & idle) >= QUIET_SHARE * measured
+        return measured >= WEEKEND_DAYS and quiet and not (chosen & busy).any()
 
-    weekends = free(weekend)
+    weekends = free(weekend) and ds[weekend & there].normalize().nunique() >= WEEKEND_DAYS
     if frequency == "D":
         return [], weekends
     hours = np.asarray(ds.hour)
@@ -326,7 +390,7 @@ def _free_time(
         elif runs[-1]:
             runs.append([])
     longest = max(runs, key=len)
-    return (longest if len(longest) >= NIGHT_HOURS else []), weekends
+    return (longest if len(longest) >= LEAST_OFF_HOURS else []), weekends
 
 
 def _consolidate(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
@@ -338,8 +402,7 @@ def _consolidate(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dic
         return []
     settings, table = fleet.settings, fleet.servers
     usable = table[["vcpus", "memory_gb", "cpu_demand", "memory_demand"]].notna().all(axis=1)
-    usable &= ~table.index.isin(done) & ~table["level"].isin(["critical", "high"])
-    usable &= (table["cpu_days"] >= LEAST_DAYS) & (table["memory_days"] >= LEAST_DAYS)
+    usable &= fleet.spared(done) & (table["level"] == "none") & (table["memory_days"] >= LEAST_DAYS)
     small = usable.copy()
     for metric in RESOURCES:
         small &= table[f"{metric}_demand"] < (settings.thresholds[metric].underused or 0)
@@ -394,8 +457,8 @@ def _pack(group: pd.DataFrame, movers: pd.DataFrame, fleet: _Fleet) -> list[dict
         found.append(_recommendation(
             "consolidate", moved, "cpu", group.loc[moved, "cost"].sum(min_count=1), target={"host": name},
             reason=f"The work of {_servers(len(moved))} fits on {name}, of "
-                   f"the same region and criticality: the joint peak there is {peak[0]:.0f} % of cpu and "
-                   f"{peak[1]:.0f} % of memory.",
+                   f"the same region and criticality: the joint peak there is {words.percent(peak[0])} of CPU and "
+                   f"{words.percent(peak[1])} of memory.",
             evidence={"joint_cpu_peak": _number(peak[0]), "joint_memory_peak": _number(peak[1]),
                       "periods": use.shape[2], "monthly_cost": _number(group.loc[moved, "cost"].sum(min_count=1))},
         ))  # fmt: skip
@@ -448,13 +511,16 @@ def _rate(target: dict[str, Any], owned: dict[str, Any], costs: Costs) -> float:
     return sum(rates[column] * target.get(column, owned[column]) for column in known) / today if today > 0 else 1.0
 
 
-def _words(target: dict[str, Any]) -> str:
+def _words(target: dict[str, Any], with_memory: bool = True) -> str:
+    """A size, or what to multiply today's by, in words."""
     parts = [f"{target['vcpus']:g} vCPU{'' if target['vcpus'] == 1 else 's'}"] if "vcpus" in target else []
-    parts += [f"{target['memory_gb']:g} GB of memory"] if "memory_gb" in target else []
-    parts += [f"{value:g} times today's {name.removesuffix('_factor')}" for name, value in target.items()
+    parts += [f"{target['memory_gb']:g} GB of memory"] if with_memory and "memory_gb" in target else []
+    parts += [f"{value:g} times today's {words.metric(name.removesuffix('_factor'))}" for name, value in target.items()
               if name.endswith("_factor")]  # fmt: skip
-    parts += [f"{target['factor']:g} of today's size"] if "factor" in target else []
-    return f"Target: {', '.join(parts)}."
+    parts += (
+        [f"{SHARES[target['factor']]} of today's {'size' if with_memory else 'vCPUs'}"] if "factor" in target else []
+    )
+    return words.listed(parts)
 
 
 def _cost(owned: dict[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,11 @@ DAYS = pd.date_range("2026-06-01", periods=120)
 SIZE = {"vcpus": 8.0, "memory_gb": 32.0, "monthly_cost_usd": 280.0}
 
 
-def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None):
+def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None, levels=None, not_judged=()):
     """Recommendations for ``use`` = {server: {metric: values or level}}; forecasts are the last level.
 
-    ``owned`` = {server: attributes}; ``chances`` = {(server, metric): chance of a critical crossing}.
+    ``owned`` = {server: attributes}; ``chances`` = {(server, metric): chance of a critical crossing}; ``levels`` =
+    {(server, metric): level} where it is another than that chance's.
     """
     config = config or Settings()
     rows, risks = [], []
@@ -30,8 +31,9 @@ def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None):
             date = ds[-1] + pd.Timedelta(days=30) if chance >= 0.5 else pd.NaT
             risks.append({
                 "server_id": server, "metric": metric, "current": y[-1],
-                "peak_q50": (peaks or {}).get((server, metric), y[-1]), "peak_q95": y[-1],
-                "p_critical": chance, "level": risk.LEVELS[int(risk.level_of(np.array(0.0), np.array(chance)))],
+                "peak_q50": (peaks or {}).get((server, metric), y[-1]), "peak_q95": 95.0 if chance else y[-1],
+                "p_critical": chance, "level": (levels or {}).get(
+                    (server, metric), risk.LEVELS[int(risk.level_of(np.array(0.0), np.array(chance)))]),
                 "critical_date": date, "breach_earliest": date, "score": 100 * chance, "reason": f"{metric} grows.",
             })  # fmt: skip
     servers = pd.DataFrame([{"server_id": server, **(SIZE | (owned or {}).get(server, {}))} for server in use])
@@ -41,7 +43,7 @@ def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None):
     risks = pd.DataFrame(risks)
     worst = risks.sort_values("score", ascending=False).drop_duplicates("server_id")[["server_id", "level"]]
     servers = servers.merge(worst, on="server_id")
-    return recommend.recommend(grid.of_panel(pd.concat(rows), config.frequency), risks, servers, config)
+    return recommend.recommend(grid.of_panel(pd.concat(rows), config.frequency), risks, servers, config, not_judged)
 
 
 def only(found):
@@ -52,6 +54,38 @@ def only(found):
 def test_an_idle_server_is_to_be_stopped_and_saves_what_it_costs():
     one = only(advice({"a": {"cpu": 2.0, "memory": 12.0}}))
     assert (one["action"], one["server_ids"], one["monthly_saving"], one["effort"]) == ("stop", ["a"], 280.0, "low")
+
+
+def test_the_reason_to_stop_is_true_of_its_numbers_and_says_what_is_not_known():
+    y = np.full(len(DAYS), 2.0)
+    y[40] = 9.0
+    reason = only(advice({"a": {"cpu": y}}, owned={"a": {"criticality": "critical"}}))["reason"]
+    assert reason == (
+        "CPU has been idle for 90 days: below 2.0 % for 95 % of the time, at most 9.0 %. Its network is not measured. "
+        "It is business-critical and may be a standby. Stop the server if its owner does not need it."
+    )
+    assert "network" not in only(advice({"a": {"cpu": 2.0, "network_in": 0.1}}))["reason"]
+
+
+def test_a_server_forecast_to_wake_up_is_not_stopped():
+    assert advice({"a": {"cpu": 2.0, "memory": 70.0}}, peaks={("a", "cpu"): 35.0}) == []
+
+
+@pytest.mark.parametrize("metric", ["cpu", "memory"])
+@pytest.mark.parametrize("level", ["low", "medium"])
+def test_nothing_is_taken_from_a_server_whose_cpu_or_memory_may_run_out(metric, level):
+    weekend = np.where(DAYS.weekday >= 5, 2.0, 30.0)
+    use = {"idle": {"cpu": 2.0, "memory": 5.0}, "large": {"cpu": 20.0, "memory": 20.0},
+           "off": {"cpu": weekend, "memory": 45.0}, "small": {"cpu": 30.0, "memory": 30.0}}  # fmt: skip
+    owned = small("small", "host")
+    use["host"] = {"cpu": 30.0, "memory": 30.0}
+    assert {one["action"] for one in advice(use, owned=owned)} == {"stop", "shrink", "schedule", "consolidate"}
+    assert advice(use, owned=owned, levels={(server, metric): level for server in use}) == []
+
+
+def test_a_server_that_is_not_judged_is_left_as_it_is():
+    use = {"idle": {"cpu": 2.0, "memory": 5.0}, "large": {"cpu": 20.0, "memory": 20.0}}
+    assert advice(use, not_judged={"idle", "large"}) == []
 
 
 def test_a_job_that_runs_once_a_month_is_not_idle_and_may_fall_on_a_weekend():
@@ -74,6 +108,23 @@ def test_an_oversized_server_shrinks_to_the_size_that_carries_p95_and_headroom()
     share = (2 * 0.048 + 16 * 0.006) / (8 * 0.048 + 32 * 0.006)
     assert one["monthly_saving"] == pytest.approx(280 * (1 - share), abs=0.01)
     assert "20 % headroom" in one["reason"] and one["evidence"]["cpu_p95"] == 20
+
+
+def test_in_hours_a_size_must_carry_the_days_peaks_though_most_hours_are_quiet():
+    ds = pd.date_range("2026-06-01", periods=24 * 60, freq="h")
+    config = parse("frequency: h")
+    quiet = np.where(ds.hour == 3, 9.0, 6.0)
+    batch = np.where(ds.hour == 3, 62.0, 6.0)
+    assert only(advice({"a": {"cpu": quiet}}, ds=ds, config=config))["target"] == {"vcpus": 1, "memory_gb": 32}
+    assert advice({"a": {"cpu": batch}}, ds=ds, config=config) == []
+
+
+def test_the_reason_to_shrink_says_of_what_and_over_what_time():
+    one = only(advice({"a": {"cpu": 20.0, "memory": 30.0}}))
+    assert one["reason"] == (
+        "CPU needs 20 % and memory needs 30 % of today's 8 vCPUs and 32 GB of memory (P95 over 90 days, or the "
+        "forecast's peak if higher). With 20 % headroom 2 vCPUs and 16 GB of memory would do."
+    )
 
 
 def test_more_headroom_makes_the_target_larger():
@@ -116,6 +167,29 @@ def test_a_server_that_will_run_out_grows_in_time_to_a_size_below_the_warning():
     assert one["by"] == (DAYS[-1] + pd.Timedelta(days=30)).date().isoformat()
 
 
+def test_a_possible_breach_is_met_by_the_upper_end_of_the_forecast():
+    use, chances = {"a": {"cpu": 70.0, "memory": 50.0}}, {("a", "cpu"): 0.3}
+    one = only(advice(use, chances=chances))
+    assert one["target"] == {"vcpus": 16, "memory_gb": 32} and "today 8 vCPUs and 32 GB" in one["reason"]
+
+
+def test_a_server_forecast_at_its_limit_may_need_more_than_can_be_seen():
+    one = only(advice({"a": {"cpu": 100.0}}, chances={("a", "cpu"): 0.9}))
+    assert "Its forecast is at 100 %: the real need may be larger. Target: 16 vCPUs" in one["reason"]
+
+
+def test_what_no_size_can_carry_is_to_be_shared():
+    owned = {"a": {"vcpus": 192.0, "memory_gb": 1536.0}}
+    one = only(advice({"a": {"cpu": 95.0}}, owned=owned, chances={("a", "cpu"): 0.9}))
+    assert one["target"] is None and "share the work between servers" in one["reason"]
+
+
+def test_all_that_is_at_risk_is_named():
+    use = {"a": {"cpu": 95.0, "memory": 95.0}}
+    one = only(advice(use, chances={("a", "cpu"): 0.9, ("a", "memory"): 0.8}))
+    assert "Also at risk: memory." in one["reason"]
+
+
 def test_a_disk_grows_by_a_factor():
     one = only(advice({"a": {"disk": 88.0, "cpu": 50.0}}, chances={("a", "disk"): 0.8}, peaks={("a", "disk"): 96.0}))
     assert one["target"] == {"disk_factor": 1.2}
@@ -140,6 +214,22 @@ def test_a_server_idle_every_night_is_switched_off_then():
     assert one["target"]["off_hours_utc"] == [20, 21, 22, 23, 0, 1, 2, 3, 4, 5]
     assert one["monthly_saving"] == pytest.approx(280 * 70 / 168, abs=0.01)
     assert "from 20:00 to 06:00 UTC" in one["reason"]
+
+
+def test_the_reason_to_switch_off_says_how_sure_that_is():
+    ds = pd.date_range("2026-06-01", periods=24 * 60, freq="h")
+    use = np.where((ds.weekday < 5) & (ds.hour >= 8) & (ds.hour < 18), 60.0, 1.0)
+    use[3] = 12.0
+    one = only(advice({"a": {"cpu": use, "memory": 50.0}}, ds=ds, config=parse("frequency: h")))
+    assert one["reason"] == (
+        "CPU is idle every working day from 18:00 to 08:00 UTC and at weekends: below 5 % for > 99 % of that time over "
+        "60 days, at most 12 %. Switch the server off then, 118 hours a week."
+    )
+
+
+def test_two_weekends_are_too_few_for_a_rule():
+    use = np.where(DAYS[:16].weekday >= 5, 2.0, 60.0)
+    assert advice({"a": {"cpu": use, "memory": 50.0}}, ds=DAYS[:16]) == []
 
 
 def test_business_critical_servers_are_not_switched_off():
