@@ -172,8 +172,9 @@ def assess(
     before, notes_on_clusters = changes.clusters_of(previous)
     found = clusters.find(clusters.features(panel, laid_out, patterns), laid_out, before)
     servers = servers.merge(found.table[["server_id", "cluster", "cluster_name"]], how="left", on="server_id")
-    recommendations = recommend.recommend(laid_out, risks, servers, chosen, {one["server_id"] for one in not_judged})
-    changed, notes_on_changes = changes.against(previous, servers)
+    unknown = {one["server_id"] for one in not_judged}
+    recommendations = recommend.recommend(laid_out, risks, servers, chosen, unknown)
+    changed, notes_on_changes = changes.against(previous, servers, unknown)
 
     notes = [*metrics.get("notes", []), *_notes(laid_out, not_judged, servers)]
     summary = {

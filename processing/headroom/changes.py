@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from headroom.assessment import LEVELS
 AT_RISK = ("high", "critical")
 
 
-def against(previous: Path | None, servers: pd.DataFrame) -> tuple[dict[str, Any] | None, list[str]]:
+def against(
+    previous: Path | None, servers: pd.DataFrame, not_judged: Collection[str] = ()
+) -> tuple[dict[str, Any] | None, list[str]]:
     """Compare the servers' levels with the previous run's.
 
     A server is at risk at level high or critical. New at risk are also servers that the previous run did not have;
@@ -24,6 +27,8 @@ def against(previous: Path | None, servers: pd.DataFrame) -> tuple[dict[str, Any
     Args:
         previous: the previous run's assessment folder, or None.
         servers: ``server_id, level`` of this run, the most urgent first; the lists keep that order.
+        not_judged: servers of which something is not judged now: they may be worse, and are neither resolved nor
+            better, as a server that has fallen silent has solved nothing.
 
     Returns:
         The changes, None where there is nothing to compare with, and notes for a person.
@@ -42,6 +47,8 @@ def against(previous: Path | None, servers: pd.DataFrame) -> tuple[dict[str, Any
         was = before.get(server, "none")
         if level in AT_RISK and was not in AT_RISK:
             lists["new_at_risk"].append(server)
+        elif server in not_judged and LEVELS.index(level) <= LEVELS.index(was):
+            continue
         elif was in AT_RISK and level not in AT_RISK:
             lists["resolved"].append(server)
         elif server in before and LEVELS.index(level) > LEVELS.index(was):

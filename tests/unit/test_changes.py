@@ -37,6 +37,13 @@ def test_new_resolved_worse_and_better_are_told_apart(tmp_path):
     }  # fmt: skip
 
 
+def test_a_server_that_has_fallen_silent_has_solved_nothing(tmp_path):
+    before = previous(tmp_path, {"silent": "critical", "half": "medium", "well": "critical", "pressed": "low"})
+    now = levels(silent="none", half="low", well="none", pressed="critical")
+    found, _ = changes.against(before, now, {"silent", "half", "pressed"})
+    assert (found["resolved"], found["better"], found["new_at_risk"]) == (["well"], [], ["pressed"])
+
+
 def test_the_first_run_has_nothing_to_compare_with(tmp_path):
     assert changes.against(None, levels(a="high")) == (None, [])
     assert changes.against(tmp_path, levels(a="high")) == (None, [])
