@@ -15,7 +15,8 @@ from headroom.settings import Settings
 BOOSTER, COMBINATION = "booster", "combination"
 CANDIDATES = (*methods.METHODS, methods.THETA, BOOSTER)
 THETA = CANDIDATES.index(methods.THETA)
-WINDOWS = 3
+# A few series need more windows to learn as much from: so many forecasts, in no fewer and no more windows.
+FORECASTS, FEWEST_WINDOWS, MOST_WINDOWS = 40, 3, 8
 # How sharply better candidates are preferred, and how many windows' worth a group's experience counts; both tuned on
 # the benchmarks' data sets together, where anything from 8 to 16 and 4 to 8 does about as well.
 SHARPNESS = 12.0
@@ -48,7 +49,7 @@ class Window:
             return np.nanmean(np.abs(self.actual - self.points), axis=2) / self.scale
 
 
-def origins(periods: int, settings: Settings) -> list[int]:
+def origins(periods: int, series: int, settings: Settings) -> list[int]:
     """The last known periods of the windows, oldest first; the newest leaves one horizon.
 
     They are half a horizon apart, or a tenth of the history if that is more, so that accidents of one week do not
@@ -57,7 +58,8 @@ def origins(periods: int, settings: Settings) -> list[int]:
     step = max(settings.horizon // 2, periods // 10, 1)
     least = 2 * settings.season_lengths[0] - 1
     newest = periods - 1 - settings.horizon
-    return [newest - step * back for back in range(WINDOWS - 1, -1, -1) if newest - step * back >= least]
+    windows = min(max(-(-FORECASTS // max(series, 1)), FEWEST_WINDOWS), MOST_WINDOWS)
+    return [newest - step * back for back in range(windows - 1, -1, -1) if newest - step * back >= least]
 
 
 def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settings: Settings) -> list[Window]:
@@ -66,7 +68,7 @@ def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settin
     tried[:: max(len(tried) // THETA_SERIES, 1)] = True
     return [
         forecast(history.until(origin), history, booster.train(examples.until(origin)), servers, settings, tried)
-        for origin in origins(len(history.dates), settings)
+        for origin in origins(len(history.dates), len(history.values), settings)
     ]
 
 
@@ -152,6 +154,17 @@ def combine(points: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return low + np.where(to > from_, part, 1.0) * (high - low)
 
 
+def apart(points: np.ndarray, combined: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """How far the candidates lie below and above their combination on average (n × horizon × 2).
+
+    Weights count by their square roots: a candidate that did somewhat worse before is still a possibility.
+    """
+    share = np.sqrt(weight)[:, :, None] * ~np.isnan(points)
+    share /= np.maximum(share.sum(axis=0), 1e-12)
+    distance = np.nan_to_num(points - combined)
+    return np.stack([(share * np.maximum(side * distance, 0)).sum(axis=0) for side in (-1, 1)], axis=2)
+
+
 def behaviour(history: Grid, settings: Settings) -> np.ndarray:
     """The group of each series: its metric and whether it is flat, seasonal or irregular (n strings)."""
     day, _ = settings.season_lengths
@@ -183,33 +196,38 @@ def judge(windows: list[Window], group: np.ndarray, groups: list[str]) -> dict[s
     Nothing judges itself: a window's weights and intervals come from the other windows (from its own where it is the
     only one); the calibration that is kept comes from all.
     """
-    made: dict[str, list[np.ndarray]] = {
-        name: [window.points[number] for window in windows] for number, name in enumerate(CANDIDATES)
+    nowhere = [np.zeros((*window.actual.shape, 2)) for window in windows]
+    judged = {
+        name: _judge(windows, [window.points[number] for window in windows], nowhere, group, groups)
+        for number, name in enumerate(CANDIDATES)
     }
-    made[COMBINATION] = [
-        combine(window.points, weights(_others(windows, window), group, groups)[0]) for window in windows
-    ]
-    return {name: _judge(windows, points, group, groups) for name, points in made.items()}
+    weight = [weights(_others(windows, window), group, groups)[0] for window in windows]
+    combined = [combine(window.points, one) for window, one in zip(windows, weight, strict=True)]
+    between = [apart(window.points, *one) for window, *one in zip(windows, combined, weight, strict=True)]
+    return judged | {COMBINATION: _judge(windows, combined, between, group, groups)}
 
 
-def _judge(windows: list[Window], points: list[np.ndarray], group: np.ndarray, groups: list[str]) -> Judged:
+def _judge(
+    windows: list[Window], points: list[np.ndarray], between: list[np.ndarray], group: np.ndarray, groups: list[str]
+) -> Judged:
+    """Judge one forecast a window (n × horizon), given how far the candidates are apart around it."""
     misses = [(window.actual - point) / window.scale[:, None] for window, point in zip(windows, points, strict=True)]
     scores = np.full((len(windows), len(group), len(SCORES)), np.nan)
     number = np.array([groups.index(name) for name in group], dtype=int)
     for index, window in enumerate(windows):
         others = [one for one in range(len(windows)) if one != index] or [index]
-        learned, own = _calibrate([windows[one] for one in others], [misses[one] for one in others], group, groups)
-        spreads = _spreads(window, own)
+        learned, own = _calibrate(*([of[one] for one in others] for of in (windows, misses, between)), group, groups)
+        spreads = _spreads(window, own, between[index])
         quantiles = intervals.around(points[index] / window.scale[:, None], spreads, number, learned)
         scores[index] = score(window.actual, quantiles * window.scale[:, None, None], window.scale)
-    calibration, own = _calibrate(windows, misses, group, groups)
+    calibration, own = _calibrate(windows, misses, between, group, groups)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return Judged(np.nanmean(scores, axis=0) if windows else scores.sum(axis=0), own, calibration)
 
 
 def _calibrate(
-    windows: list[Window], misses: list[np.ndarray], group: np.ndarray, groups: list[str]
+    windows: list[Window], misses: list[np.ndarray], between: list[np.ndarray], group: np.ndarray, groups: list[str]
 ) -> tuple[intervals.Calibration, np.ndarray]:
     """Calibration and own spreads from misses in scales; each miss meets a spread that other windows gave."""
     horizon = windows[0].actual.shape[1] if windows else 1
@@ -219,7 +237,7 @@ def _calibrate(
     spreads = []
     for index, window in enumerate(windows):
         others = np.delete(each, index, axis=0) if len(windows) > 1 else each
-        spreads.append(_spreads(window, intervals.settled(others, typical[number])))
+        spreads.append(_spreads(window, intervals.settled(others, typical[number]), between[index]))
     calibration = intervals.calibrate(
         np.concatenate(misses) if windows else np.empty((0, horizon)),
         np.concatenate(spreads) if windows else np.empty((0, horizon, 2)),
@@ -230,9 +248,9 @@ def _calibrate(
     return calibration, intervals.settled(each, typical[number])
 
 
-def _spreads(window: Window, own: np.ndarray) -> np.ndarray:
+def _spreads(window: Window, own: np.ndarray, between: np.ndarray) -> np.ndarray:
     scale = window.scale[:, None]
-    return intervals.spread(window.below / scale, window.above / scale, own)
+    return intervals.spread(window.below / scale, window.above / scale, own, between / scale[:, :, None])
 
 
 def score(actual: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> np.ndarray:

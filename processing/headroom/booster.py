@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ from headroom.features import ATTRIBUTES, SIZES, Grid, Snapshot, calendar, comin
 from headroom.settings import METRICS, Settings
 
 LEVELS = (0.1, 0.5, 0.9)
-ORIGINS = 12
+# Origins to learn from; hours differ more from one origin to the next than days.
+ORIGINS = {"D": 12, "h": 24}
 ROWS = 30_000
 FEWEST = 400
 ROUNDS = 60
@@ -119,12 +121,16 @@ def predict(
 
 
 def base(at: Snapshot) -> np.ndarray:
-    """Where the booster starts from: the mean of the methods that are no floors (n × horizon, relative)."""
-    return np.mean([at.ahead[name] for name in (methods.LEVEL, methods.TREND, methods.SMOOTH)], axis=0)
+    """Where the booster starts from: the mean of the methods that know weeks and the calendar (n × horizon)."""
+    names = (methods.LEVEL, methods.TREND, methods.SMOOTH_WEEK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmean([at.ahead[name] for name in names], axis=0)
 
 
-def training_origins(periods: int, settings: Settings, count: int = ORIGINS) -> list[int]:
+def training_origins(periods: int, settings: Settings) -> list[int]:
     """Indices of last known periods to learn from, spread over the history after its first quarter."""
+    count = ORIGINS[settings.frequency]
     first = max(2 * settings.season_lengths[0], periods // 4) - 1
     return sorted(set(np.linspace(first, periods - 2, count).astype(int).tolist())) if periods > first + 2 else []
 

@@ -82,7 +82,7 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
     points = backtest.combine(now.points, weight)
     own = known[["own_below", "own_above"]].to_numpy(float)
     own = np.where(np.isnan(own), model.calibration.typical[number], own) * now.scale[:, None]
-    spreads = intervals.spread(now.below, now.above, own)
+    spreads = intervals.spread(now.below, now.above, own, backtest.apart(now.points, points, weight))
     quantiles = intervals.around(points, spreads, number, model.calibration)
     return np.clip(quantiles, 0, history.upper[:, None, None])
 

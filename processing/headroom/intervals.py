@@ -19,8 +19,8 @@ BUCKETS = 6
 # The least spread of a series in a window, in scales.
 LEAST = 0.2
 # Quantiles of scaled misses on most data, and how many series' windows' worth they count against what is observed.
-USUAL = np.array([-1.6, -1.1, 0.0, 1.1, 1.6])
-PRIOR_ROWS = 30
+USUAL = np.array([-1.5, -1.05, 0.0, 1.05, 1.5])
+PRIOR_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,18 @@ def _median(each: np.ndarray) -> np.ndarray:
     return quantiles(each.reshape(-1, 2).T, (0.5,))[0] if each.size else np.full(2, np.nan)
 
 
-def spread(below: np.ndarray, above: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Expected spread (n × horizon × 2, below and above): geometric mean of the booster's and the series' own.
+def spread(below: np.ndarray, above: np.ndarray, own: np.ndarray, apart: np.ndarray) -> np.ndarray:
+    """Expected spread below and above (n × horizon × 2).
 
-    ``below`` and ``above`` (n × horizon) are the booster's, NaN without one; ``own`` is n × 2.
+    The geometric mean of the booster's (``below`` and ``above``, n × horizon, NaN without one) and the series' own
+    (``own``, n × 2), and how far the candidates are apart (``apart``, n × horizon × 2): where those that did well
+    before disagree, nobody knows.
     """
     own = own[:, None, :]
     learned = np.stack([below, above], axis=2)
     learned = np.where(np.isnan(learned), own, learned)
     least = 0.02 * np.maximum(own.max(axis=2, keepdims=True), learned.max(axis=2, keepdims=True)) + 1e-12
-    return np.sqrt(np.maximum(learned, least) * np.maximum(own, least))
+    return np.sqrt(np.maximum(learned, least) * np.maximum(own, least)) + apart
 
 
 def calibrate(

@@ -91,20 +91,21 @@ def exponential_smoothing(values: np.ndarray, season: int, horizon: int, memory:
     return points
 
 
-FLOOR, AVERAGE, LEVEL, TREND, LOGARITHM, SMOOTH = (
+FLOOR, AVERAGE, LEVEL, TREND, LOGARITHM, SMOOTH, SMOOTH_WEEK = (
     "seasonal naive", "seasonal average", "regression", "regression with trend", "regression of logarithms",
-    "exponential smoothing",
+    "exponential smoothing", "exponential smoothing of hours of the week",
 )  # fmt: skip
-METHODS = (FLOOR, AVERAGE, LEVEL, TREND, LOGARITHM, SMOOTH)
+METHODS = (FLOOR, AVERAGE, LEVEL, TREND, LOGARITHM, SMOOTH, SMOOTH_WEEK)
 THETA = "theta"
 
 
 def forecasts(grid: Grid, settings: Settings) -> dict[str, np.ndarray]:
     """Point forecasts (n × horizon) of every method from the end of the grid, within what is possible.
 
-    NaN where a method is not for that metric; all are numbers for the others where a series has an observation.
+    NaN where a method is not for that metric, frequency or length of history; all are numbers for the others where a
+    series has an observation.
     """
-    values, (day, _), recent = grid.values, settings.season_lengths, recent_periods(settings)
+    values, (day, long), recent = grid.values, settings.season_lengths, recent_periods(settings)
     ahead = coming(grid, settings)
     points = {
         FLOOR: seasonal_naive(values, day, settings.horizon),
@@ -113,7 +114,10 @@ def forecasts(grid: Grid, settings: Settings) -> dict[str, np.ndarray]:
         TREND: fit_and_forecast(values, grid.dates, ahead, settings, Shape(12 * recent, trend=True)),
         LOGARITHM: _of_logarithms(grid, ahead, settings, Shape(12 * recent, trend=True)),
         SMOOTH: exponential_smoothing(values, day, settings.horizon, recent if day == 24 else 2 * recent),
+        SMOOTH_WEEK: np.full((len(values), settings.horizon), np.nan),
     }
+    if day == 24 and values.shape[1] >= 3 * long:
+        points[SMOOTH_WEEK] = exponential_smoothing(values, long, settings.horizon, 2 * long)
     low, high = plausible(grid)
     return {name: np.clip(point, low[:, None], high[:, None]) for name, point in points.items()}
 

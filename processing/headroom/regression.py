@@ -19,6 +19,8 @@ WEEK = 168
 ITERATIONS = 6
 # A break in the trend has to explain as much as this many ordinary misses.
 BREAK_DOUBT = 30.0
+# A lasting step, which is no trend.
+STEP_DOUBT = 20.0
 BREAKS = 16
 CYCLE_CORRELATION = 0.8
 
@@ -196,7 +198,7 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
             parts.append((_dummies(np.where(weekend, hour, 24), 25)[:, :24], 0.5))
     else:
         parts.append((weekday, 0.5))
-        if len(dates) >= 540:
+        if shape.trend and len(dates) >= 540:  # without a trend a year's waves would be taken for growth
             angle = 2 * np.pi * both.dayofyear.to_numpy()[:, None] / 365.25 * np.arange(1, 5)
             parts.append((np.hstack([np.sin(angle), np.cos(angle)]), 5.0))
     marks = ["holiday", "before_holiday", "after_holiday", "month_start", "month_end", "quarter_end"]
@@ -210,8 +212,9 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
         span, calm = len(dates) / recent_periods(settings), 0.5 if hourly else 1.0
         knots = np.linspace(-span, -calm, min(BREAKS, int(span)) + 2)[1:] if span > 2 * calm else np.empty(0)
         first = sum(part.shape[1] for part, _ in parts)
-        sparse += range(first, first + len(knots))
+        sparse += range(first, first + 2 * len(knots))
         parts.append((np.maximum(position[:, None] - knots, 0) + knots, BREAK_DOUBT))
+        parts.append((-(position[:, None] < knots).astype(float), STEP_DOUBT))
     columns = np.hstack([part for part, _ in parts])
     doubt = np.concatenate([np.full(part.shape[1], one) for part, one in parts])
     return Design(

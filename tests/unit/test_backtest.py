@@ -78,10 +78,10 @@ def test_a_windows_intervals_are_judged_by_a_truth_they_were_not_made_from():
 
 
 def test_the_newest_window_leaves_exactly_the_horizon_and_short_histories_have_none():
-    assert backtest.origins(400, Settings(horizon=90))[-1] == 309
-    assert backtest.origins(50, Settings(horizon=90)) == []
-    assert backtest.origins(13, Settings(horizon=1)) == []
-    assert all(origin >= 13 for origin in backtest.origins(60, Settings(horizon=30)))
+    assert backtest.origins(400, 100, Settings(horizon=90))[-1] == 309
+    assert backtest.origins(50, 100, Settings(horizon=90)) == []
+    assert backtest.origins(13, 100, Settings(horizon=1)) == []
+    assert all(origin >= 13 for origin in backtest.origins(60, 100, Settings(horizon=30)))
 
 
 def test_whoever_was_right_everywhere_is_trusted():
