@@ -119,7 +119,7 @@ def _hours(above: np.ndarray, values: np.ndarray, ds: pd.DatetimeIndex, days: in
     # The usual hours as one stretch round the clock, which holds most of what is above.
     starts = np.flatnonzero(usual & ~np.roll(usual, 1))
     if len(starts) == 1 and by_hour[usual].sum() >= SAME_HOURS * by_hour.sum():
-        end = (starts[0] + int(usual.sum())) % 24
+        end = (starts[0] + int(usual.sum()) - 1) % 24 + 1  # midnight is 24:00
         return f"between {starts[0]:02d}:00 and {end:02d}:00 UTC"
     hours = max(int(above.sum() / days + 0.5), 1)
     return f"for {words.periods(hours, 'h')} of such a day, at changing times"

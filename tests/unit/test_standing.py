@@ -42,6 +42,7 @@ def test_a_batch_that_crosses_every_morning_is_told_with_its_hours():
 def test_a_batch_past_midnight_is_one_stretch():
     found = hourly(np.where((HOURS.hour >= 22) | (HOURS.hour < 3), 97, 20))
     assert found.hours == "between 22:00 and 03:00 UTC"
+    assert hourly(np.where(HOURS.hour >= 18, 97, 20)).hours == "between 18:00 and 24:00 UTC"
 
 
 def test_office_hours_above_the_threshold_are_every_working_day():
