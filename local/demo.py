@@ -241,10 +241,14 @@ def table(summary: dict[str, Any]) -> Table:
             Text(server["server_id"]),
             Text(server["level"], style=LEVELS.get(server["level"], "")),
             Text(server["metric"] or ""),
-            Text((server["critical_date"] or "–")[:16].removesuffix("T00:00").replace("T", " ")),
+            Text("now" if server.get("above_already") else _moment(server["critical_date"])),
             _chance(server["p_critical"]),
         )
     return rows
+
+
+def _moment(date: str | None) -> str:
+    return (date or "–")[:16].removesuffix("T00:00").replace("T", " ")
 
 
 def _chance(share: float | None) -> str:

@@ -75,14 +75,24 @@ def test_the_table_shows_the_servers_most_at_risk_whatever_their_names() -> None
                 "p_critical": 0.93,
                 "reason": "fills up",
             },
+            {
+                "server_id": "y",
+                "level": "critical",
+                "metric": "cpu",
+                "above_already": True,
+                "critical_date": "2026-01-31T00:00:00",
+                "p_critical": 0.99,
+                "reason": "full",
+            },  # fmt: skip
             {"server_id": "x", "level": "low", "metric": None, "critical_date": None, "p_critical": None, "reason": ""},
         ],
     }
     console = Console(record=True, width=120, file=io.StringIO())
     console.print(table(summary))
     shown = console.export_text()
-    for words in ("3 servers: 1 critical, 2 none", "db-[red]1", "2026-02-01", "93 %"):
+    for words in ("3 servers: 1 critical, 2 none", "db-[red]1", "2026-02-01", "93 %", "now"):
         assert words in shown
+    assert "2026-01-31" not in shown
 
 
 def test_a_failure_names_the_job_and_the_reason() -> None:
