@@ -83,7 +83,7 @@ def test_the_table_shows_the_servers_most_at_risk_whatever_their_names() -> None
                 "critical_date": "2026-01-31T00:00:00",
                 "p_critical": 0.99,
                 "reason": "full",
-            },  # fmt: skip
+            },
             {"server_id": "x", "level": "low", "metric": None, "critical_date": None, "p_critical": None, "reason": ""},
         ],
     }
