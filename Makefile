@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
-.PHONY: demo up down status test lint bench deploy lock install
+.PHONY: demo up down status test lint bench screenshots deploy lock install
 
 demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
@@ -23,6 +23,9 @@ lint: install
 
 bench: .venv-bench/installed  ## ONLY=accuracy for one of them
 	for one in $(or $(ONLY),preprocess speed findings accuracy); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
+
+screenshots: install  ## docs/images, with the present code; needs chromium
+	$(BIN)/python -m local.screenshots
 
 deploy: install
 	PYTHON="$(CURDIR)/$(BIN)/python" $(BIN)/sam build && $(BIN)/sam deploy $(if $(ENV),--config-env $(ENV))

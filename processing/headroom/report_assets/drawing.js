@@ -84,7 +84,8 @@ function timeTicks(from, to, most) {
 function forecastChart(series, risk, width) {
   const { history, q50, q05, q10, q90, q95 } = series;
   const unit = view.units[series.metric], thresholds = view.thresholds[series.metric];
-  const height = 210, left = 44, right = width - 12, top = 18, bottom = height - 24;
+  const isWide = width > 480;
+  const height = 210, left = 44, right = width - (thresholds && isWide ? 86 : 12), top = 18, bottom = height - 24;
   const spans = [history, q50].filter((part) => part.values.length);
   const first = Math.min(...spans.map((part) => part.first));
   const last = Math.max(...spans.map((part) => part.first + part.values.length - 1));
@@ -115,12 +116,14 @@ function forecastChart(series, risk, width) {
     s("path.forecast", { d: line(q50.values, ahead, y) }));
   for (const name of thresholds ? ["warning", "critical"] : []) {
     const at = y(thresholds[name]), words = `${name} ${amount(thresholds[name], unit)}`;
-    drawn.push(across(`${name}-line`, at), text(`${name}-text.halo`, words, left + 4, at - 3));
+    const beside = name === "warning" ? Math.max(at, y(thresholds.critical) + 13) : at;
+    drawn.push(across(`${name}-line`, at),
+      isWide ? text(`${name}-text`, words, right + 5, beside + 4) : text(`${name}-text.halo`, words, left + 4, at - 3));
   }
   drawn.push(upright("now", now));
   drawn.push(text("axis", "measured", now - 4, top - 6, "end"), text("axis", "forecast", now + 4, top - 6));
   if (known(risk.criticalAt) && !risk.now) {
-    const at = x(risk.criticalAt), flip = at > width - (HOURLY ? 160 : 120);
+    const at = x(risk.criticalAt), flip = at > right - (HOURLY ? 160 : 120);
     const words = `critical ${when(momentOf(risk.criticalAt))}`;
     const until = known(risk.latest) ? x(risk.latest) : right;
     drawn.push(

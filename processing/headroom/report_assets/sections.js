@@ -219,7 +219,7 @@ function actionsSection() {
     ["Servers", (item) => serverList(item.server_ids, item.servers), "name"],
     ["Why", (item) => [prose(sentence(withoutTarget(item.reason || ""))), h("small", prose(evidenceOf(item)))], "wide"],
     ["Target", targetOf, "short"],
-    ["By", (item) => item.by && day(Date.parse(item.by)), "tight"],
+    ["When", (item) => item.by && byWhen(item.by), "tight"],
     ["Effort", (item) => item.effort, "tight"],
     ["Costs a month", (item) => increase(item) > 0 && `+ ${money(increase(item))}`, "number"],
     ["Saves a month", (item) => item.monthly_saving > 0 && money(item.monthly_saving), "number"],

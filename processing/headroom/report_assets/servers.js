@@ -266,7 +266,7 @@ function showPressed(chip) {
 function serverRow(i) {
   const risk = worstOf[i], unit = view.units[risk.metric];
   const name = servers.name[i], judged = known(risk.chanceCritical);
-  const about = [servers.unit[i], servers.region[i], servers.criticality[i] && `criticality ${servers.criticality[i]}`];
+  const about = [servers.unit[i], servers.region[i], servers.criticality[i] && `criticality\u00a0${servers.criticality[i]}`];
   const critical = risk.now ? [h("b", "above now"), known(risk.since) && h("small", `since ${sinceWhen(risk.since)}`)]
     : known(risk.criticalAt) ? [h("b", when(momentOf(risk.criticalAt))), h("small", `in ${span(risk.criticalAt)}`)]
     : h("span.quiet", servers.unjudged[i] ? "not judged" : !judged ? "no threshold" : "not expected");
@@ -368,8 +368,7 @@ async function fillServerSection(i, place) {
       ["Criticality", servers.criticality[i]],
       ["Link", h("a", { href: linkTo(name) }, "to this server")],
     ].filter(([, value]) => value !== false)),
-    advice.map((item) => h("p.advice", h("strong", ACTIONS[item.action][0]), ": ", prose(item.reason),
-      item.monthly_saving > 0 && ` Saves ${money(item.monthly_saving)} a month.`)));
+    advice.map((item) => h("p.advice", h("strong", ACTIONS[item.action][0]), ": ", adviceOf(item))));
   place.append(panel);
   let series = null;
   try {
@@ -381,6 +380,22 @@ async function fillServerSection(i, place) {
   const worst = (risk) => (risk.metric === servers.worst[i] ? 1 : 0);
   const ordered = [...risksOf[i]].sort((a, b) => b.level - a.level || worst(b) - worst(a));
   panel.append(...ordered.map((risk) => metricPanel(risk, series && series.find((one) => one.metric === risk.metric))));
+}
+
+/** The date by which to act, or that it is time. */
+function byWhen(date) {
+  return Date.parse(date) > view.asOf ? `by ${day(Date.parse(date))}` : "now";
+}
+
+/** A recommendation beside the charts of its server, which say why it is to grow. */
+function adviceOf(item) {
+  const increase = (item.evidence || {}).monthly_cost_increase;
+  return [
+    item.action === "grow" && item.target ? ["to ", targetOf(item), known(item.by) && `, ${byWhen(item.by)}`, "."]
+      : prose(item.reason),
+    item.monthly_saving > 0 && ` Saves ${money(item.monthly_saving)} a month.`,
+    increase > 0 && ` Costs ${money(increase)} a month more.`,
+  ];
 }
 
 /** One metric of a server: chart and figures. */
@@ -407,7 +422,7 @@ function metricPanel(risk, series) {
       uncertain && ["8 in 10 between", `${date(risk.earliest)} and ${date(risk.latest) || `after ${date(view.horizon)}`}`],
       ["Next holiday", on(risk.holidayPeak, risk.holidayAt)],
       ["Quarter end", on(risk.quarterPeak, risk.quarterAt)],
-      Math.abs(risk.growth) >= 0.5 && ["Trend", growth],
+      Math.abs(risk.growth) >= 0.5 && risk.trend >= 0.3 && ["Long-term trend", growth],
       ["Rhythm", rhythmOf(risk)],
     ])));
 }

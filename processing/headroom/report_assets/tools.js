@@ -80,9 +80,9 @@ function change(value, unit) {
 
 function share(value) {
   if (!known(value)) return "–";
-  if (value > 0 && value < 0.01) return "< 1 %";
-  if (value < 1 && value > 0.99) return "> 99 %";
-  return `${Math.round(value * 100)} %`;
+  if (value > 0 && value < 0.01) return "<\u00a01\u00a0%";
+  if (value < 1 && value > 0.99) return ">\u00a099\u00a0%";
+  return `${Math.round(value * 100)}\u00a0%`;
 }
 
 /** A probability; a forecast is never quite certain. */

@@ -1,0 +1,122 @@
+"""The pictures in ``docs/images``, made anew with the present code: ``make screenshots``.
+
+Runs the three jobs as plain programs on a generated fleet, and on the Bitbrains trace where ``../shared/data`` has it,
+each as of today and as of some time before, so that the report has a last run to compare with. A headless Chromium
+then photographs the reports.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from local import fleet
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+BITBRAINS = ROOT.parent / "shared" / "data" / "bitbrains"
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "color_scheme": "dark"}
+
+
+def main() -> None:
+    """Make the pictures; those of the trace stay as they are where it is not at hand."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        sys.exit("No Chromium found: install the package chromium (Debian: apt-get install chromium).")
+    with tempfile.TemporaryDirectory() as scratch, _photographs(browser) as photograph:
+        generated = Path(scratch) / "demo"
+        fleet.write(fleet.generate(servers=120, days=400, sampling="1h"), generated)
+        report = assess(generated / "incoming", "demo", generated / "settings.yaml", "28D")
+        photograph(report, "report.png", viewport={"width": 1280, "height": 980})
+        photograph(report, "report-server.png", opened=True, viewport={"width": 1280, "height": 1100})
+        photograph(report, "report-phone.png", **PHONE)
+        for name in ("risk_heatmap.png", "utilization_clusters.png"):
+            _save((report.parent / name).read_bytes(), name, 1200)
+        if not BITBRAINS.is_dir():
+            print(f"{BITBRAINS} is not there: report-bitbrains.png stays as it is.")
+            return
+        hourly = Path(scratch) / "bitbrains" / "settings.yaml"
+        hourly.parent.mkdir()
+        hourly.write_text("{frequency: h, horizon: 168}\n")
+        report = assess(BITBRAINS, "bitbrains", hourly, "2D")
+        photograph(report, "report-bitbrains.png", viewport={"width": 1280, "height": 900})
+
+
+def assess(raw: Path, dataset: str, settings: Path, before: str) -> Path:
+    """Run the jobs on these files, beside the settings; the path of the report, compared with a run ``before`` it."""
+    work = settings.parent / "run"
+    panel, earlier = work / "panel", work / "earlier"
+    work.mkdir()
+    files = [{"key": f"incoming/{dataset}/{file.name}", "file": file.name, "size": file.stat().st_size}
+             for file in sorted(raw.iterdir())]  # fmt: skip
+    manifest = {"schema": 1, "dataset": dataset, "run_id": "example", "mode": "auto", "files": files}
+    (work / "manifest.json").write_text(json.dumps(manifest))
+    _job("preprocess", raw=raw, settings=settings, manifest=work / "manifest.json", panel=panel)
+    shutil.copytree(panel, earlier)
+    table = pd.read_parquet(panel / "panel.parquet")
+    table = table[table["ds"] <= table["ds"].max() - pd.Timedelta(before)]
+    table.to_parquet(earlier / "panel.parquet", index=False)
+    _job("train", panel=earlier, model=work / "earlier-model")
+    _job("assess", panel=earlier, model=work / "earlier-model", assessment=work / "earlier-assessment")
+    _job("train", panel=panel, model=work / "model")
+    _job("assess", panel=panel, model=work / "model", manifest=work / "manifest.json",
+         previous=work / "earlier-assessment", assessment=work / "assessment")  # fmt: skip
+    return work / "assessment" / "report.html"
+
+
+def _job(name: str, **folders: Path) -> None:
+    arguments = [part for key, folder in folders.items() for part in (f"--{key}", str(folder))]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "processing")}
+    subprocess.run([sys.executable, "-m", f"headroom.{name}", *arguments], env=environment, check=True)
+
+
+@contextlib.contextmanager
+def _photographs(browser: str) -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+
+        def photograph(report: Path, name: str, opened: bool = False, **look: Any) -> None:
+            page = chromium.new_context(device_scale_factor=2, **look).new_page()
+            page.goto(report.as_uri())
+            clip = _open_a_server(page) if opened else None
+            _save(page.screenshot(clip=clip), name, 560 if look.get("is_mobile") else 1280)
+            page.close()
+
+        yield photograph
+        chromium.close()
+
+
+def _open_a_server(page: Any) -> dict[str, float]:
+    """Open the first server that is still to become critical; where its row and two charts are on the page."""
+    row = page.locator(".summary:has(.column-critical small)").filter(has_not_text="above now").first
+    row.locator(".open").click()
+    page.locator(".chart").nth(1).wait_for()
+    page.evaluate("document.activeElement.blur()")
+    row.evaluate("(row) => row.scrollIntoView()")
+    above, below = row.bounding_box(), page.locator(".metric-panel").nth(1).bounding_box()
+    return {"x": 20, "y": above["y"] - 4, "width": 1240, "height": below["y"] + below["height"] - above["y"]}
+
+
+def _save(png: bytes, name: str, width: int) -> None:
+    """Write a picture of this width in 256 colours: a third of the bytes, and no eye sees the difference."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+    image.quantize(256, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
+    print(f"{name}: {image.width} × {image.height}, {(IMAGES / name).stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()
