@@ -53,12 +53,13 @@ def main() -> None:
     missed = pd.DataFrame({
         name: {target: not low <= column[target] <= high for target, (low, high) in TARGETS.items() if target in column}
         for name, column in columns.items()
-    })  # fmt: skip
+    }).eq(True)  # fmt: skip
     table["target"] = [_target(name) for name in table.index]
     print(table.to_string(float_format=lambda value: f"{value:.3g}", na_rep="-"))
-    if missed.fillna(False).any(axis=None):
-        sys.exit("missed: " + ", ".join(f"{name} ({column})" for column in missed for name in missed.index[
-            missed[column].fillna(False).astype(bool)]))  # fmt: skip
+    if missed.any(axis=None):
+        sys.exit(
+            "missed: " + ", ".join(f"{name} ({column})" for column in missed for name in missed.index[missed[column]])
+        )
 
 
 def truth(servers: int, days: int, seed: int, folder: Path) -> dict[str, float]:
