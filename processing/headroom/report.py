@@ -161,8 +161,9 @@ def headline(assessment: Assessment) -> str:
     coming = risks[risks["critical_date"].notna() & ~risks["server_id"].isin(now)]
     if not now and coming.empty:
         if at_risk == 0:
-            watch = int((servers["level"] != "none").sum())
-            return f"No server is at risk {ahead}" + (f", {watch:,} to watch" if watch else "")
+            watch, unjudged = int((servers["level"] != "none").sum()), len(_unjudged(assessment))
+            others = [f", {watch:,} to watch" if watch else "", f", {unjudged:,} not judged" if unjudged else ""]
+            return f"No server is at risk {ahead}" + "".join(others)
         return f"{at_risk:,} of {fleet} at risk, none expected to reach a critical threshold {ahead}"
     if coming.empty:
         return f"{len(now):,} of {fleet} above a critical threshold now, no other expected to reach one {ahead}"

@@ -111,7 +111,7 @@ def test_each_cluster_is_named_with_its_size_and_typical_server() -> None:
     for profile in found.profiles:
         assert profile["name"] in words
         assert profile["typical_server"] in words
-    assert "12 servers, 20%" in words
+    assert "12 servers, 20 %" in words
 
 
 @hypothesis.settings(deadline=None)

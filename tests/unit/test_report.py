@@ -70,6 +70,11 @@ def test_at_risk_is_high_or_critical_and_the_milder_levels_are_to_watch() -> Non
     )
 
 
+def test_a_fleet_of_which_part_is_not_judged_is_not_called_calm_without_saying_so() -> None:
+    found = with_silent(assessment(calm=True))
+    assert report.headline(found) == "No server is at risk in the next 90 days, 3 not judged"
+
+
 def test_servers_that_are_not_judged_are_told_from_those_without_risk() -> None:
     found = with_silent(assessment(), servers=3)
     view = _view(report.render(found))
