@@ -21,6 +21,7 @@ ITERATIONS = 6
 BREAK_DOUBT = 30.0
 # A lasting step, which is no trend.
 STEP_DOUBT = 20.0
+STEPS = 20
 BREAKS = 16
 CYCLE_CORRELATION = 0.8
 
@@ -212,9 +213,12 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
         span, calm = len(dates) / recent_periods(settings), 0.5 if hourly else 1.0
         knots = np.linspace(-span, -calm, min(BREAKS, int(span)) + 2)[1:] if span > 2 * calm else np.empty(0)
         first = sum(part.shape[1] for part, _ in parts)
-        sparse += range(first, first + 2 * len(knots))
         parts.append((np.maximum(position[:, None] - knots, 0) + knots, BREAK_DOUBT))
-        parts.append((-(position[:, None] < knots).astype(float), STEP_DOUBT))
+        # Old steps do no harm; a recent one would be taken for a trend.
+        weeks = np.arange(1, min(STEPS, len(dates) // settings.season_lengths[0] // 2) + 1)
+        steps = -weeks * settings.season_lengths[0] / recent_periods(settings)
+        parts.append((-(position[:, None] < steps).astype(float), STEP_DOUBT))
+        sparse += range(first, first + len(knots) + len(steps))
     columns = np.hstack([part for part, _ in parts])
     doubt = np.concatenate([np.full(part.shape[1], one) for part, one in parts])
     return Design(
