@@ -435,8 +435,9 @@ def _draw_profiles(figure: Figure, profiles: list[dict], servers: int) -> None:
             va="top", parse_math=False, linespacing=1.15,
         )  # fmt: skip
         size = f"{profile['size']:,} server{'s' if profile['size'] != 1 else ''}"
+        size += f", {100 * profile['size'] / max(1, servers):.0f} %"
         figure.text(
-            9.0 / width, (y - 0.12 - 0.19 * len(name)) / height, f"{size}, {100 * profile['size'] / max(1, servers):.0f} %",
+            9.0 / width, (y - 0.12 - 0.19 * len(name)) / height, size,
             fontsize=10, color=MUTED, va="top",
         )  # fmt: skip
         axes = figure.add_axes((11.55 / width, (y - each + 0.3) / height, 1.1 / width, (each - 0.36) / height))
