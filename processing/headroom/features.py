@@ -14,6 +14,7 @@ import holidays as holidays_package
 import numpy as np
 import pandas as pd
 
+from headroom.grid import lay_out
 from headroom.settings import PERCENT_METRICS, Settings
 
 FEATURE_VERSION = 1
@@ -62,17 +63,10 @@ def grid(panel: pd.DataFrame, frequency: str) -> Grid:
     if usable.empty:
         empty = pd.DataFrame({"server_id": pd.Series(dtype=str), "metric": pd.Series(dtype=str)})
         return Grid(empty, pd.DatetimeIndex([]), np.empty((0, 0)))
-    ds = pd.DatetimeIndex(usable["ds"]).floor(frequency)
-    last = ds.max()
-    start = max(ds.min(), last - pd.Timedelta(LONGEST_HISTORY[frequency] - 1, frequency))
-    dates = pd.date_range(start, last, freq=frequency)
-    keys = pd.MultiIndex.from_frame(usable[SERIES])
-    row, names = keys.factorize(sort=True)
-    column = ((ds - start) // pd.Timedelta(1, frequency)).to_numpy()
-    values = np.full((len(names), len(dates)), np.nan)
-    inside = column >= 0
-    values[row[inside], column[inside]] = usable["y"].to_numpy(float)[inside]
-    return Grid(pd.DataFrame(names.tolist(), columns=SERIES), dates, values)
+    names = usable[SERIES].drop_duplicates().sort_values(SERIES, ignore_index=True)
+    row = usable.groupby(SERIES).ngroup().to_numpy()
+    dates, values = lay_out(row, len(names), usable["ds"], usable["y"], frequency, LONGEST_HISTORY[frequency])
+    return Grid(names, dates, values)
 
 
 def calendar(dates: pd.DatetimeIndex, settings: Settings) -> pd.DataFrame:

@@ -39,20 +39,29 @@ def of_panel(panel: pd.DataFrame, frequency: str) -> Grid:
     """
     if panel.empty:
         raise ValueError("the panel is empty")
-    period = panel["ds"].dt.floor(frequency)
-    last, step = period.max(), STEP[frequency]
-    ds = pd.date_range(max(period.min(), last - (LOOKBACK[frequency] - 1) * step), last, freq=step)
-    column = ((period - ds[0]) // step).to_numpy()
-    row, servers = pd.factorize(panel["server_id"], sort=True)
+    server, servers = pd.factorize(panel["server_id"], sort=True)
     metric, metrics = pd.factorize(panel["metric"], sort=True)
-    y = panel["y"].to_numpy(float)
-    values = {}
-    for number, name in enumerate(metrics):
-        chosen = (metric == number) & (column >= 0) & np.isfinite(y)
-        matrix = np.full((len(servers), len(ds)), np.nan)
-        matrix[row[chosen], column[chosen]] = y[chosen]
-        values[str(name)] = matrix
+    row = metric * len(servers) + server
+    ds, every = lay_out(row, len(metrics) * len(servers), panel["ds"], panel["y"], frequency, LOOKBACK[frequency])
+    values = dict(zip(metrics, every.reshape(len(metrics), len(servers), len(ds)), strict=True))
     return Grid(np.asarray(servers, dtype=object), ds, values, frequency)
+
+
+def lay_out(
+    row: np.ndarray, rows: int, ds: pd.Series, y: pd.Series, frequency: str, longest: int
+) -> tuple[pd.DatetimeIndex, np.ndarray]:
+    """Observations (``y`` at ``ds``, of series number ``row``) as the periods without a gap and rows × T values.
+
+    At most the ``longest`` newest periods; of several observations in one the last counts, NaN where there is none.
+    """
+    period, step = ds.dt.floor(frequency), STEP[frequency]
+    last = period.max()
+    dates = pd.date_range(max(period.min(), last - (longest - 1) * step), last, freq=frequency)
+    column, y = ((period - dates[0]) // step).to_numpy(), y.to_numpy(float)
+    usable = (column >= 0) & np.isfinite(y)
+    values = np.full((rows, len(dates)), np.nan)
+    values[row[usable], column[usable]] = y[usable]
+    return dates, values
 
 
 def mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
