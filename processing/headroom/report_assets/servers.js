@@ -301,10 +301,10 @@ function sinceWhen(step) {
   return day(moment, new Date(moment).getUTCFullYear() !== new Date(view.asOf).getUTCFullYear());
 }
 
-/** The reason; where the columns beside it say all of that, what drives the metric there. */
+/** The reason without the average; where the columns beside it say all of the reason, what drives the metric there. */
 function whyOf(i) {
-  const risk = worstOf[i];
-  return known(risk.criticalAt) && !risk.now ? driverOf(risk) || servers.reason[i] : servers.reason[i];
+  const risk = worstOf[i], driver = known(risk.criticalAt) && !risk.now && driverOf(risk);
+  return driver || (servers.reason[i] || "").replace(/ Average of the last [^.]*\.(?= |$)/, "");
 }
 
 /** What moves a metric, in words; null where nothing stands out. */
