@@ -193,15 +193,16 @@ class Judged:
 def judge(windows: list[Window], group: np.ndarray, groups: list[str]) -> dict[str, Judged]:
     """Scores and calibration of every candidate and of their combination.
 
-    Nothing judges itself: a window's weights and intervals come from the other windows (from its own where it is the
-    only one); the calibration that is kept comes from all.
+    Nothing judges itself: a window's weights and intervals come from windows that share no day with it, and only such
+    windows count. Where the history is too short for them, those that share some (or its own, where it is the only
+    one) have to do. The calibration that is kept comes from all.
     """
     nowhere = [np.zeros((*window.actual.shape, 2)) for window in windows]
     judged = {
         name: _judge(windows, [window.points[number] for window in windows], nowhere, group, groups)
         for number, name in enumerate(CANDIDATES)
     }
-    weight = [weights(_others(windows, window), group, groups)[0] for window in windows]
+    weight = [weights([windows[other] for other in _others(windows, window)], group, groups)[0] for window in windows]
     combined = [combine(window.points, one) for window, one in zip(windows, weight, strict=True)]
     between = [apart(window.points, *one) for window, *one in zip(windows, combined, weight, strict=True)]
     return judged | {COMBINATION: _judge(windows, combined, between, group, groups)}
@@ -215,7 +216,7 @@ def _judge(
     scores = np.full((len(windows), len(group), len(SCORES)), np.nan)
     number = np.array([groups.index(name) for name in group], dtype=int)
     for index, window in enumerate(windows):
-        others = [one for one in range(len(windows)) if one != index] or [index]
+        others = _others(windows, window)
         learned, own = _calibrate(*([of[one] for one in others] for of in (windows, misses, between)), group, groups)
         spreads = _spreads(window, own, between[index])
         quantiles = intervals.around(points[index] / window.scale[:, None], spreads, number, learned)
@@ -223,7 +224,8 @@ def _judge(
     calibration, own = _calibrate(windows, misses, between, group, groups)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        return Judged(np.nanmean(scores, axis=0) if windows else scores.sum(axis=0), own, calibration)
+        counted = scores[independent(windows) or slice(None)]
+        return Judged(np.nanmean(counted, axis=0) if windows else scores.sum(axis=0), own, calibration)
 
 
 def _calibrate(
@@ -236,8 +238,8 @@ def _calibrate(
     typical = intervals.typical(each, number, len(groups))
     spreads = []
     for index, window in enumerate(windows):
-        others = np.delete(each, index, axis=0) if len(windows) > 1 else each
-        spreads.append(_spreads(window, intervals.settled(others, typical[number]), between[index]))
+        own = intervals.settled(each[_others(windows, window)], typical[number])
+        spreads.append(_spreads(window, own, between[index]))
     calibration = intervals.calibrate(
         np.concatenate(misses) if windows else np.empty((0, horizon)),
         np.concatenate(spreads) if windows else np.empty((0, horizon, 2)),
@@ -286,5 +288,20 @@ def score(actual: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> np.nd
         )
 
 
-def _others(windows: list[Window], window: Window) -> list[Window]:
-    return [other for other in windows if other is not window] or windows
+def independent(windows: list[Window]) -> list[int]:
+    """The windows (by index) of which another shares no day, so that they can be judged by what never saw them."""
+    return [index for index, window in enumerate(windows) if _apart(windows, window)]
+
+
+def _apart(windows: list[Window], window: Window) -> list[int]:
+    horizon = window.actual.shape[1]
+    return [index for index, other in enumerate(windows) if abs(other.origin - window.origin) >= horizon]
+
+
+def _others(windows: list[Window], window: Window) -> list[int]:
+    """The windows (by index) that may say something about this one: those that share no day with it.
+
+    Failing such, those that share some; failing these, itself.
+    """
+    rest = [index for index, other in enumerate(windows) if other is not window]
+    return _apart(windows, window) or rest or [0]

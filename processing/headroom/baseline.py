@@ -16,13 +16,13 @@ def of_panel(panel: pd.DataFrame, recent: int, threshold: float) -> dict[str, An
     """Statistics to compare later data with.
 
     ``recent`` is how many of the newest periods count, ``threshold`` the population stability index that is too much.
-    A metric has the inner bounds of ten equally frequent bins and their shares, a server and metric its usual level
-    (median) and spread (the 5 to 95 % range), of which half of the metric's typical one is the least.
+    A metric has the inner bounds of about ten equally frequent bins and their shares, a server and metric its usual
+    level (median) and spread (the 5 to 95 % range), of which half of the metric's typical one is the least.
     """
     latest = _latest(panel, recent)
     metrics, servers = {}, {}
     for metric, rows in latest.groupby("metric"):
-        bounds = np.unique(np.quantile(rows["y"], np.linspace(0, 1, BINS + 1)[1:-1]))
+        bounds = _bounds(rows["y"])
         metrics[str(metric)] = {"bounds": bounds.tolist(), "shares": _shares(rows["y"], bounds).tolist()}
         by_server = rows.groupby("server_id")["y"]
         level, spread = by_server.median(), by_server.quantile(0.95) - by_server.quantile(0.05)
@@ -66,6 +66,17 @@ def _latest(panel: pd.DataFrame, recent: int) -> pd.DataFrame:
     usable = panel[np.isfinite(panel["y"].to_numpy(float))]
     newest = np.sort(usable["ds"].unique())[-recent:]
     return usable[usable["ds"].isin(newest)]
+
+
+def _bounds(values: pd.Series) -> np.ndarray:
+    """Inner bounds of equally frequent bins; a value that fills more than one bin has a bin to itself.
+
+    So a metric that never changed has a bin below and one above what it was.
+    """
+    found, often = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]), return_counts=True)
+    repeated = found[often > 1]
+    hair = 1e-6 * np.maximum(np.abs(repeated), 1e-3)
+    return np.unique(np.concatenate([found[often == 1], repeated - hair, repeated + hair]))
 
 
 def _shares(values: pd.Series, bounds: np.ndarray) -> np.ndarray:

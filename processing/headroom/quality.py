@@ -19,6 +19,7 @@ from headroom.tables import harmless_sql
 _EXAMPLES = 100
 _WORST_GAPS = 20
 _SHORT_SERIES = 10
+_NAMES = 5
 _VALUE_LENGTH = 200
 
 
@@ -252,6 +253,20 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             f"The settings contradict the data: they ask for {'an hour' if settings.frequency == 'h' else 'a day'} a "
             f"period, but in {sparse} of {series} series the samples are {_duration(usual)} apart.{advice}"
         )
+    silent = [server for (server,) in db.execute("""
+        SELECT server_id FROM (SELECT DISTINCT server_id FROM usable_reading) ANTI JOIN panel USING (server_id)
+        ORDER BY server_id""").fetchall()]  # fmt: skip
+    if silent:
+        shown = ", ".join(silent[:_NAMES]) + (", and so on" if len(silent) > _NAMES else "")
+        notes.append(
+            f"Servers with rows but no usable value, so that nothing is forecast for them: {len(silent)} ({shown})."
+        )
+    for metric in METRICS:
+        named, filled = db.execute(f"""
+            SELECT (SELECT count(*) FROM heading WHERE "column" = '{metric}'),
+                (SELECT count({metric}) FROM usable_reading)""").fetchone()
+        if named and not filled:
+            notes.append(f"The files have a column for {metric}, but no usable value in it.")
     fractions = db.execute(f"""
         SELECT metric FROM panel WHERE metric IN ({for_each(PERCENT_METRICS, "'%'")}) GROUP BY metric
         HAVING max(max) <= 1 AND max(max) > 0 ORDER BY metric""").fetchall()

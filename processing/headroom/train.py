@@ -90,6 +90,11 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
     )
     forecast.save(model, folder)
     metrics = _metrics(history, chosen, reasons, sample, windows, group[sample], judged, weight, trained)
+    gaps = pd.MultiIndex.from_frame(panel.loc[~np.isfinite(panel["y"].to_numpy(float)), SERIES].drop_duplicates())
+    metrics["fallbacks"] += [
+        {**dict(zip(SERIES, one, strict=True)), "points": 0, "method": "none", "reason": "never measured"}
+        for one in gaps.difference(pd.MultiIndex.from_frame(history.series))
+    ]
     (folder / "model_metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False), encoding="utf-8")
     return metrics
 
@@ -136,6 +141,11 @@ def _metrics(
     notes = []
     if not windows:
         notes.append("The history is too short to backtest the horizon: errors are unknown, intervals are wide.")
+    elif not backtest.independent(windows):
+        notes.append(
+            "The history is too short for backtest windows that share no day with another: the choice of candidates"
+            " knew part of what it is judged by, and the errors may look better than they are."
+        )
     if len(sample) < len(reasons) - sum(map(bool, reasons)):
         notes.append(f"Trained and backtested on {len(sample)} series drawn from {len(reasons)}.")
     return {

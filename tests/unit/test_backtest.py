@@ -60,10 +60,27 @@ def test_a_window_does_not_choose_for_itself(windows):
     moved = backtest.Window(
         newest.origin, newest.points, newest.below, newest.above, newest.actual + 20.0, newest.scale
     )
+    old, new = ([*windows[:-1], last] for last in (newest, moved))
     old, new = (
-        backtest.weights(backtest._others([*windows[:-1], last], last), group, groups)[0] for last in (newest, moved)
+        backtest.weights([made[other] for other in backtest._others(made, made[-1])], group, groups)[0]
+        for made in (old, new)
     )
     np.testing.assert_array_equal(old, new)
+
+
+def test_windows_that_share_days_do_not_vouch_for_each_other():
+    """The middle one shares days with both others: neither does it judge them, nor is it judged itself."""
+    errors = [5.0] * CANDIDATES
+    made = [
+        backtest.Window(origin, *(getattr(window, name) for name in ("points", "below", "above", "actual", "scale")))
+        for origin, window in zip((100, 107, 114), (a_window(errors, seed=n) for n in range(3)), strict=True)
+    ]
+    assert backtest.independent(made) == [0, 2]
+    judged = backtest.judge(made, np.array(["g"] * 8), ["g"])[backtest.COMBINATION].scores
+    made[1].points[:] = made[1].actual
+    again = backtest.judge(made, np.array(["g"] * 8), ["g"])[backtest.COMBINATION].scores
+    np.testing.assert_array_equal(judged[:, backtest.SCORES.index("mase")], again[:, backtest.SCORES.index("mase")])
+    assert backtest.independent(made[:2]) == []
 
 
 def test_a_windows_intervals_are_judged_by_a_truth_they_were_not_made_from():
@@ -82,6 +99,11 @@ def test_the_newest_window_leaves_exactly_the_horizon_and_short_histories_have_n
     assert backtest.origins(50, 100, Settings(horizon=90)) == []
     assert backtest.origins(13, 100, Settings(horizon=1)) == []
     assert all(origin >= 13 for origin in backtest.origins(60, 100, Settings(horizon=30)))
+
+
+def test_a_few_series_are_tried_in_more_windows_since_each_tells_less():
+    few, many = (backtest.origins(400, series, SETTINGS) for series in (4, 100))
+    assert len(few) > len(many) == 3 and few[-3:] == many
 
 
 def test_whoever_was_right_everywhere_is_trusted():
@@ -122,6 +144,17 @@ def test_a_combination_lies_among_those_it_combines(values, weight, fill):
     missing = np.concatenate([points, [[[np.nan]]]])
     with_missing = backtest.combine(missing, np.array([*weight[: len(values)], fill + 1]).reshape(-1, 1))[0, 0]
     assert with_missing == pytest.approx(combined)
+
+
+def test_where_the_candidates_disagree_the_interval_is_wider_on_the_side_they_lean_to():
+    points = np.array([[50.0, 50.0], [50.0, 50.0], [50.0, 80.0]])[:, None, :]
+    weight = np.array([[0.4], [0.4], [0.2]])
+    agreed, leaning = backtest.apart(points, backtest.combine(points, weight), weight)[0]
+    np.testing.assert_array_equal(agreed, [0, 0])
+    assert leaning[1] > 5 and leaning[0] < leaning[1]
+    own, still = np.ones((1, 2)), np.zeros((1, 2))
+    above = intervals.spread(still, still, own, np.stack([agreed, leaning])[None])[0, :, 1]
+    assert above[1] - above[0] == pytest.approx(leaning[1])
 
 
 def test_one_candidate_that_is_far_off_does_not_matter():

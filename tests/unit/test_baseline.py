@@ -85,4 +85,6 @@ def test_constant_and_missing_values_are_compared_without_a_crash():
     flat.loc[::7, "y"] = np.nan
     kept = baseline.of_panel(flat, recent=28, threshold=0.25)
     assert not baseline.compare(kept, flat)["exceeded"]
-    assert baseline.compare(kept, flat.assign(y=90.0))["servers_out_of_range"] == 1
+    for moved in (90.0, 10.0):
+        found = baseline.compare(kept, flat.assign(y=moved))
+        assert found["servers_out_of_range"] == 1 and found["exceeded"]

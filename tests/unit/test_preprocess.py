@@ -442,6 +442,13 @@ def test_shares_taken_for_percent_are_pointed_out(desk):
     assert any(note.startswith("cpu never exceeds 1") for note in quality_of(folder)["notes"])
 
 
+def test_servers_and_columns_without_any_value_are_named(desk):
+    rows = "".join(f"2026-10-{day:02},full,{day},\n2026-10-{day:02},empty,,\n" for day in range(1, 29))
+    notes = quality_of(desk.run({"a.csv": f"timestamp,server_id,cpu,memory\n{rows}"}))["notes"]
+    assert any("nothing is forecast for them: 1 (empty)" in note for note in notes)
+    assert any("column for memory" in note for note in notes) and not any("column for cpu" in note for note in notes)
+
+
 def test_gaps_and_short_series_are_reported(desk):
     file = month("2024-01-01", days=3) + "2024-01-31,a,1\n2024-01-31,b,1\n"
     quality = quality_of(desk.run({"a.csv": file}))
