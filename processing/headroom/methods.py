@@ -11,8 +11,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from headroom.features import Grid, by_phase, coming, last_seen, median, recent_periods
-from headroom.regression import CHUNK, Shape, distances, fit_and_forecast
+from headroom.features import Grid, by_phase, calendar, coming, last_seen, median, recent_periods
+from headroom.regression import CHUNK, WEEK, Shape, distances, fit_and_forecast
 from headroom.settings import Settings
 
 
@@ -105,21 +105,58 @@ def forecasts(grid: Grid, settings: Settings) -> dict[str, np.ndarray]:
     NaN where a method is not for that metric, frequency or length of history; all are numbers for the others where a
     series has an observation.
     """
-    values, (day, long), recent = grid.values, settings.season_lengths, recent_periods(settings)
+    (day, long), recent = settings.season_lengths, recent_periods(settings)
     ahead = coming(grid, settings)
+    values, marked = without_marked_days(grid, ahead, settings)
     points = {
         FLOOR: seasonal_naive(values, day, settings.horizon),
         AVERAGE: seasonal_average(values, day, settings.horizon, 7 if day == 24 else 4),
         LEVEL: fit_and_forecast(values, grid.dates, ahead, settings, Shape(4 * recent, trend=False)),
         TREND: fit_and_forecast(values, grid.dates, ahead, settings, Shape(12 * recent, trend=True)),
-        LOGARITHM: _of_logarithms(grid, ahead, settings, Shape(12 * recent, trend=True)),
+        LOGARITHM: _of_logarithms(
+            Grid(grid.series, grid.dates, values), ahead, settings, Shape(12 * recent, trend=True)
+        ),
         SMOOTH: exponential_smoothing(values, day, settings.horizon, recent if day == 24 else 2 * recent),
         SMOOTH_WEEK: np.full((len(values), settings.horizon), np.nan),
     }
     if day == 24 and values.shape[1] >= 3 * long:
         points[SMOOTH_WEEK] = exponential_smoothing(values, long, settings.horizon, 2 * long)
     low, high = plausible(grid)
-    return {name: np.clip(point, low[:, None], high[:, None]) for name, point in points.items()}
+    return {name: np.clip(point + marked, low[:, None], high[:, None]) for name, point in points.items()}
+
+
+def without_marked_days(grid: Grid, ahead: pd.DatetimeIndex, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """The grid's values without what holidays and quarter ends did (n × T), and what those ahead will do (n × horizon).
+
+    Of hours only: a day's regression sees them itself, but an hour's remembers weeks and they are months apart. An
+    hour's effect is the median of what it differed from the same hour a week before and after; it counts the less,
+    the fewer occasions it was seen on (one tells nothing) and the less it stands out from what differs anyway.
+    """
+    values, effects = grid.values, np.zeros((len(grid.values), len(ahead)))
+    if settings.frequency != "h" or values.shape[1] <= WEEK:
+        return values, effects
+    days, days_ahead = calendar(grid.dates, settings), calendar(ahead, settings)
+    hour, hour_ahead = days["hour"].to_numpy(), days_ahead["hour"].to_numpy()
+    marks = {
+        mark: days[mark].to_numpy() > 0 for mark in ("holiday", "quarter_end") if days[mark].diff().clip(0).sum() > 1
+    }
+    if not marks:
+        return values, effects
+    plain = np.where(np.any(list(marks.values()), axis=0), np.nan, values)
+    weeks = np.pad(plain, ((0, 0), (WEEK, WEEK)), constant_values=np.nan)
+    values = values.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        differs = values - np.nanmean([weeks[:, : -2 * WEEK], weeks[:, 2 * WEEK :]], axis=0)
+        anyway = median(np.abs(np.where(np.isnan(plain), np.nan, differs)))[:, None]
+        for mark, on in marks.items():
+            occasions = days[mark].diff().clip(0).sum()
+            effect = np.nan_to_num(np.stack([median(differs[:, on & (hour == one)]) for one in range(24)], axis=1))
+            shown = 1 - (anyway / np.maximum(np.abs(effect), 1e-12)) ** 2 / occasions
+            effect *= np.maximum(np.nan_to_num(shown), 0) * (occasions - 1) / occasions
+            values[:, on] -= effect[:, hour[on]]
+            effects += effect[:, hour_ahead] * (days_ahead[mark].to_numpy() > 0)
+    return values, effects
 
 
 def _of_logarithms(grid: Grid, ahead: pd.DatetimeIndex, settings: Settings, shape: Shape) -> np.ndarray:

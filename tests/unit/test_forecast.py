@@ -161,6 +161,23 @@ def test_of_duplicate_timestamps_the_last_one_counts(trained):
     np.testing.assert_allclose(of(trained[3], "twice"), of(trained[3], "once"), rtol=0.02)
 
 
+def test_by_the_hour_too_a_server_that_rests_on_holidays_will_rest_on_the_next_one(tmp_path):
+    hours = pd.date_range("2026-08-15", "2026-11-25 23:00", freq="h")
+    closed = hours.normalize().isin(pd.DatetimeIndex(US_HOLIDAYS))
+    work = (hours.dayofweek < 5) & (hours.hour >= 8) & (hours.hour < 18)
+    random = np.random.default_rng(8)
+    panel = pd.concat(
+        series(f"{kind}-{number}", 20 + 40 * at_work + random.normal(0, 3, len(hours)), hours)
+        for kind, at_work in (("rests", work & ~closed), ("works", work))
+        for number in range(6)
+    )
+    train.train(panel, NOBODY, Settings(frequency="h", horizon=48, holidays={"country": "US"}), tmp_path)
+    result = forecast.predict(forecast.load(tmp_path), panel, NOBODY)
+    thanksgiving = result[(result["ds"] >= "2026-11-26 08:00") & (result["ds"] < "2026-11-26 18:00")]
+    usual = thanksgiving.groupby(thanksgiving["server_id"].str[:5])["q50"].mean()
+    assert usual["rests"] < 40 and abs(usual["works"] - 60) < 3
+
+
 def test_a_gap_or_an_end_of_months_leaves_the_week_as_it_was(trained):
     for server in ("long gap", "stopped", "infinite"):
         points = of(trained[3], server)
