@@ -52,10 +52,11 @@ class Window:
 def origins(periods: int, series: int, settings: Settings) -> list[int]:
     """The last known periods of the windows, oldest first; the newest leaves one horizon.
 
-    They are half a horizon apart, or a tenth of the history if that is more, so that accidents of one week do not
-    decide everything.
+    They are a horizon apart, so that no two share a day, where that leaves the oldest a quarter of the history; half
+    a horizon otherwise. And a tenth of the history at least, so that accidents of one week do not decide everything.
     """
-    step = max(settings.horizon // 2, periods // 10, 1)
+    roomy = periods - 1 - 3 * settings.horizon >= periods // 4
+    step = max(settings.horizon if roomy else settings.horizon // 2, periods // 10, 1)
     least = 2 * settings.season_lengths[0] - 1
     newest = periods - 1 - settings.horizon
     windows = min(max(-(-FORECASTS // max(series, 1)), FEWEST_WINDOWS), MOST_WINDOWS)
@@ -267,7 +268,7 @@ def score(actual: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> np.nd
         (actual[:, :, None] - quantiles) * intervals.LEVELS,
         (actual[:, :, None] - quantiles) * (np.array(intervals.LEVELS) - 1),
     ).mean(axis=2)
-    unknown = np.where(np.isnan(actual), np.nan, 0.0)
+    unknown = np.where(np.isnan(error), np.nan, 0.0)
     size = np.abs(actual) + np.abs(point)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -19,6 +19,7 @@ LEVELS = (0.1, 0.5, 0.9)
 ORIGINS = {"D": 12, "h": 24}
 ROWS = 30_000
 FEWEST = 400
+THREADS = 2
 ROUNDS = 60
 # A model a thread: LightGBM's own threads wait for each other actively, which is slow on a busy machine.
 PARAMETERS = {
@@ -73,20 +74,27 @@ def examples(history: Grid, origins: list[int], servers: pd.DataFrame, settings:
     static = static_features(history, servers, codes)
     random = np.random.default_rng(1)
     features, targets, periods = [], [], []
-    for origin in origins:
-        known = history.until(origin)
-        at = snapshot(known, settings, methods.forecasts(known, settings))
-        after = history.values[:, origin + 1 : origin + 1 + settings.horizon]
-        rows, steps = np.nonzero(np.isfinite(after) & np.isfinite(at.level)[:, None])
-        if len(rows) > ROWS // len(origins):
-            picked = np.sort(random.choice(len(rows), ROWS // len(origins), replace=False))
-            rows, steps = rows[picked], steps[picked]
-        features.append(matrix(at, rows, steps + 1, calendar(coming(known, settings), settings), static))
-        targets.append((after[rows, steps] - at.level[rows]) / at.scale[rows] - base(at)[rows, steps])
-        periods.append(origin + 1 + steps)
+    # Threads share the filters of warnings; what each ignores has to be ignored around them all.
+    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
+        warnings.simplefilter("ignore", RuntimeWarning)
+        seen = pool.map(lambda origin: _seen_from(history.until(origin), settings), origins)
+        for origin, at in zip(origins, seen, strict=True):
+            after = history.values[:, origin + 1 : origin + 1 + settings.horizon]
+            rows, steps = np.nonzero(np.isfinite(after) & np.isfinite(at.level)[:, None])
+            if len(rows) > ROWS // len(origins):
+                picked = np.sort(random.choice(len(rows), ROWS // len(origins), replace=False))
+                rows, steps = rows[picked], steps[picked]
+            days = calendar(coming(history.until(origin), settings), settings)
+            features.append(matrix(at, rows, steps + 1, days, static))
+            targets.append((after[rows, steps] - at.level[rows]) / at.scale[rows] - base(at)[rows, steps])
+            periods.append(origin + 1 + steps)
     if not origins:
         return Examples(pd.DataFrame(), np.empty(0), np.empty(0), codes)
     return Examples(pd.concat(features), np.concatenate(targets), np.concatenate(periods), codes)
+
+
+def _seen_from(known: Grid, settings: Settings) -> Snapshot:
+    return snapshot(known, settings, methods.forecasts(known, settings))
 
 
 def train(given: Examples) -> Booster | None:

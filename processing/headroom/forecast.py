@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from headroom import backtest, baseline, booster, intervals, methods
 from headroom.features import FEATURE_VERSION, SERIES, Grid, coming, grid, recent_periods
 from headroom.settings import Settings
+from headroom.words import periods
 
 COLUMNS = intervals.COLUMNS
 
@@ -96,13 +97,12 @@ def fallbacks(history: Grid, settings: Settings) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         constant = np.nanmax(history.values, axis=1) == np.nanmin(history.values, axis=1)
-    unit = "days" if settings.frequency == "D" else "hours"
     reasons = []
     for number in range(len(points)):
         if silent[number] >= recent_periods(settings):
-            reasons.append(f"stopped reporting {silent[number]} {unit} before the panel's end")
+            reasons.append(f"stopped reporting {periods(silent[number], settings.frequency)} before the panel's end")
         elif points[number] < 2 * day:
-            reasons.append(f"only {points[number]} {unit} of history")
+            reasons.append(f"only {periods(points[number], settings.frequency)} of history")
         elif constant[number]:
             reasons.append("never changed")
         else:

@@ -76,7 +76,9 @@ def _least_absolute(values: np.ndarray, design: Design, forgetting: np.ndarray) 
     seen = ~np.isnan(values)
     forgetting = seen * forgetting
     columns, sparse = design.known, design.sparse
-    products = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
+    low, high = np.triu_indices(columns.shape[1])
+    products = columns[:, low] * columns[:, high]
+    gram = np.empty((len(values), *2 * columns.shape[1:]))
     centre = np.nan_to_num(median(values))[:, None]
     target = np.where(seen, values - centre, 0.0)
     tiny = 1e-9 * (1 + np.abs(target).max(axis=1, keepdims=True))
@@ -84,7 +86,7 @@ def _least_absolute(values: np.ndarray, design: Design, forgetting: np.ndarray) 
     squared_doubt[sparse] = 1e-6
     weight, sparse_doubt = forgetting, np.tile(design.doubt[sparse], (len(values), 1))
     for _ in range(ITERATIONS):
-        gram = (weight @ products).reshape(len(values), *2 * columns.shape[1:])
+        gram[:, low, high] = gram[:, high, low] = weight @ products
         mean_weight = np.maximum(weight.sum(axis=1) / np.maximum(forgetting.sum(axis=1), 1e-12), 1e-9)
         gram += np.diag(squared_doubt) * mean_weight[:, None, None]
         gram[:, sparse, sparse] += sparse_doubt
@@ -166,9 +168,11 @@ def _carried(residual: np.ndarray, horizon: int) -> np.ndarray:
     smoothing, fade = (np.array(part) for part in zip(*constants, strict=True))
     state = np.zeros((count, len(constants)))
     states = np.empty((periods, *state.shape), dtype=np.float32)
+    moved = ~np.isnan(residual)[:, :, None] * smoothing
+    there = np.nan_to_num(residual)[:, :, None]
     for period in range(periods):
         state = fade * state
-        state = state + smoothing * np.nan_to_num(residual[:, period, None] - state)
+        state += moved[:, period] * (there[:, period] - state)
         states[period] = state
     missed = np.zeros_like(state)
     for distance in distances(horizon, periods):

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from headroom import backtest, baseline, booster, forecast, job, settings
 from headroom.features import FEATURE_VERSION, SERIES, Grid, grid, kinds, recent_periods
 from headroom.settings import Settings
+from headroom.words import percent
 
 log = logging.getLogger(__name__)
 
@@ -184,8 +185,8 @@ def _chosen(cells: list[tuple[str, str, str]], group: np.ndarray, weight: np.nda
             "group": kind,
             "candidate": name,
             "series": int(rows.sum()),
-            "reason": f"least backtest error on these and similar series; counts {weight[number, rows].mean():.0%}"
-            " of their combination on average",
+            "reason": "least backtest error on these and similar series; counts"
+            f" {percent(100 * weight[number, rows].mean())} of their combination on average",
         }
         for cell, metric, kind in cells
         for number, name in enumerate(backtest.CANDIDATES)

@@ -95,7 +95,8 @@ def test_a_windows_intervals_are_judged_by_a_truth_they_were_not_made_from():
 
 
 def test_the_newest_window_leaves_exactly_the_horizon_and_short_histories_have_none():
-    assert backtest.origins(400, 100, Settings(horizon=90))[-1] == 309
+    assert backtest.origins(400, 100, Settings(horizon=90)) == [129, 219, 309]
+    assert backtest.origins(300, 100, Settings(horizon=90)) == [119, 164, 209]
     assert backtest.origins(50, 100, Settings(horizon=90)) == []
     assert backtest.origins(13, 100, Settings(horizon=1)) == []
     assert all(origin >= 13 for origin in backtest.origins(60, 100, Settings(horizon=30)))
@@ -181,5 +182,6 @@ def test_scores_are_those_of_the_textbook():
 
 
 def test_nothing_to_score_is_no_score():
-    scores = backtest.score(np.full((1, 3), np.nan), np.zeros((1, 3, 5)), np.ones(1))
-    assert np.isnan(scores).all()
+    nothing, forecasts = np.full((1, 3), np.nan), np.zeros((1, 3, 5))
+    assert np.isnan(backtest.score(nothing, forecasts, np.ones(1))).all()
+    assert np.isnan(backtest.score(np.zeros((1, 3)), forecasts * np.nan, np.ones(1))).all()

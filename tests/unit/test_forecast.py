@@ -136,7 +136,7 @@ def test_a_simple_forecast_is_said_to_be_one_and_why(trained):
     assert reasons == {
         "constant": (430, "never changed"),
         "saturated": (430, "never changed"),
-        "one point": (1, "only 1 days of history"),
+        "one point": (1, "only 1 day of history"),
         "never measured": (0, "never measured"),
         "two points": (2, "only 2 days of history"),
         "ten points": (10, "only 10 days of history"),
