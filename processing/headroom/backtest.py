@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from headroom import booster, intervals, methods
-from headroom.features import Grid, level_and_scale, median, recent_periods
+from headroom.features import Grid, level_and_scale, median, recent_periods, side_by_side
 from headroom.settings import Settings
 
 BOOSTER, COMBINATION = "booster", "combination"
@@ -67,10 +67,12 @@ def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settin
     """Forecast from every origin; the booster is trained anew at each one, on what was known by then."""
     tried = np.zeros(len(history.values), dtype=bool)
     tried[:: max(len(tried) // THETA_SERIES, 1)] = True
-    return [
-        forecast(history.until(origin), history, booster.train(examples.until(origin)), servers, settings, tried)
-        for origin in origins(len(history.dates), len(history.values), settings)
-    ]
+
+    def window(origin: int) -> Window:
+        trained = booster.train(examples.until(origin))
+        return forecast(history.until(origin), history, trained, servers, settings, tried)
+
+    return side_by_side(window, origins(len(history.dates), len(history.values), settings))
 
 
 def forecast(

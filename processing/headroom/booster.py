@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from headroom import methods
-from headroom.features import ATTRIBUTES, SIZES, Grid, Snapshot, calendar, coming, matrix, snapshot
+from headroom.features import ATTRIBUTES, SIZES, Grid, Snapshot, calendar, coming, matrix, side_by_side, snapshot
 from headroom.settings import METRICS, Settings
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -19,7 +19,6 @@ LEVELS = (0.1, 0.5, 0.9)
 ORIGINS = {"D": 12, "h": 24}
 ROWS = 30_000
 FEWEST = 400
-THREADS = 2
 ROUNDS = 60
 # A model a thread: LightGBM's own threads wait for each other actively, which is slow on a busy machine.
 PARAMETERS = {
@@ -74,20 +73,17 @@ def examples(history: Grid, origins: list[int], servers: pd.DataFrame, settings:
     static = static_features(history, servers, codes)
     random = np.random.default_rng(1)
     features, targets, periods = [], [], []
-    # Threads share the filters of warnings; what each ignores has to be ignored around them all.
-    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
-        warnings.simplefilter("ignore", RuntimeWarning)
-        seen = pool.map(lambda origin: _seen_from(history.until(origin), settings), origins)
-        for origin, at in zip(origins, seen, strict=True):
-            after = history.values[:, origin + 1 : origin + 1 + settings.horizon]
-            rows, steps = np.nonzero(np.isfinite(after) & np.isfinite(at.level)[:, None])
-            if len(rows) > ROWS // len(origins):
-                picked = np.sort(random.choice(len(rows), ROWS // len(origins), replace=False))
-                rows, steps = rows[picked], steps[picked]
-            days = calendar(coming(history.until(origin), settings), settings)
-            features.append(matrix(at, rows, steps + 1, days, static))
-            targets.append((after[rows, steps] - at.level[rows]) / at.scale[rows] - base(at)[rows, steps])
-            periods.append(origin + 1 + steps)
+    seen = side_by_side(lambda origin: _seen_from(history.until(origin), settings), origins)
+    for origin, at in zip(origins, seen, strict=True):
+        after = history.values[:, origin + 1 : origin + 1 + settings.horizon]
+        rows, steps = np.nonzero(np.isfinite(after) & np.isfinite(at.level)[:, None])
+        if len(rows) > ROWS // len(origins):
+            picked = np.sort(random.choice(len(rows), ROWS // len(origins), replace=False))
+            rows, steps = rows[picked], steps[picked]
+        days = calendar(coming(history.until(origin), settings), settings)
+        features.append(matrix(at, rows, steps + 1, days, static))
+        targets.append((after[rows, steps] - at.level[rows]) / at.scale[rows] - base(at)[rows, steps])
+        periods.append(origin + 1 + steps)
     if not origins:
         return Examples(pd.DataFrame(), np.empty(0), np.empty(0), codes)
     return Examples(pd.concat(features), np.concatenate(targets), np.concatenate(periods), codes)

@@ -8,7 +8,10 @@ and scale at the origin, so servers of any size teach each other.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import holidays as holidays_package
 import numpy as np
@@ -16,6 +19,8 @@ import pandas as pd
 
 from headroom.grid import lay_out
 from headroom.settings import PERCENT_METRICS, Settings
+
+T = TypeVar("T")
 
 FEATURE_VERSION = 1
 
@@ -98,6 +103,14 @@ def calendar(dates: pd.DatetimeIndex, settings: Settings) -> pd.DataFrame:
         },
         index=dates,
     )
+
+
+def side_by_side(work: Callable[[int], T], origins: list[int]) -> list[T]:
+    """The results of one piece of work an origin, in order; two at a time."""
+    # Threads share the filters of warnings: what one of them ignores has to be ignored around them all.
+    with warnings.catch_warnings(), ThreadPoolExecutor(2) as pool:
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return list(pool.map(work, origins))
 
 
 def coming(known: Grid, settings: Settings) -> pd.DatetimeIndex:
