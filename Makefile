@@ -22,7 +22,7 @@ lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sam validate --lint --region us-east-1
 
 bench: .venv-bench/installed  ## ONLY=accuracy for one of them
-	for one in $(or $(ONLY),preprocess speed findings accuracy); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
+	for one in $(or $(ONLY),preprocess findings accuracy speed); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
 
 screenshots: install  ## docs/images, with the present code; needs chromium
 	$(BIN)/python -m local.screenshots

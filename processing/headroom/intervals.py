@@ -19,7 +19,7 @@ BUCKETS = 6
 # The least spread of a series in a window, in scales.
 LEAST = 0.2
 # Quantiles of scaled misses on most data, and how many series' windows' worth they count against what is observed.
-USUAL = np.array([-1.5, -1.05, 0.0, 1.05, 1.5])
+USUAL = np.array([-1.4, -1.0, 0.0, 1.0, 1.4])
 PRIOR_ROWS = 100
 
 
