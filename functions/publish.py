@@ -54,7 +54,7 @@ def _environment() -> settings.PublishSettings:
     return settings.from_environment(settings.PublishSettings)
 
 
-@tracer.capture_lambda_handler
+@tracer.capture_lambda_handler(capture_response=False)  # links that open without signing in are in it
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:

@@ -37,7 +37,7 @@ def handler(event: SNSEvent, context: LambdaContext) -> None:
                 raise
             # Slack refuses a message whose pictures it cannot fetch, as when a link has expired: then without them.
             logger.warning("refused with pictures", extra={"answer": error.read(500).decode(errors="replace")})
-            post(webhook, message(subject, text, []))
+            post(webhook, message(subject, text, [link for link in links if not is_picture(link)]))
 
 
 def parts(notification: str) -> tuple[str, list[dict[str, str]]]:
@@ -70,10 +70,14 @@ def message(subject: str, text: str, links: list[dict[str, str]]) -> dict[str, o
 
 def linked(link: dict[str, str], subject: str) -> dict[str, object]:
     """The block of one link: a picture is shown, anything else is named."""
-    if link["file"].endswith(".png"):
+    if is_picture(link):
         title = {"type": "plain_text", "text": link["title"], "emoji": False}
         return {"type": "image", "title": title, "image_url": link["url"], "alt_text": f"{link['title']}. {subject}"}
     return {"type": "section", "text": {"type": "mrkdwn", "text": f"<{escape(link['url'])}|{link['title']}>"}}
+
+
+def is_picture(link: dict[str, str]) -> bool:
+    return link["file"].endswith(".png")
 
 
 def escape(text: str) -> str:

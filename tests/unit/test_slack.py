@@ -86,12 +86,13 @@ def test_a_runs_notification_comes_with_its_pictures(monkeypatch: pytest.MonkeyP
     assert [block["type"] for block in posted["blocks"]].count("image") == 2
 
 
-def test_a_link_that_has_expired_costs_the_pictures_and_not_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_that_slack_cannot_fetch_cost_neither_the_message_nor_the_link_to_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     channel = Channel(cannot_fetch=True)
     notify(monkeypatch, channel, PUBLISHED)
     [posted] = channel.posted
     assert text_of(posted) == "```2 critical```"
-    assert [block["type"] for block in posted["blocks"]] == ["header", "section"]
+    assert [block["type"] for block in posted["blocks"]] == ["header", "section", "section"]
+    assert "|Report>" in posted["blocks"][2]["text"]["text"]
 
 
 @pytest.mark.parametrize("message", ["Run x failed.", '{"AlarmName": "RunFailed"}', "[1]", "3", '{"text": "x"}'])
