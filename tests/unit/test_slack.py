@@ -86,7 +86,9 @@ def test_a_runs_notification_comes_with_its_pictures(monkeypatch: pytest.MonkeyP
     assert [block["type"] for block in posted["blocks"]].count("image") == 2
 
 
-def test_pictures_that_slack_cannot_fetch_cost_neither_the_message_nor_the_link_to_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_that_slack_cannot_fetch_cost_neither_the_message_nor_the_link_to_the_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     channel = Channel(cannot_fetch=True)
     notify(monkeypatch, channel, PUBLISHED)
     [posted] = channel.posted
