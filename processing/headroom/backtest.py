@@ -52,11 +52,11 @@ class Window:
 def origins(periods: int, series: int, settings: Settings) -> list[int]:
     """The last known periods of the windows, oldest first; the newest leaves one horizon.
 
-    They are a horizon apart, so that no two share a day, where that leaves the oldest a quarter of the history; half
+    They are a horizon apart, so that no two share a day, where that leaves the third a quarter of the history; half
     a horizon otherwise. And a tenth of the history at least, so that accidents of one week do not decide everything.
     """
     roomy = periods - 1 - 3 * settings.horizon >= periods // 4
-    step = max(settings.horizon if roomy else settings.horizon // 2, periods // 10, 1)
+    step = max(settings.horizon if roomy else (settings.horizon + 1) // 2, periods // 10)
     least = 2 * settings.season_lengths[0] - 1
     newest = periods - 1 - settings.horizon
     windows = min(max(-(-FORECASTS // max(series, 1)), FEWEST_WINDOWS), MOST_WINDOWS)
@@ -157,7 +157,7 @@ def combine(points: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return low + np.where(to > from_, part, 1.0) * (high - low)
 
 
-def apart(points: np.ndarray, combined: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def disagreement(points: np.ndarray, combined: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """How far the candidates lie below and above their combination on average (n × horizon × 2).
 
     Weights count by their square roots: a candidate that did somewhat worse before is still a possibility.
@@ -200,14 +200,16 @@ def judge(windows: list[Window], group: np.ndarray, groups: list[str]) -> dict[s
     windows count. Where the history is too short for them, those that share some (or its own, where it is the only
     one) have to do. The calibration that is kept comes from all.
     """
-    nowhere = [np.zeros((*window.actual.shape, 2)) for window in windows]
+    nowhere = [np.zeros((1, 1, 2))] * len(windows)
     judged = {
         name: _judge(windows, [window.points[number] for window in windows], nowhere, group, groups)
         for number, name in enumerate(CANDIDATES)
     }
-    weight = [weights([windows[other] for other in _others(windows, window)], group, groups)[0] for window in windows]
-    combined = [combine(window.points, one) for window, one in zip(windows, weight, strict=True)]
-    between = [apart(window.points, *one) for window, *one in zip(windows, combined, weight, strict=True)]
+    combined, between = [], []
+    for window in windows:
+        weight, _ = weights([windows[other] for other in _others(windows, window)], group, groups)
+        combined.append(combine(window.points, weight))
+        between.append(disagreement(window.points, combined[-1], weight))
     return judged | {COMBINATION: _judge(windows, combined, between, group, groups)}
 
 
@@ -220,7 +222,8 @@ def _judge(
     number = np.array([groups.index(name) for name in group], dtype=int)
     for index, window in enumerate(windows):
         others = _others(windows, window)
-        learned, own = _calibrate(*([of[one] for one in others] for of in (windows, misses, between)), group, groups)
+        of_others = ([each[one] for one in others] for each in (windows, misses, between))
+        learned, own = _calibrate(*of_others, group, groups)
         spreads = _spreads(window, own, between[index])
         quantiles = intervals.around(points[index] / window.scale[:, None], spreads, number, learned)
         scores[index] = score(window.actual, quantiles * window.scale[:, None, None], window.scale)
@@ -228,7 +231,7 @@ def _judge(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         counted = scores[independent(windows) or slice(None)]
-        return Judged(np.nanmean(counted, axis=0) if windows else scores.sum(axis=0), own, calibration)
+        return Judged(np.nanmean(counted, axis=0), own, calibration)
 
 
 def _calibrate(
@@ -293,10 +296,10 @@ def score(actual: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> np.nd
 
 def independent(windows: list[Window]) -> list[int]:
     """The windows (by index) of which another shares no day, so that they can be judged by what never saw them."""
-    return [index for index, window in enumerate(windows) if _apart(windows, window)]
+    return [index for index, window in enumerate(windows) if _separate(windows, window)]
 
 
-def _apart(windows: list[Window], window: Window) -> list[int]:
+def _separate(windows: list[Window], window: Window) -> list[int]:
     horizon = window.actual.shape[1]
     return [index for index, other in enumerate(windows) if abs(other.origin - window.origin) >= horizon]
 
@@ -307,4 +310,4 @@ def _others(windows: list[Window], window: Window) -> list[int]:
     Failing such, those that share some; failing these, itself.
     """
     rest = [index for index, other in enumerate(windows) if other is not window]
-    return _apart(windows, window) or rest or [0]
+    return _separate(windows, window) or rest or [0]

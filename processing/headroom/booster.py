@@ -73,8 +73,12 @@ def examples(history: Grid, origins: list[int], servers: pd.DataFrame, settings:
     static = static_features(history, servers, codes)
     random = np.random.default_rng(1)
     features, targets, periods = [], [], []
-    seen = side_by_side(lambda origin: _seen_from(history.until(origin), settings), origins)
-    for origin, at in zip(origins, seen, strict=True):
+
+    def seen_from(origin: int) -> Snapshot:
+        known = history.until(origin)
+        return snapshot(known, settings, methods.forecasts(known, settings))
+
+    for origin, at in zip(origins, side_by_side(seen_from, origins), strict=True):
         after = history.values[:, origin + 1 : origin + 1 + settings.horizon]
         rows, steps = np.nonzero(np.isfinite(after) & np.isfinite(at.level)[:, None])
         if len(rows) > ROWS // len(origins):
@@ -87,10 +91,6 @@ def examples(history: Grid, origins: list[int], servers: pd.DataFrame, settings:
     if not origins:
         return Examples(pd.DataFrame(), np.empty(0), np.empty(0), codes)
     return Examples(pd.concat(features), np.concatenate(targets), np.concatenate(periods), codes)
-
-
-def _seen_from(known: Grid, settings: Settings) -> Snapshot:
-    return snapshot(known, settings, methods.forecasts(known, settings))
 
 
 def train(given: Examples) -> Booster | None:

@@ -229,7 +229,8 @@ def kinds(feature: str) -> str:
         return "static"
     if feature.startswith("lag_") or feature in ("last", "year_ago"):
         return "lag"
-    if feature.endswith(("_seasons", "_weeks", "_phase")) or "regression" in feature or "season" in feature:
+    methods = ("season", "regression", "smoothing")
+    if feature.endswith(("_seasons", "_weeks", "_phase")) or any(word in feature for word in methods):
         return "seasonal"
     return "rolling"
 

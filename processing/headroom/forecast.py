@@ -51,7 +51,8 @@ def predict(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> pd.Data
 
     Returns:
         server_id, metric, ds, q05, q10, q50, q90, q95: the horizon after the panel's last period for each series,
-        sorted; monotone quantiles, at least 0, percent metrics at most 100.
+        sorted; monotone quantiles, at least 0, percent metrics at most 100; NaN for a series whose last point is
+        older than the history that counts (``features.LONGEST_HISTORY``).
     """
     history = grid(panel, model.settings.frequency)
     if not len(history.series):
@@ -83,7 +84,7 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
     points = backtest.combine(now.points, weight)
     own = known[["own_below", "own_above"]].to_numpy(float)
     own = np.where(np.isnan(own), model.calibration.typical[number], own) * now.scale[:, None]
-    spreads = intervals.spread(now.below, now.above, own, backtest.apart(now.points, points, weight))
+    spreads = intervals.spread(now.below, now.above, own, backtest.disagreement(now.points, points, weight))
     quantiles = intervals.around(points, spreads, number, model.calibration)
     return np.clip(quantiles, 0, history.upper[:, None, None])
 
@@ -99,7 +100,9 @@ def fallbacks(history: Grid, settings: Settings) -> list[str]:
         constant = np.nanmax(history.values, axis=1) == np.nanmin(history.values, axis=1)
     reasons = []
     for number in range(len(points)):
-        if silent[number] >= recent_periods(settings):
+        if not points[number]:
+            reasons.append(f"nothing in the last {periods(len(history.dates), settings.frequency)}")
+        elif silent[number] >= recent_periods(settings):
             reasons.append(f"stopped reporting {periods(silent[number], settings.frequency)} before the panel's end")
         elif points[number] < 2 * day:
             reasons.append(f"only {periods(points[number], settings.frequency)} of history")

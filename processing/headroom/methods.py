@@ -130,33 +130,52 @@ def without_marked_days(grid: Grid, ahead: pd.DatetimeIndex, settings: Settings)
 
     Of hours only: a day's regression sees them itself, but an hour's remembers weeks and they are months apart. An
     hour's effect is the median of what it differed from the same hour a week before and after; it counts the less,
-    the fewer occasions it was seen on (one tells nothing) and the less it stands out from what differs anyway.
+    the fewer occasions the series has seen (one tells nothing) and the less it stands out from what differs anyway.
     """
     values, effects = grid.values, np.zeros((len(grid.values), len(ahead)))
     if settings.frequency != "h" or values.shape[1] <= WEEK:
         return values, effects
     days, days_ahead = calendar(grid.dates, settings), calendar(ahead, settings)
-    hour, hour_ahead = days["hour"].to_numpy(), days_ahead["hour"].to_numpy()
-    marks = {
-        mark: days[mark].to_numpy() > 0 for mark in ("holiday", "quarter_end") if days[mark].diff().clip(0).sum() > 1
-    }
+    marks = [
+        (on, days_ahead[mark].to_numpy() > 0)
+        for mark in ("holiday", "quarter_end")
+        if (on := days[mark].to_numpy() > 0).any()
+    ]
     if not marks:
         return values, effects
-    plain = np.where(np.any(list(marks.values()), axis=0), np.nan, values)
-    weeks = np.pad(plain, ((0, 0), (WEEK, WEEK)), constant_values=np.nan)
     values = values.copy()
+    for start in range(0, len(values), CHUNK):
+        _take_out(values[start : start + CHUNK], effects[start : start + CHUNK], marks, days, days_ahead)
+    return values, effects
+
+
+def _take_out(
+    values: np.ndarray,
+    effects: np.ndarray,
+    marks: list[tuple[np.ndarray, np.ndarray]],
+    days: pd.DataFrame,
+    days_ahead: pd.DataFrame,
+) -> None:
+    """Take the effect of each mark (where it is on, and will be) out of ``values`` and add it to ``effects``."""
+    hour, hour_ahead = days["hour"].to_numpy(), days_ahead["hour"].to_numpy()
+    plain = np.where(np.any([on for on, _ in marks], axis=0), np.nan, values)
+    weeks = np.pad(plain, ((0, 0), (WEEK, WEEK)), constant_values=np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         differs = values - np.nanmean([weeks[:, : -2 * WEEK], weeks[:, 2 * WEEK :]], axis=0)
-        anyway = median(np.abs(np.where(np.isnan(plain), np.nan, differs)))[:, None]
-        for mark, on in marks.items():
-            occasions = days[mark].diff().clip(0).sum()
-            effect = np.nan_to_num(np.stack([median(differs[:, on & (hour == one)]) for one in range(24)], axis=1))
-            shown = 1 - (anyway / np.maximum(np.abs(effect), 1e-12)) ** 2 / occasions
-            effect *= np.maximum(np.nan_to_num(shown), 0) * (occasions - 1) / occasions
-            values[:, on] -= effect[:, hour[on]]
-            effects += effect[:, hour_ahead] * (days_ahead[mark].to_numpy() > 0)
-    return values, effects
+    anyway = median(np.abs(np.where(np.isnan(plain), np.nan, differs)))[:, None]
+    for on, will_be in marks:
+        starts = np.flatnonzero(np.diff(on, prepend=False) & on)
+        occasions = np.logical_or.reduceat(np.isfinite(differs) & on, starts, axis=1).sum(axis=1)[:, None]
+        effect = np.zeros((len(values), 24))
+        for one in np.unique(hour[on]):
+            effect[:, one] = np.nan_to_num(median(differs[:, on & (hour == one)]))
+        shown = 1 - (anyway / np.maximum(np.abs(effect), 1e-12)) ** 2 / np.maximum(occasions, 1)
+        effect *= np.maximum(np.nan_to_num(shown), 0) * np.maximum(occasions - 1, 0) / np.maximum(occasions, 1)
+        past = effect[:, hour[on]]
+        values[:, on] -= past
+        differs[:, on] -= past  # a holiday at the end of a quarter counts once
+        effects += effect[:, hour_ahead] * will_be
 
 
 def _of_logarithms(grid: Grid, ahead: pd.DatetimeIndex, settings: Settings, shape: Shape) -> np.ndarray:

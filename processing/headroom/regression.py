@@ -219,8 +219,8 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
         first = sum(part.shape[1] for part, _ in parts)
         parts.append((np.maximum(position[:, None] - knots, 0) + knots, BREAK_DOUBT))
         # Old steps do no harm; a recent one would be taken for a trend.
-        weeks = np.arange(1, min(STEPS, len(dates) // settings.season_lengths[0] // 2) + 1)
-        steps = -weeks * settings.season_lengths[0] / recent_periods(settings)
+        season, _ = settings.season_lengths
+        steps = -np.arange(1, min(STEPS, len(dates) // season // 2) + 1) * season / recent_periods(settings)
         parts.append((-(position[:, None] < steps).astype(float), STEP_DOUBT))
         sparse += range(first, first + len(knots) + len(steps))
     columns = np.hstack([part for part, _ in parts])

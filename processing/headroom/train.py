@@ -166,7 +166,7 @@ def _metrics(
             {
                 **history.series.iloc[number].to_dict(),
                 "points": int((~np.isnan(history.values[number])).sum()),
-                "method": "seasonal average",
+                "method": "seasonal average" if np.isfinite(history.values[number]).any() else "none",
                 "reason": reason,
             }
             for number, reason in enumerate(reasons)

@@ -54,18 +54,13 @@ def test_forecasts_of_a_window_do_not_change_with_what_came_after_it(windows):
     assert not np.allclose(windows[-1].actual, other[-1].actual)
 
 
-def test_a_window_does_not_choose_for_itself(windows):
-    group, groups = np.array(["cpu/seasonal"] * 6), ["cpu/seasonal"]
-    newest = windows[-1]
-    moved = backtest.Window(
-        newest.origin, newest.points, newest.below, newest.above, newest.actual + 20.0, newest.scale
-    )
-    old, new = ([*windows[:-1], last] for last in (newest, moved))
-    old, new = (
-        backtest.weights([made[other] for other in backtest._others(made, made[-1])], group, groups)[0]
-        for made in (old, new)
-    )
-    np.testing.assert_array_equal(old, new)
+def test_a_window_does_not_choose_for_itself():
+    """Of two windows with favourites of their own each is forecast by the favourite of the other."""
+    good, bad = [[5.0] * CANDIDATES, [5.0] * CANDIDATES]
+    good[2], bad[4] = 0.1, 0.1
+    windows = [a_window(errors, seed=n) for n, errors in enumerate((good, bad))]
+    judged = backtest.judge(windows, np.array(["g"] * 8), ["g"])[backtest.COMBINATION].scores
+    assert (judged[:, backtest.SCORES.index("mae")] > 4).all()
 
 
 def test_windows_that_share_days_do_not_vouch_for_each_other():
@@ -97,6 +92,8 @@ def test_a_windows_intervals_are_judged_by_a_truth_they_were_not_made_from():
 def test_the_newest_window_leaves_exactly_the_horizon_and_short_histories_have_none():
     assert backtest.origins(400, 100, Settings(horizon=90)) == [129, 219, 309]
     assert backtest.origins(300, 100, Settings(horizon=90)) == [119, 164, 209]
+    first, _, last = backtest.origins(120, 100, Settings(horizon=31))
+    assert last - first >= 31
     assert backtest.origins(50, 100, Settings(horizon=90)) == []
     assert backtest.origins(13, 100, Settings(horizon=1)) == []
     assert all(origin >= 13 for origin in backtest.origins(60, 100, Settings(horizon=30)))
@@ -150,7 +147,7 @@ def test_a_combination_lies_among_those_it_combines(values, weight, fill):
 def test_where_the_candidates_disagree_the_interval_is_wider_on_the_side_they_lean_to():
     points = np.array([[50.0, 50.0], [50.0, 50.0], [50.0, 80.0]])[:, None, :]
     weight = np.array([[0.4], [0.4], [0.2]])
-    agreed, leaning = backtest.apart(points, backtest.combine(points, weight), weight)[0]
+    agreed, leaning = backtest.disagreement(points, backtest.combine(points, weight), weight)[0]
     np.testing.assert_array_equal(agreed, [0, 0])
     assert leaning[1] > 5 and leaning[0] < leaning[1]
     own, still = np.ones((1, 2)), np.zeros((1, 2))
