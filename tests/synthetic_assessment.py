@@ -216,7 +216,7 @@ def assessment(
                         "server_ids": [row.server_id],
                         "metric": row.worst_metric,
                         "reason": f"{row.worst_metric} P95 is {30 + priority % 9} % over 90 days",
-                        "evidence": {"p95": 31.5, "peak": 44.0, "days": 90},
+                        "evidence": {"cpu_p95": 31.5, "cpu_peak_q50": 44.0, "network_in_p95": 0.412, "days": 90},
                         "effort": ("low", "medium", "high")[priority % 3],
                         "monthly_saving": 0.0 if action == "grow" else 70.08 * (1 + priority % 4),
                         "target": {"vcpus": 4, "memory_gb": 16} if action in ("grow", "shrink") else None,

@@ -186,6 +186,11 @@ def test_the_run_s_cost_estimate_is_among_its_facts(open_report: Open) -> None:
     assert "Cost estimate" not in open_report("bare").locator("#run").inner_text()
 
 
+def test_what_a_recommendation_rests_on_is_told_in_its_unit(open_report: Open) -> None:
+    evidence = open_report("quiet").locator("#actions td.wide small").first.inner_text().replace("\xa0", " ")
+    assert evidence == "CPU P95 32 %, CPU expected peak 44 %, network in P95 0.412 MB/s"
+
+
 def test_headings_sort_and_say_so(open_report: Open) -> None:
     page = open_report("usual")
     heading = page.get_by_role("columnheader", name="Peak")

@@ -180,8 +180,9 @@ function groupsSection() {
 function evidenceOf(item) {
   const { vcpus, memory_gb, monthly_cost: cost, cost_from: source, ...others } = item.evidence || {};
   const measured = Object.entries(others).filter(([key, value]) => known(value) && /_(p95|max|peak|peak_q50)$/.test(key));
+  const unit = (key) => (key.startsWith("network") ? "MB/s" : "%");
   return [
-    ...measured.map(([key, value]) => `${label(key)} ${amount(value, unitOf(item.metric))}`),
+    ...measured.map(([key, value]) => `${label(key)} ${amount(value, unit(key))}`),
     known(cost) && `costs ${money(cost)} a month${source === "rates" ? " by the rates" : ""}`,
   ].filter((words) => words).join(", ");
 }
