@@ -326,13 +326,16 @@ function forecastSection() {
   };
   const group = (row) => prose(label(row.group || "all"));
   return section("forecast", title,
-    h("p.intro",
-      `Tested on the past: ${known(windows) ? plural(windows, "time") : "several times"} the last part of the history was `,
-      `hidden and forecast${known(horizon) ? ` ${span(horizon)} ahead` : ""}`,
-      known(sampled) && `, for ${count(sampled)} of ${count(series)} series`, ". ",
-      verdict && [h("strong", verdict),
-        ` (MASE ${fixed(headline.mase, 2)} against ${fixed(headline.seasonal_naive_mase, 2)}).`]),
-    h("div.covers", h("p", "Share of later values that fell inside the band:"),
+    windows === 0
+      ? h("p.intro", "Not tested: the history is too short to hide its last part and forecast that. How good the ",
+        "forecasts are is not known, and their bands are wide.")
+      : h("p.intro",
+        `Tested on the past: ${known(windows) ? plural(windows, "time") : "several times"} the last part of the history was `,
+        `hidden and forecast${known(horizon) ? ` ${span(horizon)} ahead` : ""}`,
+        known(sampled) && `, for ${count(sampled)} of ${count(series)} series`, ". ",
+        verdict && [h("strong", verdict),
+          ` (MASE ${fixed(headline.mase, 2)} against ${fixed(headline.seasonal_naive_mase, 2)}).`]),
+    windows !== 0 && h("div.covers", h("p", "Share of later values that fell inside the band:"),
       cover(headline.coverage_80, 80), cover(headline.coverage_90, 90),
       view.coverage.length > 1 && h("p.quiet",
         `80 % band: ${view.coverage.map(({ metric, share: held }) => `${label(metric)} ${share(held)}`).join(", ")}.`)),
