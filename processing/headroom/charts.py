@@ -24,6 +24,7 @@ from matplotlib.patches import Patch
 from headroom import words
 from headroom.assessment import LEVELS, Assessment
 from headroom.changes import AT_RISK
+from headroom.grid import STEP
 from headroom.settings import PERCENT_METRICS
 
 ROWS = 25
@@ -64,24 +65,19 @@ class RiskOverTime:
     levels: np.ndarray
 
 
-def period_of(assessment: Assessment) -> pd.Timedelta:
-    """The length of one period of the panel."""
-    return pd.Timedelta(1, assessment.settings.frequency)
-
-
 def last_period(assessment: Assessment) -> pd.Timestamp:
     """The last period that was measured: where history ends and the forecast begins."""
     history = assessment.forecasts.loc[~assessment.forecasts["is_future"], "ds"]
     if len(history):
         return history.max()
     if len(assessment.forecasts):
-        return assessment.forecasts["ds"].min() - period_of(assessment)
+        return assessment.forecasts["ds"].min() - STEP[assessment.settings.frequency]
     return pd.Timestamp(assessment.summary.get("as_of") or "1970-01-01")
 
 
 def risk_over_time(assessment: Assessment) -> RiskOverTime:
     """Each server's worst level a week (a day for hourly panels; longer for long horizons)."""
-    period, as_of = period_of(assessment), last_period(assessment)
+    period, as_of = STEP[assessment.settings.frequency], last_period(assessment)
     start = as_of + period
     days = 1 if assessment.settings.frequency == "h" else 7
     if assessment.settings.horizon * period > pd.Timedelta(days=days * MAX_BUCKETS):
@@ -179,7 +175,7 @@ def utilization_clusters(assessment: Assessment) -> Figure:
             f"One kind of behaviour: {readable(profiles[0]['name'], 34)}" if profiles else "Too few servers to compare"
         )
         subtitle = f"Mean use of the last {'24 hours' if assessment.settings.frequency == 'h' else '7 days'}, and the "
-        subtitle += f"peak expected in the next {span_of(assessment)}"
+        subtitle += f"peak expected in the next {horizon_of(assessment)}"
     _draw_profiles(figure, profiles, len(clusters))
     _title(figure, title, subtitle)
     return figure
@@ -252,7 +248,7 @@ def _level_legend(figure: Figure, assessment: Assessment) -> None:
 
 
 def _risk_title(assessment: Assessment, listed: int) -> str:
-    servers, ahead = len(assessment.servers), f"in the next {span_of(assessment)}"
+    servers, ahead = len(assessment.servers), f"in the next {horizon_of(assessment)}"
     at_risk, critical = sum(_count(assessment, level) for level in AT_RISK), _count(assessment, "critical")
     watch = f", {listed - at_risk:,} to watch" if listed > at_risk else ""
     if at_risk == 0:
@@ -453,12 +449,9 @@ def _count(assessment: Assessment, level: str) -> int:
     return int((assessment.servers["level"] == level).sum())
 
 
-def span_of(assessment: Assessment) -> str:
-    horizon = assessment.settings.horizon
-    unit = "hour" if assessment.settings.frequency == "h" else "day"
-    if unit == "hour" and horizon % 24 == 0:
-        horizon, unit = horizon // 24, "day"
-    return f"{horizon} {unit}{'s' if horizon != 1 else ''}"
+def horizon_of(assessment: Assessment) -> str:
+    """How far the forecasts reach, "90 days"."""
+    return words.span(assessment.settings.horizon, assessment.settings.frequency)
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from headroom import words
 from headroom.grid import Grid, mean, quantile
-from headroom.seasonality import DAYS_A_MONTH, LEAST_MONTH_ENDS, PER_DAY, in_month_end, profiles
+from headroom.seasonality import DAYS_A_MONTH, LEAST_MONTH_ENDS, PER_DAY, highest_by_day, in_month_end, profiles
 from headroom.settings import PERCENT_METRICS
 
 # A value at or below the first number counts as none of the feature, at or above the second as all of it; the third
@@ -97,7 +97,7 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
             unit = part.pop("unit")
             part["month_end"] = own["month_end_effect"] * unit
             average = averages.reindex(part.index)
-            peak = _daily_peak(grid.values[metric][rows], grid)
+            peak = mean(highest_by_day(grid.values[metric][rows], grid.ds), axis=1)
             gap = (peak - average["mean"]) * unit
             part["peakedness"] = np.clip(gap / np.maximum(peak * unit, LEAST_USE), 0, 1)
             parts.append(part.droplevel(1))
@@ -236,12 +236,6 @@ def _weekend_drop(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
     weeks = np.isfinite(drop).sum(axis=1)
     agree = (quantile(drop, 1 - WEEKS_AGREE) > 0) | (quantile(drop, WEEKS_AGREE) < 0)
     return np.where(weeks < LEAST_WEEKS, np.nan, np.where(agree, quantile(drop, 0.5), 0.0))
-
-
-def _daily_peak(values: np.ndarray, grid: Grid) -> np.ndarray:
-    """The mean over the days of each row's highest period of the day: array (n,)."""
-    first = np.flatnonzero(np.diff(grid.ds.normalize(), prepend=pd.NaT) != np.timedelta64(0))
-    return mean(np.fmax.reduceat(values, first, axis=1), axis=1)
 
 
 def _seen_years(values: np.ndarray, grid: Grid) -> np.ndarray:

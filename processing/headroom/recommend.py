@@ -19,7 +19,7 @@ from headroom import words
 from headroom.clusters import IDLE_BELOW
 from headroom.grid import Grid, quantile
 from headroom.risk import criticality
-from headroom.seasonality import PER_DAY
+from headroom.seasonality import PER_DAY, highest_by_day
 from headroom.settings import Costs, Settings
 
 HOURS_A_MONTH = 730
@@ -117,12 +117,12 @@ def size_for(vcpus: float, memory_gb: float, costs: Costs) -> tuple[float, float
 
 def _look(grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings) -> _Fleet:
     periods = LOOKBACK_DAYS * PER_DAY[grid.frequency]
-    recent = {metric: values[:, -periods:] for metric, values in grid.values.items()}
+    recent, ds = {metric: values[:, -periods:] for metric, values in grid.values.items()}, grid.ds[-periods:]
     table = servers.set_index("server_id")
     by_metric = risks.set_index(["metric", "server_id"])
     for metric, values in recent.items():
         own = pd.DataFrame({
-            f"{metric}_p95": quantile(values, 0.95), f"{metric}_high": quantile(_daily_high(values, grid), 0.95),
+            f"{metric}_p95": quantile(values, 0.95), f"{metric}_high": quantile(highest_by_day(values, ds), 0.95),
             f"{metric}_max": quantile(values, 1.0),
             f"{metric}_days": np.isfinite(values).sum(axis=1) / PER_DAY[grid.frequency],
         }, index=grid.servers)  # fmt: skip
@@ -145,12 +145,6 @@ def _look(grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Sett
     table["pressed"] = table.index.isin(pressed)
     row = {server: number for number, server in enumerate(grid.servers)}
     return _Fleet(table, table.to_dict("index"), grid, settings, row, recent)
-
-
-def _daily_high(values: np.ndarray, grid: Grid) -> np.ndarray:
-    """Each row's highest value of each day: the rows themselves in daily panels. NaN where nothing was measured."""
-    day = grid.ds[-values.shape[1] :].normalize()
-    return np.fmax.reduceat(values, np.flatnonzero(np.diff(day, prepend=pd.NaT) != np.timedelta64(0)), axis=1)
 
 
 def _grow(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ import pandas as pd
 from headroom import charts, words
 from headroom.assessment import LEVELS, Assessment
 from headroom.changes import AT_RISK
+from headroom.grid import STEP
 from headroom.settings import PERCENT_METRICS
 
 MAX_BYTES = 7_800_000
@@ -152,7 +153,7 @@ def _view(assessment: Assessment, servers: pd.DataFrame) -> dict[str, Any]:
 def headline(assessment: Assessment) -> str:
     """What the capacity manager must know first, as one sentence."""
     servers, risks = assessment.servers, assessment.risks
-    ahead = f"in the next {charts.span_of(assessment)}"
+    ahead = f"in the next {charts.horizon_of(assessment)}"
     if servers.empty:
         return "There is no server to assess"
     at_risk = int(servers["level"].isin(AT_RISK).sum())
@@ -287,7 +288,7 @@ def _rise(assessment: Assessment) -> pd.Series:
 
 def _offsets(dates: pd.Series, as_of: pd.Timestamp, assessment: Assessment) -> list[int | None]:
     """Dates as whole periods after the last measured one."""
-    periods = (pd.to_datetime(dates) - as_of) / charts.period_of(assessment)
+    periods = (pd.to_datetime(dates) - as_of) / STEP[assessment.settings.frequency]
     return [None if math.isnan(value) else int(value) for value in periods]
 
 
@@ -298,7 +299,7 @@ def _sparks(assessment: Assessment, servers: pd.DataFrame, as_of: pd.Timestamp) 
     series, its critical threshold and, for percent, 100.
     """
     wanted = pd.MultiIndex.from_frame(servers[["server_id", "worst_metric"]])
-    horizon, period = assessment.settings.horizon, charts.period_of(assessment)
+    horizon, period = assessment.settings.horizon, STEP[assessment.settings.frequency]
     table = assessment.forecasts
     table = table[pd.MultiIndex.from_frame(table[["server_id", "metric"]]).isin(wanted)]
     step = ((table["ds"] - as_of) // period).to_numpy()
@@ -446,7 +447,7 @@ def _series(assessment: Assessment, servers: pd.DataFrame, metrics: list[str], r
     """
     position = {name: i for i, name in enumerate(servers["server_id"])}
     table = assessment.forecasts[assessment.forecasts["server_id"].isin(position)]
-    step = ((table["ds"] - charts.last_period(assessment)) // charts.period_of(assessment)).to_numpy()
+    step = ((table["ds"] - charts.last_period(assessment)) // STEP[assessment.settings.frequency]).to_numpy()
     columns = {name: table[name].to_numpy() for name in ("actual", *_QUANTILES)}
     future = table["is_future"].to_numpy()
     parts: list[list[tuple[list[Any], bytes]]] = [[] for _ in position]

@@ -323,7 +323,7 @@ def risks(seen: Outlook, grid: Grid, settings: Settings, not_judged: list[str] |
     table["above_since"] = pd.DatetimeIndex([one.since if one else pd.NaT for one in standings[1]])
     table.loc[above, ["critical_date", "breach_earliest", "breach_latest"]] = now
     table.loc[above | seen.is_above("warning"), "warning_date"] = now
-    table["days_to_breach"] = (table["critical_date"] - grid.ds[-1]) / pd.Timedelta(days=1)
+    table["days_to_breach"] = (table["critical_date"] - now) / pd.Timedelta(days=1)
     table["holiday_peak"], table["holiday_ds"] = _window_peak(median, seen.ds, _holidays(seen.ds, settings))
     quarter_end = in_quarter_end(seen.ds, settings.fiscal_quarter_ends)
     table["quarter_end_peak"], table["quarter_end_ds"] = _window_peak(median, seen.ds, quarter_end)

@@ -124,6 +124,12 @@ def by_day(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
     return values if day[-1] + 1 == len(day) else profiles(values, day, int(day[-1]) + 1)
 
 
+def highest_by_day(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
+    """The highest value of each row of a matrix (n, T) on each day: array (n, days), NaN where nothing was measured."""
+    first = np.flatnonzero(np.diff(ds.normalize(), prepend=pd.NaT) != np.timedelta64(0))
+    return np.fmax.reduceat(values, first, axis=1)
+
+
 def in_quarter_end(ds: pd.DatetimeIndex, months: list[int]) -> np.ndarray:
     """Which periods lie in the last ``QUARTER_END_DAYS`` days of one of these months: bool array (T,)."""
     return np.asarray((ds.days_in_month - ds.day < QUARTER_END_DAYS) & ds.month.isin(months))

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from synthetic_assessment import HOSTILE, assessment, with_silent
 
 from headroom import charts, report
+from headroom.grid import STEP
 
 
 def test_the_headline_says_who_runs_out_and_when() -> None:
@@ -207,7 +208,7 @@ def test_unpacked_history_and_forecast_are_the_assessment_s_to_a_pixel(frequency
     found = assessment(3, frequency=frequency)
     page = report.render(found)
     view, series = _view(page), _json_of(page, "series")
-    as_of, period = charts.last_period(found), charts.period_of(found)
+    as_of, period = charts.last_period(found), STEP[frequency]
     for server, (packed, *heads) in zip(view["servers"]["name"], series, strict=True):
         content = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8)
         for metric, first, length, ahead, ahead_length, low, high in heads:
