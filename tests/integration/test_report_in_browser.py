@@ -171,6 +171,14 @@ def test_a_server_above_its_threshold_has_no_date_to_come_but_since_when(open_re
     assert page.locator(".chart").first.locator(".breach").count() == 0
 
 
+def test_forecasts_that_no_backtest_could_test_are_said_to_be_untested(open_report: Open, tmp_path: Path) -> None:
+    found = assessment()
+    untested = found.metrics | {"windows": 0, "headline": dict.fromkeys(found.metrics["headline"]), "candidates": []}
+    report.write(dataclasses.replace(found, metrics=untested), tmp_path / "report.html")
+    section = open_report(tmp_path / "report.html").locator("#forecast")
+    assert "history is too short" in section.inner_text() and section.locator(".cover").count() == 0
+
+
 def test_only_a_peak_that_stands_out_is_marked(open_report: Open, tmp_path: Path) -> None:
     found = assessment()
     flat = {"hours": None, "weekdays": [40.0, 40.2, 40.1, 40.0, 40.4, 40.1, 40.0], "months": [np.nan] * 12}
