@@ -383,7 +383,7 @@ ATTRIBUTES = ["business_unit", "region", "criticality", "instance_type", *SIZES]
 def criticality(word: object) -> str:
     """One of WEIGHTS for what an owner wrote as a server's criticality."""
     text = str(word).strip().lower().replace("-", " ").replace("_", " ")
-    return next((name for name, words in _CRITICALITY.items() if text in words), "medium")
+    return next((name for name, spellings in _CRITICALITY.items() if text in spellings), "medium")
 
 
 def _draws(periods: int) -> tuple[np.ndarray, np.ndarray]:
