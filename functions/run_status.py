@@ -133,6 +133,13 @@ def notification(run: StatusChange, dataset: str | None, state: str | None) -> d
     where = f" in {state}" if state else ""
     kept = "The results of the last good run stay the current ones. This run's files are kept: the next run takes them."
     published = "The run's results are published; only the message about them could not be sent."
+    machine, _, _ = run.execution_arn.replace(":execution:", ":stateMachine:").rpartition(":")
+    again = [
+        "A redrive keeps the files and settings of this run. Corrected files start a new one when they are uploaded; "
+        "after a change of settings start it:",
+        f"  aws stepfunctions start-execution --state-machine-arn {machine} "
+        f"--input '{json.dumps({'dataset': dataset})}'",
+    ]
     lines = [
         f"Run {run.name} of dataset {dataset or '(not named)'} {verb}{where}.",
         "",
@@ -143,5 +150,6 @@ def notification(run: StatusChange, dataset: str | None, state: str | None) -> d
         "",
         "Once the cause is put right, go on from the state that failed:",
         f"  aws stepfunctions redrive-execution --execution-arn {run.execution_arn}",
+        *(again if logs and dataset else []),
     ]
     return {"Subject": subject(f"Headroom {dataset or 'run'}: {verb}{where}"), "Message": "\n".join(lines)}

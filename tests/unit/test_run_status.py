@@ -67,6 +67,10 @@ def change(arn: str, status: str = "FAILED", **detail: Any) -> dict[str, Any]:
     }
 
 
+def machine_of(execution: str) -> str:
+    return execution.replace(":execution:", ":stateMachine:").rpartition(":")[0]
+
+
 def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, failed_run: str) -> None:
     job = {
         "ProcessingJobName": "headroom-demo-assess-1",
@@ -80,6 +84,9 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
         "Reason: no such column",
         "--log-group-name /aws/sagemaker/ProcessingJobs --log-stream-name-prefix headroom-demo-assess-1",
         f"aws stepfunctions redrive-execution --execution-arn {failed_run}",
+        # A redriven job reads the settings that its run was planned with: new ones need a new run.
+        "A redrive keeps the files and settings of this run.",
+        """start-execution --state-machine-arn """ + machine_of(failed_run) + """ --input '{"dataset": "demo"}'""",
     ):
         assert words in mail["Message"]
 
