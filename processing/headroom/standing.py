@@ -108,7 +108,12 @@ def _rhythm(reached: np.ndarray, measured: np.ndarray, dates: pd.DatetimeIndex) 
     weekend, both = np.asarray(dates.weekday >= 5)[-2 * DAYS :], slice(-2 * DAYS, None)
     if len(weekend) == 2 * DAYS and measured[both].all() and (reached[both] == ~weekend).all():
         return "every working day"
-    return f"on {reached[-DAYS:].sum()} of the last {measured[-DAYS:].sum()} days"
+    days, among = int(reached[-DAYS:].sum()), int(measured[-DAYS:].sum())
+    if among >= DAYS - 1:
+        return f"on {days} of the last {among} days"
+    if among == 1:
+        return f"on the only day measured of the last {DAYS}"
+    return f"on {f'all {days}' if days == among else f'{days} of the {among}'} days measured of the last {DAYS}"
 
 
 def _hours(above: np.ndarray, values: np.ndarray, ds: pd.DatetimeIndex, days: int) -> str:

@@ -93,7 +93,21 @@ def test_days_without_values_are_not_days_below():
     values = np.full(60, 95.0)
     values[-6:-1] = np.nan
     found = daily(values)
-    assert (found.days, found.measured, found.rhythm) == (2, 2, "on 2 of the last 2 days")
+    assert (found.days, found.measured, found.rhythm) == (2, 2, "on all 2 days measured of the last 7")
+
+
+def test_a_server_new_today_is_above_on_the_only_day_there_is():
+    values = np.full(60, np.nan)
+    values[-1] = 95
+    assert told(daily(values), "D") == (
+        "CPU is above 90 % on the only day measured of the last 7, for as long as it has been measured (31 Oct 2026)"
+    )
+
+
+def test_days_below_count_among_those_measured():
+    values = np.full(60, np.nan)
+    values[-4:] = [95, 50, 95, 95]
+    assert daily(values).rhythm == "on 3 of the 4 days measured of the last 7"
 
 
 def test_a_pause_of_five_days_begins_anew():
