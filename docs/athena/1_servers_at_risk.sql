@@ -6,4 +6,4 @@ JOIN risks r ON r.server_id = s.server_id AND r.metric = s.worst_metric
 WHERE s.dataset = 'demo' AND s.run_id = '20261101T060000Z-1a2b3c'
   AND r.dataset = 'demo' AND r.run_id = '20261101T060000Z-1a2b3c'
   AND s.level IN ('critical', 'high')
-ORDER BY s.score DESC, s.server_id;
+ORDER BY s.level, s.score DESC, s.server_id;
