@@ -61,7 +61,7 @@ def run(console: Console, dataset: str, data: list[Path], settings: Path | None)
         letters = len(mailbox.letters(cloud.mailbox))
         upload(cloud, stack, drop)
         target = f"s3://{stack.outputs['IngestBucketName']}/incoming/{dataset}/"
-        _say(console, began, f"{len(drop.files)} files dropped into {target}")
+        _say(console, began, f"{len(drop.files)} file{'' if len(drop.files) == 1 else 's'} dropped into {target}")
         description = _follow_all(console, cloud, stack, dataset, known)
         _show_mail(console, cloud, letters)
         if description["status"] != "SUCCEEDED":
@@ -231,7 +231,8 @@ def _show_results(console: Console, cloud: Cloud, dataset: str, output: dict[str
 def table(summary: dict[str, Any]) -> Table:
     """The servers most at risk, from ``risk_summary.json``; the notification, shown above it, has the reasons."""
     levels = ", ".join(f"{number} {level}" for level, number in summary["levels"].items() if number)
-    rows = Table(title=f"{summary['servers']} servers: {levels}", title_justify="left")
+    count = f"{summary['servers']} server{'' if summary['servers'] == 1 else 's'}"
+    rows = Table(title=f"{count}: {levels}", title_justify="left")
     rows.add_column("server", overflow="fold")
     for heading in ("level", "metric", "critical on"):
         rows.add_column(heading, no_wrap=True)
