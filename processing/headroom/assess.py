@@ -96,7 +96,9 @@ def read_panel(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     path = folder / "panel.parquet"
     if not path.exists():
         raise job.InputError(f"{path} is missing: run preprocess first and give its --panel folder here")
-    panel = pd.read_parquet(path, columns=["server_id", "metric", "ds", "y", "mean"])
+    there = parquet.read_schema(path).names
+    extra = [name for name in ("max", "p99") if name in there]
+    panel = pd.read_parquet(path, columns=["server_id", "metric", "ds", "y", "mean", *extra])
     if not np.isfinite(panel["y"].to_numpy(float)).any():
         raise job.InputError(
             f"{path} holds no value: see data_quality.json beside it for what was wrong with the files"
@@ -154,7 +156,7 @@ def assess(
     """Everything that follows from a panel and its forecasts.
 
     Args:
-        panel: ``server_id, metric, ds, y, mean``.
+        panel: ``server_id, metric, ds, y, mean``; ``max`` and ``p99`` as far as they are kept.
         attributes: one row a server: ``server_id`` and ``risk.ATTRIBUTES``, nulls allowed.
         forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
         previous: the previous run's assessment folder.
@@ -173,7 +175,7 @@ def assess(
     found = clusters.find(clusters.features(panel, laid_out, patterns), laid_out, before)
     servers = servers.merge(found.table[["server_id", "cluster", "cluster_name"]], how="left", on="server_id")
     unknown = {one["server_id"] for one in not_judged}
-    recommendations = recommend.recommend(laid_out, risks, servers, chosen, unknown)
+    recommendations = recommend.recommend(laid_out, risks, servers, chosen, unknown, panel)
     changed, notes_on_changes = changes.against(previous, servers, unknown)
 
     notes = [*metrics.get("notes", []), *_notes(laid_out, not_judged, servers)]

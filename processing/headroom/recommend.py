@@ -20,7 +20,7 @@ from headroom.clusters import IDLE_BELOW
 from headroom.grid import Grid, quantile
 from headroom.risk import criticality
 from headroom.seasonality import PER_DAY, highest_by_day
-from headroom.settings import Costs, Settings
+from headroom.settings import PERCENT_METRICS, Costs, Settings
 
 HOURS_A_MONTH = 730
 # What a server of unknown size may shrink to, as sizes double.
@@ -49,7 +49,10 @@ EFFORT = {"grow": "medium", "stop": "low", "shrink": "medium", "schedule": "low"
 
 @dataclass(frozen=True)
 class _Fleet:
-    """What the rules look at: attributes and measures of each server, and the recent past of all."""
+    """What the rules look at: attributes and measures of each server, and the recent past of all.
+
+    ``highest_cpu`` has each period's highest sample, shaped as ``recent["cpu"]``, which has the settings' statistic.
+    """
 
     servers: pd.DataFrame
     owned: dict[str, dict[str, Any]]
@@ -57,6 +60,7 @@ class _Fleet:
     settings: Settings
     row: dict[str, int]
     recent: dict[str, np.ndarray]
+    highest_cpu: np.ndarray | None
 
     def spared(self, done: set[str]) -> np.ndarray:
         """The servers from which something may be taken: with two weeks of CPU, and without risk to CPU or memory."""
@@ -65,7 +69,12 @@ class _Fleet:
 
 
 def recommend(
-    grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings, not_judged: Collection[str] = ()
+    grid: Grid,
+    risks: pd.DataFrame,
+    servers: pd.DataFrame,
+    settings: Settings,
+    not_judged: Collection[str] = (),
+    panel: pd.DataFrame | None = None,
 ) -> list[dict[str, Any]]:
     """All recommendations, the most urgent first; the dicts are those of ``Assessment.recommendations``.
 
@@ -73,8 +82,10 @@ def recommend(
         risks: see ``risk.risks``.
         servers: see ``risk.servers``: the attributes and the score of each server.
         not_judged: servers of which something is not judged: nothing is taken from what may be gone, or is not known.
+        panel: ``server_id, metric, ds, max, p99``, for what the grid's statistic does not show: a daily P95 hides a
+            job of one hour a day.
     """
-    fleet = _look(grid, risks, servers, settings)
+    fleet = _look(grid, risks, servers, settings, panel)
     found: list[dict[str, Any]] = []
     for rule in (_grow, _stop, _shrink, _schedule, _consolidate):
         done = {*not_judged, *(server for one in found for server in _involved(one))}
@@ -115,15 +126,20 @@ def size_for(vcpus: float, memory_gb: float, costs: Costs) -> tuple[float, float
     return min(fitting)[1:] if fitting else None
 
 
-def _look(grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings) -> _Fleet:
+def _look(
+    grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings, panel: pd.DataFrame | None
+) -> _Fleet:
     periods = LOOKBACK_DAYS * PER_DAY[grid.frequency]
     recent, ds = {metric: values[:, -periods:] for metric, values in grid.values.items()}, grid.ds[-periods:]
     table = servers.set_index("server_id")
     by_metric = risks.set_index(["metric", "server_id"])
+    highest = {metric: _of_samples(panel, "max", metric, grid, values) for metric, values in recent.items()}
     for metric, values in recent.items():
+        # What a job of an hour a day needs: of hours the highest of the day, of days the P99 of their samples.
+        high = _of_samples(panel, "p99", metric, grid, values) if grid.frequency == "D" else highest_by_day(values, ds)
         own = pd.DataFrame({
-            f"{metric}_p95": quantile(values, 0.95), f"{metric}_high": quantile(highest_by_day(values, ds), 0.95),
-            f"{metric}_max": quantile(values, 1.0),
+            f"{metric}_p95": quantile(values, 0.95), f"{metric}_high": quantile(high, 0.95),
+            f"{metric}_max": quantile(highest[metric], 1.0),
             f"{metric}_days": np.isfinite(values).sum(axis=1) / PER_DAY[grid.frequency],
         }, index=grid.servers)  # fmt: skip
         table = table.join(own)
@@ -144,7 +160,18 @@ def _look(grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Sett
     pressed = risks.loc[risks["metric"].isin(list(RESOURCES)) & (risks["level"] != "none"), "server_id"]
     table["pressed"] = table.index.isin(pressed)
     row = {server: number for number, server in enumerate(grid.servers)}
-    return _Fleet(table, table.to_dict("index"), grid, settings, row, recent)
+    return _Fleet(table, table.to_dict("index"), grid, settings, row, recent, highest.get("cpu"))
+
+
+def _of_samples(panel: pd.DataFrame | None, column: str, metric: str, grid: Grid, values: np.ndarray) -> np.ndarray:
+    """Another statistic of the same periods as ``values`` (n, T), never below them; ``values`` where it is not kept."""
+    if panel is None or column not in panel:
+        return values
+    ds = grid.ds[-values.shape[1] :]
+    rows = panel[(panel["metric"] == metric) & (panel["ds"] >= ds[0])]
+    found = np.full_like(values, np.nan)
+    found[pd.Index(grid.servers).get_indexer(rows["server_id"]), ds.get_indexer(rows["ds"])] = rows[column]
+    return np.fmax(found, values)
 
 
 def _grow(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, Any]]:
@@ -182,9 +209,10 @@ def _growth(rows: list[Any], factors: dict[str, float], target: dict[str, Any] |
     """What to grow to, in sentences after the reason."""
     also = [words.metric(row.metric) for row in rows[1:]]
     text = f" Also at risk: {words.listed(also)}." if also else ""
-    full = [row for row in rows if row.metric in RESOURCES and _need(row) >= FULL]
+    full = [words.metric(row.metric) for row in rows if row.metric in PERCENT_METRICS and _need(row) >= FULL]
     if full:
-        text += " Its forecast is at 100 %: the real need may be larger."
+        what = "Its forecast" if len(rows) == 1 else f"The forecast of {words.listed(full)}"
+        text += f" {what} is at 100 %: the real need may be larger."
     if target is None:
         if all(factor <= 1 for factor in factors.values()):
             return text
@@ -271,18 +299,16 @@ def _shrink(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str
             [f"{words.metric(name)} needs {words.percent(owned[f'{name}_demand'])}" for name in measured]
         )
         less = _words(target, "memory" in measured)
-        past = "P95" if fleet.grid.frequency == "D" else "P95 of the daily peaks"
         known = {column: _number(owned[column]) for column in target if column in owned and pd.notna(owned[column])}
         kept = "" if "memory" in measured else " Memory is not measured and stays as it is."
         found.append(_recommendation(
             "shrink", [server], "cpu", saving, target=target,
-            reason=f"{words.sentence(use)} of today's {_words(known) if known else 'size'} ({past} over "
-                   f"{words.periods(round(owned['cpu_days']), 'D')}, or the forecast's peak if higher). With "
+            reason=f"{words.sentence(use)} of today's {_words(known) if known else 'size'} (P95 of the daily peaks "
+                   f"over {words.periods(round(owned['cpu_days']), 'D')}, or the forecast's peak if higher). With "
                    f"{words.percent(settings.headroom_percent)} headroom {less} would do.{kept}",
             evidence={
                 **{f"{metric}_p95": _number(owned[f"{metric}_p95"]) for metric in measured},
-                **({f"{metric}_daily_peak_p95": _number(owned[f"{metric}_high"]) for metric in measured}
-                   if fleet.grid.frequency == "h" else {}),
+                **{f"{metric}_daily_peak_p95": _number(owned[f"{metric}_high"]) for metric in measured},
                 **{f"{metric}_peak_q50": _number(owned[f"{metric}_peak"]) for metric in measured},
                 "vcpus": _number(owned["vcpus"]), "memory_gb": _number(owned["memory_gb"]), **_cost(owned),
             },
@@ -317,8 +343,8 @@ def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[s
     """Servers that do nothing at night or at weekends, as far as the panel's period shows it."""
     if "cpu" not in fleet.recent:
         return []
-    cpu = fleet.recent["cpu"]
-    there, idle, busy = np.isfinite(cpu), cpu < IDLE_BELOW, cpu >= IDLE_PEAK
+    cpu, highest = fleet.recent["cpu"], fleet.highest_cpu
+    there, idle, busy = np.isfinite(cpu), cpu < IDLE_BELOW, highest >= IDLE_PEAK
     for metric in ("network_in", "network_out"):
         if metric in fleet.recent:
             busy |= fleet.recent[metric] >= IDLE_NETWORK
@@ -345,11 +371,12 @@ def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[s
             "schedule", [server], "cpu", owned["cost"] * hours / 168,
             reason=f"CPU is idle {words.listed(when)}: below {words.percent(IDLE_BELOW)} for "
                    f"{words.chance(idle[row][off].mean())} of that time over "
-                   f"{words.periods(round(owned['cpu_days']), 'D')}, at most {words.percent(cpu[row][off].max())}. "
+                   f"{words.periods(round(owned['cpu_days']), 'D')}, at most {words.percent(highest[row][off].max())}. "
                    f"Switch the server off then, {hours} hours a week.",
             target={"off_hours_utc": daily, "off_weekends": weekend, "hours_a_week": hours},
-            evidence={"off_idle_share": _number(idle[row][off].mean(), 3), "off_cpu_max": _number(cpu[row][off].max()),
-                      "cpu_p95": _number(owned["cpu_p95"]), "days": _number(owned["cpu_days"], 0), **_cost(owned)},
+            evidence={"off_idle_share": _number(idle[row][off].mean(), 3),
+                      "off_cpu_max": _number(highest[row][off].max()), "cpu_p95": _number(owned["cpu_p95"]),
+                      "days": _number(owned["cpu_days"], 0), **_cost(owned)},
         ))  # fmt: skip
     return found
 
@@ -480,13 +507,13 @@ def _involved(one: dict[str, Any]) -> list[str]:
 def _spare(metric: str, fleet: _Fleet) -> float:
     """How much larger than its use a resource must be: by the headroom, and enough to stay below the warning."""
     thresholds = fleet.settings.thresholds.get(metric)
-    warning = 100 / thresholds.warning if thresholds and metric in RESOURCES and thresholds.warning > 0 else 1.0
+    warning = 100 / thresholds.warning if thresholds and metric in PERCENT_METRICS and thresholds.warning > 0 else 1.0
     return max(1 + fleet.settings.headroom_percent / 100, warning)
 
 
 def _scale(metric: str, settings: Settings) -> float:
     """All of a resource in the metric's unit; of a metric without capacity, its critical threshold."""
-    return 100.0 if metric in ("cpu", "memory", "disk") else settings.thresholds[metric].critical
+    return 100.0 if metric in PERCENT_METRICS else settings.thresholds[metric].critical
 
 
 def _size(size: tuple[float, float], owned: dict[str, Any]) -> dict[str, Any]:

@@ -15,18 +15,20 @@ DAYS = pd.date_range("2026-06-01", periods=120)
 SIZE = {"vcpus": 8.0, "memory_gb": 32.0, "monthly_cost_usd": 280.0}
 
 
-def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None, levels=None, not_judged=()):
+def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None, levels=None, not_judged=(), samples=None):
     """Recommendations for ``use`` = {server: {metric: values or level}}; forecasts are the last level.
 
     ``owned`` = {server: attributes}; ``chances`` = {(server, metric): chance of a critical crossing}; ``levels`` =
-    {(server, metric): level} where it is another than that chance's.
+    {(server, metric): level} where it is another than that chance's; ``samples`` = {(server, metric): {"max": values,
+    "p99": values}} where the periods' samples go beyond ``use``.
     """
     config = config or Settings()
     rows, risks = [], []
     for server, metrics in use.items():
         for metric, values in metrics.items():
             y = np.broadcast_to(np.asarray(values, float), len(ds))
-            rows.append(pd.DataFrame({"server_id": server, "metric": metric, "ds": ds, "y": y}))
+            beyond = {"max": y, "p99": y} | (samples or {}).get((server, metric), {})
+            rows.append(pd.DataFrame({"server_id": server, "metric": metric, "ds": ds, "y": y, **beyond}))
             chance = (chances or {}).get((server, metric), 0.0)
             date = ds[-1] + pd.Timedelta(days=30) if chance >= 0.5 else pd.NaT
             risks.append({
@@ -43,7 +45,8 @@ def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None, leve
     risks = pd.DataFrame(risks)
     worst = risks.sort_values("score", ascending=False).drop_duplicates("server_id")[["server_id", "level"]]
     servers = servers.merge(worst, on="server_id")
-    return recommend.recommend(grid.of_panel(pd.concat(rows), config.frequency), risks, servers, config, not_judged)
+    panel = pd.concat(rows)
+    return recommend.recommend(grid.of_panel(panel, config.frequency), risks, servers, config, not_judged, panel)
 
 
 def only(found):
@@ -93,6 +96,19 @@ def test_a_job_that_runs_once_a_month_is_not_idle_and_may_fall_on_a_weekend():
     assert advice({"a": {"cpu": monthly, "memory": 70.0}}) == []
 
 
+def test_a_nightly_job_of_an_hour_is_work_though_the_days_p95_does_not_show_it():
+    nightly = {("a", "cpu"): {"max": 97.0, "p99": 75.0}}
+    assert advice({"a": {"cpu": 2.8, "memory": 10.0}}, samples=nightly) == []
+    weekend = np.where(DAYS.weekday >= 5, 2.0, 30.0)
+    assert only(advice({"a": {"cpu": weekend, "memory": 70.0}}))["action"] == "schedule"
+    assert advice({"a": {"cpu": weekend, "memory": 70.0}}, samples=nightly) == []
+
+
+def test_the_highest_use_in_a_reason_is_that_of_the_samples():
+    one = only(advice({"a": {"cpu": 2.0}}, samples={("a", "cpu"): {"max": 7.0, "p99": 4.0}}))
+    assert "below 2.0 % for 95 % of the time, at most 7.0 %" in one["reason"] and one["evidence"]["cpu_max"] == 7
+
+
 def test_a_server_that_only_moves_data_is_not_idle():
     assert advice({"a": {"cpu": 2.0, "memory": 70.0, "network_out": 40.0}}) == []
 
@@ -122,8 +138,8 @@ def test_in_hours_a_size_must_carry_the_days_peaks_though_most_hours_are_quiet()
 def test_the_reason_to_shrink_says_of_what_and_over_what_time():
     one = only(advice({"a": {"cpu": 20.0, "memory": 30.0}}))
     assert one["reason"] == (
-        "CPU needs 20 % and memory needs 30 % of today's 8 vCPUs and 32 GB of memory (P95 over 90 days, or the "
-        "forecast's peak if higher). With 20 % headroom 2 vCPUs and 16 GB of memory would do."
+        "CPU needs 20 % and memory needs 30 % of today's 8 vCPUs and 32 GB of memory (P95 of the daily peaks "
+        "over 90 days, or the forecast's peak if higher). With 20 % headroom 2 vCPUs and 16 GB of memory would do."
     )
 
 
@@ -193,6 +209,18 @@ def test_all_that_is_at_risk_is_named():
 def test_a_disk_grows_by_a_factor():
     one = only(advice({"a": {"disk": 88.0, "cpu": 50.0}}, chances={("a", "disk"): 0.8}, peaks={("a", "disk"): 96.0}))
     assert one["target"] == {"disk_factor": 1.2}
+
+
+def test_a_disk_forecast_to_be_full_may_need_more_and_is_to_stay_below_its_warning():
+    one = only(advice({"a": {"disk": 88.0, "cpu": 50.0}}, chances={("a", "disk"): 0.8}, peaks={("a", "disk"): 100.0}))
+    assert one["target"] == {"disk_factor": 1.3} and 100 / 1.3 < 80
+    assert "Its forecast is at 100 %: the real need may be larger." in one["reason"]
+
+
+def test_of_several_metrics_the_one_whose_forecast_is_full_is_named():
+    use = {"a": {"cpu": 90.0, "memory": 100.0}}
+    one = only(advice(use, chances={("a", "cpu"): 0.9, ("a", "memory"): 0.8}))
+    assert "Also at risk: memory. The forecast of memory is at 100 %: the real need may be larger." in one["reason"]
 
 
 def test_a_server_that_must_grow_is_not_also_shrunk():
