@@ -237,12 +237,19 @@ def _mark_now(axes: Axes, risk: RiskOverTime) -> None:
 
 def _level_legend(figure: Figure, assessment: Assessment) -> None:
     width, _ = figure.get_size_inches()
+    # Servers that are not judged have the level none for want of a better; a slide must not count them as safe.
+    unknown = len(unjudged(assessment))
+    counts = {name: _count(assessment, name) for name in reversed(LEVELS)}
+    counts["none"] -= unknown
+    handles = [
+        Patch(facecolor=LEVEL_COLOURS[name], edgecolor=LINE, label=f"{name} ({count:,})")
+        for name, count in counts.items()
+    ]
+    if unknown:
+        handles.append(Patch(facecolor="white", edgecolor=LINE, label=f"not judged ({unknown:,})"))
     figure.legend(
-        handles=[
-            Patch(facecolor=LEVEL_COLOURS[name], edgecolor=LINE, label=f"{name} ({_count(assessment, name):,})")
-            for name in reversed(LEVELS)
-        ],
-        loc="lower left", bbox_to_anchor=(2.65 / width, 0.02), ncols=len(LEVELS), frameon=False, fontsize=10,
+        handles=handles,
+        loc="lower left", bbox_to_anchor=(2.65 / width, 0.02), ncols=len(handles), frameon=False, fontsize=10,
         labelcolor=INK, handlelength=1.4, columnspacing=1.8,
     )  # fmt: skip
 
@@ -250,10 +257,13 @@ def _level_legend(figure: Figure, assessment: Assessment) -> None:
 def _risk_title(assessment: Assessment, listed: int) -> str:
     servers, ahead = len(assessment.servers), f"in the next {horizon_of(assessment)}"
     at_risk, critical = sum(_count(assessment, level) for level in AT_RISK), _count(assessment, "critical")
-    watch = f", {listed - at_risk:,} to watch" if listed > at_risk else ""
+    watch = listed - at_risk
     if at_risk == 0:
-        return f"No server is at risk {ahead}{watch}"
-    return f"{at_risk:,} of {servers:,} servers at risk {ahead}, {critical:,} critical{watch}"
+        unknown = len(unjudged(assessment))
+        others = [f", {watch:,} to watch" if watch else "", f", {unknown:,} not judged" if unknown else ""]
+        return f"No server is at risk {ahead}{''.join(others)}"
+    more = f"; {watch:,} more to watch" if watch else ""
+    return f"{at_risk:,} of {servers:,} servers at risk {ahead}, {critical:,} of them critical{more}"
 
 
 def _risk_subtitle(assessment: Assessment, risk: RiskOverTime, rows: int, listed: int) -> str:
@@ -443,6 +453,13 @@ def _draw_profiles(figure: Figure, profiles: list[dict], servers: int) -> None:
         axes.set_xticks(range(7), labels=list("MTWTFSS"))
         axes.tick_params(length=0, labelsize=8, labelcolor=MUTED, pad=1)
         axes.spines[:].set_visible(False)
+
+
+def unjudged(assessment: Assessment) -> set[str]:
+    """The servers of which nothing is judged."""
+    risks = assessment.risks
+    judged = set(risks.loc[risks["p_critical"].notna(), "server_id"])
+    return {item["server_id"] for item in assessment.not_judged} - judged
 
 
 def _count(assessment: Assessment, level: str) -> int:

@@ -30,6 +30,7 @@ from headroom.grid import STEP
 from headroom.settings import PERCENT_METRICS
 
 MAX_BYTES = 7_800_000
+LEAST_QUARTER_EFFECT = 2.0  # points; less is noise
 MAX_SERVERS = 1500
 MAX_RECOMMENDATIONS = 400
 MAX_LISTED = 400
@@ -125,7 +126,7 @@ def _view(assessment: Assessment, servers: pd.DataFrame) -> dict[str, Any]:
         "metrics": metrics,
         "units": ["%" if metric in PERCENT_METRICS else "MB/s" for metric in metrics],
         "thresholds": [_plain(_thresholds(assessment, metric)) for metric in metrics],
-        "servers": _server_columns(servers, metrics, _unjudged(assessment)),
+        "servers": _server_columns(servers, metrics, charts.unjudged(assessment)),
         "risks": _risk_columns(assessment, risks, position, metrics, as_of),
         "sparks": _sparks(assessment, servers, as_of),
         "overTime": _over_time(over_time, position),
@@ -162,7 +163,7 @@ def headline(assessment: Assessment) -> str:
     coming = risks[risks["critical_date"].notna() & ~risks["server_id"].isin(now)]
     if not now and coming.empty:
         if at_risk == 0:
-            watch, unjudged = int((servers["level"] != "none").sum()), len(_unjudged(assessment))
+            watch, unjudged = int((servers["level"] != "none").sum()), len(charts.unjudged(assessment))
             others = [f", {watch:,} to watch" if watch else "", f", {unjudged:,} not judged" if unjudged else ""]
             return f"No server is at risk {ahead}" + "".join(others)
         return f"{at_risk:,} of {fleet} at risk, none expected to reach a critical threshold {ahead}"
@@ -182,16 +183,9 @@ def headline(assessment: Assessment) -> str:
 
 def _not_judged(assessment: Assessment) -> dict[str, Any]:
     """The servers of which some or all metrics are not judged; ``whole`` counts those of which nothing is."""
-    whole, items = _unjudged(assessment), assessment.not_judged
+    whole, items = charts.unjudged(assessment), assessment.not_judged
     shown = [item | {"whole": item["server_id"] in whole} for item in items[:MAX_LISTED]]
     return {"total": len(items), "whole": len(whole), "items": _plain(shown)}
-
-
-def _unjudged(assessment: Assessment) -> set[str]:
-    """The servers of which nothing is judged."""
-    risks = assessment.risks
-    judged = set(risks.loc[risks["p_critical"].notna(), "server_id"])
-    return {item["server_id"] for item in assessment.not_judged} - judged
 
 
 def _coverage(metrics: dict[str, Any]) -> list[dict[str, Any]]:
@@ -361,7 +355,8 @@ def _season_counts(seasonality: pd.DataFrame) -> dict[str, Any]:
     """How many series have a marked season (strength of at least 0.6) or an end-of-quarter effect."""
     strong = {name: int((seasonality[f"{name}_strength"] >= 0.6).sum()) for name in ("day", "week", "year", "trend")}
     effect = seasonality.dropna(subset=["quarter_end_effect"])
-    effect = effect[effect["quarter_end_effect"] > 0].sort_values(
+    least = effect["metric"].isin(PERCENT_METRICS) * LEAST_QUARTER_EFFECT
+    effect = effect[effect["quarter_end_effect"] > least].sort_values(
         ["quarter_end_effect", "server_id", "metric"], ascending=[False, True, True]
     )
     return {

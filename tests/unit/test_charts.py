@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_assessment import HOSTILE, assessment
+from synthetic_assessment import HOSTILE, assessment, with_silent
 
 from headroom import charts
 from headroom.assessment import LEVELS, Assessment
@@ -58,9 +58,19 @@ def test_the_title_says_how_many_are_at_risk_and_how_many_are_not_drawn() -> Non
     levels = found.servers["level"].value_counts()
     at_risk, listed = levels["critical"] + levels["high"], 1000 - levels["none"]
     words = _words(charts.risk_heatmap(found))
-    assert f"{at_risk:,} of 1,000 servers at risk in the next 90 days, {levels['critical']} critical" in words
-    assert f", {listed - at_risk:,} to watch" in words
+    assert f"{at_risk:,} of 1,000 servers at risk in the next 90 days, {levels['critical']} of them critical" in words
+    assert f"; {listed - at_risk:,} more to watch" in words
     assert f"the 25 most urgent shown, {listed - 25:,} more in report.html" in words
+
+
+def test_servers_that_are_not_judged_are_not_counted_among_those_without_risk() -> None:
+    found = with_silent(assessment())
+    unjudged, none = len(charts.unjudged(found)), int((found.servers["level"] == "none").sum())
+    [legend] = charts.risk_heatmap(found).legends
+    assert [text.get_text() for text in legend.get_texts()][-2:] == [
+        f"none ({none - unjudged})", f"not judged ({unjudged})",
+    ]  # fmt: skip
+    assert "0 days, 3 not judged" in _words(charts.risk_heatmap(with_silent(assessment(calm=True))))
 
 
 def test_a_fleet_without_risk_says_so_and_shows_how_far_it_is_from_its_thresholds() -> None:

@@ -58,7 +58,7 @@ function growing(container, items, draw, words, step = AT_ONCE) {
     const left = items.length - shown;
     button.hidden = onPaper.hidden = left === 0;
     onPaper.textContent = `${count(left)} more ${words}, not printed here, are in the file this was printed from.`;
-    button.textContent = left > step ? `Show ${step} more of ${count(left)} ${words}` : `Show ${count(left)} more`;
+    button.textContent = left > step ? `Show ${step} of ${count(left)} more ${words}` : `Show ${count(left)} more`;
   };
   grow();
   return { more: h("div", button, onPaper), grow, shown: () => shown };
