@@ -69,10 +69,25 @@ def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settin
     tried[:: max(len(tried) // THETA_SERIES, 1)] = True
 
     def window(origin: int) -> Window:
-        trained = booster.train(examples.until(origin))
-        return forecast(history.until(origin), history, trained, servers, settings, tried)
+        known = history.until(origin)
+        made = forecast(known, history, booster.train(examples.until(origin)), servers, settings, tried)
+        # What nothing was known of yet tells nothing about forecasts of today, and has no scale to measure misses by.
+        made.actual[too_short(known, settings) | constant(known)] = np.nan
+        return made
 
     return side_by_side(window, origins(len(history.dates), len(history.values), settings))
+
+
+def too_short(known: Grid, settings: Settings) -> np.ndarray:
+    """Which series have fewer points than two seasons (n booleans)."""
+    return (~np.isnan(known.values)).sum(axis=1) < 2 * settings.season_lengths[0]
+
+
+def constant(known: Grid) -> np.ndarray:
+    """Which series have never changed (n booleans)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmax(known.values, axis=1) == np.nanmin(known.values, axis=1)
 
 
 def forecast(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from headroom import backtest, baseline, booster, intervals, methods
-from headroom.features import FEATURE_VERSION, SERIES, Grid, coming, grid, recent_periods
+from headroom.features import FEATURE_VERSION, SERIES, Grid, coming, grid, last_seen, recent_periods
 from headroom.settings import Settings
 from headroom.words import periods
 
@@ -83,10 +82,22 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
     now = backtest.forecast(history, history, model.trained, servers, settings, theta)
     points = backtest.combine(now.points, weight)
     own = known[["own_below", "own_above"]].to_numpy(float)
-    own = np.where(np.isnan(own), model.calibration.typical[number], own) * now.scale[:, None]
-    spreads = intervals.spread(now.below, now.above, own, backtest.disagreement(now.points, points, weight))
+    short = backtest.too_short(history, settings)
+    scale = np.where(short, np.maximum(now.scale, _usual_scale(history, now.scale, short)), now.scale)
+    own = np.where(np.isnan(own), model.calibration.typical[number], own) * scale[:, None]
+    below, above = (np.where(short[:, None], np.nan, learned) for learned in (now.below, now.above))
+    spreads = intervals.spread(below, above, own, backtest.disagreement(now.points, points, weight))
     quantiles = intervals.around(points, spreads, number, model.calibration)
     return np.clip(quantiles, 0, history.upper[:, None, None])
+
+
+def _usual_scale(history: Grid, scale: np.ndarray, short: np.ndarray) -> np.ndarray:
+    """The scale of each series' metric, for those too short to show one (n): a few calm days promise no calm quarter.
+
+    It is the median of the metric's other series; where there are none, a fifth of the series' last value.
+    """
+    usual = pd.Series(np.where(short, np.nan, scale)).groupby(history.series["metric"]).transform("median")
+    return usual.fillna(pd.Series(np.abs(last_seen(history.values)) / 5)).to_numpy()
 
 
 def fallbacks(history: Grid, settings: Settings) -> list[str]:
@@ -94,17 +105,14 @@ def fallbacks(history: Grid, settings: Settings) -> list[str]:
     seen = ~np.isnan(history.values)
     points = seen.sum(axis=1)
     silent = np.argmax(seen[:, ::-1], axis=1)
-    day, _ = settings.season_lengths
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        constant = np.nanmax(history.values, axis=1) == np.nanmin(history.values, axis=1)
+    short, constant = backtest.too_short(history, settings), backtest.constant(history)
     reasons = []
     for number in range(len(points)):
         if not points[number]:
             reasons.append(f"nothing in the last {periods(len(history.dates), settings.frequency)}")
         elif silent[number] >= recent_periods(settings):
             reasons.append(f"stopped reporting {periods(silent[number], settings.frequency)} before the panel's end")
-        elif points[number] < 2 * day:
+        elif short[number]:
             reasons.append(f"only {periods(points[number], settings.frequency)} of history")
         elif constant[number]:
             reasons.append("never changed")

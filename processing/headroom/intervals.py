@@ -18,6 +18,8 @@ COLUMNS = ["q05", "q10", "q50", "q90", "q95"]
 BUCKETS = 6
 # The least spread of a series in a window, in scales.
 LEAST = 0.2
+# The spread of a series, in scales, where no backtest could show one.
+UNTRIED = 3.0
 # Quantiles of scaled misses on most data, and how many series' windows' worth they count against what is observed.
 USUAL = np.array([-1.4, -1.0, 0.0, 1.0, 1.4])
 PRIOR_ROWS = 100
@@ -52,7 +54,7 @@ def own_spread(misses: np.ndarray) -> np.ndarray:
 
 def typical(each: np.ndarray, number: np.ndarray, groups: int) -> np.ndarray:
     """The median over series of spreads a window (windows × n × 2): (groups + 1) × 2, the last over all groups."""
-    overall = np.nan_to_num(_median(each), nan=1.0)
+    overall = np.nan_to_num(_median(each), nan=UNTRIED)
     of_groups = [_median(each[:, number == one]) for one in range(groups)]
     return np.stack([np.where(np.isnan(one), overall, one) for one in of_groups] + [overall])
 

@@ -157,6 +157,29 @@ def test_a_step_long_ago_widens_no_interval_to_where_the_series_was(trained):
     assert (of(trained[3], "stepped", "q05") > 25).all()
 
 
+def test_a_few_calm_days_promise_no_calm_month(trained):
+    def width(server):
+        return (of(trained[3], server, "q95") - of(trained[3], server, "q05")).median()
+
+    for server in ("one point", "two points", "ten points"):
+        assert width(server) > 0.5 * width("office-1")
+    assert width("constant") < 1
+
+
+def test_a_disk_that_began_to_fill_is_judged_by_the_time_since_it_did(tmp_path):
+    """While it was empty nothing could be forecast, and nothing is learned from how wrong that was."""
+    random, day = np.random.default_rng(9), np.arange(150)
+    filling = np.maximum(day - 40, 0) * 0.6 + random.normal(0, 0.2, 150) * (day > 40)
+    panel = pd.concat(
+        [series("filling", filling, DAYS[-150:], "disk")]
+        + [series(f"s{n}", 40 + n + random.normal(0, 2, 150), DAYS[-150:], "disk") for n in range(6)]
+    )
+    metrics = train.train(panel, NOBODY, SETTINGS, tmp_path)
+    result = forecast.predict(forecast.load(tmp_path), panel, NOBODY)
+    assert metrics["headline"]["mase"] < 10
+    assert of(result, "filling", "q05").iloc[0] > 45 and of(result, "filling").iloc[-1] > 75
+
+
 def test_of_duplicate_timestamps_the_last_one_counts(trained):
     np.testing.assert_allclose(of(trained[3], "twice"), of(trained[3], "once"), rtol=0.02)
 
