@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from headroom import words
+
 BINS = 10
 # A server is out of its range when its level leaves what it was by this many spreads.
 RANGE = 4.0
+# Above this share of series that training did not see, the model is one of another fleet.
+MOST_NEW = 0.5
 
 
 def of_panel(panel: pd.DataFrame, recent: int, threshold: float) -> dict[str, Any]:
@@ -38,27 +42,39 @@ def compare(baseline: dict[str, Any], panel: pd.DataFrame) -> dict[str, Any]:
 
     Returns ``psi`` a metric (population stability index: 0 is the same, above 0.25 is usually called a shift; Siddiqi
     2006), ``servers_out_of_range``: the share of known servers whose level moved by more than ``RANGE`` spreads in any
-    metric, and ``exceeded``: whether any metric's index is above the dataset's threshold.
+    metric, ``new_series``: the share of reporting series (a server's metric) that the baseline has not, ``exceeded``:
+    whether any metric's index is above the dataset's threshold or ``new_series`` above ``MOST_NEW``, and ``reason``:
+    why it is, in words, or None.
     """
     latest = _latest(panel, baseline["recent"])
     psi: dict[str, float] = {}
     out, known = set(), set()
+    series = new = 0
     for metric, rows in latest.groupby("metric"):
+        usual_of = baseline["servers"].get(str(metric), {})
+        levels = rows.groupby("server_id")["y"].median()
+        series, new = series + len(levels), new + sum(str(server) not in usual_of for server in levels.index)
         before = baseline["metrics"].get(str(metric))
         if before is None:
             continue
         was, now = np.array(before["shares"]), _shares(rows["y"], np.array(before["bounds"]))
         psi[str(metric)] = round(float(((now - was) * np.log(now / was)).sum()), 4)
-        for server, level in rows.groupby("server_id")["y"].median().items():
-            usual = baseline["servers"][str(metric)].get(str(server))
+        for server, level in levels.items():
+            usual = usual_of.get(str(server))
             if usual is not None:
                 known.add(server)
                 if abs(level - usual[0]) > RANGE * usual[1]:
                     out.add(server)
+    moved = [metric for metric, value in psi.items() if value > baseline["threshold"]]
+    reasons = [f"{words.listed([words.metric(metric) for metric in moved])} no longer looks as it did"] if moved else []
+    new_fleet = new > MOST_NEW * series
+    reasons += [f"{new:,} of {series:,} series are new to the model"] if new_fleet else []
     return {
         "psi": psi,
         "servers_out_of_range": round(len(out) / len(known), 4) if known else 0.0,
-        "exceeded": any(value > baseline["threshold"] for value in psi.values()),
+        "new_series": round(new / series, 4) if series else 0.0,
+        "exceeded": bool(reasons),
+        "reason": words.listed(reasons) if reasons else None,
     }
 
 

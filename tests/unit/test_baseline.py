@@ -32,7 +32,8 @@ def kept() -> dict:
 
 def test_the_same_data_has_not_drifted(kept):
     found = baseline.compare(kept, a_panel())
-    assert found == {"psi": {"cpu": 0.0, "memory": 0.0}, "servers_out_of_range": 0.0, "exceeded": False}
+    nothing = {"servers_out_of_range": 0.0, "new_series": 0.0, "exceeded": False, "reason": None}
+    assert found == {"psi": {"cpu": 0.0, "memory": 0.0}} | nothing
 
 
 def test_new_weeks_of_the_same_kind_have_not_drifted(kept):
@@ -47,6 +48,7 @@ def test_a_fleet_that_moved_has_drifted_in_that_metric(kept):
     found = baseline.compare(kept, moved)
     assert found["psi"]["cpu"] > 0.25 > found["psi"]["memory"]
     assert found["exceeded"] and found["servers_out_of_range"] == 1
+    assert found["reason"] == "CPU no longer looks as it did"
 
 
 def test_a_few_servers_that_moved_are_a_share_and_not_drift_of_the_fleet(kept):
@@ -72,7 +74,32 @@ def test_the_datasets_own_threshold_decides(kept):
     assert not baseline.compare(kept | {"threshold": index * 1.1}, moved)["exceeded"]
 
 
-def test_servers_and_metrics_that_training_did_not_see_are_no_drift(kept):
+def test_a_fleet_that_came_after_the_training_asks_for_a_new_model(kept):
+    """However alike the newcomers are: the model knows nothing of each."""
+    two = a_panel()
+    two = two[two["server_id"].isin(["s3", "s4"])]
+    kept = baseline.of_panel(two, recent=28, threshold=1e9)
+    found = baseline.compare(kept, a_panel())
+    assert found["new_series"] == 0.9 and found["exceeded"]
+    assert found["reason"] == "36 of 40 series are new to the model"
+    retrained = baseline.compare(baseline.of_panel(a_panel(), recent=28, threshold=1e9), a_panel())
+    assert retrained["new_series"] == 0 and not retrained["exceeded"]
+
+
+def test_a_metric_that_training_did_not_see_is_new_for_every_server(kept):
+    disk = a_panel().assign(metric="disk")
+    found = baseline.compare(kept, pd.concat([a_panel(), disk[disk["server_id"] != "s1"]]))
+    assert found["new_series"] == round(19 / 59, 4) and not found["exceeded"]
+
+
+def test_servers_that_fell_silent_before_the_training_are_not_new(kept):
+    silent = a_panel(ds=DAYS[:30], servers=60).assign(server_id=lambda rows: "old " + rows["server_id"])
+    panel = pd.concat([a_panel(), silent])
+    kept = baseline.of_panel(panel, recent=28, threshold=0.25)
+    assert baseline.compare(kept, panel)["new_series"] == 0
+
+
+def test_up_to_half_the_fleet_may_be_new_and_a_new_metric_is_no_drift(kept):
     new = a_panel().assign(server_id=lambda rows: "new " + rows["server_id"], y=50.0)
     other = a_panel().assign(metric="disk", y=1.0)
     found = baseline.compare(kept, pd.concat([a_panel(), other]))

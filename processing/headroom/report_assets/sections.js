@@ -363,10 +363,10 @@ function forecastSection() {
 }
 
 function driftWords() {
-  const { psi = {}, servers_out_of_range: outside, exceeded } = view.drift || {};
+  const { psi = {}, servers_out_of_range: outside, exceeded, reason } = view.drift || {};
   const indices = Object.entries(psi).filter(([, value]) => known(value));
   return indices.length > 0 && h("p",
-    exceeded ? h("strong", "The data has drifted from what the model learned: the next run trains anew. ")
+    exceeded ? h("strong", `The data has drifted from what the model learned${reason ? ` (${prose(reason)})` : ""}: the next run trains anew. `)
       : "The data still looks like what the model learned. ",
     `Population stability index: ${indices.map(([metric, value]) => `${label(metric)} ${value.toFixed(2)}`).join(", ")}; `,
     `${share(outside)} of servers are outside their usual range.`);
