@@ -100,12 +100,16 @@ def recommend(
 
 
 def totals(recommendations: list[dict[str, Any]], settings: Settings) -> dict[str, Any]:
-    """Savings a month, in all and by action."""
+    """Savings a month, in all and by action, and what growing costs more a month as far as its price is known."""
     by_action: dict[str, float] = {}
     for one in recommendations:
         by_action[one["action"]] = by_action.get(one["action"], 0.0) + one["monthly_saving"]
     by_action = {action: round(total, 2) for action, total in sorted(by_action.items())}
-    return {"monthly": round(sum(by_action.values()), 2), "currency": settings.costs.currency, "by_action": by_action}
+    growth = sum(one["evidence"].get("monthly_cost_increase") or 0.0 for one in recommendations)
+    return {
+        "monthly": round(sum(by_action.values()), 2), "currency": settings.costs.currency, "by_action": by_action,
+        "growth_monthly": round(growth, 2),
+    }  # fmt: skip
 
 
 def monthly_cost(servers: pd.DataFrame, costs: Costs) -> pd.Series:

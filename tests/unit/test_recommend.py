@@ -181,6 +181,8 @@ def test_a_server_that_will_run_out_grows_in_time_to_a_size_below_the_warning():
     assert one["target"] == {"vcpus": 16, "memory_gb": 32}
     assert 8 * 95 / one["target"]["vcpus"] < 80
     assert one["by"] == (DAYS[-1] + pd.Timedelta(days=30)).date().isoformat()
+    total = recommend.totals([one, one | {"evidence": {"monthly_cost_increase": None}}], Settings())
+    assert total["growth_monthly"] == one["evidence"]["monthly_cost_increase"] > 0
 
 
 def test_a_possible_breach_is_met_by_the_upper_end_of_the_forecast():
