@@ -1,4 +1,5 @@
-"""Publish: moves the dataset's pointer to this run, closes its files, starts the next run if files wait.
+"""Publish: moves the dataset's pointer to this run, closes its files, starts the next run if files wait
+or the model no longer fits.
 
 Event: ``{"dataset", "run_id", "execution", "trained", "model_package", "approved"}``.
 Returns ``{"status": "published" | "superseded", "subject", "message"}``: what NotifyCompletion says, the message
@@ -72,19 +73,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     now = datetime.now(UTC)
 
     # Drift asks for a training. A run that has just trained, and held its model back, would ask for another each time.
-    drifted = bool(summary.get("drift", {}).get("exceeded")) and not run.trained
+    drifted = bool((summary.get("drift") or {}).get("exceeded")) and not run.trained
     published = ledger.publish(run.dataset, run.run_id, manifest["previous_run_id"], drifted)
     if published:
         ledger.close(run.dataset, manifest["ledger_items"], run.run_id, in_days(now, environment.retention_days))
     ledger.unlock(run.dataset, run.execution)
     # Release, then look again: a file that came while this run had the lock starts the next one here.
-    following = start_if_idle(ledger, boto3.client("stepfunctions"), environment.state_machine_arn, run.dataset, now)
+    # Where none came, drift starts a training; where one did, its run trains by the flag in the ledger.
+    trains = published and drifted
+    following = start_if_idle(
+        ledger, boto3.client("stepfunctions"), environment.state_machine_arn, run.dataset, now, trains
+    )
 
     status = "published" if published else "superseded"
     metrics.add_metric("RunsPublished" if published else "RunsSuperseded", MetricUnit.Count, 1)
     logger.info(status, extra={"following": following})
     results = f"s3://{environment.artifact_bucket}/{folder}/assessment/"
-    told = notification(run, status, summary, quality, manifest, results, following)
+    told = notification(run, status, summary, quality, manifest, results, following, trains)
     hours = environment.link_hours
     shown = links(s3, environment.artifact_bucket, f"{folder}/assessment", hours)
     message = with_links(told["message"], shown, now + timedelta(hours=hours))
@@ -127,8 +132,9 @@ def notification(
     manifest: dict[str, Any],
     results: str,
     following: str | None,
+    trains: bool,
 ) -> dict[str, str]:
-    """Subject and message of the completion notification."""
+    """Subject and message of the completion notification; ``trains`` tells what the following run does."""
     levels = summary["levels"]
     urgent = [f"{levels[level]} {level}" for level in ("critical", "high", "medium") if levels.get(level)]
     headline = ", ".join(urgent) if urgent else "no server at risk"
@@ -140,7 +146,7 @@ def notification(
         *(superseded if status == "superseded" else []),
         "",
         f"{servers} to {summary['as_of'][:10]}, {summary['horizon']} {unit} ahead: {headline}.",
-        *[f"  {server['level']:8}  {server['server_id'][:60]}: {server['reason']}" for server in summary["top"][:10]],
+        *[f"  {one['level']:8}  {cut(one['server_id'], 60)}: {one['reason']}" for one in summary["top"][:10]],
         "",
         *changes_lines(summary.get("changes")),
         *savings_lines(summary),
@@ -154,10 +160,20 @@ def notification(
         "",
         f"Report: aws s3 cp {results}report.html .",
         f"All results: {results}",
-        *([f"Files that came meanwhile are being processed: {following}."] if following else []),
+        *following_lines(following, summary["drift"] if trains else None),
     ]
     about = f"Headroom {run.dataset}: {headline if status == 'published' else 'run superseded'}"
-    return {"subject": subject(about), "message": "\n".join(lines)}
+    return {"subject": subject(about), "message": "\n".join(map(printable, lines))}
+
+
+def following_lines(following: str | None, drift: dict[str, Any] | None) -> list[str]:
+    """The run that follows this one, and why: ``drift`` where it trains for it, else files that came."""
+    if following is None:
+        return []
+    if drift is None:
+        return [f"Files that came meanwhile are being processed: {following}."]
+    why = f" ({drift['reason']})" if drift.get("reason") else ""
+    return [f"A training run follows, as the data has drifted from what the model was trained on{why}: {following}."]
 
 
 def model_lines(run: Finished, why: str) -> list[str]:
@@ -186,17 +202,30 @@ def changes_lines(changes: dict[str, Any] | None) -> list[str]:
 def unused_lines(files: list[dict[str, Any]]) -> list[str]:
     """The files of which nothing could be used, the first ones with what to do."""
     unused = [file for file in files if file["error"]]
-    lines = [f"  could not be used: {file['file'][:200]!r}: {file['error'][:500]}" for file in unused[:3]]
+    lines = [f"  could not be used: {cut(file['file'], 200)!r}: {file['error'][:500]}" for file in unused[:3]]
     if len(unused) > 3:
         lines.append(f"  and {len(unused) - 3} more of {len(files)} files: see data_quality.json.")
     return lines
 
 
 def savings_lines(summary: dict[str, Any]) -> list[str]:
+    """What the recommendations would save, and what those to grow would cost."""
     savings = summary["savings"]
-    if not savings["monthly"]:
-        return []
-    return [f"Possible savings: {savings['monthly']:,.0f} {savings['currency']} a month (see the recommendations)."]
+    saved, growth, currency = savings["monthly"], savings.get("growth_monthly", 0.0), savings["currency"]
+    return [
+        *([f"Possible savings: {saved:,.0f} {currency} a month (see the recommendations)."] if saved else []),
+        *([f"Growing as recommended would cost about {growth:,.0f} {currency} a month more."] if growth > 0 else []),
+    ]
+
+
+def printable(line: str) -> str:
+    """A line with escapes for what is not printed, controls and changes of direction: names come from CSVs."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
+
+
+def cut(text: str, most: int) -> str:
+    """The text, with "…" at its end where it is longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _count(number: int, word: str) -> str:

@@ -21,23 +21,25 @@ _STARTING = timedelta(minutes=5)
 
 
 def start_if_idle(
-    ledger: Ledger, stepfunctions: SFNClient, state_machine_arn: str, dataset: str, now: datetime
+    ledger: Ledger, stepfunctions: SFNClient, state_machine_arn: str, dataset: str, now: datetime, train: bool = False
 ) -> str | None:
     """Start a run of a dataset that has waiting files and no run; the caller has written the files down before.
+
+    With ``train`` a run that trains starts where no file waits.
 
     Returns:
         The name of the execution, or None where there is nothing to do: no file waits, or a run is under way
         (it looks for waiting files when it ends).
     """
-    if not ledger.waiting(dataset):
+    waiting = bool(ledger.waiting(dataset))
+    if not (waiting or train):
         return None
+    given = {"dataset": dataset} if waiting else {"dataset": dataset, "mode": "train"}
     execution = f"{dataset}-{now:%Y%m%dT%H%M%S}-{now.microsecond:06d}"
     if not take_lock(ledger, stepfunctions, state_machine_arn, dataset, execution, now):
         return None
     try:
-        stepfunctions.start_execution(
-            stateMachineArn=state_machine_arn, name=execution, input=json.dumps({"dataset": dataset})
-        )
+        stepfunctions.start_execution(stateMachineArn=state_machine_arn, name=execution, input=json.dumps(given))
     except ClientError:
         ledger.unlock(dataset, execution)
         raise

@@ -163,17 +163,84 @@ def test_a_file_that_came_meanwhile_starts_the_next_run(finished) -> None:
     assert execution["name"] in text(told)
 
 
-def test_drift_is_noted_for_the_next_run(finished) -> None:
-    write(finished, summary=SUMMARY | {"drift": {"exceeded": True}})
-    told = publish.handler(EVENT | {"trained": False, "model_package": ""}, finished.context)
-    assert finished.ledger.state("demo").drifted
+NEW_FLEET = {"exceeded": True, "new_series": 0.96, "reason": "26 of 27 series are new to the model"}
+SCORED = EVENT | {"trained": False, "model_package": ""}
+
+
+def inputs(aws) -> list[dict[str, Any]]:
+    """What the executions were started with."""
+    describe = aws.stepfunctions.describe_execution
+    return [json.loads(describe(executionArn=one["executionArn"])["input"]) for one in aws.executions()]
+
+
+def test_a_model_that_no_longer_fits_is_trained_anew_at_once_and_the_mail_says_why(finished) -> None:
+    write(finished, summary=SUMMARY | {"drift": NEW_FLEET})
+    told = publish.handler(SCORED, finished.context)
+    state, [execution] = finished.ledger.state("demo"), finished.executions()
+    assert inputs(finished) == [{"dataset": "demo", "mode": "train"}]
+    assert (state.running, state.drifted) == (execution["name"], True)
     assert "scored with the approved one" in text(told)
+    assert "A training run follows" in text(told)
+    assert f"(26 of 27 series are new to the model): {execution['name']}." in text(told)
 
 
-def test_drift_beside_a_model_held_back_does_not_ask_for_another_training(finished) -> None:
-    write(finished, summary=SUMMARY | {"drift": {"exceeded": True}})
-    publish.handler(EVENT | {"approved": False}, finished.context)
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_run_that_has_trained_never_starts_another(finished, approved: bool) -> None:
+    """Not even one whose model was held back, so that the drift is still there."""
+    write(finished, summary=SUMMARY | {"drift": NEW_FLEET})
+    told = publish.handler(EVENT | {"approved": approved}, finished.context)
+    assert finished.executions() == []
     assert not finished.ledger.state("demo").drifted
+    assert "follows" not in text(told)
+
+
+def test_drift_beside_waiting_files_leaves_the_training_to_their_run(finished) -> None:
+    write(finished, summary=SUMMARY | {"drift": NEW_FLEET})
+    finished.ledger.record("demo", a_file("incoming/demo/late.csv"))
+    told = publish.handler(SCORED, finished.context)
+    assert inputs(finished) == [{"dataset": "demo"}]
+    assert finished.ledger.state("demo").drifted, "by which that run trains"
+    assert "A training run follows" in text(told)
+
+
+def test_drift_starts_nothing_beside_a_run_that_has_the_lock(finished) -> None:
+    write(finished, summary=SUMMARY | {"drift": NEW_FLEET})
+    finished.ledger.unlock("demo", "demo-1")
+    finished.stepfunctions.start_execution(stateMachineArn=finished.state_machine, name="demo-2", input="{}")
+    finished.ledger.lock("demo", "demo-2", datetime.now(UTC))
+    told = publish.handler(SCORED, finished.context)
+    assert [one["name"] for one in finished.executions()] == ["demo-2"]
+    assert (finished.ledger.state("demo").running, finished.ledger.state("demo").drifted) == ("demo-2", True)
+    assert "follows" not in text(told)
+
+
+def test_drift_of_a_superseded_run_starts_nothing(finished) -> None:
+    write(finished, summary=SUMMARY | {"drift": NEW_FLEET})
+    finished.ledger.publish("demo", "newer", None, False)
+    finished.ledger.close("demo", MANIFEST["ledger_items"], "newer", datetime.now(UTC))
+    publish.handler(SCORED, finished.context)
+    assert finished.executions() == []
+
+
+def test_growth_is_said_to_cost_money(finished) -> None:
+    savings = {"monthly": 0.0, "currency": "EUR", "growth_monthly": 4321.0}
+    write(finished, summary=SUMMARY | {"savings": savings})
+    told = text(publish.handler(EVENT, finished.context))
+    assert "Growing as recommended would cost about 4,321 EUR a month more." in told
+    assert "savings" not in told
+
+
+def test_names_from_files_cannot_turn_or_forge_the_mails_lines(finished) -> None:
+    name = "web\u202e\u2066\x1b[2J\x85\nData: all is well"
+    long = "x" * 59 + "yz"
+    top = [SUMMARY["top"][0] | {"server_id": one} for one in (name, long, "größe-北京")]
+    write(finished, summary=SUMMARY | {"top": top, "notes": [f"Fallen silent: {name}"]})
+    told = text(publish.handler(EVENT, finished.context))
+    assert all(sign.isprintable() or sign == "\n" for sign in told)
+    assert "\nData: all is well" not in told
+    assert "web\\u202e\\u2066\\x1b[2J\\x85\\nData: all is well: cpu crosses" in told
+    assert f"  {'x' * 59}…: cpu" in told
+    assert "größe-北京: cpu" in told
 
 
 def test_a_model_held_back_is_told_of_with_the_way_to_approve_it(finished) -> None:
