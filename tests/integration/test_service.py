@@ -299,6 +299,26 @@ def test_a_run_without_any_usable_row_fails_with_the_reason_and_a_later_file_goe
     assert service.outcome(later[-1])["status"] == "published"
 
 
+def test_a_first_file_of_one_server_does_not_speak_for_the_fleet_that_comes_after(
+    service: Service, months: dict[str, bytes]
+) -> None:
+    """Its model makes one run's forecasts; a run that trains on the whole fleet follows by itself, and none after."""
+    first, second = list(months.values())[:2]
+    table = pd.read_csv(io.BytesIO(first))
+    alone = table[table["server_id"] == table["server_id"].iloc[0]].to_csv(index=False).encode()
+    service.drop_and_wait("small", {"one.csv": alone})
+    both = service.drop_and_wait("small", {"fleet.csv": second})
+    assert ["Train" in service.states(execution) for execution in both] == [False, True]
+    scored, trained = [service.outcome(execution)["run_id"] for execution in both]
+    assert service.read_json("small", trained, "manifest.json")["files"] == []
+    drift = {run: service.read_json("small", run, "assessment/risk_summary.json")["drift"] for run in (scored, trained)}
+    assert drift[scored]["new_series"] > 0.8
+    assert drift[trained]["new_series"] == 0, "the fleet's own model makes its forecasts"
+    [letter] = service.mail(f"run {scored}: published")
+    assert "A training run follows" in letter.body
+    assert "series are new to the model" in letter.body
+
+
 def test_starting_by_hand_takes_mode_and_machines(service: Service, first_run: dict[str, Any], second_run: Any) -> None:
     states = service.cloud.client("stepfunctions")
     wanted = {
