@@ -132,7 +132,7 @@ def notification(
     manifest: dict[str, Any],
     results: str,
     following: str | None,
-    trains: bool,
+    trains: bool = False,
 ) -> dict[str, str]:
     """Subject and message of the completion notification; ``trains`` tells what the following run does."""
     levels = summary["levels"]
