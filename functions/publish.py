@@ -32,7 +32,7 @@ metrics = Metrics()
 # What people look at first, with what the notification calls it.
 SHOWN = {
     "report.html": ("Report", "text/html; charset=utf-8"),
-    "risk_heatmap.png": ("Risk by server and week", "image/png"),
+    "risk_heatmap.png": ("Risk by server over time", "image/png"),
     "utilization_clusters.png": ("Servers that behave alike", "image/png"),
 }
 

@@ -231,6 +231,8 @@ def _show_results(console: Console, cloud: Cloud, dataset: str, output: dict[str
 def table(summary: dict[str, Any]) -> Table:
     """The servers most at risk, from ``risk_summary.json``; the notification, shown above it, has the reasons."""
     levels = ", ".join(f"{number} {level}" for level, number in summary["levels"].items() if number)
+    if unjudged := summary.get("not_judged_total"):
+        levels += f" ({unjudged} not judged, or not for every metric)"
     count = f"{summary['servers']} server{'' if summary['servers'] == 1 else 's'}"
     rows = Table(title=f"{count}: {levels}", title_justify="left")
     rows.add_column("server", overflow="fold")

@@ -150,7 +150,7 @@ def test_the_mails_links_open_the_report_and_the_pictures_without_signing_in(
 ) -> None:
     [letter] = service.mail(f"run {first_run['run_id']}: published")
     links = dict(re.findall(r"^(.+): (http://\S+)$", letter.body, flags=re.MULTILINE))
-    assert list(links) == ["Report", "Risk by server and week", "Servers that behave alike"]
+    assert list(links) == ["Report", "Risk by server over time", "Servers that behave alike"]
     kinds = [fetched(url)[1] for url in links.values()]
     assert kinds == ["text/html; charset=utf-8", "image/png", "image/png"]
     for title in list(links)[1:]:

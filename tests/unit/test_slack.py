@@ -43,8 +43,8 @@ def test_the_pictures_are_shown_with_words_for_those_who_cannot_see_them() -> No
     blocks = slack.message("Headroom demo: 2 critical", "text", LINKS)["blocks"]
     assert [block["type"] for block in blocks] == ["header", "section", "section", "image", "image"]
     assert blocks[3]["image_url"] == LINKS[1]["url"]
-    assert blocks[3]["title"]["text"] == "Risk by server and week"
-    assert blocks[3]["alt_text"] == "Risk by server and week. Headroom demo: 2 critical"
+    assert blocks[3]["title"]["text"] == "Risk by server over time"
+    assert blocks[3]["alt_text"] == "Risk by server over time. Headroom demo: 2 critical"
     report = "<https://bucket.s3.amazonaws.com/report.html?a=1&amp;b=2|Report>"
     assert blocks[2]["text"] == {"type": "mrkdwn", "text": report}
 
