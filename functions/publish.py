@@ -79,8 +79,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
         ledger.close(run.dataset, manifest["ledger_items"], run.run_id, in_days(now, environment.retention_days))
     ledger.unlock(run.dataset, run.execution)
     # Release, then look again: a file that came while this run had the lock starts the next one here.
-    # Where none came, drift starts a training; where one did, its run trains by the flag in the ledger.
-    trains = published and drifted
+    # Where none came, drift starts a training (unless this run was asked for scores only); where one did, its run
+    # trains by the flag in the ledger.
+    trains = published and drifted and manifest["mode"] == "auto"
     following = start_if_idle(
         ledger, boto3.client("stepfunctions"), environment.state_machine_arn, run.dataset, now, trains
     )

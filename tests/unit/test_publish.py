@@ -36,6 +36,7 @@ QUALITY = {
 }
 MANIFEST: dict[str, Any] = {
     "previous_run_id": None,
+    "mode": "auto",
     "created_at": "2026-01-02T03:04:05Z",
     "code": {"hash": "c0de"},
     "settings": "5e77",
@@ -192,6 +193,13 @@ def test_a_run_that_has_trained_never_starts_another(finished, approved: bool) -
     assert finished.executions() == []
     assert not finished.ledger.state("demo").drifted
     assert "follows" not in text(told)
+
+
+def test_a_run_by_hand_that_asked_for_scores_only_starts_no_training(finished) -> None:
+    write(finished, summary=SUMMARY | {"drift": NEW_FLEET}, manifest=MANIFEST | {"mode": "score"})
+    told = publish.handler(SCORED, finished.context)
+    assert finished.executions() == [] and "follows" not in text(told)
+    assert finished.ledger.state("demo").drifted, "by which the next run in mode auto trains"
 
 
 def test_drift_beside_waiting_files_leaves_the_training_to_their_run(finished) -> None:
