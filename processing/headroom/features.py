@@ -17,7 +17,7 @@ import holidays as holidays_package
 import numpy as np
 import pandas as pd
 
-from headroom.grid import lay_out
+from headroom.grid import lay_out, quantiles
 from headroom.settings import PERCENT_METRICS, Settings
 
 T = TypeVar("T")
@@ -32,6 +32,7 @@ LONGEST_HISTORY = {"D": 1830, "h": 4392}
 CALENDAR = (
     "hour", "weekday", "day_of_month", "days_to_month_end", "month", "week_of_year", "month_start", "month_end", "step",
 )  # fmt: skip
+# "The end of the quarter" is its last days, "the end of the month" its last days and the first of the next.
 QUARTER_END_DAYS = 5
 MONTH_END_DAYS = 3
 
@@ -248,22 +249,6 @@ def by_phase(values: np.ndarray, season: int) -> np.ndarray:
     short = -values.shape[1] % season
     padded = np.pad(values, ((0, 0), (short, 0)), constant_values=np.nan)
     return padded.reshape(len(values), -1, season)
-
-
-def quantiles(values: np.ndarray, levels: tuple[float, ...]) -> list[np.ndarray]:
-    """Quantiles over the second axis (linear between values), NaN where there is nothing; quick where NaN are many."""
-    ordered = np.sort(values, axis=1)  # NaN come last
-    last = np.maximum((~np.isnan(values)).sum(axis=1) - 1, 0)
-    result = []
-    for level in levels:
-        position = level * last
-        below = np.floor(position).astype(int)
-        low, high = (
-            np.take_along_axis(ordered, np.expand_dims(at, 1), axis=1).squeeze(1)
-            for at in (below, np.minimum(below + 1, last))
-        )
-        result.append(low + (position - below) * (high - low))
-    return result
 
 
 def median(values: np.ndarray) -> np.ndarray:

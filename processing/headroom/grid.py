@@ -72,11 +72,22 @@ def mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
     return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
 
 
-def quantile(values: np.ndarray, share: float) -> np.ndarray:
-    """The quantile of what is there in each row, linear between values, NaN where nothing is."""
-    ordered = np.sort(values, axis=1)  # NaN last
-    position = share * np.maximum(np.isfinite(values).sum(axis=1) - 1, 0)
-    low = np.floor(position).astype(int)
-    rows = np.arange(len(values))
-    below, above = ordered[rows, low], ordered[rows, np.ceil(position).astype(int)]
-    return below + (position - low) * (above - below)
+def quantiles(values: np.ndarray, levels: tuple[float, ...]) -> list[np.ndarray]:
+    """Quantiles over the second axis (linear between values), NaN where there is nothing; quick where NaN are many."""
+    ordered = np.sort(values, axis=1)  # NaN come last
+    last = np.maximum((~np.isnan(values)).sum(axis=1) - 1, 0)
+    result = []
+    for level in levels:
+        position = level * last
+        below = np.floor(position).astype(int)
+        low, high = (
+            np.take_along_axis(ordered, np.expand_dims(at, 1), axis=1).squeeze(1)
+            for at in (below, np.minimum(below + 1, last))
+        )
+        result.append(low + (position - below) * (high - low))
+    return result
+
+
+def quantile(values: np.ndarray, level: float) -> np.ndarray:
+    """One of :func:`quantiles`."""
+    return quantiles(values, (level,))[0]

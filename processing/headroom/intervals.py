@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headroom.features import quantiles
+from headroom.grid import quantiles
 
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
 COLUMNS = ["q05", "q10", "q50", "q90", "q95"]

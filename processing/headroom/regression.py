@@ -209,7 +209,7 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
     marks = ["holiday", "before_holiday", "after_holiday", "month_start", "month_end", "quarter_end"]
     first = sum(part.shape[1] for part, _ in parts)
     parts.append((days[marks].to_numpy(float), 30.0 if hourly else 3.0))
-    # Of hours there are seldom enough holidays to tell one from an accident.
+    # Of hours, methods.without_marked_days has told holidays and quarter ends from accidents already.
     sparse = [] if hourly else list(range(first, first + len(marks)))
     if shape.trend:
         parts.append((position[:, None], 100.0 if hourly else 2.0))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import holidays as holidays_package
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from headroom import standing, words
 from headroom.assessment import LEVELS
+from headroom.features import calendar
 from headroom.grid import Grid, mean
 from headroom.seasonality import PER_DAY, in_quarter_end
 from headroom.settings import Settings
@@ -431,14 +431,7 @@ def _window_peak(values: np.ndarray, ds: pd.DatetimeIndex, inside: np.ndarray) -
 
 def _holidays(ds: pd.DatetimeIndex, settings: Settings) -> np.ndarray:
     """Which periods lie on a holiday of the settings, the day before or the day after."""
-    if settings.holidays is None:
-        return np.zeros(len(ds), dtype=bool)
-    calendar = holidays_package.country_holidays(
-        settings.holidays.country, subdiv=settings.holidays.subdivision, years=range(ds[0].year - 1, ds[-1].year + 2)
-    )
-    dates = pd.DatetimeIndex(pd.to_datetime(sorted(calendar)))
-    near = [dates + pd.Timedelta(days=shift) for shift in (-1, 0, 1)]
-    return np.asarray(ds.normalize().isin(near[0].union(near[1]).union(near[2])))
+    return (calendar(ds, settings)[["holiday", "before_holiday", "after_holiday"]] > 0).any(axis=1).to_numpy()
 
 
 def _first_date(reached: np.ndarray, ds: pd.DatetimeIndex) -> pd.DatetimeIndex:

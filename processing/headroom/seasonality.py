@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.signal import oaconvolve
 from scipy.sparse import csr_array
 
+from headroom.features import MONTH_END_DAYS, QUARTER_END_DAYS
 from headroom.grid import Grid, mean, quantile
 from headroom.settings import PERCENT_METRICS, Settings
 
@@ -26,9 +27,6 @@ YEAR_TREND_WINDOW = 547
 YEAR_SMOOTHING = 31
 PER_DAY = {"D": 1, "h": 24}
 DAYS_A_MONTH = 365.25 / 12
-# "The end of the quarter" is its last days, "the end of the month" its last days and the first of the next.
-QUARTER_END_DAYS = 5
-MONTH_END_DAYS = 3
 # What a history can show: a slope a month after a month, a lasting step after the days it must last on both sides
 # together, the effect of an end of a month after three of them and of a quarter after two.
 LEAST_SLOPE_DAYS, LEAST_STEP_DAYS, LEAST_MONTH_ENDS, LEAST_QUARTER_ENDS = 28, 56, 3, 2
