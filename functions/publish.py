@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 import settings
 from ledger import Ledger, in_days
-from notification import subject
+from notification import cut, printable, subject
 from runs import start_if_idle
 
 logger = Logger()
@@ -217,16 +217,6 @@ def savings_lines(summary: dict[str, Any]) -> list[str]:
         *([f"Possible savings: {saved:,.0f} {currency} a month (see the recommendations)."] if saved else []),
         *([f"Growing as recommended would cost about {growth:,.0f} {currency} a month more."] if growth > 0 else []),
     ]
-
-
-def printable(line: str) -> str:
-    """A line with escapes for what is not printed, controls and changes of direction: names come from CSVs."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
-
-
-def cut(text: str, most: int) -> str:
-    """The text, with "…" at its end where it is longer."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _count(number: int, word: str) -> str:
