@@ -25,10 +25,14 @@ from headroom.settings import Settings
 
 def headroom(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
     """Train and predict as the jobs do."""
-    settings = Settings(frequency=frequency, horizon=horizon, holidays={"country": "US"} if frequency == "D" else None)
     with tempfile.TemporaryDirectory() as folder:
-        train.train(panel, pd.DataFrame(columns=["server_id"]), settings, Path(folder))
+        train.train(panel, pd.DataFrame(columns=["server_id"]), settings(frequency, horizon), Path(folder))
         return forecast.predict(forecast.load(Path(folder)), panel, pd.DataFrame(columns=["server_id"]))
+
+
+def settings(frequency: str, horizon: int) -> Settings:
+    """What the benchmarks' datasets are set to: holidays by the day, thresholds as they come."""
+    return Settings(frequency=frequency, horizon=horizon, holidays={"country": "US"} if frequency == "D" else None)
 
 
 def score(known: pd.DataFrame, future: pd.DataFrame, forecasts: pd.DataFrame, frequency: str) -> pd.DataFrame:

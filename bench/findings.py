@@ -1,11 +1,12 @@
 """Are the findings true? Generated fleets, whose truth is known, through train and assess; and the time of assess.
 
-    PYTHONPATH=processing python -m bench.findings [--seeds 1 2 3] [--servers 500] [--only truth|speed]
+    PYTHONPATH=processing python -m bench.findings [--seeds 1 2 3] [--servers 500] [--only truth|speed|laws]
 
 prints, for each seed: recall and precision of servers that cross the critical threshold within the horizon, the median
 error of the date, how well the planted clusters are recovered (adjusted Rand index), recall and precision of idle and
 of oversized servers; then time and memory of assess on 1,000 servers x 5 metrics x 365 days. Exits with 1 where a
-target is missed.
+target is missed. ``--only laws`` asks instead how well crossings are told at short and long histories, beside what else
+one could use; see :mod:`bench.laws`, which has more options.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
+from bench import laws
 from headroom.risk import LIKELY
 from local import fleet
 
@@ -39,9 +41,11 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     arguments.add_argument("--servers", type=int, default=500)
     arguments.add_argument("--days", type=int, default=400)
-    arguments.add_argument("--only", choices=["truth", "speed"])
+    arguments.add_argument("--only", choices=["truth", "speed", "laws"])
     arguments.add_argument("--keep", type=Path, metavar="DIR", help="keep panels, models and assessments here")
     given = arguments.parse_args()
+    if given.only == "laws":
+        sys.exit(laws.run(given.seeds, given.servers, keep=given.keep))
     columns = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.keep or Path(scratch)

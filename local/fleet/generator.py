@@ -13,7 +13,6 @@ The same arguments give the same bytes.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
@@ -468,11 +467,16 @@ def first_crossing(daily: np.ndarray, threshold: float, horizon: int, first: pd.
     ``CROSSING_WINDOW`` days of which ``CROSSING_DAYS`` are. ``daily`` has a row a server and
     ``horizon + CROSSING_WINDOW - 1`` days from ``first`` on.
     """
-    above = daily >= threshold
-    weeks = np.lib.stride_tricks.sliding_window_view(above, CROSSING_WINDOW, axis=1)[:, :horizon]
-    crossed = above[:, :horizon] & (weeks.sum(axis=2) >= CROSSING_DAYS)
-    dates = first.to_datetime64().astype("datetime64[D]") + crossed.argmax(axis=1)
-    return np.where(crossed.any(axis=1), dates, np.datetime64("NaT")).astype("datetime64[ns]")
+    crossed = crossing(daily >= threshold, horizon, CROSSING_WINDOW)
+    dates = first.to_datetime64().astype("datetime64[D]") + np.maximum(crossed, 0)
+    return np.where(crossed >= 0, dates, np.datetime64("NaT")).astype("datetime64[ns]")
+
+
+def crossing(above: np.ndarray, horizon: int, window: int) -> np.ndarray:
+    """The number of the first period in which each row (bool, horizon + window - 1 of them) crosses, -1 for none."""
+    ahead = np.lib.stride_tricks.sliding_window_view(above, window, axis=1)[:, :horizon]
+    crossed = above[:, :horizon] & (ahead.sum(axis=2) >= CROSSING_DAYS)
+    return np.where(crossed.any(axis=1), crossed.argmax(axis=1), -1)
 
 
 def _statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -530,28 +534,3 @@ def _write_csv(table: pa.Table, path: Path) -> None:
     # Without a name and a time in its header the archive depends on nothing but its content.
     with path.open("wb") as raw, gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=3, mtime=0) as file:
         pa.csv.write_csv(table, file, options)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m local.fleet", description=__doc__.split("\n")[0])
-    parser.add_argument("--servers", type=int, default=120)
-    parser.add_argument("--days", type=int, default=400)
-    parser.add_argument("--sampling", default="1h", help="any interval that divides a day (default 1h)")
-    parser.add_argument("--metrics", default=",".join(PERCENT), help=f"of {', '.join(METRICS)}")
-    parser.add_argument("--horizon", type=int, default=90, help="days of continuation (default 90)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--end", default=END, help=f"last day of the history (default {END})")
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    metrics = tuple(given.metrics.split(","))
-    try:
-        fleet = generate(given.servers, given.days, given.sampling, metrics, given.horizon, given.seed, given.end)
-    except ValueError as error:
-        parser.error(str(error))
-    write(fleet, given.out)
-    critical = fleet.truth.dropna(subset="critical_ds")["server_id"].nunique()
-    print(f"{given.servers} servers, {given.days} days: {given.out} ({critical} servers cross {CRITICAL:g} %)")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,249 @@
+"""Servers that each follow one known law, for asking what can be told of them after how many days.
+
+Where :mod:`local.fleet.generator` makes a company's fleet, this makes the stories behind single series: a disk that
+fills in a straight line, a leak that began three weeks ago, a cache that fills and stays. The history of ``days`` days
+and what follows come out of the same process; ``truth`` says what that law is and when it crosses.
+
+By the hour the same laws run in hours of the week ahead as they do in days of the quarter ahead, on top of a daily
+rhythm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from local.fleet.generator import CRITICAL, END, crossing
+
+HORIZON = {"D": 90, "h": 168}
+WINDOW = {"D": 7, "h": 24}
+SEASON = {"D": 7, "h": 24}
+LEAST, MOST = 1.0, 100.0
+# What the metric of a growing series is, and that of one that does not grow.
+METRICS = ("cpu", "memory", "disk")
+
+
+@dataclass(frozen=True)
+class LawFleet:
+    """Series of known laws.
+
+    ``panel`` and ``future``: ``server_id, metric, ds, y``, one metric per server. ``truth``: one row per server:
+    ``server_id, metric, law, grows`` (whether the law leads upwards without an end), ``began`` (how many periods ago
+    the climb or the step began; NaN where nothing began within the history), ``critical_ds`` (first crossing of
+    ``CRITICAL`` by the rule of ``first_crossing``, NaT where there is none within the horizon).
+    """
+
+    panel: pd.DataFrame
+    future: pd.DataFrame
+    truth: pd.DataFrame
+    frequency: str
+    horizon: int
+
+
+Level = tuple[np.ndarray, float]
+"""A law's level at each time, and how many days ago what it shows began (NaN where it is as old as the history)."""
+
+
+def _line(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """A straight line; the steepest that the history has room for reaches back to 8 %."""
+    until = random.uniform(0.1, 1.5) * 90
+    slope = min(random.uniform(0.1, 0.8), (CRITICAL - 8) / (days + until))
+    return CRITICAL + slope * (time - until), np.nan
+
+
+def _bend(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """Flat, and climbing since 5 to 60 days."""
+    age = random.uniform(5, min(60, 0.7 * days))
+    slope, until = random.uniform(0.15, 0.9), random.uniform(0.1, 1.5) * 90
+    until = min(until, (CRITICAL - 10) / slope - age)
+    return CRITICAL - slope * until + slope * np.maximum(time, -age) , age
+
+
+def _saturation(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """Rising ever more slowly towards a level that may lie on either side of the threshold."""
+    highest, pace = random.uniform(55, 98), random.uniform(20, 120)
+    since = random.uniform(0.2, 1.0) * days
+    rise = random.uniform(20, 50)
+    return highest - rise * np.exp(-np.maximum(time + since, 0) / pace), min(since, days)
+
+
+def _batches(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """A line that is climbed in steps, one in one to three weeks."""
+    line, _ = _line(time, days, random)
+    apart = random.uniform(6, 21)
+    loads = np.cumsum(random.gamma(4, apart / 4, int(3 * len(time) / apart) + 10)) + time[0] - 2 * apart
+    return line[0] + np.interp(loads[np.searchsorted(loads, time, side="right") - 1], time, line - line[0]), np.nan
+
+
+def _teeth(time: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """What fills up and is emptied at once, again and again: logs, leaks with restarts."""
+    length, height = random.uniform(5, 21), random.uniform(6, 20)
+    return height * ((time + random.uniform(0, length)) % length) / length
+
+
+def _sawtooth_growth(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    line, _ = _line(time, days, random)
+    teeth = _teeth(time, random)
+    return line - teeth.max() + teeth, np.nan
+
+
+def _sawtooth(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    return random.uniform(20, 65) + _teeth(time, random), np.nan
+
+
+def _steady(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    return np.full(len(time), random.uniform(10, 84)), np.nan
+
+
+def _memory(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """Strong memory and no trend."""
+    share, spread = random.uniform(0.9, 0.985), random.uniform(3, 8)
+    return random.uniform(25, 78) + spread * _autoregression(len(time), share, random), np.nan
+
+
+def _random_walk(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    walk = np.cumsum(random.standard_normal(len(time))) * random.uniform(0.3, 1.3)
+    level = random.uniform(40, 89) + walk - walk[np.searchsorted(time, 0)]
+    return 100 - np.abs(100 - np.abs(level)), np.nan
+
+
+def _step(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """One lasting step to a level below the threshold."""
+    age = random.uniform(4, min(120, 0.8 * days))
+    height = random.uniform(8, 30) * random.choice([1, 1, -1])
+    before = random.uniform(max(5, 5 - height), min(80, 83 - height))
+    return before + height * (time > -age), age
+
+
+def _slow_wave(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    period, height = np.exp(random.uniform(np.log(45), np.log(400))), random.uniform(4, 16)
+    level = random.uniform(20, 84 - height)
+    return level + height * np.sin(2 * np.pi * (time / period + random.random())), np.nan
+
+
+def _shrink(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    now, slope = random.uniform(25, 80), np.exp(random.uniform(np.log(0.03), np.log(0.4)))
+    return np.minimum(now - min(slope, (95 - now) / days) * time, 95), np.nan
+
+
+def _cache(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """A new server whose caches fill within days, and stay full."""
+    age = min(random.uniform(8, 60), days - 1)
+    full, pace = random.uniform(40, 84), random.uniform(1.5, 7)
+    level = full - random.uniform(0.3, 0.8) * full * np.exp(-(time + age) / pace)
+    return np.where(time >= -age, level, np.nan), age
+
+
+def _plateau(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """A climb that has ended, one to six weeks ago."""
+    ended = random.uniform(7, min(45, 0.6 * days))
+    slope, now = random.uniform(0.15, 0.8), random.uniform(45, 84)
+    return np.maximum(now + slope * np.minimum(time + ended, 0), 5), ended
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law's ``level``, whether it ``grows`` without an end, and whether it has the rhythm of the ``season``."""
+
+    level: Callable[[np.ndarray, int, np.random.Generator], Level]
+    grows: bool
+    season: bool = False
+
+
+LAWS = {
+    "line": Law(_line, True),
+    "line with rhythm": Law(_line, True, season=True),
+    "bend": Law(_bend, True),
+    "saturation": Law(_saturation, True),
+    "sawtooth growth": Law(_sawtooth_growth, True),
+    "batch growth": Law(_batches, True),
+    "memory": Law(_memory, False),
+    "random walk": Law(_random_walk, False),
+    "step": Law(_step, False),
+    "slow wave": Law(_slow_wave, False),
+    "shrink": Law(_shrink, False),
+    "steady": Law(_steady, False, season=True),
+    "sawtooth": Law(_sawtooth, False),
+    "cache": Law(_cache, False),
+    "plateau": Law(_plateau, False),
+}
+
+
+def generate_laws(
+    servers: int = 400,
+    days: int = 60,
+    seed: int = 1,
+    frequency: str = "D",
+    laws: tuple[str, ...] = tuple(LAWS),
+    end: str = END,
+) -> LawFleet:
+    """Series of ``days`` days that follow the given laws in equal shares, and their continuation.
+
+    Raises:
+        ValueError: an unknown law or frequency, or nothing to generate.
+    """
+    if unknown := set(laws) - set(LAWS):
+        raise ValueError(f"unknown laws {sorted(unknown)}; known are {', '.join(LAWS)}")
+    if frequency not in HORIZON or servers < 1 or days < 3 or not laws:
+        raise ValueError("servers and laws must be at least one, days at least three, frequency D or h")
+    horizon, window = HORIZON[frequency], WINDOW[frequency]
+    known = days * (24 if frequency == "h" else 1)
+    # A law's day is a ninetieth of the horizon.
+    day = horizon / HORIZON["D"]
+    time = np.arange(1 - known, horizon + window) / day
+    random = np.random.default_rng([seed, days, sorted(HORIZON).index(frequency)])
+    values, truth = np.empty((servers, len(time))), []
+    for number in range(servers):
+        law = laws[number % len(laws)]
+        level, began = LAWS[law].level(time, max(round(known / day), 8), random)
+        values[number] = level + _around(level, LAWS[law].season or frequency == "h", frequency, random)
+        metric = METRICS[int(random.integers(len(METRICS)))]
+        truth.append((f"srv-{number:04d}", metric, law, LAWS[law].grows, began * day))
+    values = np.round(np.clip(values, LEAST, MOST), 2)
+    start = pd.Timestamp(end).normalize() + pd.Timedelta(days=1)
+    ds = pd.date_range(start - known * pd.Timedelta(1, frequency), periods=len(time), freq=frequency)
+    table = pd.DataFrame(truth, columns=["server_id", "metric", "law", "grows", "began"])
+    crossed = crossing(values[:, known:] >= CRITICAL, horizon, window)
+    table["critical_ds"] = np.where(crossed >= 0, ds.to_numpy()[known + np.maximum(crossed, 0)], np.datetime64("NaT"))
+    return LawFleet(
+        panel=_long(table, ds[:known], values[:, :known]),
+        future=_long(table, ds[known : known + horizon], values[:, known : known + horizon]),
+        truth=table,
+        frequency=frequency,
+        horizon=horizon,
+    )
+
+
+def _around(level: np.ndarray, rhythm: bool, frequency: str, random: np.random.Generator) -> np.ndarray:
+    """What a series does around its level: noise with some memory, a burst now and then, and perhaps a rhythm."""
+    spread, share = random.uniform(0.3, 1.8), random.uniform(0, 0.7)
+    noise = spread * (_autoregression(len(level), share, random) + 0.5 * random.standard_normal(len(level)))
+    noise += (random.random(len(level)) < 0.01) * random.uniform(5, 15)
+    if rhythm:
+        period = np.arange(len(level)) % SEASON[frequency]
+        free = period < 2 if frequency == "D" else (period < 7) | (period > 19)
+        noise -= random.uniform(3, 18) * free
+    return noise
+
+
+def _autoregression(length: int, share: float, random: np.random.Generator) -> np.ndarray:
+    noise = random.standard_normal(length) * np.sqrt(1 - share**2)
+    noise[0] /= np.sqrt(1 - share**2)
+    for now in range(1, length):
+        noise[now] += share * noise[now - 1]
+    return noise
+
+
+def _long(truth: pd.DataFrame, ds: pd.DatetimeIndex, values: np.ndarray) -> pd.DataFrame:
+    server, period = np.nonzero(np.isfinite(values))
+    return pd.DataFrame(
+        {
+            "server_id": truth["server_id"].to_numpy()[server],
+            "metric": truth["metric"].to_numpy()[server],
+            "ds": ds.to_numpy()[period],
+            "y": values[server, period],
+        }
+    )
