@@ -18,6 +18,6 @@ from local.fleet.generator import (
 from local.fleet.laws import LAWS, LawFleet, generate_laws
 
 __all__ = [
-    "ARCHETYPES", "COUNTRY", "CRITICAL", "CROSSING_DAYS", "CROSSING_WINDOW", "END", "LAWS", "METRICS", "PERCENT", "WARNING",
-    "Fleet", "LawFleet", "first_crossing", "generate", "generate_laws", "write",
+    "ARCHETYPES", "COUNTRY", "CRITICAL", "CROSSING_DAYS", "CROSSING_WINDOW", "END", "LAWS", "METRICS", "PERCENT",
+    "WARNING", "Fleet", "LawFleet", "first_crossing", "generate", "generate_laws", "write",
 ]  # fmt: skip

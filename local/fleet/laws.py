@@ -22,7 +22,6 @@ HORIZON = {"D": 90, "h": 168}
 WINDOW = {"D": 7, "h": 24}
 SEASON = {"D": 7, "h": 24}
 LEAST, MOST = 1.0, 100.0
-# What the metric of a growing series is, and that of one that does not grow.
 METRICS = ("cpu", "memory", "disk")
 
 
@@ -59,7 +58,7 @@ def _bend(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
     age = random.uniform(5, min(60, 0.7 * days))
     slope, until = random.uniform(0.15, 0.9), random.uniform(0.1, 1.5) * 90
     until = min(until, (CRITICAL - 10) / slope - age)
-    return CRITICAL - slope * until + slope * np.maximum(time, -age) , age
+    return CRITICAL - slope * until + slope * np.maximum(time, -age), age
 
 
 def _saturation(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
@@ -75,7 +74,8 @@ def _batches(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
     line, _ = _line(time, days, random)
     apart = random.uniform(6, 21)
     loads = np.cumsum(random.gamma(4, apart / 4, int(3 * len(time) / apart) + 10)) + time[0] - 2 * apart
-    return line[0] + np.interp(loads[np.searchsorted(loads, time, side="right") - 1], time, line - line[0]), np.nan
+    newest = np.maximum(np.searchsorted(loads, time, side="right") - 1, 0)
+    return np.interp(loads[newest], time, line), np.nan
 
 
 def _teeth(time: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -95,7 +95,7 @@ def _sawtooth(time: np.ndarray, days: int, random: np.random.Generator) -> Level
 
 
 def _steady(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
-    return np.full(len(time), random.uniform(10, 84)), np.nan
+    return np.full(len(time), random.uniform(10, 80)), np.nan
 
 
 def _memory(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
@@ -114,13 +114,13 @@ def _step(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
     """One lasting step to a level below the threshold."""
     age = random.uniform(4, min(120, 0.8 * days))
     height = random.uniform(8, 30) * random.choice([1, 1, -1])
-    before = random.uniform(max(5, 5 - height), min(80, 83 - height))
+    before = random.uniform(max(5, 5 - height), min(80, 81 - height))
     return before + height * (time > -age), age
 
 
 def _slow_wave(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
     period, height = np.exp(random.uniform(np.log(45), np.log(400))), random.uniform(4, 16)
-    level = random.uniform(20, 84 - height)
+    level = random.uniform(20, 81 - height)
     return level + height * np.sin(2 * np.pi * (time / period + random.random())), np.nan
 
 
@@ -132,15 +132,15 @@ def _shrink(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
 def _cache(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
     """A new server whose caches fill within days, and stay full."""
     age = min(random.uniform(8, 60), days - 1)
-    full, pace = random.uniform(40, 84), random.uniform(1.5, 7)
+    full, pace = random.uniform(40, 80), random.uniform(1.5, 7)
     level = full - random.uniform(0.3, 0.8) * full * np.exp(-(time + age) / pace)
     return np.where(time >= -age, level, np.nan), age
 
 
 def _plateau(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
     """A climb that has ended, one to six weeks ago."""
-    ended = random.uniform(7, min(45, 0.6 * days))
-    slope, now = random.uniform(0.15, 0.8), random.uniform(45, 84)
+    ended = random.uniform(min(7, 0.3 * days), min(45, 0.6 * days))
+    slope, now = random.uniform(0.15, 0.8), random.uniform(45, 80)
     return np.maximum(now + slope * np.minimum(time + ended, 0), 5), ended
 
 
@@ -180,7 +180,9 @@ def generate_laws(
     laws: tuple[str, ...] = tuple(LAWS),
     end: str = END,
 ) -> LawFleet:
-    """Series of ``days`` days that follow the given laws in equal shares, and their continuation.
+    """Series of ``days`` days that follow the given laws, and their continuation.
+
+    Laws that grow have twice the share of the others, so that about a third of all series crosses.
 
     Raises:
         ValueError: an unknown law or frequency, or nothing to generate.
@@ -194,13 +196,14 @@ def generate_laws(
     # A law's day is a ninetieth of the horizon.
     day = horizon / HORIZON["D"]
     time = np.arange(1 - known, horizon + window) / day
+    turns = [law for law in laws for _ in range(2 if LAWS[law].grows else 1)]
     random = np.random.default_rng([seed, days, sorted(HORIZON).index(frequency)])
     values, truth = np.empty((servers, len(time))), []
     for number in range(servers):
-        law = laws[number % len(laws)]
+        law = turns[number % len(turns)]
         level, began = LAWS[law].level(time, max(round(known / day), 8), random)
         values[number] = level + _around(level, LAWS[law].season or frequency == "h", frequency, random)
-        metric = METRICS[int(random.integers(len(METRICS)))]
+        metric = METRICS[int(random.integers(len(METRICS)))]  # a law may be any metric's
         truth.append((f"srv-{number:04d}", metric, law, LAWS[law].grows, began * day))
     values = np.round(np.clip(values, LEAST, MOST), 2)
     start = pd.Timestamp(end).normalize() + pd.Timedelta(days=1)

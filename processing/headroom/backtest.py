@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from headroom import booster, intervals, methods
+from headroom import booster, intervals, methods, trend
 from headroom.features import Grid, level_and_scale, median, recent_periods, side_by_side
+from headroom.grid import mean
 from headroom.settings import Settings
 
-BOOSTER, COMBINATION = "booster", "combination"
+BOOSTER, LAWS, COMBINATION = "booster", "laws of trends", "combination"
 CANDIDATES = (*methods.METHODS, methods.THETA, BOOSTER)
 THETA = CANDIDATES.index(methods.THETA)
 # A few series need more windows to learn as much from: so many forecasts, in no fewer and no more windows.
 FORECASTS, FEWEST_WINDOWS, MOST_WINDOWS = 40, 3, 8
+# A backtest of the whole horizon wants a history of so many horizons; a shorter one reaches a third of the history.
+LEAST_HORIZONS = 2
 # How sharply better candidates are preferred, and how many windows' worth a group's experience counts; both tuned on
 # the benchmarks' data sets together, where anything from 8 to 16 and 4 to 8 does about as well.
 SHARPNESS = 12.0
 GROUP_WINDOWS = 6.0
+# The same for leaning to the laws of trends, and how many series a group must have to count as much as all do.
+LEAN_SHARPNESS, LEAN_SERIES = 8.0, 10.0
 # The one method fitted a series at a time is tried on so many series at most, and used where it is the best.
 THETA_SERIES = 40
 
@@ -30,16 +36,19 @@ class Window:
     """Forecasts from one origin, made without a look at what came after it.
 
     ``points``: candidates × n × horizon (NaN for a booster that could not be trained); ``below`` and ``above``: the
-    booster's distances from its median to its 10 % and 90 % quantiles (n × horizon); ``actual``: n × horizon, NaN
-    where nothing was measured; ``scale``: n, of what was known at the origin.
+    booster's distances from its median to its 10 % and 90 % quantiles (n × horizon); ``laws``: what the laws of trends
+    say; ``actual``: n × horizon, NaN where nothing was measured and beyond the ``reach`` of the backtest; ``scale``: n,
+    of what was known at the origin.
     """
 
     origin: int
     points: np.ndarray
     below: np.ndarray
     above: np.ndarray
+    laws: trend.Trend
     actual: np.ndarray
     scale: np.ndarray
+    reach: int
 
     @property
     def losses(self) -> np.ndarray:
@@ -49,16 +58,22 @@ class Window:
             return np.nanmean(np.abs(self.actual - self.points), axis=2) / self.scale
 
 
-def origins(periods: int, series: int, settings: Settings) -> list[int]:
-    """The last known periods of the windows, oldest first; the newest leaves one horizon.
+def reach(periods: int, settings: Settings) -> int:
+    """How many steps ahead a history of so many periods can be backtested."""
+    return settings.horizon if periods >= LEAST_HORIZONS * settings.horizon else min(periods // 3, settings.horizon)
 
-    They are a horizon apart, so that no two share a day, where that leaves the third a quarter of the history; half
-    a horizon otherwise. And a tenth of the history at least, so that accidents of one week do not decide everything.
+
+def origins(periods: int, series: int, settings: Settings) -> list[int]:
+    """The last known periods of the windows, oldest first; the newest leaves what the backtest reaches.
+
+    They are that far apart, so that no two share a day, where that leaves the third a quarter of the history; half
+    as far otherwise. And a tenth of the history at least, so that accidents of one week do not decide everything.
     """
-    roomy = periods - 1 - 3 * settings.horizon >= periods // 4
-    step = max(settings.horizon if roomy else (settings.horizon + 1) // 2, periods // 10)
+    ahead = reach(periods, settings)
+    roomy = periods - 1 - 3 * ahead >= periods // 4
+    step = max(ahead if roomy else (ahead + 1) // 2, periods // 10)
     least = 2 * settings.season_lengths[0] - 1
-    newest = periods - 1 - settings.horizon
+    newest = periods - 1 - ahead
     windows = min(max(-(-FORECASTS // max(series, 1)), FEWEST_WINDOWS), MOST_WINDOWS)
     return [newest - step * back for back in range(windows - 1, -1, -1) if newest - step * back >= least]
 
@@ -68,12 +83,15 @@ def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settin
     tried = np.zeros(len(history.values), dtype=bool)
     tried[:: max(len(tried) // THETA_SERIES, 1)] = True
 
+    ahead = reach(len(history.dates), settings)
+
     def window(origin: int) -> Window:
         known = history.until(origin)
         made = forecast(known, history, booster.train(examples.until(origin)), servers, settings, tried)
         # What nothing was known of yet tells nothing about forecasts of today, and has no scale to measure misses by.
         made.actual[too_short(known, settings) | constant(known)] = np.nan
-        return made
+        made.actual[:, ahead:] = np.nan
+        return replace(made, reach=ahead)
 
     return side_by_side(window, origins(len(history.dates), len(history.values), settings))
 
@@ -102,7 +120,9 @@ def forecast(
 
     ``theta`` (n booleans): the series for which that method is wanted.
     """
-    points = methods.forecasts(known, settings)
+    points, (past, again) = methods.forecasts_and_effects(known, settings)
+    laws = trend.of_grid(Grid(known.series, known.dates, known.values - past), settings)
+    laws.quantiles[:] += again[:, :, None]
     shape = (len(known.values), settings.horizon)
     _, scale = level_and_scale(known.values, settings)
     if trained is None:
@@ -115,7 +135,7 @@ def forecast(
     after = history.values[:, len(known.dates) : len(known.dates) + settings.horizon]
     actual[:, : after.shape[1]] = after
     every = np.stack([points[name] for name in CANDIDATES])
-    return Window(len(known.dates) - 1, every, below, above, actual, scale)
+    return Window(len(known.dates) - 1, every, below, above, laws, actual, scale, settings.horizon)
 
 
 def weights(windows: list[Window], group: np.ndarray, groups: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -201,52 +221,106 @@ SCORES = ("mae", "rmse", "smape", "mase", "scaled_quantile_loss", "coverage_80",
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate's scores (n × SCORES), each series' own spread in scales (n × 2), and its intervals' calibration."""
+    """A forecast's scores (n × SCORES), each series' own spread in scales (n × 2), and its intervals' calibration."""
 
     scores: np.ndarray
     own: np.ndarray
     calibration: intervals.Calibration
 
 
-def judge(windows: list[Window], group: np.ndarray, groups: list[str]) -> dict[str, Judged]:
-    """Scores and calibration of every candidate and of their combination.
+def judge(windows: list[Window], group: np.ndarray, groups: list[str]) -> tuple[dict[str, Judged], np.ndarray]:
+    """Scores and calibration of every candidate, of the laws, and of the combination; and how far it leans to the laws.
 
     Nothing judges itself: a window's weights and intervals come from windows that share no day with it, and only such
     windows count. Where the history is too short for them, those that share some (or its own, where it is the only
-    one) have to do. The calibration that is kept comes from all.
+    one) have to do. The calibration and the leaning (see :func:`lean`) that are kept come from all.
     """
     nowhere = [np.zeros((1, 1, 2))] * len(windows)
-    judged = {
-        name: _judge(windows, [window.points[number] for window in windows], nowhere, group, groups)
-        for number, name in enumerate(CANDIDATES)
-    }
+    judged = {}
+    for number, name in enumerate(CANDIDATES):
+        points = [window.points[number] for window in windows]
+        quantiles, own, calibration = _quantiles(windows, points, nowhere, group, groups)
+        judged[name] = Judged(_scores(windows, quantiles, len(group)), own, calibration)
     combined, between = [], []
     for window in windows:
         weight, _ = weights([windows[other] for other in _others(windows, window)], group, groups)
         combined.append(combine(window.points, weight))
         between.append(disagreement(window.points, combined[-1], weight))
-    return judged | {COMBINATION: _judge(windows, combined, between, group, groups)}
+    quantiles, own, calibration = _quantiles(windows, combined, between, group, groups)
+    dense = [trend.dense(each) for each in quantiles]
+    losses = [_losses(window, of_candidates) for window, of_candidates in zip(windows, dense, strict=True)]
+    final = []
+    for window, each in zip(windows, dense, strict=True):
+        leaning = lean([losses[other] for other in _others(windows, window)], group, groups)
+        share = trend.share(leaning, [groups.index(name) for name in group], window.laws, window.reach)
+        final.append(trend.leaning(each, window.laws.quantiles, share)[:, :, trend.SPARSE])
+    laws = [window.laws.quantiles[:, :, trend.SPARSE] for window in windows]
+    judged[LAWS] = Judged(_scores(windows, laws, len(group)), own, calibration)
+    judged[COMBINATION] = Judged(_scores(windows, final, len(group)), own, calibration)
+    return judged, lean(losses, group, groups)
 
 
-def _judge(
+def _quantiles(
     windows: list[Window], points: list[np.ndarray], between: list[np.ndarray], group: np.ndarray, groups: list[str]
-) -> Judged:
-    """Judge one forecast a window (n × horizon), given how far the candidates are apart around it."""
+) -> tuple[list[np.ndarray], np.ndarray, intervals.Calibration]:
+    """Quantiles (n × horizon × 5) around one forecast per window (n × horizon), as windows apart from it have them.
+
+    ``between``: how far the candidates are apart around it. Also the own spreads and the calibration from all windows.
+    """
     misses = [(window.actual - point) / window.scale[:, None] for window, point in zip(windows, points, strict=True)]
-    scores = np.full((len(windows), len(group), len(SCORES)), np.nan)
     number = np.array([groups.index(name) for name in group], dtype=int)
+    found = []
     for index, window in enumerate(windows):
         others = _others(windows, window)
         of_others = ([each[one] for one in others] for each in (windows, misses, between))
         learned, own = _calibrate(*of_others, group, groups)
         spreads = _spreads(window, own, between[index])
         quantiles = intervals.around(points[index] / window.scale[:, None], spreads, number, learned)
-        scores[index] = score(window.actual, quantiles * window.scale[:, None, None], window.scale)
+        found.append(quantiles * window.scale[:, None, None])
     calibration, own = _calibrate(windows, misses, between, group, groups)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        counted = scores[independent(windows) or slice(None)]
-        return Judged(np.nanmean(counted, axis=0), own, calibration)
+    return found, own, calibration
+
+
+def _scores(windows: list[Window], quantiles: list[np.ndarray], count: int) -> np.ndarray:
+    """Mean scores (n × SCORES) over the windows that count, NaN where there are none."""
+    counted = independent(windows) or range(len(windows))
+    scores = [score(windows[index].actual, quantiles[index], windows[index].scale) for index in counted]
+    return mean(np.array([np.full((count, len(SCORES)), np.nan), *scores]), axis=0)
+
+
+def _losses(window: Window, candidates: np.ndarray) -> np.ndarray:
+    """Mean pinball losses in scales of the candidates' and of the laws' quantiles: 2 × n × buckets, NaN where unknown.
+
+    ``candidates``: n × horizon × ``trend.LEVELS``.
+    """
+    bounds = intervals.buckets(window.actual.shape[1]) - 1
+    found = np.full((2, len(window.actual), len(bounds) - 1), np.nan)
+    both = ~np.isnan(window.laws.quantiles).any(axis=2)
+    for number, quantiles in enumerate((candidates, window.laws.quantiles)):
+        error = window.actual[:, :, None] - quantiles
+        loss = np.maximum(error * trend.LEVELS, error * (np.array(trend.LEVELS) - 1)).mean(axis=2)
+        loss = np.where(both, loss, np.nan) / window.scale[:, None]
+        for bucket, (start, stop) in enumerate(itertools.pairwise(bounds)):
+            found[number, :, bucket] = mean(loss[:, start:stop], axis=1)
+    return found
+
+
+def lean(losses: list[np.ndarray], group: np.ndarray, groups: list[str]) -> np.ndarray:
+    """How far to lean from the candidates to the laws: (groups + 1) × buckets of 0 to 1, the last row for any group.
+
+    Given what :func:`_losses` found in each window. The share grows with a power of the ratio of the losses, those of
+    a group drawn towards those of all where its series are few; where nothing was backtested it is NaN.
+    """
+    if not losses:
+        return np.full((len(groups) + 1, 1), np.nan)
+    logs = np.log(np.maximum(mean(np.stack(losses), axis=0), 1e-4))  # 2 × n × buckets
+    relative = logs[0] - logs[1]
+    overall = mean(relative, axis=0)
+    rows = [group == name for name in groups]
+    counts = np.stack([np.isfinite(relative[row]).sum(axis=0) for row in rows])
+    of_groups = np.stack([np.nan_to_num(mean(relative[row], axis=0)) for row in rows])
+    of_groups = (counts * of_groups + LEAN_SERIES * overall) / (counts + LEAN_SERIES)
+    return 1 / (1 + np.exp(-LEAN_SHARPNESS * np.vstack([of_groups, overall])))
 
 
 def _calibrate(
@@ -315,8 +389,7 @@ def independent(windows: list[Window]) -> list[int]:
 
 
 def _separate(windows: list[Window], window: Window) -> list[int]:
-    horizon = window.actual.shape[1]
-    return [index for index, other in enumerate(windows) if abs(other.origin - window.origin) >= horizon]
+    return [index for index, other in enumerate(windows) if abs(other.origin - window.origin) >= window.reach]
 
 
 def _others(windows: list[Window], window: Window) -> list[int]:

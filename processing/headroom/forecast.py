@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from headroom import backtest, baseline, booster, intervals, methods
+from headroom import backtest, baseline, booster, intervals, methods, trend
 from headroom.features import FEATURE_VERSION, SERIES, Grid, coming, grid, last_seen, recent_periods
 from headroom.settings import Settings
 from headroom.words import periods
 
-COLUMNS = intervals.COLUMNS
+COLUMNS = [f"q{100 * level:02.0f}" for level in trend.LEVELS]
 
 
 class ModelError(Exception):
@@ -29,7 +29,8 @@ class Model:
     """Everything needed to forecast a panel, the one it was trained on or a newer one.
 
     ``choices``: one row a series: server_id, metric, group, a weight a candidate, the own spread below and above in
-    scales. ``group_weights``: candidates × (groups + 1), for series that training did not know.
+    scales. ``group_weights``: candidates × (groups + 1), for series that training did not know. ``lean``: how far to
+    lean to the laws of trends, see :func:`backtest.lean`; ``reach``: how many steps ahead the backtests went.
     """
 
     settings: Settings
@@ -37,6 +38,8 @@ class Model:
     choices: pd.DataFrame
     group_weights: np.ndarray
     calibration: intervals.Calibration
+    lean: np.ndarray
+    reach: int
     baseline: dict[str, Any]
 
 
@@ -49,9 +52,9 @@ def predict(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> pd.Data
         servers: one row a server with its attributes; may be empty.
 
     Returns:
-        server_id, metric, ds, q05, q10, q50, q90, q95: the horizon after the panel's last period for each series,
-        sorted; monotone quantiles, at least 0, percent metrics at most 100; NaN for a series whose last point is
-        older than the history that counts (``features.LONGEST_HISTORY``).
+        server_id, metric, ds and COLUMNS (q05, q10, q20, … q90, q95): the horizon after the panel's last period for
+        each series, sorted; monotone quantiles, at least 0, percent metrics at most 100; NaN for a series whose last
+        point is older than the history that counts (``features.LONGEST_HISTORY``).
     """
     history = grid(panel, model.settings.frequency)
     if not len(history.series):
@@ -66,7 +69,7 @@ def predict(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> pd.Data
 
 
 def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
-    """Quantiles (n × horizon × 5) of every series of a grid."""
+    """Quantiles (n × horizon × COLUMNS) of every series of a grid."""
     settings = model.settings
     reasons = fallbacks(history, settings)
     history = moved_up(history, settings)
@@ -87,7 +90,10 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
     own = np.where(np.isnan(own), model.calibration.typical[number], own) * scale[:, None]
     below, above = (np.where(short[:, None], np.nan, learned) for learned in (now.below, now.above))
     spreads = intervals.spread(below, above, own, backtest.disagreement(now.points, points, weight))
-    quantiles = intervals.around(points, spreads, number, model.calibration)
+    quantiles = trend.dense(intervals.around(points, spreads, number, model.calibration))
+    share = trend.share(model.lean, number, now.laws, model.reach)
+    share[simple] = 0
+    quantiles = trend.leaning(quantiles, now.laws.quantiles, share)
     return np.clip(quantiles, 0, history.upper[:, None, None])
 
 
@@ -142,7 +148,7 @@ def save(model: Model, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     calibration = model.calibration
     about = {
-        "schema": 1,
+        "schema": 2,
         "feature_version": FEATURE_VERSION,
         "settings": model.settings.model_dump(mode="json"),
         "candidates": list(backtest.CANDIDATES),
@@ -151,6 +157,8 @@ def save(model: Model, folder: Path) -> None:
             "groups": calibration.groups,
             **{name: getattr(calibration, name).tolist() for name in ("centres", "factors", "typical")},
         },
+        "lean": [[None if np.isnan(one) else one for one in row] for row in model.lean.tolist()],
+        "reach": model.reach,
         "codes": model.trained.codes if model.trained else None,
     }
     (folder / "model.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
@@ -169,7 +177,7 @@ def load(folder: Path) -> Model:
     try:
         about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         if (about["schema"], about["feature_version"], about["candidates"]) != (
-            1, FEATURE_VERSION, list(backtest.CANDIDATES),
+            2, FEATURE_VERSION, list(backtest.CANDIDATES),
         ):  # fmt: skip
             raise ModelError(f"the model in {folder} is of another version of Headroom: train again (mode train)")
         trained = about["codes"] and booster.Booster(
@@ -184,6 +192,8 @@ def load(folder: Path) -> Model:
             choices=pd.read_parquet(folder / "choices.parquet"),
             group_weights=np.array(about["group_weights"], dtype=float),
             calibration=intervals.Calibration(parts["groups"], **arrays),
+            lean=np.array(about["lean"], dtype=float),
+            reach=int(about["reach"]),
             baseline=json.loads((folder / "baseline.json").read_text(encoding="utf-8")),
         )
     except (OSError, ValueError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:

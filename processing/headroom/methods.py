@@ -100,19 +100,30 @@ THETA = "theta"
 
 
 def forecasts(grid: Grid, settings: Settings) -> dict[str, np.ndarray]:
+    """The points of :func:`forecasts_and_effects`."""
+    return forecasts_and_effects(grid, settings)[0]
+
+
+def forecasts_and_effects(
+    grid: Grid, settings: Settings
+) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Point forecasts (n × horizon) of every method from the end of the grid, within what is possible.
 
     NaN where a method is not for that metric, frequency or length of history; all are numbers for the others where a
     series has an observation.
+
+    Beside them, what marked days and own cycles did to the values (n × T) and will do to what comes (n × horizon):
+    nothing where too few months have ended to tell an end of a month from the beginning of something else.
     """
     (day, long), recent = settings.season_lengths, recent_periods(settings)
     ahead = coming(grid, settings)
     values, marked = without_marked_days(grid, ahead, settings)
+    trend = fit_and_forecast(values, grid.dates, ahead, settings, Shape(12 * recent, trend=True))
     points = {
         FLOOR: seasonal_naive(values, day, settings.horizon),
         AVERAGE: seasonal_average(values, day, settings.horizon, 7 if day == 24 else 4),
-        LEVEL: fit_and_forecast(values, grid.dates, ahead, settings, Shape(4 * recent, trend=False)),
-        TREND: fit_and_forecast(values, grid.dates, ahead, settings, Shape(12 * recent, trend=True)),
+        LEVEL: fit_and_forecast(values, grid.dates, ahead, settings, Shape(4 * recent, trend=False)).points,
+        TREND: trend.points,
         LOGARITHM: _of_logarithms(
             Grid(grid.series, grid.dates, values), ahead, settings, Shape(12 * recent, trend=True)
         ),
@@ -122,7 +133,10 @@ def forecasts(grid: Grid, settings: Settings) -> dict[str, np.ndarray]:
     if day == 24 and values.shape[1] >= 3 * long:
         points[SMOOTH_WEEK] = exponential_smoothing(values, long, settings.horizon, 2 * long)
     low, high = plausible(grid)
-    return {name: np.clip(point + marked, low[:, None], high[:, None]) for name, point in points.items()}
+    effects = np.nan_to_num(grid.values - values) + trend.known, marked + trend.coming
+    if values.shape[1] < 2 * recent:
+        effects = np.zeros_like(values), np.zeros_like(marked)
+    return {name: np.clip(point + marked, low[:, None], high[:, None]) for name, point in points.items()}, effects
 
 
 def without_marked_days(grid: Grid, ahead: pd.DatetimeIndex, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
@@ -188,7 +202,7 @@ def _of_logarithms(grid: Grid, ahead: pd.DatetimeIndex, settings: Settings, shap
     values = grid.values[rows]
     shift = 0.1 * np.maximum(np.nan_to_num(median(np.abs(values)))[:, None], 1e-9)
     logarithms = fit_and_forecast(np.log(np.maximum(values, 0) + shift), grid.dates, ahead, settings, shape)
-    points[rows] = np.exp(np.minimum(logarithms, 300)) - shift
+    points[rows] = np.exp(np.minimum(logarithms.points, 300)) - shift
     return points
 
 

@@ -39,36 +39,53 @@ class Design:
     """Columns for the known and the coming periods; each has a ``doubt``: how many observations speak for zero.
 
     ``sparse`` are the columns of which most should be exactly zero, and the others as large as they are: breaks of
-    the trend and days of the calendar.
+    the trend and days of the calendar. ``marks`` are the latter.
     """
 
     known: np.ndarray
     coming: np.ndarray
     doubt: np.ndarray
     sparse: np.ndarray
+    marks: slice
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Point forecasts (n × horizon), and what of them marked days and the series' own cycle do.
+
+    ``known`` (n × T) and ``coming`` (n × horizon): the latter's part of the values, and of the forecasts.
+    """
+
+    points: np.ndarray
+    known: np.ndarray
+    coming: np.ndarray
 
 
 def fit_and_forecast(
     values: np.ndarray, dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings, shape: Shape
-) -> np.ndarray:
-    """Point forecasts (n × len(ahead)) from values (n × T, NaN where nothing was measured)."""
+) -> Fit:
+    """Fit a regression of this shape to values (n × T, NaN where nothing was measured) and go on for ``ahead``."""
     forgetting = 0.5 ** ((len(dates) - 1 - np.arange(len(dates))) / shape.half_life)
     kept = forgetting > 0.01
     design = _design(dates[kept], ahead, settings, shape)
-    points = np.empty((len(values), len(ahead)))
+    points, coming, known = (np.zeros((len(values), width)) for width in (len(ahead), len(ahead), len(dates)))
     for start in range(0, len(values), CHUNK):
         rows = slice(start, start + CHUNK)
-        explained, residual = _least_absolute(values[rows, kept], design, forgetting[kept])
+        explained, residual, marked = _least_absolute(values[rows, kept], design, forgetting[kept])
         if settings.frequency == "h":
             weekly, residual = _hours_of_week(residual, len(ahead))
             explained = explained + weekly
-        cycle, residual = _own_cycle(residual, len(ahead))
-        points[rows] = explained + cycle + _carried(residual, len(ahead))
-    return np.where(np.isfinite(points), points, last_seen(values)[:, None])
+        cycle, left = _own_cycle(residual, len(ahead))
+        points[rows] = explained + cycle + _carried(left, len(ahead))
+        known[rows, kept] = marked @ design.known[:, design.marks].T + np.nan_to_num(residual - left)
+        coming[rows] = marked @ design.coming[:, design.marks].T + cycle
+    return Fit(np.where(np.isfinite(points), points, last_seen(values)[:, None]), known, coming)
 
 
-def _least_absolute(values: np.ndarray, design: Design, forgetting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The regression's forecasts and what it leaves over (n × T).
+def _least_absolute(
+    values: np.ndarray, design: Design, forgetting: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The regression's forecasts, what it leaves over (n × T), and the coefficients of marked days (n × marks).
 
     Least absolute deviations by iteratively reweighted least squares (Holland and Welsch 1977), so that bursts do not
     move the seasons; breaks are held near zero in the same way (l1 trend filtering, Kim et al. 2009).
@@ -95,7 +112,7 @@ def _least_absolute(values: np.ndarray, design: Design, forgetting: np.ndarray) 
         typical = np.maximum(np.nan_to_num(median(np.abs(residual)))[:, None], tiny)
         weight = forgetting * typical / np.maximum(np.abs(np.nan_to_num(residual)), 0.25 * typical)
         sparse_doubt = design.doubt[sparse] * typical / np.maximum(np.abs(coefficients[:, sparse]), 0.05 * typical)
-    return centre + coefficients @ design.coming.T, residual
+    return centre + coefficients @ design.coming.T, residual, coefficients[:, design.marks]
 
 
 def _hours_of_week(residual: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
@@ -211,6 +228,7 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
     parts.append((days[marks].to_numpy(float), 30.0 if hourly else 3.0))
     # Of hours, methods.without_marked_days has told holidays and quarter ends from accidents already.
     sparse = [] if hourly else list(range(first, first + len(marks)))
+    marked = slice(first, first + len(marks))
     if shape.trend:
         parts.append((position[:, None], 100.0 if hourly else 2.0))
         # None in the last weeks (days in hours): too few periods to tell a new trend from noise.
@@ -230,6 +248,7 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
         coming=columns[len(dates) :],
         doubt=doubt,
         sparse=np.array(sparse, dtype=int),
+        marks=marked,
     )
 
 

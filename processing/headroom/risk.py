@@ -5,6 +5,7 @@ The rules are documented for their readers in ``docs/risk.md``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -98,7 +99,8 @@ def outlook(forecasts: pd.DataFrame, seasonality: pd.DataFrame, settings: Settin
     """Chances of crossing from forecasts.
 
     Args:
-        forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
+        forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``, and any quantiles between them, which the chances
+            rest on too.
         seasonality: ``server_id, metric, noise`` at least: how much a series changes from one period to the next.
     """
     forecasts = forecasts.sort_values(["server_id", "metric", "ds"], ignore_index=True)
@@ -106,8 +108,10 @@ def outlook(forecasts: pd.DataFrame, seasonality: pd.DataFrame, settings: Settin
     first = np.flatnonzero(np.diff(number, prepend=-1))
     keys = forecasts.loc[first, ["server_id", "metric"]].reset_index(drop=True)
     ds, column = np.unique(forecasts["ds"].to_numpy(), return_inverse=True)
-    quantiles = np.full((len(keys), len(ds), len(QUANTILES)), np.nan)
-    quantiles[number, column] = np.sort(forecasts[list(QUANTILES)].to_numpy(float), axis=1)
+    names = sorted(name for name in forecasts if re.fullmatch(r"q\d\d", str(name)))
+    quantiles = np.full((len(keys), len(ds), len(names)), np.nan)
+    quantiles[number, column] = np.sort(forecasts[names].to_numpy(float), axis=1)
+    scores = ndtri([int(name[1:]) / 100 for name in names])
 
     noise = keys.merge(seasonality[["server_id", "metric", "noise"]], how="left", on=["server_id", "metric"])
     crossed = {name: np.full(quantiles.shape[:2], np.nan) for name in ("warning", "critical")}
@@ -116,12 +120,19 @@ def outlook(forecasts: pd.DataFrame, seasonality: pd.DataFrame, settings: Settin
         for name, chances in crossed.items():
             for part in np.array_split(rows, max(1, -(-len(rows) // _CHUNK))):
                 chances[part] = chance_crossed(
-                    quantiles[part], noise["noise"].to_numpy()[part], getattr(thresholds, name), settings.frequency
+                    quantiles[part],
+                    noise["noise"].to_numpy()[part],
+                    getattr(thresholds, name),
+                    settings.frequency,
+                    scores,
                 )
-    return Outlook(keys, pd.DatetimeIndex(ds), quantiles, crossed)
+    told = quantiles[:, :, [names.index(name) for name in QUANTILES]]
+    return Outlook(keys, pd.DatetimeIndex(ds), told, crossed)
 
 
-def chance_crossed(quantiles: np.ndarray, noise: np.ndarray, threshold: float, frequency: str) -> np.ndarray:
+def chance_crossed(
+    quantiles: np.ndarray, noise: np.ndarray, threshold: float, frequency: str, scores: np.ndarray = _SCORES
+) -> np.ndarray:
     """The chance that each series has crossed a threshold by each period.
 
     A crossing is the first period at or above the threshold from which on ``CROSSING_PERIODS`` of
@@ -133,7 +144,8 @@ def chance_crossed(quantiles: np.ndarray, noise: np.ndarray, threshold: float, f
     level once wrong stays wrong.
 
     Args:
-        quantiles: array (n, H, 5), see QUANTILES.
+        quantiles: array (n, H, Q), rising along the last axis.
+        scores: array (Q,), the quantiles' normal scores, the second and the last but one those of 10 and 90 %.
         noise: array (n,), standard deviation of what differs between periods; NaN counts as 0.
 
     Returns:
@@ -141,8 +153,8 @@ def chance_crossed(quantiles: np.ndarray, noise: np.ndarray, threshold: float, f
     """
     window = min(CROSSING_WINDOW[frequency], quantiles.shape[1])
     needed = min(CROSSING_PERIODS, window)
-    score = threshold_score(quantiles, threshold)
-    spread = (quantiles[:, :, 3] - quantiles[:, :, 1]) / (_SCORES[3] - _SCORES[1])
+    score = threshold_score(quantiles, threshold, scores)
+    spread = (quantiles[:, :, -2] - quantiles[:, :, 1]) / (scores[-2] - scores[1])
     own = np.clip(np.nan_to_num(noise)[:, None] ** 2 / np.maximum(spread, 1e-9) ** 2, 0.001, 1)
     # Windows at the end of the horizon look beyond it: the last window comes once more, and moves on as it did before.
     moved = 0.0
@@ -164,21 +176,22 @@ def chance_crossed(quantiles: np.ndarray, noise: np.ndarray, threshold: float, f
     return chances
 
 
-def threshold_score(quantiles: np.ndarray, threshold: float) -> np.ndarray:
+def threshold_score(quantiles: np.ndarray, threshold: float, scores: np.ndarray = _SCORES) -> np.ndarray:
     """Where a threshold lies in the forecast distribution, as a normal score: array (n, H).
 
     Between the quantiles the score is linear in the value; beyond them it goes on as in a normal distribution whose
     spread is that of the outer half (q05 to q50, or q50 to q95).
     """
-    values = quantiles + np.arange(len(_SCORES)) * 1e-9
-    left = np.clip((values <= threshold).sum(axis=2) - 1, 0, len(_SCORES) - 2)
+    values = quantiles + np.arange(len(scores)) * 1e-9
+    middle = len(scores) // 2
+    left = np.clip((values <= threshold).sum(axis=2) - 1, 0, len(scores) - 2)
     low, high = (np.take_along_axis(values, (left + step)[:, :, None], axis=2)[:, :, 0] for step in (0, 1))
-    inside = _SCORES[left] + (threshold - low) / (high - low) * (_SCORES[left + 1] - _SCORES[left])
-    below = _SCORES[0] + (threshold - values[:, :, 0]) * -_SCORES[0] / np.maximum(
-        values[:, :, 2] - values[:, :, 0], 1e-9
+    inside = scores[left] + (threshold - low) / (high - low) * (scores[left + 1] - scores[left])
+    below = scores[0] + (threshold - values[:, :, 0]) * -scores[0] / np.maximum(
+        values[:, :, middle] - values[:, :, 0], 1e-9
     )
-    above = _SCORES[-1] + (threshold - values[:, :, -1]) * _SCORES[-1] / np.maximum(
-        values[:, :, -1] - values[:, :, 2], 1e-9
+    above = scores[-1] + (threshold - values[:, :, -1]) * scores[-1] / np.maximum(
+        values[:, :, -1] - values[:, :, middle], 1e-9
     )
     return np.select([np.isnan(quantiles).any(axis=2), threshold < values[:, :, 0], threshold > values[:, :, -1]],
                      [np.nan, below, above], inside)  # fmt: skip

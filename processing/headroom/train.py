@@ -73,7 +73,7 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
     group = backtest.behaviour(history, chosen)
     groups = sorted(set(group[sample]))
     weight, group_weights = backtest.weights(windows, group[sample], groups)
-    judged = backtest.judge(windows, group[sample], groups)
+    judged, lean = backtest.judge(windows, group[sample], groups)
     final = judged[backtest.COMBINATION]
 
     choices = history.series.assign(group=group)
@@ -87,6 +87,8 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
         choices=choices,
         group_weights=group_weights,
         calibration=final.calibration,
+        lean=lean,
+        reach=backtest.reach(len(history.dates), chosen) if windows else 0,
         baseline=baseline.of_panel(panel, recent_periods(chosen), chosen.drift_threshold),
     )
     forecast.save(model, folder)

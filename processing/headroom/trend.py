@@ -1,102 +1,328 @@
 """What a series' trend is and how it may go on, from the first weeks: Bayesian model averaging over simple laws.
 
-A backtest says nothing of the next quarter while the history is shorter than that. What can be said comes from many
+A backtest says nothing of the next quarter while the history is shorter than that. What can be said comes from the
 laws that a level may follow (constant; a line; a slope, a step or a saturation that began some time ago; a climb that
 has ended) under several kinds of noise (none that lasts, much memory, a random walk, slow waves). Each pair explains
 the history more or less well: its weight is a prior times its evidence, and its forecast is a Student t distribution.
 The sum over all pairs knows what no single fit does: that a rise over two weeks may be a trend, a wave or an accident
-(Hoeting et al. 1999, "Bayesian model averaging").
+(Hoeting, Madigan, Raftery and Volinsky 1999, "Bayesian model averaging: a tutorial").
 
 All series of one length share the laws and the noise, so a noise's covariance is factorised once for all of them, and
-a law's coefficient (normal prior) and the noise's size (inverse gamma prior) are integrated out in closed form: the
-evidence of thousands of pairs is a few matrix products (Rasmussen and Williams 2006, section 2.7, with a noise scale
-as in Gelman et al. 2013, section 14.2).
+a law's coefficient (normal prior) and the noise's size (inverse gamma prior) are integrated out in closed form
+(Rasmussen and Williams 2006, section 2.7; Gelman et al. 2013, section 14.8): the evidence of thousands of pairs is a
+few matrix products.
 
-The prior, ``trend_prior.json``, is measured by ``python -m bench.prior`` on many made-up fleets, and nothing else here
-is. It counts like one observation against the evidence of all: with every week known the data speak louder.
+The weights of the prior, ``trend_prior.json``, are measured by ``python -m bench.prior`` on many made-up fleets. They
+count like one more observation: the longer the history, the more its own evidence outweighs them.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from scipy.linalg import solve_triangular
-from scipy.special import logsumexp, stdtrit
+from scipy.special import ndtri, stdtrit
+
+from headroom import intervals
+from headroom.features import Grid, median
+from headroom.settings import Settings
 
 PRIOR = Path(__file__).with_name("trend_prior.json")
-# Longer histories than this are judged by their newest part: what a year ago began is no news.
-LONGEST = 180
-SHORTEST = 6
-# How many periods ago a law may have begun, about a fifth apart.
+LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+# Which of them every forecast shows.
+SPARSE = [0, 1, 5, 9, 10]
+# The laws are told of a quarter of days; of another horizon they run as much faster or slower.
+HORIZON = 90
+# Of longer histories only the newest part is looked at: two horizons. A shorter one than six periods shows no law.
+LONGEST, SHORTEST = 180, 6
+# How many periods ago something may have begun, a fifth apart; coarser where two such times are combined.
 AGES = (4, 5, 6, 7, 9, 11, 13, 16, 19, 23, 28, 33, 40, 48, 58, 69, 83, 100, 120, 144)
 COARSE_AGES = (7, 11, 16, 23, 33, 48, 69, 100, 144)
-# After how many periods ahead a climb may end; "never" is the other possibility.
+# The prior tells ages apart by these bounds.
+AGE_GROUPS = (8, 15, 30, 60, 120)
+# After how many periods from now a climb may end; it may also last.
 ENDS = (10, 30, 60)
-# Prior standard deviations of a law's coefficient, in sizes of the noise: of a slope per period, of a step or a rise.
+# Prior standard deviations of a slope per period and of a rise, in sizes of the noise.
 SLOPES, RISES = (0.01, 0.03, 0.1, 0.3, 1.0), (5.0, 20.0)
-# Paces (periods to 63 %) at which a rise saturates, for one that began some time ago and one as old as the series.
-PACES, FIRST_PACES = (20.0, 60.0), (2.0, 5.0, 10.0, 25.0, 70.0)
-# Variance of a level that nothing is known of, in sizes of the noise.
+SIZES = {
+    "line": SLOPES, "slope": SLOPES, "ended": SLOPES, "ramp": SLOPES,
+    "step": RISES, "saturation": RISES, "warming": RISES, "level": (1.0,),
+}  # fmt: skip
+# The same where something came later than a line: of the line, and of what came.
+LINE_OF_TWO, AFTER_LINE = 0.06, {"slope": 0.3, "step": 10.0}
+# Periods in which a rise comes to 63 %: one that began some time ago, and one as old as the series.
+PACES, FIRST_PACES = (15.0, 35.0, 80.0), (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 150.0)
+# Variance of a level that nothing is known of, in squared sizes of the noise.
 ANY_LEVEL = 1e4
-# Variances of a season's effects that are tried, in sizes of the noise; that with the most evidence is taken.
+# Variances of a season's effects that are tried, likewise; the one with the most evidence is taken.
 SEASONS = (0.0, 10.0, 300.0)
-# Inverse gamma prior of the noise's variance, in squares of the usual change between periods.
+# Inverse gamma prior of the noise's variance, in squares of the usual change from one period to the next.
 SHAPE, RATE = 1.0, 0.5
-# Steps ahead at which the forecast is worked out, as shares of the horizon; it is linear between them.
+# A value that is further from the median of its neighbours than so many usual distances counts as that far.
+OUTLIER = 6.0
+# Shares of the horizon at which the forecast is worked out; between them it is a straight line.
 KNOTS = (0.0, 0.03, 0.07, 0.13, 0.2, 0.3, 0.42, 0.56, 0.72, 0.86, 1.0)
 PATHS = 199
 MOST_LAWS = 80
 CHUNK = 500
+# A change of the slope is recent for so many days of a quarter: backtests have seen hardly anything of it.
+LATELY = 61
+
+
+@dataclass(frozen=True)
+class Trend:
+    """What the laws say of n series; NaN where a series is too short for them.
+
+    ``quantiles``: n × horizon × LEVELS, in the metric's unit, not yet held within what is possible.
+    ``climbing``: n, the chance that it climbs now. ``slope``: n, how much per period if it climbs. ``age``: n, for how
+    many periods if so. ``turned``: n, the chance that it began to climb, or has ended to, within the last horizon.
+    """
+
+    quantiles: np.ndarray
+    climbing: np.ndarray
+    turned: np.ndarray
+    slope: np.ndarray
+    age: np.ndarray
+
+
+def of_grid(history: Grid, settings: Settings) -> Trend:
+    """The laws' forecasts after the end of a grid, of its newest ``LONGEST`` periods."""
+    count, horizon = len(history.values), settings.horizon
+    pace = horizon / HORIZON
+    values = history.values[:, -round(LONGEST * pace) :]
+    seen = np.isfinite(values)
+    length = np.where(seen.any(axis=1), values.shape[1] - seen.argmax(axis=1), 0)
+    found = Trend(np.full((count, horizon, len(LEVELS)), np.nan), *np.full((4, count), np.nan))
+    bucket = np.array([one if one == values.shape[1] else _bucket(one) for one in length], dtype=int)
+    moves = np.nanmax(np.where(seen, values, -np.inf), axis=1) > np.nanmin(np.where(seen, values, np.inf), axis=1)
+    usable = (seen.sum(axis=1) >= SHORTEST) & moves
+    for periods in np.unique(bucket[usable]):
+        rows = np.flatnonzero(usable & (bucket == periods))
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            one = _of_series(filled(values[part, -periods:]), pace, horizon, settings.season_lengths[0])
+            for name in ("quantiles", "climbing", "turned", "slope", "age"):
+                getattr(found, name)[part] = getattr(one, name)
+    return found
+
+
+def _bucket(length: int) -> int:
+    """The length that a series is cut to, so that series of many lengths share few factorisations."""
+    if length < SHORTEST:
+        return 0
+    return int(SHORTEST * 1.08 ** np.floor(np.log(length / SHORTEST) / np.log(1.08) + 1e-9)) if length > 24 else length
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """The values (n × T) with straight lines across gaps, and level before the first and after the last value."""
+    position = np.arange(values.shape[1])
+    result = values.copy()
+    for row in np.flatnonzero(np.isnan(values).any(axis=1)):
+        there = np.isfinite(values[row])
+        result[row] = np.interp(position, position[there], values[row, there])
+    return result
+
+
+def _of_series(values: np.ndarray, pace: float, horizon: int, season: int) -> Trend:
+    """The laws' forecasts of series of one length without gaps (n × T)."""
+    count, periods = values.shape
+    scaled, level, size, effects = standardised(values, season)
+    steps = knots(horizon)
+    explained = explain(scaled, steps, pace)
+    weight = (explained.evidence + log_prior(explained.laws, prior())).reshape(count, -1)
+    most = min(MOST_LAWS, weight.shape[1] - 1)
+    picked = np.argpartition(-weight, most, axis=1)[:, :most]
+    weight = np.take_along_axis(weight, picked, axis=1)
+    weight = np.exp(weight - weight.max(axis=1, keepdims=True))
+    weight /= weight.sum(axis=1, keepdims=True)
+    noise, law = np.divmod(picked, len(explained.laws.parts))
+    at_knots = mixed(weight, *explained.forecasts(noise, law), explained.freedom)
+    between = np.stack([np.interp(np.arange(1, horizon + 1), steps, one) for one in np.eye(len(steps))], axis=1)
+    quantiles = np.einsum("hs,nsl->nhl", between, at_knots)
+    again = effects[:, np.arange(periods, periods + horizon) % season]
+    quantiles = level[:, None, None] + size[:, None, None] * quantiles + again[:, :, None]
+    climbing, turned, slope, age = explained.climb(noise, law, weight)
+    return Trend(quantiles, climbing, turned, slope / pace * size, age * pace)
+
+
+def dense(quantiles: np.ndarray) -> np.ndarray:
+    """Quantiles at ``intervals.LEVELS`` (n × horizon × 5) at all LEVELS, as of normal distributions between them."""
+    given, wanted = ndtri(intervals.LEVELS), ndtri(LEVELS)
+    right = np.clip(np.searchsorted(given, wanted), 1, len(given) - 1)
+    part = (wanted - given[right - 1]) / (given[right] - given[right - 1])
+    return quantiles[:, :, right - 1] * (1 - part) + quantiles[:, :, right] * part
+
+
+def share(lean: np.ndarray, number: Sequence[int] | np.ndarray, laws: Trend, reach: int) -> np.ndarray:
+    """How much of each series' forecast at each step is the laws' (n × horizon), 0 where there are none.
+
+    ``lean``: (groups + 1) × buckets, what backtests said, NaN where they said nothing; ``number``: the group of each
+    series, -1 for any other. Beyond the ``reach`` of the backtests only the laws know. And where a series has turned
+    lately, the backtests speak of another series than it is now.
+    """
+    horizon = laws.quantiles.shape[1]
+    steps = np.arange(1, horizon + 1)
+    bounds = intervals.buckets(horizon)
+    centres = (bounds[:-1] + bounds[1:] - 1) / 2
+    known = np.ones((len(lean), len(centres)))
+    known[:, : lean.shape[1]] = np.where(np.isnan(lean), 1.0, lean)
+    by_step = np.stack([np.interp(steps, centres, row) for row in known])
+    by_step[:, steps > reach] = 1.0
+    wanted = by_step[np.asarray(number, dtype=int)]
+    wanted = wanted + (1 - wanted) * np.nan_to_num(laws.turned)[:, None]
+    return np.where(np.isnan(laws.quantiles).any(axis=2), 0.0, wanted)
+
+
+def leaning(candidates: np.ndarray, laws: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Two forecasts' quantiles (n × horizon × LEVELS each), averaged level by level with a share of the laws."""
+    return np.where(share[:, :, None] > 0, share[:, :, None] * laws + (1 - share[:, :, None]) * candidates, candidates)
+
+
+@cache
+def prior() -> dict[str, float]:
+    """The logarithms of the weights of noises and laws, by name, as ``bench.prior`` measured them."""
+    return json.loads(PRIOR.read_text(encoding="utf-8"))["log_weights"]
+
+
+def knots(horizon: int) -> np.ndarray:
+    """The steps ahead at which forecasts are worked out, rising; the first is 1 and the last the horizon."""
+    return np.unique(np.maximum(np.round(np.array(KNOTS) * horizon), 1)).astype(int)
+
+
+def standardised(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Series (n × T) without their season and outliers, from their last level on, in usual changes per period.
+
+    Returns the values (n × T), the level and the size taken out of them (n each), and the season (n × its length,
+    counted from the first period) in the values' unit.
+    """
+    periods = values.shape[1]
+    least = np.maximum(1e-3 * np.abs(values).max(axis=1), 1e-9)[:, None]
+    level = median(values[:, -season:])[:, None]
+    size = np.maximum(median(np.abs(np.diff(values, axis=1)))[:, None], least)
+    result = (values - level) / size
+    effects = season_effects(result, season) if periods >= 2 * season else np.zeros((len(values), season))
+    result = without_outliers(result - effects[:, np.arange(periods) % season])
+    left = np.maximum(median(np.abs(np.diff(result, axis=1)))[:, None], least / size)
+    return result / left, level[:, 0], (size * left)[:, 0], effects * size
+
+
+def season_effects(values: np.ndarray, season: int) -> np.ndarray:
+    """Each series' usual difference at each phase of a season, 0 on average: n × T → n × season.
+
+    Posterior means under a level that wanders and a line, so that neither a trend nor a step is taken for a season.
+    """
+    periods = values.shape[1]
+    time = np.arange(periods) + 1.0
+    phase = np.equal.outer(np.arange(season), np.arange(periods) % season).astype(float)
+    base = ANY_LEVEL + 0.05 * np.multiply.outer(time - periods, time - periods)
+    base += 0.15 * np.minimum.outer(time, time) + np.eye(periods)
+    best, chosen = np.full(len(values), -np.inf), np.zeros((len(values), season))
+    for variance in SEASONS:
+        factor = np.linalg.cholesky(base + variance * phase.T @ phase)
+        whitened = solve_triangular(factor, values.T, lower=True)
+        evidence = _evidence(-np.log(np.diag(factor)).sum(), (whitened**2).sum(axis=0), periods)
+        effects = (variance * phase @ solve_triangular(factor, whitened, lower=True, trans=1)).T
+        chosen = np.where((evidence > best)[:, None], effects - effects.mean(axis=1, keepdims=True), chosen)
+        best = np.maximum(best, evidence)
+    return chosen
+
+
+def without_outliers(values: np.ndarray) -> np.ndarray:
+    """The values (n × T), those far from the median of the seven around them moved nearer to it."""
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(values, ((0, 0), (3, 3)), mode="edge"), 7, axis=1)
+    apart = values - np.median(around, axis=2)
+    limit = OUTLIER * np.median(np.abs(apart), axis=1, keepdims=True) + 1e-9
+    return values - apart + np.clip(apart, -limit, limit)
 
 
 @dataclass(frozen=True)
 class Laws:
-    """What all series of one length share.
+    """What all series of one length share; times are in days of a quarter, whatever the panel's periods are.
 
-    ``columns``: (periods + steps) × shapes; ``names``: each shape's name and age in periods; ``both``: which two
-    columns the laws of two parts have; ``noises``: name → covariance over the known periods and the steps ahead.
+    ``columns``: (periods + steps) × shapes, what a level does by one unit of each shape; the last shape is zero.
+    ``ages``: when each began, ``slopes``: its slope now, ``turns``: by how much it turned then.
+    ``noises``: name → covariance over the known periods and the steps ahead, in squared
+    sizes of the noise. And of the C laws: ``parts``, their names in the prior; ``shapes``, C × 2 indices (the second is the zero for laws of one part); ``sizes``, C × 2, standard deviations of the
+    coefficients; ``ends``, C, when a climb will end (infinity for never).
     """
 
     columns: np.ndarray
-    names: list[tuple[str, int]]
-    both: list[tuple[int, int]]
+    ages: np.ndarray
+    slopes: np.ndarray
+    turns: np.ndarray
     noises: dict[str, np.ndarray]
+    parts: list[tuple[str, ...]]
+    shapes: np.ndarray
+    sizes: np.ndarray
+    ends: np.ndarray
 
 
 @cache
-def laws_of(periods: int, steps: tuple[int, ...]) -> Laws:
-    """The laws and noises of series of this length, over the known periods and at ``steps`` ahead."""
-    time = np.concatenate([np.arange(1 - periods, 1), steps]).astype(float)
-    columns, names = [time], [("line", periods)]
-    for age in (age for age in AGES if age <= periods - 3):
-        columns += [np.maximum(time + age, 0), np.minimum(time + age, 0), (time > -age).astype(float)]
-        names += [("slope", age), ("ended", age), ("step", age)]
-    both = [(0, number) for number, (name, _) in enumerate(names) if name in ("slope", "step")]
-    for age in (age for age in COARSE_AGES if age <= periods - 3):
-        for pace in PACES:
-            columns.append(1 - np.exp(-np.maximum(time + age, 0) / pace))
-            names.append(("saturation", age))
+def laws_of(periods: int, steps: tuple[int, ...], pace: float) -> Laws:
+    """The laws and noises of series of this length; ``pace``: the panel's periods in a day of a quarter."""
+    time = np.concatenate([np.arange(1 - periods, 1), steps]) / pace
+    oldest = periods / pace
+    names, ages, slopes, turns, columns = [], [], [], [], []
+
+    def shape(name: str, age: float, column: np.ndarray, slope: float = 0.0, turn: float = 0.0) -> None:
+        names.append(name)
+        ages.append(age)
+        columns.append(column)
+        slopes.append(slope)
+        turns.append(turn)
+
+    shape("line", oldest, time, 1.0)
+    for age in (age for age in AGES if age <= oldest - 3):
+        shape("slope", age, np.maximum(time + age, 0), 1.0, 1.0)
+        shape("ended", age, np.minimum(time + age, 0), turn=1.0)
+        shape("step", age, (time > -age).astype(float))
+        for rate in PACES if age >= COARSE_AGES[0] else ():
+            rise = 1 - np.exp(-np.maximum(time + age, 0) / rate)
+            shape("saturation", age, rise, np.exp(-age / rate) / rate, 1 / rate)
+    for age in (age for age in COARSE_AGES if age <= oldest - 3):
         for later in (later for later in COARSE_AGES if later < age):
-            columns.append(np.minimum(np.maximum(time + age, 0), age - later))
-            names.append(("ramp", later))
-    for pace in (pace for pace in FIRST_PACES if pace < periods):
-        columns.append(np.exp(-(time + periods) / pace))
-        names.append(("warming", periods))
-    return Laws(np.stack(columns, axis=1), names, both, _noises(time))
+            shape("ramp", later, np.minimum(np.maximum(time + age, 0), age - later), turn=1.0)
+    for rate in FIRST_PACES:
+        shape("warming", oldest, 1 - np.exp(-(time + oldest) / rate), np.exp(-oldest / rate) / rate)
+    shape("level", oldest, np.zeros(len(time)))
+
+    nothing = len(names) - 1
+    laws: list[tuple[tuple[str, ...], tuple[int, int], tuple[float, float], float]] = []
+    for number, (name, age) in enumerate(zip(names, ages, strict=True)):
+        of_age = name if age == oldest else f"{name} {_age_group(age)}"
+        for size in SIZES[name]:
+            parts = (of_age,) if name == "level" else (of_age, f"{name} x {size}")
+            if name in ("line", "slope"):
+                laws.append(((*parts, "lasts"), (number, nothing), (size, 1.0), np.inf))
+                laws += [((*parts, f"ends after {end}"), (number, nothing), (size, 1.0), end) for end in ENDS]
+            else:
+                laws.append((parts, (number, nothing), (size, 1.0), np.inf))
+        if name in AFTER_LINE:
+            laws.append(((f"line and {of_age}",), (0, number), (LINE_OF_TWO, AFTER_LINE[name]), np.inf))
+    parts, pairs, sizes, ends = zip(*laws, strict=True)
+    return Laws(
+        np.stack(columns, axis=1), np.array(ages), np.array(slopes), np.array(turns), _noises(time),
+        list(parts), np.array(pairs), np.array(sizes), np.array(ends, dtype=float),
+    )  # fmt: skip
+
+
+def _age_group(age: float) -> str:
+    return next((f"since less than {bound} days" for bound in AGE_GROUPS if age < bound), "since longer")
 
 
 def _noises(time: np.ndarray) -> dict[str, np.ndarray]:
-    """Covariances of what follows no law, in sizes of the noise."""
+    """Covariances of what follows no law: white, with memory, wandering, and in slow waves."""
     apart, own = np.abs(time[:, None] - time), np.eye(len(time))
     since = time - time[0] + 1
     noises = {"white": own}
     noises |= {f"memory {share}": share**apart + 0.3 * own for share in (0.5, 0.8, 0.93, 0.98)}
-    noises |= {f"walk {pace}": pace * np.minimum.outer(since, since) + own for pace in (0.02, 0.15, 1.0)}
+    noises |= {f"walk {rate}": rate * np.minimum.outer(since, since) + own for rate in (0.02, 0.15, 1.0)}
     noises |= {
         f"waves {length}": 25 * np.exp(-0.5 * (apart / length) ** 2) + 0.5 * 0.6**apart + 0.7 * own
         for length in (12, 25, 50)
@@ -104,113 +330,128 @@ def _noises(time: np.ndarray) -> dict[str, np.ndarray]:
     return {name: ANY_LEVEL + noise for name, noise in noises.items()}
 
 
-def sizes(shape: str) -> tuple[float, ...]:
-    """The prior sizes of a shape's coefficient that are tried."""
-    return SLOPES if shape in ("line", "slope", "ended", "ramp") else RISES
-
-
-PAIR_SIZES = {"slope": (0.06, 0.3), "step": (0.06, 10.0)}
-
-
 @dataclass(frozen=True)
 class Explained:
-    """How n series of one length are explained by C laws; all in sizes of the noise, see :func:`explain`.
+    """How n series of one length (T) are explained by each noise (N) and law (C), in sizes of the noise.
 
-    ``parts``: each law's names in the prior. ``evidence``: n × C logarithms. ``first``, ``second``: C indices of
-    columns (``second`` -1 for none, ``first`` -1 for a level). ``noise``: C. ``end``: C, periods, infinity for never.
-    ``coefficient``: n × C × 2. ``level``: noises × n × S; ``ahead``: noises × S × (shapes + 1); ``variance``: noises ×
-    S; ``sureness``: C × 3, of the coefficients. ``size``: n × C, the noise's.
+    ``evidence``: n × N × C, logarithms. ``coefficients``: n × N × C × 2. ``misses``: n × N × C, sums of squares left
+    over. ``level``: n × N × S and ``variance``: N × S, the noise's own forecast at S steps ahead; ``columns``: N × S ×
+    shapes and ``added``: N × C × S, what a law's coefficients add to them.
     """
 
-    parts: list[tuple[str, ...]]
+    laws: Laws
+    steps: np.ndarray
+    periods: int
     evidence: np.ndarray
+    coefficients: np.ndarray
+    misses: np.ndarray
+    level: np.ndarray
+    variance: np.ndarray
+    columns: np.ndarray
+    added: np.ndarray
+
+    @property
+    def freedom(self) -> float:
+        """The degrees of freedom of the forecasts' Student t distributions."""
+        return 2 * SHAPE + self.periods
+
+    def forecasts(self, noise: np.ndarray, law: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Centres and scales (n × K × S) of the Student t forecasts by some pairs of noise and law (n × K each)."""
+        row = np.arange(len(noise))[:, None]
+        one, two = np.moveaxis(self.coefficients[row, noise, law][..., None], -2, 0)
+        first, second = np.moveaxis(self.laws.shapes[law], -1, 0)
+        over = np.maximum(self.steps - self.laws.ends[law][..., None], 0)
+        centre = self.level[row, noise] + one * (self.columns[noise, :, first] - over)
+        centre += two * self.columns[noise, :, second]
+        size = (RATE + 0.5 * self.misses[row, noise, law]) / (SHAPE + self.periods / 2)
+        variance = self.variance[noise] + self.added[noise, law]
+        return centre, np.sqrt(np.maximum(variance, 1e-9) * size[..., None])
+
+    def climb(self, noise: np.ndarray, law: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The chances that each series climbs now and that it has turned lately; its slope and age if it climbs.
+
+        Given weighed pairs of noise and law (n × K each). Four arrays (n): slopes are per day of a quarter and ages in
+        such days. What would not move a series within the horizon by twice its noise is neither climb nor change.
+        """
+        row = np.arange(len(noise))[:, None]
+        shapes = self.laws.shapes[law]
+        coefficients = self.coefficients[row, noise, law]
+        least = 2 * np.sqrt(self.misses[row, noise, law] / self.periods) / self.steps[-1]
+        slope = (coefficients * self.laws.slopes[shapes]).sum(axis=2)
+        climbs = np.where(slope > least, weight, 0.0)
+        age = self.laws.ages[shapes].min(axis=2)
+        changed = (np.abs(coefficients * self.laws.turns[shapes]) > least[..., None]).any(axis=2)
+        turned = np.where(changed & (age < LATELY), weight, 0.0).sum(axis=1)
+        return climbs.sum(axis=1), turned, _weighted_median(slope, climbs), _weighted_median(age, climbs)
 
 
-def explain(values: np.ndarray, steps: tuple[int, ...]) -> dict:
-    n, T = values.shape
-    laws = laws_of(T, steps)
-    X = values.T
-    m = len(laws.names)
-    out = {"parts": [], "ev": [], "noise": [], "first": [], "second": [], "end": [], "coef": [], "extra": [], "q": []}
-    level, ahead, variance = [], [], []
-    slope_like = {"line", "slope"}
-    for number, (noise, K) in enumerate(laws.noises.items()):
-        L = np.linalg.cholesky(K[:T, :T])
-        Z = solve_triangular(L, X, lower=True)
-        D = solve_triangular(L, laws.columns[:T], lower=True)
-        W = solve_triangular(L, K[:T, T:], lower=True)
-        logdet = -np.log(np.diag(L)).sum()
-        q0, s, c = (Z**2).sum(0), (D**2).sum(0), (D.T @ Z).T
-        level.append((W.T @ Z).T)
-        variance.append(np.diag(K)[T:] - (W**2).sum(0))
-        dstar = laws.columns[T:] - W.T @ D
-        ahead.append(np.hstack([dstar, np.zeros((len(dstar), 1))]))
-
-        def put(names, first, second, end, q, extra, c1, c2, var, number=number, logdet=logdet):
-            out["parts"].append(names); out["noise"].append(number); out["first"].append(first); out["second"].append(second)
-            out["end"].append(end); out["q"].append(q); out["coef"].append((c1, c2)); out["extra"].append(var)
-            out["ev"].append(logdet + extra - (SHAPE + T / 2) * np.log(RATE + 0.5 * np.maximum(q, 1e-9)))
-
-        zero = np.zeros(n)
-        put((f"noise {noise}", "level"), m, m, np.inf, q0, 0.0, zero, zero, np.zeros(len(steps)))
-        for j, (shape, age) in enumerate(laws.names):
-            label = shape if shape in ("line", "warming") else f"{shape} {_age(age)}"
-            for size in sizes(shape):
-                g = size**2 / (1 + size**2 * s[j])
-                base = (f"noise {noise}", label, f"{shape} x {size}")
-                for end in (np.inf, *ENDS) if shape in slope_like else (np.inf,):
-                    names = (*base, "lasts" if np.isinf(end) else f"ends after {end}") if shape in slope_like else base
-                    put(names, j, m, end, q0 - g * c[:, j] ** 2, -0.5 * np.log1p(size**2 * s[j]), g * c[:, j], zero, g * dstar[:, j] ** 2)
-        for a, b in laws.both:
-            shape, age = laws.names[b]
-            s1, s2 = PAIR_SIZES[shape]
-            S11, S22, S12 = s[a] + s1**-2, s[b] + s2**-2, D[:, a] @ D[:, b]
-            det = S11 * S22 - S12**2
-            u1, u2 = (S22 * c[:, a] - S12 * c[:, b]) / det, (S11 * c[:, b] - S12 * c[:, a]) / det
-            var = (S22 * dstar[:, a] ** 2 + S11 * dstar[:, b] ** 2 - 2 * S12 * dstar[:, a] * dstar[:, b]) / det
-            put((f"noise {noise}", f"line and {shape} {_age(age)}"), a, b, np.inf,
-                q0 - u1 * c[:, a] - u2 * c[:, b], -0.5 * np.log(det * s1**2 * s2**2), u1, u2, var)
-    return dict(
-        parts=out["parts"], noise=np.array(out["noise"]), first=np.array(out["first"]), second=np.array(out["second"]),
-        end=np.array(out["end"]), evidence=np.array(out["ev"]).T, q=np.array(out["q"]).T,
-        coef=np.array(out["coef"]).transpose(2, 0, 1), extra=np.array(out["extra"]),
-        level=np.array(level), ahead=np.array(ahead), variance=np.array(variance), names=laws.names, periods=T, steps=np.array(steps),
-    )
+def explain(values: np.ndarray, steps: np.ndarray, pace: float) -> Explained:
+    """Weigh every pair of noise and law by the standardised series (n × T) that it is to explain."""
+    periods = values.shape[1]
+    laws = laws_of(periods, tuple(steps.tolist()), pace)
+    (one, two), (of_one, of_two) = laws.shapes.T, 1 / laws.sizes.T**2
+    evidence, coefficients, misses, level, variance, columns, added = [], [], [], [], [], [], []
+    for covariance in laws.noises.values():
+        factor = np.linalg.cholesky(covariance[:periods, :periods])
+        whitened = solve_triangular(factor, values.T, lower=True)
+        known = solve_triangular(factor, laws.columns[:periods], lower=True)
+        carried = solve_triangular(factor, covariance[:periods, periods:], lower=True)
+        gram, product = known.T @ known, (known.T @ whitened).T
+        # The coefficients' posterior precision, a 2 × 2 matrix per law, and with its inverse their means.
+        precise_one, precise_two, together = gram[one, one] + of_one, gram[two, two] + of_two, gram[one, two]
+        determinant = precise_one * precise_two - together**2
+        found_one = (precise_two * product[:, one] - together * product[:, two]) / determinant
+        found_two = (precise_one * product[:, two] - together * product[:, one]) / determinant
+        left = (whitened**2).sum(axis=0)[:, None] - found_one * product[:, one] - found_two * product[:, two]
+        left = np.maximum(left, 0)
+        likely = -np.log(np.diag(factor)).sum() + 0.5 * np.log(of_one * of_two / determinant)
+        coming = laws.columns[periods:] - carried.T @ known
+        evidence.append(_evidence(likely, left, periods))
+        coefficients.append(np.stack([found_one, found_two], axis=2))
+        misses.append(left)
+        level.append((carried.T @ whitened).T)
+        variance.append(np.diag(covariance)[periods:] - (carried**2).sum(axis=0))
+        columns.append(coming)
+        squared = precise_two * coming[:, one] ** 2 + precise_one * coming[:, two] ** 2
+        added.append(((squared - 2 * together * coming[:, one] * coming[:, two]) / determinant).T)
+    return Explained(
+        laws, steps / pace, periods, *(np.stack(each, axis=1) for each in (evidence, coefficients, misses, level)),
+        *(np.stack(each) for each in (variance, columns, added)),
+    )  # fmt: skip
 
 
-def _age(age):
-    return next((f"until {bound}" for bound in (8, 15, 30, 60, 120) if age < bound), "older")
+def _evidence(likely: np.ndarray | float, left: np.ndarray, periods: int) -> np.ndarray:
+    """The logarithm of the evidence but for a constant, the noise's variance integrated out."""
+    return likely - (SHAPE + periods / 2) * np.log(RATE + 0.5 * left)
 
 
-def forecasts(e, rows, picked):
-    """means and standard deviations (rows × picks × steps) of the picked laws (rows × picks)"""
-    noise, first, second = e["noise"][picked], e["first"][picked], e["second"][picked]
-    r = np.arange(len(rows))[:, None]
-    c = e["coef"][rows[:, None], picked]
-    mean = e["level"][noise, rows[:, None]]
-    mean = mean + c[..., :1] * e["ahead"][noise, :, first] + c[..., 1:] * e["ahead"][noise, :, second]
-    late = np.maximum(e["steps"] - e["end"][picked][..., None], 0)
-    mean = mean - c[..., :1] * late
-    var = e["variance"][noise] + e["extra"][picked]
-    size = (RATE + 0.5 * np.maximum(e["q"][rows[:, None], picked], 0)) / (SHAPE + e["periods"] / 2)
-    return mean, np.sqrt(np.maximum(var, 1e-6) * size[..., None])
+def log_prior(laws: Laws, weights: dict[str, float]) -> np.ndarray:
+    """The logarithms of the prior of each noise and law (N × C): the sums over their parts.
+
+    Laws of the same parts, such as steps of neighbouring ages, share what one of them would have.
+    """
+    alike = Counter(laws.parts)
+    of_law = [sum(weights.get(part, 0.0) for part in parts) - np.log(alike[parts]) for parts in laws.parts]
+    return np.add.outer([weights.get(noise, 0.0) for noise in laws.noises], of_law)
 
 
-def season_effects(values: np.ndarray, season: int) -> np.ndarray:
-    """Each series' (n × T) usual difference at the phases of a season, 0 on average (n × T continued: n × season)."""
-    n, T = values.shape
-    time = np.arange(T).astype(float)
-    apart = np.abs(time[:, None] - time)
-    phase = np.equal.outer(np.arange(season), np.arange(T) % season).astype(float)
-    base = ANY_LEVEL + 0.05 * (time[:, None] - T) * (time - T) + 0.15 * np.minimum.outer(time + 1, time + 1) + np.eye(T)
-    best, chosen = np.full(n, -np.inf), np.zeros((n, season))
-    for size in SEASONS:
-        K = base + size * phase.T @ phase
-        L = np.linalg.cholesky(K)
-        Z = solve_triangular(L, values.T, lower=True)
-        evidence = -np.log(np.diag(L)).sum() - (SHAPE + T / 2) * np.log(RATE + 0.5 * (Z**2).sum(0))
-        effects = (size * phase @ solve_triangular(L.T, Z, lower=False)).T
-        effects -= effects.mean(axis=1, keepdims=True)
-        chosen = np.where((evidence > best)[:, None], effects, chosen)
-        best = np.maximum(best, evidence)
-    return chosen
+def mixed(weight: np.ndarray, centre: np.ndarray, scale: np.ndarray, freedom: float) -> np.ndarray:
+    """Quantiles (n × S × LEVELS) of mixtures of Student t distributions: weights n × K, centres and scales n × K × S.
+
+    They are those of ``PATHS`` draws, spread evenly over the weights and over the distribution.
+    """
+    even = (np.arange(PATHS) + 0.5) / PATHS
+    score = np.random.default_rng(1).permutation(stdtrit(freedom, even))
+    reached = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
+    which = np.minimum((reached[:, None, :] < even[None, :, None]).sum(axis=2), weight.shape[1] - 1)[..., None]
+    paths = np.take_along_axis(centre, which, axis=1) + score[:, None] * np.take_along_axis(scale, which, axis=1)
+    return np.moveaxis(np.quantile(paths, LEVELS, axis=1), 0, 2)
+
+
+def _weighted_median(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The median of each row (n × K) under its weights; NaN where they are all zero."""
+    order = np.argsort(values, axis=1)
+    reached = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+    at = np.minimum((reached < reached[:, -1:] / 2).sum(axis=1), values.shape[1] - 1)[:, None]
+    found = np.take_along_axis(np.take_along_axis(values, order, axis=1), at, axis=1)[:, 0]
+    return np.where(reached[:, -1] > 0, found, np.nan)
