@@ -30,7 +30,7 @@ HORIZON, SEASON = SETTINGS.horizon, SETTINGS.season_lengths[0]
 # Levels are asked about at these of the steps ahead, twice each.
 ASKED = (2, 4, 6, 7, 8, 9, 10)
 SEED = 7_000
-RIDGE = 1e-3
+RIDGE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,27 @@ class Lesson:
     alike: np.ndarray
 
 
-def lesson(panel: pd.DataFrame, future: pd.DataFrame, names: dict[str, int], random: np.random.Generator) -> Lesson:
-    """Ask of every series of a panel without gaps whether it will be above some levels; ``names`` grows."""
-    keys = ["server_id", "metric"]
+def lessons_of(
+    panel: pd.DataFrame, future: pd.DataFrame, names: dict[str, int], random: np.random.Generator
+) -> list[Lesson]:
+    """Lessons from the series of a panel that have no gap, one for each length; ``names`` grows."""
     history = grid(panel, SETTINGS.frequency)
-    history = history.only(np.flatnonzero(~np.isnan(history.values).any(axis=1)))
     _, (past, again) = methods.forecasts_and_effects(history, SETTINGS)
     index = pd.MultiIndex.from_frame(history.series)
-    coming = future.pivot(index=keys, columns="ds", values="y").reindex(index).to_numpy() - again
+    coming = future.pivot(index=list(history.series), columns="ds", values="y").reindex(index).to_numpy() - again
     values = (history.values - past)[:, -trend.LONGEST :]
+    seen = ~np.isnan(values)
+    length, whole = seen.sum(axis=1), (np.diff(seen.astype(int), axis=1) >= 0).all(axis=1)
+    cut = np.array([trend.bucket(one, values.shape[1]) for one in length])
+    return [
+        lesson(values[rows, -periods:], coming[rows], names, random)
+        for periods in np.unique(cut[whole & (cut >= trend.SHORTEST)])
+        for rows in [np.flatnonzero(whole & (cut == periods))]
+    ]
+
+
+def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random: np.random.Generator) -> Lesson:
+    """Ask of every series (n × T, and n × horizon of what comes) whether it will be above some levels."""
     scaled, level, size, effects = trend.standardised(values, SEASON)
     steps = trend.knots(HORIZON)
     explained = trend.explain(scaled, steps, HORIZON / trend.HORIZON)
@@ -96,6 +108,8 @@ def lesson(panel: pd.DataFrame, future: pd.DataFrame, names: dict[str, int], ran
 def learn(lessons: list[Lesson], weights: int, rounds: int) -> tuple[np.ndarray, float]:
     """The logarithms of the weights with the least loss, and that loss per question."""
 
+    asked = sum(one.answer.size for one in lessons)
+
     def loss(given: np.ndarray) -> tuple[float, np.ndarray]:
         total, slope = 0.0, np.zeros(weights)
         for one in lessons:
@@ -104,13 +118,12 @@ def learn(lessons: list[Lesson], weights: int, rounds: int) -> tuple[np.ndarray,
             weight = np.exp(logarithm - logarithm.max(axis=1, keepdims=True))
             weight /= weight.sum(axis=1, keepdims=True)
             told = np.clip(np.matmul(weight[:, None, :], one.chance)[:, 0], 1e-3, 1 - 1e-3)
-            total -= np.where(one.answer, np.log(told), np.log1p(-told)).mean() / len(lessons)
-            change = -np.where(one.answer, 1 / told, -1 / (1 - told)) / told.size / len(lessons)
+            total -= np.where(one.answer, np.log(told), np.log1p(-told)).sum() / asked
+            change = -np.where(one.answer, 1 / told, -1 / (1 - told)) / asked
             through = np.matmul(one.chance, change[:, :, None].astype(np.float32))[:, :, 0]
             through -= (change * told).sum(axis=1, keepdims=True)
             slope[:width] += one.member.T @ (weight * through).sum(axis=0)
-        ridge = RIDGE / len(lessons)
-        return total + ridge * (given**2).sum(), slope + 2 * ridge * given
+        return total + RIDGE * (given**2).sum(), slope + 2 * RIDGE * given
 
     found = minimize(loss, np.zeros(weights), jac=True, method="L-BFGS-B", options={"maxiter": rounds})
     return found.x, float(found.fun)
@@ -126,9 +139,9 @@ def main() -> None:
         made = fleet.generate_laws(servers=given.servers, days=days, seed=SEED + days)
         end = str(pd.Timestamp(fleet.END) - pd.Timedelta(days=int(random.integers(365))))
         company = fleet.generate(servers=given.servers // 5, days=days, sampling="1D", seed=SEED + days, end=end)
-        lessons.append(lesson(made.panel, made.future, names, random))
-        lessons.append(lesson(company.panel(), company.future(), names, random))
-        print(f"{days} days: {len(lessons[-2].answer)} and {len(lessons[-1].answer)} series", flush=True)
+        lessons += lessons_of(made.panel, made.future, names, random)
+        lessons += lessons_of(company.panel(), company.future(), names, random)
+        print(f"{days} days: {sum(len(one.answer) for one in lessons)} series so far", flush=True)
     weights, loss = learn(lessons, len(names), given.rounds)
     about = {
         "measured_on": f"{sum(len(one.answer) for one in lessons)} made-up series",

@@ -144,6 +144,14 @@ def _plateau(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
     return np.maximum(now + slope * np.minimum(time + ended, 0), 5), ended
 
 
+def _bursts(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """Quiet, and now and then busy for some days: a reindexing, a month's accounts."""
+    level, height = random.uniform(3, 40), random.uniform(10, 50)
+    starts = np.cumsum(random.uniform(8, 50, int(len(time) / 8) + 3)) + time[0] - random.uniform(0, 30)
+    since = time - starts[np.maximum(np.searchsorted(starts, time, side="right") - 1, 0)]
+    return level + height * ((since >= 0) & (since < random.uniform(1.5, 7))), np.nan
+
+
 @dataclass(frozen=True)
 class Law:
     """A law's ``level``, whether it ``grows`` without an end, and whether it has the rhythm of the ``season``."""
@@ -167,6 +175,7 @@ LAWS = {
     "shrink": Law(_shrink, False),
     "steady": Law(_steady, False, season=True),
     "sawtooth": Law(_sawtooth, False),
+    "bursts": Law(_bursts, False),
     "cache": Law(_cache, False),
     "plateau": Law(_plateau, False),
 }

@@ -26,7 +26,7 @@ LEAST_HORIZONS = 2
 SHARPNESS = 12.0
 GROUP_WINDOWS = 6.0
 # The same for leaning to the laws of trends, and how many series a group must have to count as much as all do.
-LEAN_SHARPNESS, LEAN_SERIES = 8.0, 10.0
+LEAN_SHARPNESS, LEAN_SERIES = 16.0, 10.0
 # The one method fitted a series at a time is tried on so many series at most, and used where it is the best.
 THETA_SERIES = 40
 
@@ -313,14 +313,14 @@ def lean(losses: list[np.ndarray], group: np.ndarray, groups: list[str]) -> np.n
     """
     if not losses:
         return np.full((len(groups) + 1, 1), np.nan)
-    logs = np.log(np.maximum(mean(np.stack(losses), axis=0), 1e-4))  # 2 × n × buckets
-    relative = logs[0] - logs[1]
-    overall = mean(relative, axis=0)
+    both = mean(np.stack(losses), axis=0)  # 2 × n × buckets
+    overall = mean(both, axis=1)
     rows = [group == name for name in groups]
-    counts = np.stack([np.isfinite(relative[row]).sum(axis=0) for row in rows])
-    of_groups = np.stack([np.nan_to_num(mean(relative[row], axis=0)) for row in rows])
-    of_groups = (counts * of_groups + LEAN_SERIES * overall) / (counts + LEAN_SERIES)
-    return 1 / (1 + np.exp(-LEAN_SHARPNESS * np.vstack([of_groups, overall])))
+    counts = np.stack([np.isfinite(both[0, row]).sum(axis=0) for row in rows])
+    of_groups = np.stack([np.nan_to_num(mean(both[:, row], axis=1)) for row in rows])
+    of_groups = (counts[:, None] * of_groups + LEAN_SERIES * overall) / (counts[:, None] + LEAN_SERIES)
+    candidates, laws = np.moveaxis(np.maximum(np.concatenate([of_groups, overall[None]]), 1e-6), 1, 0)
+    return 1 / (1 + (laws / candidates) ** LEAN_SHARPNESS)
 
 
 def _calibrate(

@@ -39,25 +39,33 @@ LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 SPARSE = [0, 1, 5, 9, 10]
 # The laws are told of a quarter of days; of another horizon they run as much faster or slower.
 HORIZON = 90
+# A series of which less is measured, as a share of its length, has gaps that no law should be drawn across.
+LEAST_SEEN = 0.5
 # Of longer histories only the newest part is looked at: two horizons. A shorter one than six periods shows no law.
 LONGEST, SHORTEST = 180, 6
+# How far apart the lengths are that series begun at different times are cut to.
+BUCKETS = 1.08
 # How many periods ago something may have begun, a fifth apart; coarser where two such times are combined.
 AGES = (4, 5, 6, 7, 9, 11, 13, 16, 19, 23, 28, 33, 40, 48, 58, 69, 83, 100, 120, 144)
+# A step or a burst may be younger than a climb can be told.
+FRESH_AGES = (1, 2, 3)
 COARSE_AGES = (7, 11, 16, 23, 33, 48, 69, 100, 144)
 # The prior tells ages apart by these bounds.
 AGE_GROUPS = (8, 15, 30, 60, 120)
 # After how many periods from now a climb may end; it may also last.
 ENDS = (10, 30, 60)
 # Prior standard deviations of a slope per period and of a rise, in sizes of the noise.
-SLOPES, RISES = (0.01, 0.03, 0.1, 0.3, 1.0), (5.0, 20.0)
+SLOPES, RISES = (0.01, 0.03, 0.1, 0.3, 1.0), (5.0, 20.0, 80.0)
 SIZES = {
     "line": SLOPES, "slope": SLOPES, "ended": SLOPES, "ramp": SLOPES,
-    "step": RISES, "saturation": RISES, "warming": RISES, "level": (1.0,),
+    "step": RISES, "saturation": RISES, "warming": RISES, "burst": RISES, "level": (1.0,),
 }  # fmt: skip
 # The same where something came later than a line: of the line, and of what came.
 LINE_OF_TWO, AFTER_LINE = 0.06, {"slope": 0.3, "step": 10.0}
 # Periods in which a rise comes to 63 %: one that began some time ago, and one as old as the series.
 PACES, FIRST_PACES = (15.0, 35.0, 80.0), (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 150.0)
+# What may be a burst began at most so many days ago; and how fast it fades, in days.
+OLDEST_BURST, FADING = 9, 3.0
 # Variance of a level that nothing is known of, in squared sizes of the noise.
 ANY_LEVEL = 1e4
 # Variances of a season's effects that are tried, likewise; the one with the most evidence is taken.
@@ -73,6 +81,8 @@ MOST_LAWS = 80
 CHUNK = 500
 # A change of the slope is recent for so many days of a quarter: backtests have seen hardly anything of it.
 LATELY = 61
+# A chance that a series has turned counts by this power: what only may have turned leaves the backtests their say.
+SURE = 4
 
 
 @dataclass(frozen=True)
@@ -99,11 +109,11 @@ def of_grid(history: Grid, settings: Settings) -> Trend:
     seen = np.isfinite(values)
     length = np.where(seen.any(axis=1), values.shape[1] - seen.argmax(axis=1), 0)
     found = Trend(np.full((count, horizon, len(LEVELS)), np.nan), *np.full((4, count), np.nan))
-    bucket = np.array([one if one == values.shape[1] else _bucket(one) for one in length], dtype=int)
+    cut = np.array([bucket(one, values.shape[1]) for one in length], dtype=int)
     moves = np.nanmax(np.where(seen, values, -np.inf), axis=1) > np.nanmin(np.where(seen, values, np.inf), axis=1)
-    usable = (seen.sum(axis=1) >= SHORTEST) & moves
-    for periods in np.unique(bucket[usable]):
-        rows = np.flatnonzero(usable & (bucket == periods))
+    usable = (seen.sum(axis=1) >= np.maximum(SHORTEST, LEAST_SEEN * length)) & moves
+    for periods in np.unique(cut[usable]):
+        rows = np.flatnonzero(usable & (cut == periods))
         for start in range(0, len(rows), CHUNK):
             part = rows[start : start + CHUNK]
             one = _of_series(filled(values[part, -periods:]), pace, horizon, settings.season_lengths[0])
@@ -112,11 +122,13 @@ def of_grid(history: Grid, settings: Settings) -> Trend:
     return found
 
 
-def _bucket(length: int) -> int:
-    """The length that a series is cut to, so that series of many lengths share few factorisations."""
+def bucket(length: int, longest: int) -> int:
+    """The length that a series is cut to, so that series of many lengths share few factorisations; 0 for too short."""
     if length < SHORTEST:
         return 0
-    return int(SHORTEST * 1.08 ** np.floor(np.log(length / SHORTEST) / np.log(1.08) + 1e-9)) if length > 24 else length
+    if length <= 24 or length == longest:
+        return length
+    return int(24 * BUCKETS ** np.floor(np.log(length / 24) / np.log(BUCKETS)))
 
 
 def filled(values: np.ndarray) -> np.ndarray:
@@ -175,7 +187,7 @@ def share(lean: np.ndarray, number: Sequence[int] | np.ndarray, laws: Trend, rea
     by_step = np.stack([np.interp(steps, centres, row) for row in known])
     by_step[:, steps > reach] = 1.0
     wanted = by_step[np.asarray(number, dtype=int)]
-    wanted = wanted + (1 - wanted) * np.nan_to_num(laws.turned)[:, None]
+    wanted = wanted + (1 - wanted) * np.nan_to_num(laws.turned)[:, None] ** SURE
     return np.where(np.isnan(laws.quantiles).any(axis=2), 0.0, wanted)
 
 
@@ -247,9 +259,10 @@ class Laws:
 
     ``columns``: (periods + steps) × shapes, what a level does by one unit of each shape; the last shape is zero.
     ``ages``: when each began, ``slopes``: its slope now, ``turns``: by how much it turned then.
-    ``noises``: name → covariance over the known periods and the steps ahead, in squared
-    sizes of the noise. And of the C laws: ``parts``, their names in the prior; ``shapes``, C × 2 indices (the second is the zero for laws of one part); ``sizes``, C × 2, standard deviations of the
-    coefficients; ``ends``, C, when a climb will end (infinity for never).
+    ``noises``: name → covariance over the known periods and the steps ahead, in squared sizes of the noise. And of the
+    C laws: ``parts``, their names in the prior; ``shapes``, C × 2 indices (the second is the zero for laws of one
+    part); ``sizes``, C × 2, standard deviations of the coefficients; ``ends``, C, when a climb will end (infinity for
+    never).
     """
 
     columns: np.ndarray
@@ -281,10 +294,13 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float) -> Laws:
     for age in (age for age in AGES if age <= oldest - 3):
         shape("slope", age, np.maximum(time + age, 0), 1.0, 1.0)
         shape("ended", age, np.minimum(time + age, 0), turn=1.0)
-        shape("step", age, (time > -age).astype(float))
         for rate in PACES if age >= COARSE_AGES[0] else ():
             rise = 1 - np.exp(-np.maximum(time + age, 0) / rate)
             shape("saturation", age, rise, np.exp(-age / rate) / rate, 1 / rate)
+    for age in (age for age in (*FRESH_AGES, *AGES) if age <= oldest - 3):
+        shape("step", age, (time > -age).astype(float))
+        if age <= OLDEST_BURST:
+            shape("burst", age, (time > -age) * np.exp(-np.maximum(time, 0) / FADING))
     for age in (age for age in COARSE_AGES if age <= oldest - 3):
         for later in (later for later in COARSE_AGES if later < age):
             shape("ramp", later, np.minimum(np.maximum(time + age, 0), age - later), turn=1.0)
