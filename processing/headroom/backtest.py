@@ -228,7 +228,9 @@ class Judged:
     calibration: intervals.Calibration
 
 
-def judge(windows: list[Window], group: np.ndarray, groups: list[str]) -> tuple[dict[str, Judged], np.ndarray]:
+def judge(
+    windows: list[Window], group: np.ndarray, groups: list[str], frequency: str
+) -> tuple[dict[str, Judged], np.ndarray]:
     """Scores and calibration of every candidate, of the laws, and of the combination; and how far it leans to the laws.
 
     Nothing judges itself: a window's weights and intervals come from windows that share no day with it, and only such
@@ -252,7 +254,7 @@ def judge(windows: list[Window], group: np.ndarray, groups: list[str]) -> tuple[
     final = []
     for window, each in zip(windows, dense, strict=True):
         leaning = lean([losses[other] for other in _others(windows, window)], group, groups)
-        share = trend.share(leaning, [groups.index(name) for name in group], window.laws, window.reach)
+        share = trend.share(leaning, [groups.index(name) for name in group], window.laws, window.reach, frequency)
         final.append(trend.leaning(each, window.laws.quantiles, share)[:, :, trend.SPARSE])
     laws = [window.laws.quantiles[:, :, trend.SPARSE] for window in windows]
     judged[LAWS] = Judged(_scores(windows, laws, len(group)), own, calibration)

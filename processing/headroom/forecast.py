@@ -91,7 +91,7 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
     below, above = (np.where(short[:, None], np.nan, learned) for learned in (now.below, now.above))
     spreads = intervals.spread(below, above, own, backtest.disagreement(now.points, points, weight))
     quantiles = trend.dense(intervals.around(points, spreads, number, model.calibration))
-    share = trend.share(model.lean, number, now.laws, model.reach)
+    share = trend.share(model.lean, number, now.laws, model.reach, settings.frequency)
     share[simple] = 0
     quantiles = trend.leaning(quantiles, now.laws.quantiles, share)
     return np.clip(quantiles, 0, history.upper[:, None, None])

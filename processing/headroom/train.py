@@ -73,7 +73,7 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
     group = backtest.behaviour(history, chosen)
     groups = sorted(set(group[sample]))
     weight, group_weights = backtest.weights(windows, group[sample], groups)
-    judged, lean = backtest.judge(windows, group[sample], groups)
+    judged, lean = backtest.judge(windows, group[sample], groups, chosen.frequency)
     final = judged[backtest.COMBINATION]
 
     choices = history.series.assign(group=group)

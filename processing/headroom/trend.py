@@ -81,8 +81,10 @@ MOST_LAWS = 80
 CHUNK = 500
 # A change of the slope is recent for so many days of a quarter: backtests have seen hardly anything of it.
 LATELY = 61
-# A chance that a series has turned counts by this power: what only may have turned leaves the backtests their say.
+# The chance that a series climbs or has turned counts by this power: what only may have leaves the others their say.
 SURE = 4
+# How far to lean to the laws where no backtest reaches: of hours less, whose forecasts live by rhythms more than trends.
+UNTRIED = {"D": 1.0, "h": 0.3}
 
 
 @dataclass(frozen=True)
@@ -171,23 +173,26 @@ def dense(quantiles: np.ndarray) -> np.ndarray:
     return quantiles[:, :, right - 1] * (1 - part) + quantiles[:, :, right] * part
 
 
-def share(lean: np.ndarray, number: Sequence[int] | np.ndarray, laws: Trend, reach: int) -> np.ndarray:
+def share(lean: np.ndarray, number: Sequence[int] | np.ndarray, laws: Trend, reach: int, frequency: str) -> np.ndarray:
     """How much of each series' forecast at each step is the laws' (n × horizon), 0 where there are none.
 
     ``lean``: (groups + 1) × buckets, what backtests said, NaN where they said nothing; ``number``: the group of each
-    series, -1 for any other. Beyond the ``reach`` of the backtests only the laws know. And where a series has turned
-    lately, the backtests speak of another series than it is now.
+    series, -1 for any other. Beyond the ``reach`` of the backtests it is ``UNTRIED``, or the more the surer a climb is.
+    And where a series has turned lately, the backtests of days speak of another series than it is now; by the hour a
+    rhythm seen a few times looks like a turn.
     """
     horizon = laws.quantiles.shape[1]
     steps = np.arange(1, horizon + 1)
     bounds = intervals.buckets(horizon)
     centres = (bounds[:-1] + bounds[1:] - 1) / 2
-    known = np.ones((len(lean), len(centres)))
-    known[:, : lean.shape[1]] = np.where(np.isnan(lean), 1.0, lean)
+    known = np.full((len(lean), len(centres)), UNTRIED[frequency])
+    known[:, : lean.shape[1]] = np.where(np.isnan(lean), UNTRIED[frequency], lean)
     by_step = np.stack([np.interp(steps, centres, row) for row in known])
-    by_step[:, steps > reach] = 1.0
+    by_step[:, steps > reach] = UNTRIED[frequency]
+    sure_climb, sure_turn = np.nan_to_num(laws.climbing) ** SURE, np.nan_to_num(laws.turned) ** SURE
+    surely = np.where(steps > reach, sure_climb[:, None], sure_turn[:, None] if frequency == "D" else 0.0)
     wanted = by_step[np.asarray(number, dtype=int)]
-    wanted = wanted + (1 - wanted) * np.nan_to_num(laws.turned)[:, None] ** SURE
+    wanted = wanted + (1 - wanted) * surely
     return np.where(np.isnan(laws.quantiles).any(axis=2), 0.0, wanted)
 
 
