@@ -5,9 +5,9 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 
 .PHONY: demo up down status test lint bench screenshots deploy lock install
 
-demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data
+demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
-	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)")
+	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(DAYS),--days "$(DAYS)")
 
 up: install
 	@$(BIN)/python -m local up

@@ -70,7 +70,7 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
     """Ask of every series (n × T, and n × horizon of what comes) whether it will be above some levels."""
     scaled, level, size, effects = trend.standardised(values, SEASON)
     steps = trend.knots(HORIZON)
-    explained = trend.explain(scaled, steps, HORIZON / trend.HORIZON)
+    explained = trend.explain(scaled, steps, HORIZON / trend.HORIZON, SEASON)
     laws = explained.laws
     shape = explained.evidence.shape
     noise, law = np.divmod(np.arange(shape[1] * shape[2]), shape[2])
@@ -88,12 +88,13 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
             score = ((asked - season - level) / size)[:, None] - centre[:, :, at]
             chance.append(stdtr(explained.freedom, -score / scale[:, :, at]).astype(np.float32))
             answer.append(coming[:, ahead] >= asked)
-    parts = [(one, *of_law) for one in laws.noises for of_law in laws.parts]
+    parts = [(*of_noise, *of_law) for of_noise in laws.noises for of_law in laws.parts]
     for part in parts:
         for name in part:
             names.setdefault(name, len(names))
     times = Counter(laws.parts)
     row = [number for number, part in enumerate(parts) for _ in part]
+    alike = np.tile(np.log([times[of_law] for of_law in laws.parts]), len(laws.noises))
     member = csr_array((np.ones(len(row)), (row, [names[name] for part in parts for name in part])))
     evidence = explained.evidence.reshape(len(values), -1)
     return Lesson(
@@ -101,7 +102,7 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
         np.stack(chance, axis=2),
         np.stack(answer, axis=1),
         member,
-        np.log([times[part[1:]] for part in parts]),
+        alike,
     )
 
 

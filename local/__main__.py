@@ -59,11 +59,12 @@ def demo(
     data: Annotated[list[Path] | None, typer.Option(help="A file or folder; may be given again.")] = None,
     dataset: Annotated[str, typer.Option(help="The dataset's name.")] = "demo",
     settings: Annotated[Path | None, typer.Option(help="The dataset's settings, YAML.")] = None,
+    days: Annotated[int, typer.Option(help="Days of history of the generated fleet, where no data are given.")] = 400,
 ) -> None:
     """Drop a fleet's files into the ingest bucket, follow the run, and show what comes of it."""
     from local import demo as demos
 
-    demos.run(console, dataset, data or [], settings)
+    demos.run(console, dataset, data or [], settings, days)
 
 
 @app.command()

@@ -25,6 +25,7 @@ from local.cloud import ROOT, Cloud, CloudError
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz", ".parquet")
 SERVERS, DAYS, SAMPLING = 60, 400, "1h"
+FEWEST_DAYS, MOST_DAYS = 7, 1_100
 START_SECONDS, MAIL_SECONDS = 90, 10
 LEVELS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 
@@ -40,10 +41,15 @@ class Drop:
     """The names of what else is in the folders given."""
 
 
-def run(console: Console, dataset: str, data: list[Path], settings: Path | None) -> None:
-    """The whole demo. Raises ``CloudError`` where it cannot go on or the run fails; the message says what to do."""
+def run(console: Console, dataset: str, data: list[Path], settings: Path | None, days: int = DAYS) -> None:
+    """The whole demo; ``days`` of history where the fleet is a generated one.
+
+    Raises ``CloudError`` where it cannot go on or the run fails; the message says what to do.
+    """
     began = time.monotonic()
     drop = chosen(dataset, data, settings) if data else None  # before anything is started
+    if not FEWEST_DAYS <= days <= MOST_DAYS:
+        raise CloudError(f"DAYS={days}: the generated fleet can have {FEWEST_DAYS} to {MOST_DAYS:,} days of history")
     image.require()
     was_up = clouds.running() is not None
     with clouds.used() as cloud, tempfile.TemporaryDirectory(prefix="headroom-fleet-") as folder:
@@ -55,8 +61,8 @@ def run(console: Console, dataset: str, data: list[Path], settings: Path | None)
             _say(console, began, passed_over(drop.passed_over))
         if drop is None:
             with console.status("generating a fleet"):
-                drop = generated(dataset, Path(folder))
-            _say(console, began, f"fleet of {SERVERS} servers generated: {DAYS} days of {SAMPLING} samples")
+                drop = generated(dataset, Path(folder), days)
+            _say(console, began, f"fleet of {SERVERS} servers generated: {days} days of {SAMPLING} samples")
         known = {e["executionArn"] for e in runs.executions(cloud, stack.outputs["StateMachineArn"], dataset)}
         letters = len(mailbox.letters(cloud.mailbox))
         upload(cloud, stack, drop)
@@ -118,11 +124,11 @@ def _check_settings(path: Path) -> None:
         raise CloudError(f"{path} cannot be used:\n{error}") from error
 
 
-def generated(dataset: str, folder: Path) -> Drop:
-    """A fleet of known truth, generated here into ``folder``."""
+def generated(dataset: str, folder: Path, days: int) -> Drop:
+    """A fleet of known truth with so many days of history, generated here into ``folder``."""
     from local import fleet  # it brings pandas, which is slow to load
 
-    fleet.write(fleet.generate(servers=SERVERS, days=DAYS, sampling=SAMPLING), folder)
+    fleet.write(fleet.generate(servers=SERVERS, days=days, sampling=SAMPLING), folder)
     return chosen(dataset, [folder / "incoming"], folder / "settings.yaml")
 
 

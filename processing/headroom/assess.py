@@ -65,7 +65,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
         metrics = _json_in(model / "model_metrics.json")
     chosen = fitting(chosen, loaded.settings)
     log.info("forecasting %d periods of %d servers", chosen.horizon, panel["server_id"].nunique())
-    forecasts = forecast.predict(loaded, panel, servers)
+    forecasts, climbs = forecast.predict_and_explain(loaded, panel, servers)
     drift = forecast.drift(loaded, panel)
     found = assess(
         panel,
@@ -77,6 +77,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
         metrics=metrics,
         drift=drift,
         previous=given.previous,
+        climbs=climbs,
     )
     write(found, given.assessment)
     return {
@@ -152,6 +153,7 @@ def assess(
     metrics: dict[str, Any] | None = None,
     drift: dict[str, Any] | None = None,
     previous: Path | None = None,
+    climbs: pd.DataFrame | None = None,
 ) -> Assessment:
     """Everything that follows from a panel and its forecasts.
 
@@ -160,6 +162,7 @@ def assess(
         attributes: one row a server: ``server_id`` and ``risk.ATTRIBUTES``, nulls allowed.
         forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
         previous: the previous run's assessment folder.
+        climbs: what the forecasts rest on, see ``forecast.predict_and_explain``.
     """
     run, quality, metrics = run or {}, quality or {}, metrics or {}
     laid_out = grid.of_panel(panel, chosen.frequency)
@@ -167,7 +170,7 @@ def assess(
     first = laid_out.ds[-1] + grid.STEP[chosen.frequency]
     outlook = risk.outlook(_with_missing(forecasts, panel, first), patterns, chosen)
     outlook, reasons = risk.judged(outlook, laid_out, chosen)
-    risks = risk.risks(outlook, laid_out, chosen, reasons)
+    risks = risk.risks(outlook, laid_out, chosen, reasons, climbs)
     not_judged = risk.not_judged(outlook.keys, reasons, laid_out, chosen)
     servers = risk.servers(risks, attributes)
 

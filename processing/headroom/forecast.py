@@ -17,6 +17,8 @@ from headroom.features import FEATURE_VERSION, SERIES, Grid, coming, grid, last_
 from headroom.settings import Settings
 from headroom.words import periods
 
+# From this chance on a series is said to climb.
+LIKELY_CLIMB = 0.5
 COLUMNS = [f"q{100 * level:02.0f}" for level in trend.LEVELS]
 
 
@@ -43,7 +45,15 @@ class Model:
     baseline: dict[str, Any]
 
 
+CLIMB_COLUMNS = ["history", "backtested", "climb_chance", "climb_per_day", "climb_since"]
+
+
 def predict(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> pd.DataFrame:
+    """The forecasts of :func:`predict_and_explain`."""
+    return predict_and_explain(model, panel, servers)[0]
+
+
+def predict_and_explain(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Quantile forecasts of every series of the panel that has at least one point.
 
     Args:
@@ -55,21 +65,44 @@ def predict(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> pd.Data
         server_id, metric, ds and COLUMNS (q05, q10, q20, … q90, q95): the horizon after the panel's last period for
         each series, sorted; monotone quantiles, at least 0, percent metrics at most 100; NaN for a series whose last
         point is older than the history that counts (``features.LONGEST_HISTORY``).
+
+        And one row per series of what they rest on: server_id, metric, ``history`` (periods from its first value to
+        the panel's end), ``backtested`` (periods ahead), ``climb_chance`` (that it climbs now), and if it does,
+        ``climb_per_day`` in the metric's unit and ``climb_since`` (NaT where as long as it has been measured).
     """
     history = grid(panel, model.settings.frequency)
     if not len(history.series):
-        return pd.DataFrame(columns=[*SERIES, "ds", *COLUMNS])
+        return pd.DataFrame(columns=[*SERIES, "ds", *COLUMNS]), pd.DataFrame(columns=[*SERIES, *CLIMB_COLUMNS])
     with threadpool_limits(1, "blas"):
-        quantiles = forecast(model, history, servers)
+        quantiles, laws = forecast(model, history, servers)
     count, horizon = len(history.series), model.settings.horizon
     result = history.series.loc[np.repeat(np.arange(count), horizon)].reset_index(drop=True)
     result["ds"] = np.tile(coming(history, model.settings).to_numpy(), count)
     result[COLUMNS] = quantiles.reshape(count * horizon, len(COLUMNS))
-    return result
+    return result, _climbs(model, history, laws)
 
 
-def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
-    """Quantiles (n × horizon × COLUMNS) of every series of a grid."""
+def _climbs(model: Model, history: Grid, laws: trend.Trend) -> pd.DataFrame:
+    """What the forecasts rest on, see :func:`predict_and_explain`."""
+    seen = np.isfinite(history.values)
+    length = history.values.shape[1] - seen.argmax(axis=1)
+    per_day = 24 if model.settings.frequency == "h" else 1
+    climbs = laws.climbing >= LIKELY_CLIMB
+    # As old as the part that was looked at is as long as it has been measured, or longer than anyone needs to know.
+    dated = climbs & (laws.age < 0.9 * np.minimum(length, laws.looked_at))
+    age = np.where(dated, np.round(laws.age), 0).astype(int)
+    since = history.dates.to_numpy()[np.maximum(len(history.dates) - 1 - age, 0)]
+    return history.series.assign(
+        history=length,
+        backtested=model.reach,
+        climb_chance=laws.climbing,
+        climb_per_day=np.where(climbs, laws.slope * per_day, np.nan),
+        climb_since=np.where(dated, since, np.datetime64("NaT")),
+    )
+
+
+def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> tuple[np.ndarray, trend.Trend]:
+    """Quantiles (n × horizon × COLUMNS) of every series of a grid, and what the laws of trends say of them."""
     settings = model.settings
     reasons = fallbacks(history, settings)
     history = moved_up(history, settings)
@@ -94,7 +127,7 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> np.ndarray:
     share = trend.share(model.lean, number, now.laws, model.reach, settings.frequency)
     share[simple] = 0
     quantiles = trend.leaning(quantiles, now.laws.quantiles, share)
-    return np.clip(quantiles, 0, history.upper[:, None, None])
+    return np.clip(quantiles, 0, history.upper[:, None, None]), now.laws
 
 
 def _usual_scale(history: Grid, scale: np.ndarray, short: np.ndarray) -> np.ndarray:

@@ -40,6 +40,9 @@ SHORT = {"D": 7, "h": 48}
 # What ``current`` is the mean of.
 CURRENT = {"D": "7 days", "h": "24 hours"}
 
+# What the forecasts rest on, see ``Assessment.risks``.
+CLIMBS = ["history", "backtested", "climb_chance", "climb_per_day", "climb_since"]
+
 PATHS = 200
 _CHUNK = 500
 
@@ -313,13 +316,23 @@ def _is_silent(there: np.ndarray, grid: Grid) -> bool:
     return bool(there.any() and not there[-SILENT[grid.frequency] :].any())
 
 
-def risks(seen: Outlook, grid: Grid, settings: Settings, not_judged: list[str] | None = None) -> pd.DataFrame:
+def risks(
+    seen: Outlook,
+    grid: Grid,
+    settings: Settings,
+    not_judged: list[str] | None = None,
+    climbs: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """One row a server and metric; the columns are those of ``Assessment.risks`` and ``score``.
 
-    ``seen`` and ``not_judged`` are what :func:`judged` gave; without the latter every series is judged.
+    ``seen`` and ``not_judged`` are what :func:`judged` gave; without the latter every series is judged. ``climbs`` is
+    what the forecasts rest on (``forecast.predict_and_explain``); without it nothing is said of that.
     """
     not_judged = not_judged or [""] * len(seen.keys)
-    table = seen.keys.copy()
+    climbs = pd.DataFrame(columns=["server_id", "metric"]) if climbs is None else climbs
+    table = seen.keys.merge(climbs, how="left", on=["server_id", "metric"])
+    table = table.reindex(columns=["server_id", "metric", *CLIMBS])
+    table = table.astype(dict.fromkeys(CLIMBS, float) | {"climb_since": "datetime64[ns]"})
     table["level"] = np.array(LEVELS, dtype=object)[seen.levels[:, -1]]
     table["current"], last_seen = _current(seen.keys, grid)
     median, upper = seen.quantiles[:, :, 2], seen.quantiles[:, :, 4]
@@ -490,4 +503,27 @@ def _reason(row: Any, last_seen: pd.Timestamp, above: dict[str, Standing | None]
         told = f"{name} reaches {peak} at its peak, but not for long enough to count as crossing {warning}"
     else:
         told = f"{name} stays below {warning}: its peak is expected at {peak}"
-    return f"{told}. {lately}"
+    return " ".join([f"{told}.", *_grounds(row, above, settings), lately])
+
+
+def _grounds(row: Any, above: dict[str, Standing | None], settings: Settings) -> list[str]:
+    """Sentences on what a warning rests on: since when it climbs and how fast, and how short its history is."""
+    if row.level == "none" or above["critical"]:
+        return []
+    told = []
+    if np.isfinite(row.climb_per_day):
+        pace = words.pace(row.climb_per_day, row.metric)
+        history = words.span(int(row.history), settings.frequency)
+        since = f"for as long as it has been measured ({history})"
+        if row.history > settings.horizon:
+            since = f"for longer than {words.span(settings.horizon, settings.frequency)}"
+        if pd.notna(row.climb_since):
+            since = f"since {words.date(row.climb_since, settings.frequency)}"
+        told.append(f"It has been climbing by {pace} per day {since}.")
+    if row.history < settings.horizon:
+        tested = f"forecasts were tested {words.span(int(row.backtested), settings.frequency)} ahead"
+        tested = tested if row.backtested > 0 else "nothing could be tested yet"
+        told.append(
+            f"Early warning: it rests on {words.span(int(row.history), settings.frequency)} of history, and {tested}."
+        )
+    return told

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from headroom import backtest, baseline, booster, forecast, job, settings
+from headroom import backtest, baseline, booster, forecast, job, settings, trend
 from headroom.features import FEATURE_VERSION, SERIES, Grid, grid, kinds, recent_periods
+from headroom.grid import mean
 from headroom.settings import Settings
-from headroom.words import percent
+from headroom.words import percent, span
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
         choices.loc[sample, name] = weight[number]
     choices.loc[sample, ["own_below", "own_above"]] = final.own
     trained = booster.train(examples)
+    metrics = _metrics(history, chosen, reasons, sample, windows, group[sample], judged, weight, lean, trained)
     model = forecast.Model(
         settings=chosen,
         trained=trained,
@@ -88,11 +90,10 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
         group_weights=group_weights,
         calibration=final.calibration,
         lean=lean,
-        reach=backtest.reach(len(history.dates), chosen) if windows else 0,
+        reach=metrics["backtested"],
         baseline=baseline.of_panel(panel, recent_periods(chosen), chosen.drift_threshold),
     )
     forecast.save(model, folder)
-    metrics = _metrics(history, chosen, reasons, sample, windows, group[sample], judged, weight, trained)
     gaps = pd.MultiIndex.from_frame(panel.loc[~np.isfinite(panel["y"].to_numpy(float)), SERIES].drop_duplicates())
     metrics["fallbacks"] += [
         {**dict(zip(SERIES, one, strict=True)), "points": 0, "method": "none", "reason": "never measured"}
@@ -118,8 +119,10 @@ def _metrics(
     group: np.ndarray,
     judged: dict[str, backtest.Judged],
     weight: np.ndarray,
+    lean: np.ndarray,
     trained: booster.Booster | None,
 ) -> dict[str, Any]:
+    reach = backtest.reach(len(history.dates), chosen) if windows else 0
     cells = [(name, *name.split("/")) for name in sorted(set(group))]
     candidates = [
         {
@@ -137,14 +140,22 @@ def _metrics(
         **{name: overall[name] for name in ("mase", "smape", "scaled_quantile_loss", "coverage_80", "coverage_90")},
         "seasonal_naive_mase": naive["mase"],
         # How the registry compares models of different times: the data may have become harder for both.
-        "relative_mase": round(overall["mase"] / naive["mase"], 4) if naive["mase"] else None,
+        # A backtest of less than the horizon is another exercise, and no bar for later models.
+        "relative_mase": round(overall["mase"] / naive["mase"], 4)
+        if naive["mase"] and reach == chosen.horizon
+        else None,
         "improvement_percent": round(100 * (1 - overall["mase"] / naive["mase"]), 1) if naive["mase"] else None,
     }
     importance = _importance(trained)
     notes = []
-    if not windows:
-        notes.append("The history is too short to backtest the horizon: errors are unknown, intervals are wide.")
-    elif not backtest.independent(windows):
+    if reach < chosen.horizon:
+        tested = f"reach {span(reach, chosen.frequency)} ahead" if windows else "are not possible yet"
+        notes.append(
+            f"{span(len(history.dates), chosen.frequency)} of history: backtests {tested}. What is said of later dates,"
+            f" up to {span(chosen.horizon, chosen.frequency)} ahead, rests on each series' own trend and on how such"
+            f" trends went on in {trend.measured_on()}; it gets surer as the history grows."
+        )
+    if windows and not backtest.independent(windows):
         notes.append(
             "The history is too short for backtest windows that share no day with another: the choice of candidates"
             " knew part of what it is judged by, and the errors may look better than they are."
@@ -157,10 +168,13 @@ def _metrics(
         "frequency": chosen.frequency,
         "horizon": chosen.horizon,
         "windows": len(windows),
+        "backtested": reach,
+        "trend_prior": trend.measured_on(),
+        "trend_share": _trend_share(lean, sorted(set(group))),
         "series": len(history.series),
         "sampled_series": len(sample) if len(sample) < len(history.series) else None,
         "candidates": candidates,
-        "chosen": _chosen(cells, group, weight),
+        "chosen": _chosen(cells, group, weight, bool(windows)),
         "headline": headline,
         "feature_importance": importance,
         "calendar_share": round(sum(one["share"] for one in importance if one["kind"] in CALENDAR_KINDS), 4),
@@ -178,8 +192,17 @@ def _metrics(
     }
 
 
-def _chosen(cells: list[tuple[str, str, str]], group: np.ndarray, weight: np.ndarray) -> list[dict[str, Any]]:
+def _trend_share(lean: np.ndarray, groups: list[str]) -> dict[str, float]:
+    """How far the forecasts of each group lean to the laws of trends, where backtests could say so, on average."""
+    means = mean(lean, axis=1)
+    return {name: round(float(one), 2) for name, one in zip(groups, means, strict=False) if np.isfinite(one)}
+
+
+def _chosen(
+    cells: list[tuple[str, str, str]], group: np.ndarray, weight: np.ndarray, tested: bool
+) -> list[dict[str, Any]]:
     """Which candidate counts most, for how many series of each group, and why."""
+    why = "least backtest error on these and similar series" if tested else "nothing could be backtested"
     most = weight.argmax(axis=0)
     return [
         {
@@ -187,8 +210,7 @@ def _chosen(cells: list[tuple[str, str, str]], group: np.ndarray, weight: np.nda
             "group": kind,
             "candidate": name,
             "series": int(rows.sum()),
-            "reason": "least backtest error on these and similar series; counts"
-            f" {percent(100 * weight[number, rows].mean())} of their combination on average",
+            "reason": f"{why}; counts {percent(100 * weight[number, rows].mean())} of their combination on average",
         }
         for cell, metric, kind in cells
         for number, name in enumerate(backtest.CANDIDATES)

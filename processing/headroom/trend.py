@@ -70,6 +70,8 @@ OLDEST_BURST, FADING = 9, 3.0
 ANY_LEVEL = 1e4
 # Variances of a season's effects that are tried, likewise; the one with the most evidence is taken.
 SEASONS = (0.0, 10.0, 300.0)
+# From so many seasons on their effects are known well enough to be taken out before the laws are weighed.
+SURE_SEASONS = 5
 # Inverse gamma prior of the noise's variance, in squares of the usual change from one period to the next.
 SHAPE, RATE = 1.0, 0.5
 # A value that is further from the median of its neighbours than so many usual distances counts as that far.
@@ -83,7 +85,7 @@ CHUNK = 500
 LATELY = 61
 # The chance that a series climbs or has turned counts by this power: what only may have leaves the others their say.
 SURE = 4
-# How far to lean to the laws where no backtest reaches: of hours less, whose forecasts live by rhythms more than trends.
+# How far to lean to the laws where no backtest reaches; by the hour forecasts live by rhythms more than by trends.
 UNTRIED = {"D": 1.0, "h": 0.3}
 
 
@@ -94,6 +96,7 @@ class Trend:
     ``quantiles``: n × horizon × LEVELS, in the metric's unit, not yet held within what is possible.
     ``climbing``: n, the chance that it climbs now. ``slope``: n, how much per period if it climbs. ``age``: n, for how
     many periods if so. ``turned``: n, the chance that it began to climb, or has ended to, within the last horizon.
+    ``looked_at``: how many of the newest periods the laws were asked about.
     """
 
     quantiles: np.ndarray
@@ -101,6 +104,7 @@ class Trend:
     turned: np.ndarray
     slope: np.ndarray
     age: np.ndarray
+    looked_at: int
 
 
 def of_grid(history: Grid, settings: Settings) -> Trend:
@@ -110,7 +114,7 @@ def of_grid(history: Grid, settings: Settings) -> Trend:
     values = history.values[:, -round(LONGEST * pace) :]
     seen = np.isfinite(values)
     length = np.where(seen.any(axis=1), values.shape[1] - seen.argmax(axis=1), 0)
-    found = Trend(np.full((count, horizon, len(LEVELS)), np.nan), *np.full((4, count), np.nan))
+    found = Trend(np.full((count, horizon, len(LEVELS)), np.nan), *np.full((4, count), np.nan), values.shape[1])
     cut = np.array([bucket(one, values.shape[1]) for one in length], dtype=int)
     moves = np.nanmax(np.where(seen, values, -np.inf), axis=1) > np.nanmin(np.where(seen, values, np.inf), axis=1)
     usable = (seen.sum(axis=1) >= np.maximum(SHORTEST, LEAST_SEEN * length)) & moves
@@ -148,7 +152,7 @@ def _of_series(values: np.ndarray, pace: float, horizon: int, season: int) -> Tr
     count, periods = values.shape
     scaled, level, size, effects = standardised(values, season)
     steps = knots(horizon)
-    explained = explain(scaled, steps, pace)
+    explained = explain(scaled, steps, pace, season)
     weight = (explained.evidence + log_prior(explained.laws, prior())).reshape(count, -1)
     most = min(MOST_LAWS, weight.shape[1] - 1)
     picked = np.argpartition(-weight, most, axis=1)[:, :most]
@@ -162,7 +166,7 @@ def _of_series(values: np.ndarray, pace: float, horizon: int, season: int) -> Tr
     again = effects[:, np.arange(periods, periods + horizon) % season]
     quantiles = level[:, None, None] + size[:, None, None] * quantiles + again[:, :, None]
     climbing, turned, slope, age = explained.climb(noise, law, weight)
-    return Trend(quantiles, climbing, turned, slope / pace * size, age * pace)
+    return Trend(quantiles, climbing, turned, slope / pace * size, age * pace, periods)
 
 
 def dense(quantiles: np.ndarray) -> np.ndarray:
@@ -201,6 +205,11 @@ def leaning(candidates: np.ndarray, laws: np.ndarray, share: np.ndarray) -> np.n
     return np.where(share[:, :, None] > 0, share[:, :, None] * laws + (1 - share[:, :, None]) * candidates, candidates)
 
 
+def measured_on() -> str:
+    """What the prior was measured on, in words."""
+    return json.loads(PRIOR.read_text(encoding="utf-8"))["measured_on"]
+
+
 @cache
 def prior() -> dict[str, float]:
     """The logarithms of the weights of noises and laws, by name, as ``bench.prior`` measured them."""
@@ -213,8 +222,9 @@ def knots(horizon: int) -> np.ndarray:
 
 
 def standardised(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Series (n × T) without their season and outliers, from their last level on, in usual changes per period.
+    """Series (n × T) without outliers and their season, from their last level on, in usual changes per period.
 
+    A season that was seen less than ``SURE_SEASONS`` times stays in: what it is, is then weighed with the laws.
     Returns the values (n × T), the level and the size taken out of them (n each), and the season (n × its length,
     counted from the first period) in the values' unit.
     """
@@ -224,8 +234,11 @@ def standardised(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarra
     size = np.maximum(median(np.abs(np.diff(values, axis=1)))[:, None], least)
     result = (values - level) / size
     effects = season_effects(result, season) if periods >= 2 * season else np.zeros((len(values), season))
-    result = without_outliers(result - effects[:, np.arange(periods) % season])
+    again = effects[:, np.arange(periods) % season]
+    result = without_outliers(result - again)
     left = np.maximum(median(np.abs(np.diff(result, axis=1)))[:, None], least / size)
+    if periods < SURE_SEASONS * season:
+        result += again
     return result / left, level[:, 0], (size * left)[:, 0], effects * size
 
 
@@ -264,17 +277,17 @@ class Laws:
 
     ``columns``: (periods + steps) × shapes, what a level does by one unit of each shape; the last shape is zero.
     ``ages``: when each began, ``slopes``: its slope now, ``turns``: by how much it turned then.
-    ``noises``: name → covariance over the known periods and the steps ahead, in squared sizes of the noise. And of the
-    C laws: ``parts``, their names in the prior; ``shapes``, C × 2 indices (the second is the zero for laws of one
-    part); ``sizes``, C × 2, standard deviations of the coefficients; ``ends``, C, when a climb will end (infinity for
-    never).
+    ``noises``: names in the prior → covariance over the known periods and the steps ahead, in squared sizes of the
+    noise. And of the C laws: ``parts``, their names in the prior; ``shapes``, C × 2 indices (the second is the zero for
+    laws of one part); ``sizes``, C × 2, standard deviations of the coefficients; ``ends``, C, when a climb will end
+    (infinity for never).
     """
 
     columns: np.ndarray
     ages: np.ndarray
     slopes: np.ndarray
     turns: np.ndarray
-    noises: dict[str, np.ndarray]
+    noises: dict[tuple[str, ...], np.ndarray]
     parts: list[tuple[str, ...]]
     shapes: np.ndarray
     sizes: np.ndarray
@@ -282,8 +295,11 @@ class Laws:
 
 
 @cache
-def laws_of(periods: int, steps: tuple[int, ...], pace: float) -> Laws:
-    """The laws and noises of series of this length; ``pace``: the panel's periods in a day of a quarter."""
+def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> Laws:
+    """The laws and noises of series of this length.
+
+    ``pace``: the panel's periods in a day of a quarter; ``season``: the length of theirs that may be in the series.
+    """
     time = np.concatenate([np.arange(1 - periods, 1), steps]) / pace
     oldest = periods / pace
     names, ages, slopes, turns, columns = [], [], [], [], []
@@ -328,7 +344,7 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float) -> Laws:
             laws.append(((f"line and {of_age}",), (0, number), (LINE_OF_TWO, AFTER_LINE[name]), np.inf))
     parts, pairs, sizes, ends = zip(*laws, strict=True)
     return Laws(
-        np.stack(columns, axis=1), np.array(ages), np.array(slopes), np.array(turns), _noises(time),
+        np.stack(columns, axis=1), np.array(ages), np.array(slopes), np.array(turns), _noises(time, periods, season),
         list(parts), np.array(pairs), np.array(sizes), np.array(ends, dtype=float),
     )  # fmt: skip
 
@@ -337,8 +353,11 @@ def _age_group(age: float) -> str:
     return next((f"since less than {bound} days" for bound in AGE_GROUPS if age < bound), "since longer")
 
 
-def _noises(time: np.ndarray) -> dict[str, np.ndarray]:
-    """Covariances of what follows no law: white, with memory, wandering, and in slow waves."""
+def _noises(time: np.ndarray, periods: int, season: int) -> dict[tuple[str, ...], np.ndarray]:
+    """Covariances of what follows no law: white, with memory, wandering, and in slow waves.
+
+    Each beside a season of several sizes while that is not sure; what comes is to be told without it.
+    """
     apart, own = np.abs(time[:, None] - time), np.eye(len(time))
     since = time - time[0] + 1
     noises = {"white": own}
@@ -348,7 +367,15 @@ def _noises(time: np.ndarray) -> dict[str, np.ndarray]:
         f"waves {length}": 25 * np.exp(-0.5 * (apart / length) ** 2) + 0.5 * 0.6**apart + 0.7 * own
         for length in (12, 25, 50)
     }
-    return {name: ANY_LEVEL + noise for name, noise in noises.items()}
+    if periods >= SURE_SEASONS * season:
+        return {(f"noise {name}",): ANY_LEVEL + noise for name, noise in noises.items()}
+    number = np.arange(len(time))
+    alike = ((number[:, None] - number) % season == 0) & (np.maximum.outer(number, number) < periods)
+    return {
+        (f"noise {name}", f"season x {variance:g}"): ANY_LEVEL + noise + variance * alike
+        for name, noise in noises.items()
+        for variance in SEASONS
+    }
 
 
 @dataclass(frozen=True)
@@ -406,10 +433,10 @@ class Explained:
         return climbs.sum(axis=1), turned, _weighted_median(slope, climbs), _weighted_median(age, climbs)
 
 
-def explain(values: np.ndarray, steps: np.ndarray, pace: float) -> Explained:
+def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> Explained:
     """Weigh every pair of noise and law by the standardised series (n × T) that it is to explain."""
     periods = values.shape[1]
-    laws = laws_of(periods, tuple(steps.tolist()), pace)
+    laws = laws_of(periods, tuple(steps.tolist()), pace, season)
     (one, two), (of_one, of_two) = laws.shapes.T, 1 / laws.sizes.T**2
     evidence, coefficients, misses, level, variance, columns, added = [], [], [], [], [], [], []
     for covariance in laws.noises.values():
@@ -453,7 +480,8 @@ def log_prior(laws: Laws, weights: dict[str, float]) -> np.ndarray:
     """
     alike = Counter(laws.parts)
     of_law = [sum(weights.get(part, 0.0) for part in parts) - np.log(alike[parts]) for parts in laws.parts]
-    return np.add.outer([weights.get(noise, 0.0) for noise in laws.noises], of_law)
+    of_noise = [sum(weights.get(part, 0.0) for part in parts) for parts in laws.noises]
+    return np.add.outer(of_noise, of_law)
 
 
 def mixed(weight: np.ndarray, centre: np.ndarray, scale: np.ndarray, freedom: float) -> np.ndarray:

@@ -38,6 +38,11 @@ def amount(value: float, name: str) -> str:
     return percent(value) if name in PERCENT_METRICS else f"{value:.3g} MB/s"
 
 
+def pace(value: float, name: str) -> str:
+    """A change of a metric in its unit: points of a percentage, or megabytes a second, in two digits."""
+    return f"{value:.2g} {'points' if name in PERCENT_METRICS else 'MB/s'}"
+
+
 def threshold(value: float, name: str) -> str:
     """A threshold as its owner wrote it, in the metric's unit."""
     return f"{value:g} {'%' if name in PERCENT_METRICS else 'MB/s'}"

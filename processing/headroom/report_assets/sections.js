@@ -301,7 +301,7 @@ function dataSection() {
 
 function forecastSection() {
   const { headline, candidates: all = [], chosen = [], feature_importance: features = [], fallbacks = [], notes = [] } = view.model;
-  const { windows, horizon, series, sampled_series: sampled, calendar_share: calendar } = view.model;
+  const { windows, horizon, backtested = horizon, series, sampled_series: sampled, calendar_share: calendar } = view.model;
   const title = "How good the forecasts were", candidates = all.filter((row) => known(row.scaled_quantile_loss));
   if (!headline) return section("forecast", title, h("p", "This model came without backtest figures."));
   const fixed = (value, digits) => (known(value) ? value.toFixed(digits) : "–");
@@ -331,8 +331,9 @@ function forecastSection() {
         "forecasts are is not known, and their bands are wide.")
       : h("p.intro",
         `Tested on the past: ${known(windows) ? plural(windows, "time") : "several times"} the last part of the history was `,
-        `hidden and forecast${known(horizon) ? ` ${span(horizon)} ahead` : ""}`,
+        `hidden and forecast${known(backtested) ? ` ${span(backtested)} ahead` : ""}`,
         known(sampled) && `, for ${count(sampled)} of ${count(series)} series`, ". ",
+        backtested < horizon && `The history is too short to test all ${span(horizon)}. `,
         verdict && [h("strong", verdict),
           ` (MASE ${fixed(headline.mase, 2)} against ${fixed(headline.seasonal_naive_mase, 2)}).`]),
     windows !== 0 && h("div.covers", h("p", "Share of later values that fell inside the band:"),
