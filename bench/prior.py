@@ -75,7 +75,7 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
     shape = explained.evidence.shape
     noise, law = np.divmod(np.arange(shape[1] * shape[2]), shape[2])
     every = np.broadcast_to(noise, (len(values), len(noise))), np.broadcast_to(law, (len(values), len(law)))
-    centre, scale = explained.forecasts(*every)
+    centre, scale = explained.forecasts(*every, explained.fitted(*every))
     now, spread = values[:, -7:].mean(axis=1), np.maximum(np.ptp(np.quantile(values, (0.1, 0.9), axis=1), axis=0), 3)
     chance, answer = [], []
     for at in ASKED:
@@ -88,7 +88,7 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
             score = ((asked - season - level) / size)[:, None] - centre[:, :, at]
             chance.append(stdtr(explained.freedom, -score / scale[:, :, at]).astype(np.float32))
             answer.append(coming[:, ahead] >= asked)
-    parts = [(*of_noise, *of_law) for of_noise in laws.noises for of_law in laws.parts]
+    parts = [(*noise.parts, *of_law) for noise in laws.noises for of_law in laws.parts]
     for part in parts:
         for name in part:
             names.setdefault(name, len(names))
@@ -137,7 +137,8 @@ def main() -> None:
     given = arguments.parse_args()
     random, names, lessons = np.random.default_rng(SEED), {}, []
     for days in LENGTHS:
-        made = fleet.generate_laws(servers=given.servers, days=days, seed=SEED + days)
+        many = given.servers * (2 if days < 30 else 1)  # the less is known, the more the prior decides
+        made = fleet.generate_laws(servers=many, days=days, seed=SEED + days)
         end = str(pd.Timestamp(fleet.END) - pd.Timedelta(days=int(random.integers(365))))
         company = fleet.generate(servers=given.servers // 5, days=days, sampling="1D", seed=SEED + days, end=end)
         lessons += lessons_of(made.panel, made.future, names, random)

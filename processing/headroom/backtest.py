@@ -25,6 +25,10 @@ LEAST_HORIZONS = 2
 # the benchmarks' data sets together, where anything from 8 to 16 and 4 to 8 does about as well.
 SHARPNESS = 12.0
 GROUP_WINDOWS = 6.0
+# From this chance on a series is said to climb.
+LIKELY_CLIMB = 0.5
+# How many climbs that went on are supposed of every metric, and over how many periods a rise is measured at its ends.
+KEPT_SERIES, KEPT_PERIODS = 10.0, 7
 # The same for leaning to the laws of trends, and how many series a group must have to count as much as all do.
 LEAN_SHARPNESS, LEAN_SERIES = 16.0, 10.0
 # The one method fitted a series at a time is tried on so many series at most, and used where it is the best.
@@ -231,7 +235,7 @@ class Judged:
 def judge(
     windows: list[Window], group: np.ndarray, groups: list[str], frequency: str
 ) -> tuple[dict[str, Judged], np.ndarray]:
-    """Scores and calibration of every candidate, of the laws, and of the combination; and how far it leans to the laws.
+    """Scores and calibration of every candidate, of the laws, and of the combination; how far that leans to the laws.
 
     Nothing judges itself: a window's weights and intervals come from windows that share no day with it, and only such
     windows count. Where the history is too short for them, those that share some (or its own, where it is the only
@@ -260,6 +264,32 @@ def judge(
     judged[LAWS] = Judged(_scores(windows, laws, len(group)), own, calibration)
     judged[COMBINATION] = Judged(_scores(windows, final, len(group)), own, calibration)
     return judged, lean(losses, group, groups)
+
+
+def kept(windows: list[Window], metric: np.ndarray) -> dict[str, float]:
+    """How much of the climbs that the laws foresaw came, by metric: 1 for all, 0 for none; 1 for other metrics.
+
+    The median share of the rise foreseen, between the first and the last season of a window, that came;
+    ``KEPT_SERIES`` climbs that went on count beside those seen.
+    """
+    foreseen, came, of_metric = [], [], []
+    for window in windows:
+        season = min(KEPT_PERIODS, window.reach // 2)
+        climbs = np.flatnonzero(window.laws.climbing >= LIKELY_CLIMB)
+        middle = window.laws.quantiles[climbs][:, :, trend.MIDDLE] / window.scale[climbs, None]
+        before, last = mean(middle[:, :season], axis=1), slice(window.reach - season, window.reach)
+        foreseen.append(mean(middle[:, last], axis=1) - before)
+        came.append(mean(window.actual[climbs, last], axis=1) / window.scale[climbs] - before)
+        of_metric.append(metric[climbs])
+    if not windows:
+        return {}
+    table = pd.DataFrame({"metric": np.concatenate(of_metric), "foreseen": np.concatenate(foreseen)})
+    table = table.assign(came=np.concatenate(came)).dropna()
+    table = table[table["foreseen"] > 0]
+    shares = (table["came"] / table["foreseen"]).groupby(table["metric"])
+    usual, number = shares.median().clip(0, 1), shares.size()
+    share = (number * usual + KEPT_SERIES) / (number + KEPT_SERIES)
+    return {str(name): round(float(one), 3) for name, one in share.items()}
 
 
 def _quantiles(

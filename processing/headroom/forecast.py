@@ -17,8 +17,6 @@ from headroom.features import FEATURE_VERSION, SERIES, Grid, coming, grid, last_
 from headroom.settings import Settings
 from headroom.words import periods
 
-# From this chance on a series is said to climb.
-LIKELY_CLIMB = 0.5
 COLUMNS = [f"q{100 * level:02.0f}" for level in trend.LEVELS]
 
 
@@ -32,7 +30,8 @@ class Model:
 
     ``choices``: one row a series: server_id, metric, group, a weight a candidate, the own spread below and above in
     scales. ``group_weights``: candidates × (groups + 1), for series that training did not know. ``lean``: how far to
-    lean to the laws of trends, see :func:`backtest.lean`; ``reach``: how many steps ahead the backtests went.
+    lean to the laws of trends, see :func:`backtest.lean`; ``reach``: how many steps ahead the backtests went; ``kept``:
+    see :func:`backtest.kept`.
     """
 
     settings: Settings
@@ -42,6 +41,7 @@ class Model:
     calibration: intervals.Calibration
     lean: np.ndarray
     reach: int
+    kept: dict[str, float]
     baseline: dict[str, Any]
 
 
@@ -87,7 +87,7 @@ def _climbs(model: Model, history: Grid, laws: trend.Trend) -> pd.DataFrame:
     seen = np.isfinite(history.values)
     length = history.values.shape[1] - seen.argmax(axis=1)
     per_day = 24 if model.settings.frequency == "h" else 1
-    climbs = laws.climbing >= LIKELY_CLIMB
+    climbs = laws.climbing >= backtest.LIKELY_CLIMB
     # As old as the part that was looked at is as long as it has been measured, or longer than anyone needs to know.
     dated = climbs & (laws.age < 0.9 * np.minimum(length, laws.looked_at))
     age = np.where(dated, np.round(laws.age), 0).astype(int)
@@ -124,7 +124,8 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> tuple[np.nda
     below, above = (np.where(short[:, None], np.nan, learned) for learned in (now.below, now.above))
     spreads = intervals.spread(below, above, own, backtest.disagreement(now.points, points, weight))
     quantiles = trend.dense(intervals.around(points, spreads, number, model.calibration))
-    share = trend.share(model.lean, number, now.laws, model.reach, settings.frequency)
+    kept = history.series["metric"].map(model.kept).fillna(1.0).to_numpy(float)
+    share = trend.share(model.lean, number, now.laws, model.reach, settings.frequency, kept)
     share[simple] = 0
     quantiles = trend.leaning(quantiles, now.laws.quantiles, share)
     return np.clip(quantiles, 0, history.upper[:, None, None]), now.laws
@@ -192,6 +193,7 @@ def save(model: Model, folder: Path) -> None:
         },
         "lean": [[None if np.isnan(one) else one for one in row] for row in model.lean.tolist()],
         "reach": model.reach,
+        "kept": model.kept,
         "codes": model.trained.codes if model.trained else None,
     }
     (folder / "model.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
@@ -227,6 +229,7 @@ def load(folder: Path) -> Model:
             calibration=intervals.Calibration(parts["groups"], **arrays),
             lean=np.array(about["lean"], dtype=float),
             reach=int(about["reach"]),
+            kept={str(metric): float(share) for metric, share in about["kept"].items()},
             baseline=json.loads((folder / "baseline.json").read_text(encoding="utf-8")),
         )
     except (OSError, ValueError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:

@@ -30,13 +30,14 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtri, stdtrit
 
 from headroom import intervals
-from headroom.features import Grid, median
+from headroom.features import Grid, median, side_by_side
 from headroom.settings import Settings
 
 PRIOR = Path(__file__).with_name("trend_prior.json")
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 # Which of them every forecast shows.
 SPARSE = [0, 1, 5, 9, 10]
+MIDDLE = LEVELS.index(0.5)
 # The laws are told of a quarter of days; of another horizon they run as much faster or slower.
 HORIZON = 90
 # A series of which less is measured, as a share of its length, has gaps that no law should be drawn across.
@@ -80,7 +81,8 @@ OUTLIER = 6.0
 KNOTS = (0.0, 0.03, 0.07, 0.13, 0.2, 0.3, 0.42, 0.56, 0.72, 0.86, 1.0)
 PATHS = 199
 MOST_LAWS = 80
-CHUNK = 500
+# So many series at a time, for the processor's cache.
+CHUNK = 64
 # A change of the slope is recent for so many days of a quarter: backtests have seen hardly anything of it.
 LATELY = 61
 # The chance that a series climbs or has turned counts by this power: what only may have leaves the others their say.
@@ -118,13 +120,20 @@ def of_grid(history: Grid, settings: Settings) -> Trend:
     cut = np.array([bucket(one, values.shape[1]) for one in length], dtype=int)
     moves = np.nanmax(np.where(seen, values, -np.inf), axis=1) > np.nanmin(np.where(seen, values, np.inf), axis=1)
     usable = (seen.sum(axis=1) >= np.maximum(SHORTEST, LEAST_SEEN * length)) & moves
-    for periods in np.unique(cut[usable]):
-        rows = np.flatnonzero(usable & (cut == periods))
-        for start in range(0, len(rows), CHUNK):
-            part = rows[start : start + CHUNK]
-            one = _of_series(filled(values[part, -periods:]), pace, horizon, settings.season_lengths[0])
-            for name in ("quantiles", "climbing", "turned", "slope", "age"):
-                getattr(found, name)[part] = getattr(one, name)
+    parts = [
+        (int(periods), rows[start : start + CHUNK])
+        for periods in np.unique(cut[usable])
+        for rows in [np.flatnonzero(usable & (cut == periods))]
+        for start in range(0, len(rows), CHUNK)
+    ]
+
+    def of_part(number: int) -> None:
+        periods, rows = parts[number]
+        one = _of_series(filled(values[rows, -periods:]), pace, horizon, settings.season_lengths[0])
+        for name in ("quantiles", "climbing", "turned", "slope", "age"):
+            getattr(found, name)[rows] = getattr(one, name)
+
+    side_by_side(of_part, list(range(len(parts))))
     return found
 
 
@@ -153,19 +162,20 @@ def _of_series(values: np.ndarray, pace: float, horizon: int, season: int) -> Tr
     scaled, level, size, effects = standardised(values, season)
     steps = knots(horizon)
     explained = explain(scaled, steps, pace, season)
-    weight = (explained.evidence + log_prior(explained.laws, prior())).reshape(count, -1)
+    weight = (explained.evidence + _measured_prior(periods, tuple(steps.tolist()), pace, season)).reshape(count, -1)
     most = min(MOST_LAWS, weight.shape[1] - 1)
     picked = np.argpartition(-weight, most, axis=1)[:, :most]
     weight = np.take_along_axis(weight, picked, axis=1)
     weight = np.exp(weight - weight.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     noise, law = np.divmod(picked, len(explained.laws.parts))
-    at_knots = mixed(weight, *explained.forecasts(noise, law), explained.freedom)
+    fit = explained.fitted(noise, law)
+    at_knots = mixed(weight, *explained.forecasts(noise, law, fit), explained.freedom)
     between = np.stack([np.interp(np.arange(1, horizon + 1), steps, one) for one in np.eye(len(steps))], axis=1)
     quantiles = np.einsum("hs,nsl->nhl", between, at_knots)
     again = effects[:, np.arange(periods, periods + horizon) % season]
     quantiles = level[:, None, None] + size[:, None, None] * quantiles + again[:, :, None]
-    climbing, turned, slope, age = explained.climb(noise, law, weight)
+    climbing, turned, slope, age = explained.climb(law, fit, weight)
     return Trend(quantiles, climbing, turned, slope / pace * size, age * pace, periods)
 
 
@@ -177,13 +187,21 @@ def dense(quantiles: np.ndarray) -> np.ndarray:
     return quantiles[:, :, right - 1] * (1 - part) + quantiles[:, :, right] * part
 
 
-def share(lean: np.ndarray, number: Sequence[int] | np.ndarray, laws: Trend, reach: int, frequency: str) -> np.ndarray:
+def share(
+    lean: np.ndarray,
+    number: Sequence[int] | np.ndarray,
+    laws: Trend,
+    reach: int,
+    frequency: str,
+    kept: np.ndarray | float = 1.0,
+) -> np.ndarray:
     """How much of each series' forecast at each step is the laws' (n × horizon), 0 where there are none.
 
     ``lean``: (groups + 1) × buckets, what backtests said, NaN where they said nothing; ``number``: the group of each
     series, -1 for any other. Beyond the ``reach`` of the backtests it is ``UNTRIED``, or the more the surer a climb is.
     And where a series has turned lately, the backtests of days speak of another series than it is now; by the hour a
-    rhythm seen a few times looks like a turn.
+    rhythm seen a few times looks like a turn. Where no backtest speaks, a climb is worth as much as climbs of its
+    metric went on: ``kept`` (n, see ``backtest.kept``).
     """
     horizon = laws.quantiles.shape[1]
     steps = np.arange(1, horizon + 1)
@@ -196,7 +214,8 @@ def share(lean: np.ndarray, number: Sequence[int] | np.ndarray, laws: Trend, rea
     sure_climb, sure_turn = np.nan_to_num(laws.climbing) ** SURE, np.nan_to_num(laws.turned) ** SURE
     surely = np.where(steps > reach, sure_climb[:, None], sure_turn[:, None] if frequency == "D" else 0.0)
     wanted = by_step[np.asarray(number, dtype=int)]
-    wanted = wanted + (1 - wanted) * surely
+    beyond = (wanted + (1 - wanted) * surely) * (1 - np.nan_to_num(laws.climbing) * (1 - kept))[:, None]
+    wanted = np.where(steps > reach, beyond, np.maximum(wanted, beyond))
     return np.where(np.isnan(laws.quantiles).any(axis=2), 0.0, wanted)
 
 
@@ -275,19 +294,17 @@ def without_outliers(values: np.ndarray) -> np.ndarray:
 class Laws:
     """What all series of one length share; times are in days of a quarter, whatever the panel's periods are.
 
-    ``columns``: (periods + steps) × shapes, what a level does by one unit of each shape; the last shape is zero.
-    ``ages``: when each began, ``slopes``: its slope now, ``turns``: by how much it turned then.
-    ``noises``: names in the prior → covariance over the known periods and the steps ahead, in squared sizes of the
-    noise. And of the C laws: ``parts``, their names in the prior; ``shapes``, C × 2 indices (the second is the zero for
-    laws of one part); ``sizes``, C × 2, standard deviations of the coefficients; ``ends``, C, when a climb will end
-    (infinity for never).
+    Of each shape that a level may have (the last is none): ``ages``: when it began, ``slopes``: its slope now,
+    ``turns``: by how much it turned then.
+    ``noises``: what may lie around a law. And of the C laws: ``parts``, their names in the prior; ``shapes``, C × 2
+    indices (the second is none for laws of one part); ``sizes``, C × 2, standard deviations of the coefficients;
+    ``ends``, C, when a climb will end (infinity for never).
     """
 
-    columns: np.ndarray
     ages: np.ndarray
     slopes: np.ndarray
     turns: np.ndarray
-    noises: dict[tuple[str, ...], np.ndarray]
+    noises: list[Noise]
     parts: list[tuple[str, ...]]
     shapes: np.ndarray
     sizes: np.ndarray
@@ -332,29 +349,41 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> L
     nothing = len(names) - 1
     laws: list[tuple[tuple[str, ...], tuple[int, int], tuple[float, float], float]] = []
     for number, (name, age) in enumerate(zip(names, ages, strict=True)):
-        of_age = name if age == oldest else f"{name} {_age_group(age)}"
+        since = _age_group(age)
+        of_age = name if name in ("warming", "level") else f"{name} {since}"
         for size in SIZES[name]:
             parts = (of_age,) if name == "level" else (of_age, f"{name} x {size}")
             if name in ("line", "slope"):
-                laws.append(((*parts, "lasts"), (number, nothing), (size, 1.0), np.inf))
-                laws += [((*parts, f"ends after {end}"), (number, nothing), (size, 1.0), end) for end in ENDS]
+                laws.append(((*parts, f"lasts, {since}"), (number, nothing), (size, 1.0), np.inf))
+                laws += [((*parts, f"ends in {end}, {since}"), (number, nothing), (size, 1.0), end) for end in ENDS]
             else:
                 laws.append((parts, (number, nothing), (size, 1.0), np.inf))
         if name in AFTER_LINE:
             laws.append(((f"line and {of_age}",), (0, number), (LINE_OF_TWO, AFTER_LINE[name]), np.inf))
     parts, pairs, sizes, ends = zip(*laws, strict=True)
+    shared, pairs, sizes = np.stack(columns, axis=1), np.array(pairs), np.array(sizes)
+    noises = [
+        _factorised(parts, covariance, shared, periods, pairs, sizes)
+        for parts, covariance in _covariances(time, periods, season).items()
+    ]
     return Laws(
-        np.stack(columns, axis=1), np.array(ages), np.array(slopes), np.array(turns), _noises(time, periods, season),
-        list(parts), np.array(pairs), np.array(sizes), np.array(ends, dtype=float),
-    )  # fmt: skip
+        np.array(ages),
+        np.array(slopes),
+        np.array(turns),
+        noises,
+        list(parts),
+        pairs,
+        sizes,
+        np.array(ends, dtype=float),
+    )
 
 
 def _age_group(age: float) -> str:
     return next((f"since less than {bound} days" for bound in AGE_GROUPS if age < bound), "since longer")
 
 
-def _noises(time: np.ndarray, periods: int, season: int) -> dict[tuple[str, ...], np.ndarray]:
-    """Covariances of what follows no law: white, with memory, wandering, and in slow waves.
+def _covariances(time: np.ndarray, periods: int, season: int) -> dict[tuple[str, ...], np.ndarray]:
+    """Covariances of what follows no law, by its names in the prior: white, with memory, wandering, in slow waves.
 
     Each beside a season of several sizes while that is not sure; what comes is to be told without it.
     """
@@ -367,64 +396,122 @@ def _noises(time: np.ndarray, periods: int, season: int) -> dict[tuple[str, ...]
         f"waves {length}": 25 * np.exp(-0.5 * (apart / length) ** 2) + 0.5 * 0.6**apart + 0.7 * own
         for length in (12, 25, 50)
     }
+    young = " of the first weeks" if time[periods - 1] - time[0] < AGE_GROUPS[2] else ""
+    noises = {f"noise {name}{young}": ANY_LEVEL + noise for name, noise in noises.items()}
     if periods >= SURE_SEASONS * season:
-        return {(f"noise {name}",): ANY_LEVEL + noise for name, noise in noises.items()}
+        return {(name,): noise for name, noise in noises.items()}
     number = np.arange(len(time))
     alike = ((number[:, None] - number) % season == 0) & (np.maximum.outer(number, number) < periods)
     return {
-        (f"noise {name}", f"season x {variance:g}"): ANY_LEVEL + noise + variance * alike
+        (name, f"season x {variance:g}"): noise + variance * alike
         for name, noise in noises.items()
         for variance in SEASONS
     }
 
 
 @dataclass(frozen=True)
+class Noise:
+    """What follows no law, factorised for all series of one length (T periods, S steps ahead, C laws).
+
+    ``parts``: its names in the prior. ``factor``: T × T, of its covariance in squared sizes of the noise. ``known``:
+    T × shapes, whitened; ``gram``: shapes × shapes, their products. ``carried``: T × S, from whitened values to its
+    forecast, of ``variance`` (S). ``columns``: S × shapes, what a shape adds to that. Of the laws: ``precision``, see
+    :class:`Fitted`, and ``likely``: C, the logarithms of what their evidence owes to determinants.
+    """
+
+    parts: tuple[str, ...]
+    factor: np.ndarray
+    known: np.ndarray
+    gram: np.ndarray
+    carried: np.ndarray
+    variance: np.ndarray
+    columns: np.ndarray
+    precision: tuple[np.ndarray, np.ndarray, np.ndarray]
+    likely: np.ndarray
+
+
+def _factorised(
+    parts: tuple[str, ...],
+    covariance: np.ndarray,
+    columns: np.ndarray,
+    periods: int,
+    shapes: np.ndarray,
+    sizes: np.ndarray,
+) -> Noise:
+    """A noise of this covariance ((T + S) × (T + S)) around laws of these columns ((T + S) × shapes)."""
+    factor = np.linalg.cholesky(covariance[:periods, :periods])
+    known = solve_triangular(factor, columns[:periods], lower=True)
+    carried = solve_triangular(factor, covariance[:periods, periods:], lower=True)
+    gram, (one, two), (of_one, of_two) = known.T @ known, shapes.T, 1 / sizes.T**2
+    precision = gram[one, one] + of_one, gram[two, two] + of_two, gram[one, two]
+    determinant = precision[0] * precision[1] - precision[2] ** 2
+    return Noise(
+        parts=parts,
+        factor=factor,
+        known=known,
+        gram=gram,
+        carried=carried,
+        variance=np.diag(covariance)[periods:] - (carried**2).sum(axis=0),
+        columns=columns[periods:] - carried.T @ known,
+        precision=precision,
+        likely=-np.log(np.diag(factor)).sum() + 0.5 * np.log(of_one * of_two / determinant),
+    )
+
+
+@dataclass(frozen=True)
 class Explained:
     """How n series of one length (T) are explained by each noise (N) and law (C), in sizes of the noise.
 
-    ``evidence``: n × N × C, logarithms. ``coefficients``: n × N × C × 2. ``misses``: n × N × C, sums of squares left
-    over. ``level``: n × N × S and ``variance``: N × S, the noise's own forecast at S steps ahead; ``columns``: N × S ×
-    shapes and ``added``: N × C × S, what a law's coefficients add to them.
+    ``evidence``: n × N × C, logarithms. ``squares``: N × n, the whitened series' sums of squares; ``products``: N × n ×
+    shapes, those with the shapes. ``level``: N × n × S, the noise's own forecast at S steps ahead. And of each noise,
+    see :class:`Noise`: ``grams``, ``variance`` and ``columns``.
     """
 
     laws: Laws
     steps: np.ndarray
     periods: int
     evidence: np.ndarray
-    coefficients: np.ndarray
-    misses: np.ndarray
+    squares: np.ndarray
+    products: np.ndarray
     level: np.ndarray
+    grams: np.ndarray
     variance: np.ndarray
     columns: np.ndarray
-    added: np.ndarray
 
     @property
     def freedom(self) -> float:
         """The degrees of freedom of the forecasts' Student t distributions."""
         return 2 * SHAPE + self.periods
 
-    def forecasts(self, noise: np.ndarray, law: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Centres and scales (n × K × S) of the Student t forecasts by some pairs of noise and law (n × K each)."""
+    def fitted(self, noise: np.ndarray, law: np.ndarray) -> Fitted:
+        """Some pairs of noise and law (n × K each), fitted to their series."""
         row = np.arange(len(noise))[:, None]
-        one, two = np.moveaxis(self.coefficients[row, noise, law][..., None], -2, 0)
+        one, two = np.moveaxis(self.laws.shapes[law], -1, 0)
+        of_one, of_two = np.moveaxis(1 / self.laws.sizes[law] ** 2, -1, 0)
+        grams = self.grams[noise, one, one] + of_one, self.grams[noise, two, two] + of_two, self.grams[noise, one, two]
+        return _fitted(self.squares[noise, row], self.products[noise, row, one], self.products[noise, row, two], *grams)
+
+    def forecasts(self, noise: np.ndarray, law: np.ndarray, fit: Fitted) -> tuple[np.ndarray, np.ndarray]:
+        """Centres and scales (n × K × S) of the Student t forecasts by pairs of noise and law and their fit."""
+        row = np.arange(len(noise))[:, None]
         first, second = np.moveaxis(self.laws.shapes[law], -1, 0)
         over = np.maximum(self.steps - self.laws.ends[law][..., None], 0)
-        centre = self.level[row, noise] + one * (self.columns[noise, :, first] - over)
-        centre += two * self.columns[noise, :, second]
-        size = (RATE + 0.5 * self.misses[row, noise, law]) / (SHAPE + self.periods / 2)
-        variance = self.variance[noise] + self.added[noise, law]
-        return centre, np.sqrt(np.maximum(variance, 1e-9) * size[..., None])
+        one, two = self.columns[noise, :, first], self.columns[noise, :, second]
+        centre = self.level[noise, row] + fit.one[..., None] * (one - over) + fit.two[..., None] * two
+        squared = fit.precise_two[..., None] * one**2 + fit.precise_one[..., None] * two**2
+        added = (squared - 2 * fit.together[..., None] * one * two) / fit.determinant[..., None]
+        size = (RATE + 0.5 * fit.left) / (SHAPE + self.periods / 2)
+        return centre, np.sqrt(np.maximum(self.variance[noise] + added, 1e-9) * size[..., None])
 
-    def climb(self, noise: np.ndarray, law: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+    def climb(self, law: np.ndarray, fit: Fitted, weight: np.ndarray) -> tuple[np.ndarray, ...]:
         """The chances that each series climbs now and that it has turned lately; its slope and age if it climbs.
 
-        Given weighed pairs of noise and law (n × K each). Four arrays (n): slopes are per day of a quarter and ages in
+        Given weighed laws (n × K each) and their fit. Four arrays (n): slopes are per day of a quarter and ages in
         such days. What would not move a series within the horizon by twice its noise is neither climb nor change.
         """
-        row = np.arange(len(noise))[:, None]
         shapes = self.laws.shapes[law]
-        coefficients = self.coefficients[row, noise, law]
-        least = 2 * np.sqrt(self.misses[row, noise, law] / self.periods) / self.steps[-1]
+        coefficients = np.stack([fit.one, fit.two], axis=2)
+        least = 2 * np.sqrt(fit.left / self.periods) / self.steps[-1]
         slope = (coefficients * self.laws.slopes[shapes]).sum(axis=2)
         climbs = np.where(slope > least, weight, 0.0)
         age = self.laws.ages[shapes].min(axis=2)
@@ -433,44 +520,65 @@ class Explained:
         return climbs.sum(axis=1), turned, _weighted_median(slope, climbs), _weighted_median(age, climbs)
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """Regressions on two shapes with normal priors: posterior means of the coefficients, and what is left over.
+
+    ``precise_one``, ``precise_two`` and ``together`` are the coefficients' posterior precision, a 2 × 2 matrix.
+    """
+
+    one: np.ndarray
+    two: np.ndarray
+    left: np.ndarray
+    precise_one: np.ndarray
+    precise_two: np.ndarray
+    together: np.ndarray
+    determinant: np.ndarray
+
+
+def _fitted(
+    squares: np.ndarray,
+    product_one: np.ndarray,
+    product_two: np.ndarray,
+    precise_one: np.ndarray,
+    precise_two: np.ndarray,
+    together: np.ndarray,
+) -> Fitted:
+    determinant = precise_one * precise_two - together**2
+    one = (precise_two * product_one - together * product_two) / determinant
+    two = (precise_one * product_two - together * product_one) / determinant
+    left = np.maximum(squares - one * product_one - two * product_two, 0)
+    return Fitted(one, two, left, precise_one, precise_two, together, determinant)
+
+
 def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> Explained:
     """Weigh every pair of noise and law by the standardised series (n × T) that it is to explain."""
-    periods = values.shape[1]
+    count, periods = values.shape
     laws = laws_of(periods, tuple(steps.tolist()), pace, season)
-    (one, two), (of_one, of_two) = laws.shapes.T, 1 / laws.sizes.T**2
-    evidence, coefficients, misses, level, variance, columns, added = [], [], [], [], [], [], []
-    for covariance in laws.noises.values():
-        factor = np.linalg.cholesky(covariance[:periods, :periods])
-        whitened = solve_triangular(factor, values.T, lower=True)
-        known = solve_triangular(factor, laws.columns[:periods], lower=True)
-        carried = solve_triangular(factor, covariance[:periods, periods:], lower=True)
-        gram, product = known.T @ known, (known.T @ whitened).T
-        # The coefficients' posterior precision, a 2 × 2 matrix per law, and with its inverse their means.
-        precise_one, precise_two, together = gram[one, one] + of_one, gram[two, two] + of_two, gram[one, two]
-        determinant = precise_one * precise_two - together**2
-        found_one = (precise_two * product[:, one] - together * product[:, two]) / determinant
-        found_two = (precise_one * product[:, two] - together * product[:, one]) / determinant
-        left = (whitened**2).sum(axis=0)[:, None] - found_one * product[:, one] - found_two * product[:, two]
-        left = np.maximum(left, 0)
-        likely = -np.log(np.diag(factor)).sum() + 0.5 * np.log(of_one * of_two / determinant)
-        coming = laws.columns[periods:] - carried.T @ known
-        evidence.append(_evidence(likely, left, periods))
-        coefficients.append(np.stack([found_one, found_two], axis=2))
-        misses.append(left)
-        level.append((carried.T @ whitened).T)
-        variance.append(np.diag(covariance)[periods:] - (carried**2).sum(axis=0))
-        columns.append(coming)
-        squared = precise_two * coming[:, one] ** 2 + precise_one * coming[:, two] ** 2
-        added.append(((squared - 2 * together * coming[:, one] * coming[:, two]) / determinant).T)
-    return Explained(
-        laws, steps / pace, periods, *(np.stack(each, axis=1) for each in (evidence, coefficients, misses, level)),
-        *(np.stack(each) for each in (variance, columns, added)),
-    )  # fmt: skip
+    evidence = np.empty((count, len(laws.noises), len(laws.parts)))
+    squares, products, level = [], [], []
+    for number, noise in enumerate(laws.noises):
+        whitened = solve_triangular(noise.factor, values.T, lower=True)
+        square, product = (whitened**2).sum(axis=0), (noise.known.T @ whitened).T
+        fit = _fitted(square[:, None], product[:, laws.shapes[:, 0]], product[:, laws.shapes[:, 1]], *noise.precision)
+        evidence[:, number] = _evidence(noise.likely, fit.left, periods)
+        squares.append(square)
+        products.append(product)
+        level.append((noise.carried.T @ whitened).T)
+    of_noises = ([getattr(noise, name) for noise in laws.noises] for name in ("gram", "variance", "columns"))
+    stacked = (np.stack(each) for each in (squares, products, level, *of_noises))
+    return Explained(laws, steps / pace, periods, evidence, *stacked)
 
 
 def _evidence(likely: np.ndarray | float, left: np.ndarray, periods: int) -> np.ndarray:
     """The logarithm of the evidence but for a constant, the noise's variance integrated out."""
     return likely - (SHAPE + periods / 2) * np.log(RATE + 0.5 * left)
+
+
+@cache
+def _measured_prior(periods: int, steps: tuple[int, ...], pace: float, season: int) -> np.ndarray:
+    """:func:`log_prior` of the laws of one length with the measured weights."""
+    return log_prior(laws_of(periods, steps, pace, season), prior())
 
 
 def log_prior(laws: Laws, weights: dict[str, float]) -> np.ndarray:
@@ -480,7 +588,7 @@ def log_prior(laws: Laws, weights: dict[str, float]) -> np.ndarray:
     """
     alike = Counter(laws.parts)
     of_law = [sum(weights.get(part, 0.0) for part in parts) - np.log(alike[parts]) for parts in laws.parts]
-    of_noise = [sum(weights.get(part, 0.0) for part in parts) for parts in laws.noises]
+    of_noise = [sum(weights.get(part, 0.0) for part in noise.parts) for noise in laws.noises]
     return np.add.outer(of_noise, of_law)
 
 
