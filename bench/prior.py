@@ -70,7 +70,7 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
     """Ask of every series (n × T, and n × horizon of what comes) whether it will be above some levels."""
     scaled, level, size, effects = trend.standardised(values, SEASON)
     steps = trend.knots(HORIZON)
-    explained = trend.explain(scaled, steps, HORIZON / trend.HORIZON, SEASON)
+    explained = trend.explain(scaled, steps, trend.PACE[SETTINGS.frequency], SEASON)
     laws = explained.laws
     shape = explained.evidence.shape
     noise, law = np.divmod(np.arange(shape[1] * shape[2]), shape[2])

@@ -126,6 +126,11 @@ def assessment(
             "holiday_ds": as_of + 41 * period,
             "quarter_end_peak": bands["q50"][:, min(45, future - 1)],
             "quarter_end_ds": as_of + 46 * period,
+            "history": float(history),
+            "backtested": float(settings.horizon),
+            "climb_chance": np.where(kind == 2, 0.97, 0.04),
+            "climb_per_day": np.where(kind == 2, slope * (24 if frequency == "h" else 1), np.nan),
+            "climb_since": pd.Series(as_of - 50 * period, range(n)).where(kind == 2),
         }
     )
     risks["reason"] = [
@@ -346,8 +351,9 @@ def _model_metrics(
         }  # fmt: skip
 
     return {
-        "schema": 1, "feature_version": 1, "frequency": frequency, "horizon": horizon, "windows": 3, "series": series,
-        "sampled_series": None,
+        "schema": 1, "feature_version": 1, "frequency": frequency, "horizon": horizon, "windows": 3,
+        "backtested": horizon, "trend_prior": "400 made-up series", "trend_share": {"cpu/seasonal": 0.12},
+        "trend_kept": {"cpu": 0.94}, "series": series, "sampled_series": None,
         "candidates": [
             row(candidate, metric, quality)
             for metric in metrics

@@ -38,11 +38,12 @@ LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 # Which of them every forecast shows.
 SPARSE = [0, 1, 5, 9, 10]
 MIDDLE = LEVELS.index(0.5)
-# The laws are told of a quarter of days; of another horizon they run as much faster or slower.
-HORIZON = 90
+# The laws are told in days of a daily panel. By the hour they run in a week ahead as they do in a quarter of days: so
+# many periods are a day of theirs.
+PACE = {"D": 1.0, "h": 168 / 90}
 # A series of which less is measured, as a share of its length, has gaps that no law should be drawn across.
 LEAST_SEEN = 0.5
-# Of longer histories only the newest part is looked at: two horizons. A shorter one than six periods shows no law.
+# Of longer histories only the newest part is looked at, half a year. A shorter one than six periods shows no law.
 LONGEST, SHORTEST = 180, 6
 # How far apart the lengths are that series begun at different times are cut to.
 BUCKETS = 1.08
@@ -83,7 +84,7 @@ PATHS = 199
 MOST_LAWS = 80
 # So many series at a time, for the processor's cache.
 CHUNK = 64
-# A change of the slope is recent for so many days of a quarter: backtests have seen hardly anything of it.
+# A change of the slope is recent for so many days: backtests have seen hardly anything of it.
 LATELY = 61
 # The chance that a series climbs or has turned counts by this power: what only may have leaves the others their say.
 SURE = 4
@@ -112,7 +113,7 @@ class Trend:
 def of_grid(history: Grid, settings: Settings) -> Trend:
     """The laws' forecasts after the end of a grid, of its newest ``LONGEST`` periods."""
     count, horizon = len(history.values), settings.horizon
-    pace = horizon / HORIZON
+    pace = PACE[settings.frequency]
     values = history.values[:, -round(LONGEST * pace) :]
     seen = np.isfinite(values)
     length = np.where(seen.any(axis=1), values.shape[1] - seen.argmax(axis=1), 0)
@@ -292,7 +293,7 @@ def without_outliers(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Laws:
-    """What all series of one length share; times are in days of a quarter, whatever the panel's periods are.
+    """What all series of one length share; times are in the laws' days, see ``PACE``.
 
     Of each shape that a level may have (the last is none): ``ages``: when it began, ``slopes``: its slope now,
     ``turns``: by how much it turned then.
@@ -315,7 +316,7 @@ class Laws:
 def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> Laws:
     """The laws and noises of series of this length.
 
-    ``pace``: the panel's periods in a day of a quarter; ``season``: the length of theirs that may be in the series.
+    ``pace``: the panel's periods in a day of the laws; ``season``: the length of one that may be in the series.
     """
     time = np.concatenate([np.arange(1 - periods, 1), steps]) / pace
     oldest = periods / pace
@@ -506,8 +507,8 @@ class Explained:
     def climb(self, law: np.ndarray, fit: Fitted, weight: np.ndarray) -> tuple[np.ndarray, ...]:
         """The chances that each series climbs now and that it has turned lately; its slope and age if it climbs.
 
-        Given weighed laws (n × K each) and their fit. Four arrays (n): slopes are per day of a quarter and ages in
-        such days. What would not move a series within the horizon by twice its noise is neither climb nor change.
+        Given weighed laws (n × K each) and their fit. Four arrays (n), slopes and ages in the laws' days. What would
+        not move a series within the horizon by twice its noise is neither climb nor change.
         """
         shapes = self.laws.shapes[law]
         coefficients = np.stack([fit.one, fit.two], axis=2)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headroom import backtest, booster, intervals
+from headroom import backtest, booster, intervals, trend
 from headroom.features import Grid
 from headroom.settings import Settings
 
@@ -41,7 +43,12 @@ def a_window(errors: list[float], series: int = 8, seed: int = 0) -> backtest.Wi
     actual = np.random.default_rng(seed).uniform(30, 60, (series, 14))
     points = actual + np.array(errors)[:, None, None]
     spread = np.ones((series, 14))
-    return backtest.Window(100, points, spread, spread, actual, np.ones(series))
+    return backtest.Window(100, points, spread, spread, no_laws(series), actual, np.ones(series), 14)
+
+
+def no_laws(series: int) -> trend.Trend:
+    """What the laws of trends say of series that are too short for them."""
+    return trend.Trend(np.full((series, 14, len(trend.LEVELS)), np.nan), *np.full((4, series), np.nan), 0)
 
 
 def test_forecasts_of_a_window_do_not_change_with_what_came_after_it(windows):
@@ -59,7 +66,7 @@ def test_a_window_does_not_choose_for_itself():
     good, bad = [[5.0] * CANDIDATES, [5.0] * CANDIDATES]
     good[2], bad[4] = 0.1, 0.1
     windows = [a_window(errors, seed=n) for n, errors in enumerate((good, bad))]
-    judged = backtest.judge(windows, np.array(["g"] * 8), ["g"])[backtest.COMBINATION].scores
+    judged = backtest.judge(windows, np.array(["g"] * 8), ["g"], "D")[0][backtest.COMBINATION].scores
     assert (judged[:, backtest.SCORES.index("mae")] > 4).all()
 
 
@@ -67,13 +74,13 @@ def test_windows_that_share_days_do_not_vouch_for_each_other():
     """The middle one shares days with both others: neither does it judge them, nor is it judged itself."""
     errors = [5.0] * CANDIDATES
     made = [
-        backtest.Window(origin, *(getattr(window, name) for name in ("points", "below", "above", "actual", "scale")))
+        replace(window, origin=origin)
         for origin, window in zip((100, 107, 114), (a_window(errors, seed=n) for n in range(3)), strict=True)
     ]
     assert backtest.independent(made) == [0, 2]
-    judged = backtest.judge(made, np.array(["g"] * 8), ["g"])[backtest.COMBINATION].scores
+    judged = backtest.judge(made, np.array(["g"] * 8), ["g"], "D")[0][backtest.COMBINATION].scores
     made[1].points[:] = made[1].actual
-    again = backtest.judge(made, np.array(["g"] * 8), ["g"])[backtest.COMBINATION].scores
+    again = backtest.judge(made, np.array(["g"] * 8), ["g"], "D")[0][backtest.COMBINATION].scores
     np.testing.assert_array_equal(judged[:, backtest.SCORES.index("mase")], again[:, backtest.SCORES.index("mase")])
     assert backtest.independent(made[:2]) == []
 
@@ -84,7 +91,7 @@ def test_a_windows_intervals_are_judged_by_a_truth_they_were_not_made_from():
     made = [a_window([0.0] * CANDIDATES, series=60, seed=n) for n in range(2)]
     for one, off in zip(made, (0.0, 20.0), strict=True):
         one.actual[:] += random.normal(off, 1, one.actual.shape)
-    judged = backtest.judge(made, np.array(["g"] * 60), ["g"])[backtest.COMBINATION]
+    judged = backtest.judge(made, np.array(["g"] * 60), ["g"], "D")[0][backtest.COMBINATION]
     # With its own kind known, the window that went wrong would lose a third of that.
     assert judged.scores[:, backtest.SCORES.index("scaled_quantile_loss")].mean() > 8
 

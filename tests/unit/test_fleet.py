@@ -11,6 +11,8 @@ import pytest
 
 from headroom import settings
 from local import fleet
+from local.fleet import __main__ as command
+from local.fleet import generator
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +132,7 @@ def test_office_servers_rest_at_weekends_and_on_holidays_and_work_in_their_own_d
 
     hours = hourly.panel("h").query("metric == 'cpu'")
     hours = hours[hours["server_id"].isin(office["server_id"])].merge(hourly.servers[["server_id", "region"]])
-    local = hours["ds"] + pd.to_timedelta(hours["region"].map(fleet.REGIONS), unit="h")
+    local = hours["ds"] + pd.to_timedelta(hours["region"].map(generator.REGIONS), unit="h")
     by_hour = hours.groupby([hours["region"], local.dt.hour])["y"].mean().unstack()
     assert len(by_hour) >= 3
     assert (by_hour[[10, 13, 16]].min(axis=1) > 2 * by_hour[[22, 1, 4]].max(axis=1)).all()
@@ -139,7 +141,7 @@ def test_office_servers_rest_at_weekends_and_on_holidays_and_work_in_their_own_d
 def test_batch_servers_work_at_night(hourly):
     hours = hourly.panel("h").query("metric == 'cpu'").merge(hourly.servers[["server_id", "region"]])
     hours = hours[hours["server_id"].isin(hourly.truth.query("archetype == 'nightly_batch'")["server_id"])]
-    local = hours["ds"] + pd.to_timedelta(hours["region"].map(fleet.REGIONS), unit="h")
+    local = hours["ds"] + pd.to_timedelta(hours["region"].map(generator.REGIONS), unit="h")
     assert hours.groupby(local.dt.hour)["y"].mean().idxmax() in range(0, 7)
 
 
@@ -280,10 +282,10 @@ def test_the_files_hold_what_the_panel_holds(files):
 
 def test_the_files_carry_attributes_that_fit_together(files):
     wide = pd.read_csv(next((files / "incoming").glob("fleet-*.csv")))
-    sizes = wide.drop_duplicates("server_id").merge(fleet.INSTANCE_TYPES, "left")
+    sizes = wide.drop_duplicates("server_id").merge(generator.INSTANCE_TYPES, "left")
     assert sizes[["vcpus", "memory_gb", "monthly_cost_usd"]].notna().all().all()
-    assert len(sizes) == len(wide["server_id"].unique()) == len(sizes.merge(fleet.INSTANCE_TYPES))
-    assert set(wide["region"]) <= set(fleet.REGIONS)
+    assert len(sizes) == len(wide["server_id"].unique()) == len(sizes.merge(generator.INSTANCE_TYPES))
+    assert set(wide["region"]) <= set(generator.REGIONS)
 
 
 def test_a_file_a_month(files):
@@ -348,11 +350,11 @@ def test_a_panel_that_the_samples_cannot_make_is_refused(sampling, frequency):
 
 
 def test_the_command_writes_a_fleet_and_says_how_many_cross(tmp_path, monkeypatch, capsys):
-    command = (
+    line = (
         "fleet --servers 40 --days 30 --sampling 6h --metrics cpu,network_in --horizon 20 --seed 9 --end 2025-02-28"
     )
-    monkeypatch.setattr("sys.argv", [*command.split(), "--out", str(tmp_path)])
-    fleet.main()
+    monkeypatch.setattr("sys.argv", [*line.split(), "--out", str(tmp_path)])
+    command.main()
     truth = pd.read_csv(tmp_path / "truth.csv", parse_dates=["critical_ds"])
     crossing = truth.dropna(subset="critical_ds")
     assert f"{crossing['server_id'].nunique()} servers cross 90 %" in capsys.readouterr().out
@@ -365,5 +367,5 @@ def test_the_command_writes_a_fleet_and_says_how_many_cross(tmp_path, monkeypatc
 def test_the_command_says_what_is_wrong(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["fleet", "--sampling", "7h", "--out", "x"])
     with pytest.raises(SystemExit):
-        fleet.main()
+        command.main()
     assert "does not divide a day" in capsys.readouterr().err

@@ -51,9 +51,10 @@ def test_another_seed_gives_another_fleet():
 
 
 @pytest.mark.parametrize(("days", "frequency"), [(14, "D"), (400, "D"), (3, "h"), (30, "h")])
-def test_every_law_is_present_in_equal_shares(days, frequency):
-    made = fleet.generate_laws(servers=2 * len(laws.LAWS), days=days, frequency=frequency)
-    assert made.truth["law"].value_counts().to_dict() == dict.fromkeys(laws.LAWS, 2)
+def test_every_law_is_present_and_those_that_grow_twice_as_often(days, frequency):
+    shares = {name: 2 if law.grows else 1 for name, law in laws.LAWS.items()}
+    made = fleet.generate_laws(servers=2 * sum(shares.values()), days=days, frequency=frequency)
+    assert made.truth["law"].value_counts().to_dict() == {name: 2 * share for name, share in shares.items()}
 
 
 def test_truth_has_a_row_and_the_panel_one_metric_for_each_server(daily):
