@@ -24,7 +24,7 @@ from headroom.features import grid
 from headroom.settings import Settings
 from local import fleet
 
-LENGTHS = (8, 11, 14, 17, 21, 25, 30, 37, 45, 60, 75, 90, 120, 180, 400)
+LENGTHS = (8, 11, 14, 17, 21, 25, 30, 37, 45, 60, 75, 90, 120, 180, 270, 400, 730)
 SETTINGS = Settings(holidays={"country": fleet.COUNTRY})
 HORIZON, SEASON = SETTINGS.horizon, SETTINGS.season_lengths[0]
 # Levels are asked about at these of the steps ahead, twice each.
@@ -50,19 +50,18 @@ class Lesson:
 def lessons_of(
     panel: pd.DataFrame, future: pd.DataFrame, names: dict[str, int], random: np.random.Generator
 ) -> list[Lesson]:
-    """Lessons from the series of a panel that have no gap, one for each length; ``names`` grows."""
+    """Lessons from the series of a panel, one for each length; ``names`` grows."""
     history = grid(panel, SETTINGS.frequency)
     _, (past, again) = methods.forecasts_and_effects(history, SETTINGS)
     index = pd.MultiIndex.from_frame(history.series)
     coming = future.pivot(index=list(history.series), columns="ds", values="y").reindex(index).to_numpy() - again
     values = (history.values - past)[:, -trend.LONGEST :]
-    seen = ~np.isnan(values)
-    length, whole = seen.sum(axis=1), (np.diff(seen.astype(int), axis=1) >= 0).all(axis=1)
+    length = values.shape[1] - (~np.isnan(values)).argmax(axis=1)
     cut = np.array([trend.bucket(one, values.shape[1]) for one in length])
     return [
-        lesson(values[rows, -periods:], coming[rows], names, random)
-        for periods in np.unique(cut[whole & (cut >= trend.SHORTEST)])
-        for rows in [np.flatnonzero(whole & (cut == periods))]
+        lesson(trend.filled(values[rows, -periods:]), coming[rows], names, random)
+        for periods in np.unique(cut[cut >= trend.SHORTEST])
+        for rows in [np.flatnonzero(cut == periods)]
     ]
 
 
@@ -140,7 +139,7 @@ def main() -> None:
         many = given.servers * (2 if days < 30 else 1)  # the less is known, the more the prior decides
         made = fleet.generate_laws(servers=many, days=days, seed=SEED + days)
         end = str(pd.Timestamp(fleet.END) - pd.Timedelta(days=int(random.integers(365))))
-        company = fleet.generate(servers=given.servers // 5, days=days, sampling="1D", seed=SEED + days, end=end)
+        company = fleet.generate(servers=given.servers // 4, days=days, sampling="1D", seed=SEED + days, end=end)
         lessons += lessons_of(made.panel, made.future, names, random)
         lessons += lessons_of(company.panel(), company.future(), names, random)
         print(f"{days} days: {sum(len(one.answer) for one in lessons)} series so far", flush=True)

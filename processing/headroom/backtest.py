@@ -27,10 +27,10 @@ SHARPNESS = 12.0
 GROUP_WINDOWS = 6.0
 # From this chance on a series is said to climb.
 LIKELY_CLIMB = 0.5
-# How many climbs that went on are supposed of every metric, and over how many periods a rise is measured at its ends.
-KEPT_SERIES, KEPT_PERIODS = 10.0, 7
 # The same for leaning to the laws of trends, and how many series a group must have to count as much as all do.
 LEAN_SHARPNESS, LEAN_SERIES = 16.0, 10.0
+# The laws must have lost this much less for an equal say: a few windows speak for a whole group.
+LEAN_DOUBT = 1.1
 # The one method fitted a series at a time is tried on so many series at most, and used where it is the best.
 THETA_SERIES = 40
 
@@ -266,32 +266,6 @@ def judge(
     return judged, lean(losses, group, groups)
 
 
-def kept(windows: list[Window], metric: np.ndarray) -> dict[str, float]:
-    """How much of the climbs that the laws foresaw came, by metric: 1 for all, 0 for none; 1 for other metrics.
-
-    The median share of the rise foreseen, between the first and the last season of a window, that came;
-    ``KEPT_SERIES`` climbs that went on count beside those seen.
-    """
-    foreseen, came, of_metric = [], [], []
-    for window in windows:
-        season = min(KEPT_PERIODS, window.reach // 2)
-        climbs = np.flatnonzero(window.laws.climbing >= LIKELY_CLIMB)
-        middle = window.laws.quantiles[climbs][:, :, trend.MIDDLE] / window.scale[climbs, None]
-        before, last = mean(middle[:, :season], axis=1), slice(window.reach - season, window.reach)
-        foreseen.append(mean(middle[:, last], axis=1) - before)
-        came.append(mean(window.actual[climbs, last], axis=1) / window.scale[climbs] - before)
-        of_metric.append(metric[climbs])
-    if not windows:
-        return {}
-    table = pd.DataFrame({"metric": np.concatenate(of_metric), "foreseen": np.concatenate(foreseen)})
-    table = table.assign(came=np.concatenate(came)).dropna()
-    table = table[table["foreseen"] > 0]
-    shares = (table["came"] / table["foreseen"]).groupby(table["metric"])
-    usual, number = shares.median().clip(0, 1), shares.size()
-    share = (number * usual + KEPT_SERIES) / (number + KEPT_SERIES)
-    return {str(name): round(float(one), 3) for name, one in share.items()}
-
-
 def _quantiles(
     windows: list[Window], points: list[np.ndarray], between: list[np.ndarray], group: np.ndarray, groups: list[str]
 ) -> tuple[list[np.ndarray], np.ndarray, intervals.Calibration]:
@@ -352,7 +326,7 @@ def lean(losses: list[np.ndarray], group: np.ndarray, groups: list[str]) -> np.n
     of_groups = np.stack([np.nan_to_num(mean(both[:, row], axis=1)) for row in rows])
     of_groups = (counts[:, None] * of_groups + LEAN_SERIES * overall) / (counts[:, None] + LEAN_SERIES)
     candidates, laws = np.moveaxis(np.maximum(np.concatenate([of_groups, overall[None]]), 1e-6), 1, 0)
-    return 1 / (1 + (laws / candidates) ** LEAN_SHARPNESS)
+    return 1 / (1 + (LEAN_DOUBT * laws / candidates) ** LEAN_SHARPNESS)
 
 
 def _calibrate(

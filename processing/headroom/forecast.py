@@ -30,8 +30,7 @@ class Model:
 
     ``choices``: one row a series: server_id, metric, group, a weight a candidate, the own spread below and above in
     scales. ``group_weights``: candidates × (groups + 1), for series that training did not know. ``lean``: how far to
-    lean to the laws of trends, see :func:`backtest.lean`; ``reach``: how many steps ahead the backtests went; ``kept``:
-    see :func:`backtest.kept`.
+    lean to the laws of trends, see :func:`backtest.lean`; ``reach``: how many steps ahead the backtests went.
     """
 
     settings: Settings
@@ -41,7 +40,6 @@ class Model:
     calibration: intervals.Calibration
     lean: np.ndarray
     reach: int
-    kept: dict[str, float]
     baseline: dict[str, Any]
 
 
@@ -124,8 +122,7 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> tuple[np.nda
     below, above = (np.where(short[:, None], np.nan, learned) for learned in (now.below, now.above))
     spreads = intervals.spread(below, above, own, backtest.disagreement(now.points, points, weight))
     quantiles = trend.dense(intervals.around(points, spreads, number, model.calibration))
-    kept = history.series["metric"].map(model.kept).fillna(1.0).to_numpy(float)
-    share = trend.share(model.lean, number, now.laws, model.reach, settings.frequency, kept)
+    share = trend.share(model.lean, number, now.laws, model.reach, settings.frequency)
     share[simple] = 0
     quantiles = trend.leaning(quantiles, now.laws.quantiles, share)
     return np.clip(quantiles, 0, history.upper[:, None, None]), now.laws
@@ -193,7 +190,6 @@ def save(model: Model, folder: Path) -> None:
         },
         "lean": [[None if np.isnan(one) else one for one in row] for row in model.lean.tolist()],
         "reach": model.reach,
-        "kept": model.kept,
         "codes": model.trained.codes if model.trained else None,
     }
     (folder / "model.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
@@ -229,7 +225,6 @@ def load(folder: Path) -> Model:
             calibration=intervals.Calibration(parts["groups"], **arrays),
             lean=np.array(about["lean"], dtype=float),
             reach=int(about["reach"]),
-            kept={str(metric): float(share) for metric, share in about["kept"].items()},
             baseline=json.loads((folder / "baseline.json").read_text(encoding="utf-8")),
         )
     except (OSError, ValueError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:

@@ -522,8 +522,6 @@ def _grounds(row: Any, above: dict[str, Standing | None], settings: Settings) ->
         told.append(f"It has been climbing by {pace} per day {since}.")
     if row.history < settings.horizon:
         tested = f"forecasts were tested {words.span(int(row.backtested), settings.frequency)} ahead"
-        tested = tested if row.backtested > 0 else "nothing could be tested yet"
-        told.append(
-            f"Early warning: it rests on {words.span(int(row.history), settings.frequency)} of history, and {tested}."
-        )
+        tested = tested if row.backtested > 0 else "no forecast could be tested yet"
+        told.append(f"Early warning after {words.span(int(row.history), settings.frequency)} of history; {tested}.")
     return told

@@ -82,9 +82,7 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
         choices.loc[sample, name] = weight[number]
     choices.loc[sample, ["own_below", "own_above"]] = final.own
     trained = booster.train(examples)
-    kept = backtest.kept(windows, sampled.series["metric"].to_numpy(str))
     metrics = _metrics(history, chosen, reasons, sample, windows, group[sample], judged, weight, lean, trained)
-    metrics["trend_kept"] = kept
     model = forecast.Model(
         settings=chosen,
         trained=trained,
@@ -93,7 +91,6 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
         calibration=final.calibration,
         lean=lean,
         reach=metrics["backtested"],
-        kept=kept,
         baseline=baseline.of_panel(panel, recent_periods(chosen), chosen.drift_threshold),
     )
     forecast.save(model, folder)

@@ -37,7 +37,6 @@ PRIOR = Path(__file__).with_name("trend_prior.json")
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 # Which of them every forecast shows.
 SPARSE = [0, 1, 5, 9, 10]
-MIDDLE = LEVELS.index(0.5)
 # The laws are told in days of a daily panel. By the hour they run in a week ahead as they do in a quarter of days: so
 # many periods are a day of theirs.
 PACE = {"D": 1.0, "h": 168 / 90}
@@ -188,21 +187,13 @@ def dense(quantiles: np.ndarray) -> np.ndarray:
     return quantiles[:, :, right - 1] * (1 - part) + quantiles[:, :, right] * part
 
 
-def share(
-    lean: np.ndarray,
-    number: Sequence[int] | np.ndarray,
-    laws: Trend,
-    reach: int,
-    frequency: str,
-    kept: np.ndarray | float = 1.0,
-) -> np.ndarray:
+def share(lean: np.ndarray, number: Sequence[int] | np.ndarray, laws: Trend, reach: int, frequency: str) -> np.ndarray:
     """How much of each series' forecast at each step is the laws' (n × horizon), 0 where there are none.
 
     ``lean``: (groups + 1) × buckets, what backtests said, NaN where they said nothing; ``number``: the group of each
     series, -1 for any other. Beyond the ``reach`` of the backtests it is ``UNTRIED``, or the more the surer a climb is.
     And where a series has turned lately, the backtests of days speak of another series than it is now; by the hour a
-    rhythm seen a few times looks like a turn. Where no backtest speaks, a climb is worth as much as climbs of its
-    metric went on: ``kept`` (n, see ``backtest.kept``).
+    rhythm seen a few times looks like a turn.
     """
     horizon = laws.quantiles.shape[1]
     steps = np.arange(1, horizon + 1)
@@ -215,8 +206,7 @@ def share(
     sure_climb, sure_turn = np.nan_to_num(laws.climbing) ** SURE, np.nan_to_num(laws.turned) ** SURE
     surely = np.where(steps > reach, sure_climb[:, None], sure_turn[:, None] if frequency == "D" else 0.0)
     wanted = by_step[np.asarray(number, dtype=int)]
-    beyond = (wanted + (1 - wanted) * surely) * (1 - np.nan_to_num(laws.climbing) * (1 - kept))[:, None]
-    wanted = np.where(steps > reach, beyond, np.maximum(wanted, beyond))
+    wanted = wanted + (1 - wanted) * surely
     return np.where(np.isnan(laws.quantiles).any(axis=2), 0.0, wanted)
 
 
