@@ -353,7 +353,7 @@ def _model_metrics(
     return {
         "schema": 1, "feature_version": 1, "frequency": frequency, "horizon": horizon, "windows": 3,
         "backtested": horizon, "trend_prior": "400 made-up series", "trend_share": {"cpu/seasonal": 0.12},
-        "trend_kept": {"cpu": 0.94}, "series": series, "sampled_series": None,
+        "series": series, "sampled_series": None,
         "candidates": [
             row(candidate, metric, quality)
             for metric in metrics

@@ -145,11 +145,12 @@ def _plateau(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
 
 
 def _bursts(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
-    """Quiet, and now and then busy for some days: a reindexing, a month's accounts."""
-    level, height = random.uniform(3, 40), random.uniform(10, 50)
-    starts = np.cumsum(random.uniform(8, 50, int(len(time) / 8) + 3)) + time[0] - random.uniform(0, 30)
+    """Quiet, and now and then busier for some days, a little or much: a reindexing, a month's accounts."""
+    level, height = random.uniform(3, 60), np.exp(random.uniform(np.log(3), np.log(50)))
+    height = min(height, 82 - level)
+    starts = np.cumsum(random.uniform(8, 40, int(len(time) / 8) + 3)) + time[0] - random.uniform(0, 30)
     since = time - starts[np.maximum(np.searchsorted(starts, time, side="right") - 1, 0)]
-    return level + height * ((since >= 0) & (since < random.uniform(1.5, 7))), np.nan
+    return level + height * ((since >= 0) & (since < random.uniform(0.5, 7))), np.nan
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> tuple[np.nda
     spreads = intervals.spread(below, above, own, backtest.disagreement(now.points, points, weight))
     quantiles = trend.dense(intervals.around(points, spreads, number, model.calibration))
     share = trend.share(model.lean, number, now.laws, model.reach, settings.frequency)
-    share[simple & ~short] = 0  # what never changed or is silent follows no law; what is young may
+    share[simple] = 0
     quantiles = trend.leaning(quantiles, now.laws.quantiles, share)
     return np.clip(quantiles, 0, history.upper[:, None, None]), now.laws
 

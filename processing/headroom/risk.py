@@ -43,6 +43,9 @@ CURRENT = {"D": "7 days", "h": "24 hours"}
 # What the forecasts rest on, see ``Assessment.risks``.
 CLIMBS = ["history", "backtested", "climb_chance", "climb_per_day", "climb_since"]
 
+# A climb without a date is longer than this, as far as the laws of trends look back, or as old as its series.
+LONG_CLIMB = {"D": 160, "h": 300}
+
 PATHS = 200
 _CHUNK = 500
 
@@ -515,8 +518,8 @@ def _grounds(row: Any, above: dict[str, Standing | None], settings: Settings) ->
         pace = words.pace(row.climb_per_day, row.metric)
         history = words.span(int(row.history), settings.frequency)
         since = f"for as long as it has been measured ({history})"
-        if row.history > settings.horizon:
-            since = f"for longer than {words.span(settings.horizon, settings.frequency)}"
+        if row.history > LONG_CLIMB[settings.frequency]:
+            since = f"for longer than {words.span(LONG_CLIMB[settings.frequency], settings.frequency)}"
         if pd.notna(row.climb_since):
             since = f"since {words.date(row.climb_since, settings.frequency)}"
         told.append(f"It has been climbing by {pace} per day {since}.")

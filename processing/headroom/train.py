@@ -136,7 +136,6 @@ def _metrics(
         for cell, metric, kind in cells
     ]
     overall, naive = (_mean(judged[name].scores) for name in (backtest.COMBINATION, backtest.CANDIDATES[0]))
-    short = backtest.too_short(history, chosen)
     headline = {
         **{name: overall[name] for name in ("mase", "smape", "scaled_quantile_loss", "coverage_80", "coverage_90")},
         "seasonal_naive_mase": naive["mase"],
@@ -183,7 +182,7 @@ def _metrics(
             {
                 **history.series.iloc[number].to_dict(),
                 "points": int((~np.isnan(history.values[number])).sum()),
-                "method": _method(history.values[number], short[number]),
+                "method": "seasonal average" if np.isfinite(history.values[number]).any() else "none",
                 "reason": reason,
             }
             for number, reason in enumerate(reasons)
@@ -191,14 +190,6 @@ def _metrics(
         ],
         "notes": notes,
     }
-
-
-def _method(values: np.ndarray, short: bool) -> str:
-    """What forecasts a series (T) that needs a fallback."""
-    points = np.isfinite(values).sum()
-    if not points:
-        return "none"
-    return "seasonal average and laws of trends" if short and points >= trend.SHORTEST else "seasonal average"
 
 
 def _trend_share(lean: np.ndarray, groups: list[str]) -> dict[str, float]:

@@ -46,10 +46,10 @@ LEAST_SEEN = 0.5
 LONGEST, SHORTEST = 180, 6
 # How far apart the lengths are that series begun at different times are cut to.
 BUCKETS = 1.08
-# How many periods ago something may have begun, a fifth apart; coarser where two such times are combined.
-AGES = (4, 5, 6, 7, 9, 11, 13, 16, 19, 23, 28, 33, 40, 48, 58, 69, 83, 100, 120, 144)
-# A step or a burst may be younger than a climb can be told.
-FRESH_AGES = (1, 2, 3)
+# How many days ago something may have begun, a fifth apart; coarser where two such times are combined.
+AGES = (7, 9, 11, 13, 16, 19, 23, 28, 33, 40, 48, 58, 69, 83, 100, 120, 144)
+# A step or a burst may be younger; a climb of less than a week is none yet.
+FRESH_AGES = (1, 2, 3, 4, 5, 6)
 COARSE_AGES = (7, 11, 16, 23, 33, 48, 69, 100, 144)
 # The prior tells ages apart by these bounds.
 AGE_GROUPS = (8, 15, 30, 60, 120)
@@ -275,7 +275,8 @@ def season_effects(values: np.ndarray, season: int) -> np.ndarray:
 
 def without_outliers(values: np.ndarray) -> np.ndarray:
     """The values (n × T), those far from the median of the seven around them moved nearer to it."""
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(values, ((0, 0), (3, 3)), mode="edge"), 7, axis=1)
+    # Reflected, so that the newest values are compared with those before them.
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(values, ((0, 0), (3, 3)), mode="reflect"), 7, axis=1)
     apart = values - np.median(around, axis=2)
     limit = OUTLIER * np.median(np.abs(apart), axis=1, keepdims=True) + 1e-9
     return values - apart + np.clip(apart, -limit, limit)
@@ -323,7 +324,7 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> L
     for age in (age for age in AGES if age <= oldest - 3):
         shape("slope", age, np.maximum(time + age, 0), 1.0, 1.0)
         shape("ended", age, np.minimum(time + age, 0), turn=1.0)
-        for rate in PACES if age >= COARSE_AGES[0] else ():
+        for rate in PACES:
             rise = 1 - np.exp(-np.maximum(time + age, 0) / rate)
             shape("saturation", age, rise, np.exp(-age / rate) / rate, 1 / rate)
     for age in (age for age in (*FRESH_AGES, *AGES) if age <= oldest - 3):

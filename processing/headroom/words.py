@@ -40,7 +40,7 @@ def amount(value: float, name: str) -> str:
 
 def pace(value: float, name: str) -> str:
     """A change of a metric in its unit: points of a percentage, or megabytes a second, in two digits."""
-    return f"{value:.2g} {'points' if name in PERCENT_METRICS else 'MB/s'}"
+    return f"{f'{value:.2g}' if value < 10 else f'{value:,.0f}'} {'points' if name in PERCENT_METRICS else 'MB/s'}"
 
 
 def threshold(value: float, name: str) -> str:

@@ -96,14 +96,47 @@ def test_a_windows_intervals_are_judged_by_a_truth_they_were_not_made_from():
     assert judged.scores[:, backtest.SCORES.index("scaled_quantile_loss")].mean() > 8
 
 
-def test_the_newest_window_leaves_exactly_the_horizon_and_short_histories_have_none():
+def test_the_newest_window_leaves_exactly_the_horizon():
     assert backtest.origins(400, 100, Settings(horizon=90)) == [129, 219, 309]
     assert backtest.origins(300, 100, Settings(horizon=90)) == [119, 164, 209]
     first, _, last = backtest.origins(120, 100, Settings(horizon=31))
     assert last - first >= 31
-    assert backtest.origins(50, 100, Settings(horizon=90)) == []
     assert backtest.origins(13, 100, Settings(horizon=1)) == []
     assert all(origin >= 13 for origin in backtest.origins(60, 100, Settings(horizon=30)))
+
+
+@pytest.mark.parametrize(
+    ("periods", "horizon", "ahead"),
+    [(400, 90, 90), (180, 90, 90), (179, 90, 59), (30, 90, 10), (2, 90, 0), (2, 1, 1), (1, 1, 0)],
+)
+def test_two_horizons_of_history_are_backtested_whole_and_less_to_a_third_of_it(periods, horizon, ahead):
+    assert backtest.reach(periods, Settings(horizon=horizon)) == ahead
+
+
+def test_of_a_short_history_the_newest_window_leaves_what_the_backtest_reaches():
+    assert backtest.origins(50, 100, Settings()) == [17, 25, 33]
+    assert backtest.origins(30, 100, Settings()) == [14, 19]
+    assert backtest.origins(20, 100, Settings()) == [13]
+    assert backtest.origins(19, 100, Settings()) == []  # two weeks have to be known, and some days after them
+
+
+def test_what_lies_beyond_the_reach_counts_nowhere():
+    days = 30
+    short = Grid(history().series, history().dates[-days:], history().values[:, -days:])
+    nothing = booster.examples(short, booster.training_origins(days, Settings()), NOBODY, Settings())
+    made = backtest.run(short, nothing, NOBODY, Settings())
+    assert [(one.origin, one.reach) for one in made] == [(14, 10), (19, 10)]
+    for one in made:
+        np.testing.assert_array_equal(one.actual[:, :10], short.values[:, one.origin + 1 : one.origin + 11])
+        assert one.actual.shape == (6, 90) and np.isnan(one.actual[:, 10:]).all()
+        assert np.isfinite(one.laws.quantiles).all()
+
+
+def test_windows_share_a_day_only_if_they_reach_into_each_other():
+    made = [replace(a_window([5.0] * CANDIDATES, seed=n), origin=14 + 5 * n, reach=reach)
+            for reach in (5, 10) for n in range(2)]  # fmt: skip
+    assert backtest.independent(made[:2]) == [0, 1]
+    assert backtest.independent(made[2:]) == []
 
 
 def test_a_few_series_are_tried_in_more_windows_since_each_tells_less():
@@ -189,3 +222,69 @@ def test_nothing_to_score_is_no_score():
     nothing, forecasts = np.full((1, 3), np.nan), np.zeros((1, 3, 5))
     assert np.isnan(backtest.score(nothing, forecasts, np.ones(1))).all()
     assert np.isnan(backtest.score(np.zeros((1, 3)), forecasts * np.nan, np.ones(1))).all()
+
+
+LOSSES = {"laws half": (2.0, 1.0), "alike": (1.0, 1.0), "laws double": (1.0, 2.0)}
+
+
+def some_losses(series: int, candidates: float, laws: float, buckets: int = 3) -> np.ndarray:
+    return np.stack([np.full((series, buckets), loss) for loss in (candidates, laws)])
+
+
+def test_forecasts_lean_to_whoever_lost_less():
+    group = np.array(["g"] * 40)
+    half, alike, double = (backtest.lean([some_losses(40, *losses)] * 2, group, ["g"]) for losses in LOSSES.values())
+    assert half.shape == (2, 3)
+    assert (half > 0.99).all() and (double < 0.01).all()
+    assert (alike > 0.05).all() and (alike < 0.51).all()  # in doubt the candidates are not left
+
+
+def test_a_group_of_few_leans_as_all_do_and_a_large_one_as_itself():
+    """Nine tenths of all lose with the laws; a group of their friends is believed if it is large enough."""
+    leaning = []
+    for friends in (1, 100):
+        group = np.array(["friends"] * friends + ["others"] * 9 * friends)
+        losses = np.concatenate(
+            [some_losses(friends, *LOSSES["laws half"]), some_losses(9 * friends, *LOSSES["laws double"])], axis=1
+        )
+        leaning.append(backtest.lean([losses], group, ["friends", "others"])[:, 0])
+    (few, *_), (many, others, overall) = leaning
+    assert few < 0.5 < many and others < 0.01 and others < overall < 0.5
+
+
+def test_what_was_not_backtested_says_nothing_about_leaning():
+    assert backtest.lean([], np.array(["g"]), ["g"]).shape == (2, 1)
+    assert np.isnan(backtest.lean([], np.array(["g"]), ["g"])).all()
+    losses = some_losses(5, 2.0, 1.0)
+    losses[:, :, 2] = np.nan
+    found = backtest.lean([losses], np.array(["g"] * 5), ["g"])
+    assert np.isfinite(found[:, :2]).all() and np.isnan(found[:, 2]).all()
+
+
+def with_laws(window: backtest.Window, off: float) -> backtest.Window:
+    """The window with laws that are off by so much, and sure of it."""
+    around = np.linspace(-0.1, 0.1, len(trend.LEVELS))
+    chances = (np.full(len(window.actual), one) for one in (0.0, 0.0, 1.0, 100.0))
+    return replace(window, laws=trend.Trend((window.actual + off)[:, :, None] + around, *chances, 180))
+
+
+@pytest.mark.parametrize(("candidates", "laws", "leans"), [(5.0, 0.0, True), (0.1, 20.0, False)])
+def test_the_combination_is_the_laws_where_these_were_right_before_and_not_where_they_were_wrong(
+    candidates, laws, leans
+):
+    made = [with_laws(a_window([candidates] * CANDIDATES, seed=n), laws) for n in range(3)]
+    made = [replace(one, origin=100 + 14 * number) for number, one in enumerate(made)]
+    judged, lean = backtest.judge(made, np.array(["g"] * 8), ["g"], "D")
+    mae = backtest.SCORES.index("mae")
+    combined = judged[backtest.COMBINATION].scores[:, mae]
+    np.testing.assert_allclose(judged[backtest.LAWS].scores[:, mae], laws, atol=1e-9)
+    assert ((lean > 0.9) if leans else (lean < 0.1)).all()
+    assert (combined < min(candidates, max(laws, 0.5)) + 0.5).all()
+
+
+def test_a_window_does_not_say_how_far_it_leans_itself():
+    """Of two windows, in one of which the laws were right and in the other wrong, each is led astray by the other."""
+    right, wrong = (with_laws(a_window([3.0] * CANDIDATES, seed=n), off) for n, off in enumerate((0.0, 30.0)))
+    judged, _ = backtest.judge([right, replace(wrong, origin=200)], np.array(["g"] * 8), ["g"], "D")
+    combined = judged[backtest.COMBINATION].scores[:, backtest.SCORES.index("mae")]
+    assert (combined > 15).all()  # 30 where it trusted the laws, 3 where it did not

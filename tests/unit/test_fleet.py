@@ -350,9 +350,7 @@ def test_a_panel_that_the_samples_cannot_make_is_refused(sampling, frequency):
 
 
 def test_the_command_writes_a_fleet_and_says_how_many_cross(tmp_path, monkeypatch, capsys):
-    line = (
-        "fleet --servers 40 --days 30 --sampling 6h --metrics cpu,network_in --horizon 20 --seed 9 --end 2025-02-28"
-    )
+    line = "fleet --servers 40 --days 30 --sampling 6h --metrics cpu,network_in --horizon 20 --seed 9 --end 2025-02-28"
     monkeypatch.setattr("sys.argv", [*line.split(), "--out", str(tmp_path)])
     command.main()
     truth = pd.read_csv(tmp_path / "truth.csv", parse_dates=["critical_ds"])

@@ -222,6 +222,41 @@ def test_linear_growth_goes_on_to_the_horizon(trained):
         assert points.iloc[-7:].mean() - points.iloc[:7].mean() > 0.7 * 0.1 * (HORIZON - 7)
 
 
+def test_forecasts_say_what_they_rest_on_and_who_climbs_how_fast(trained):
+    folder, panel, metrics, result = trained
+    again, climbs = forecast.predict_and_explain(forecast.load(folder), panel, NOBODY)
+    pd.testing.assert_frame_equal(again, result)
+    assert list(climbs) == ["server_id", "metric", *forecast.CLIMB_COLUMNS]
+    climbs = climbs.set_index("server_id")
+    assert climbs.index.tolist() == result.drop_duplicates(["server_id", "metric"])["server_id"].tolist()
+    assert (climbs["backtested"] == metrics["backtested"]).all() and metrics["backtested"] == HORIZON
+    assert climbs.loc[["office-0", "ten points", "one point"], "history"].tolist() == [len(DAYS), 10, 1]
+    growing = climbs[climbs.index.str.startswith("growing")]
+    assert (growing["climb_chance"] > 0.5).all()
+    np.testing.assert_allclose(growing["climb_per_day"], 0.1, rtol=0.25)
+    assert climbs.loc[["constant", "one point", "mostly gaps"], "climb_chance"].isna().all()
+    still = climbs[~(climbs["climb_chance"] >= 0.5)]
+    assert still[["climb_per_day", "climb_since"]].isna().all(axis=None)
+
+
+def test_a_climb_is_dated_where_it_began_and_not_where_measuring_did(tmp_path):
+    random, day = np.random.default_rng(3), np.arange(-119, 1)
+    panel = pd.concat([
+        *(series(f"s{n}", 40 + random.normal(0, 1, 120), DAYS[-120:]) for n in range(6)),
+        series("since a month", 30 + 0.6 * np.maximum(day + 30, 0) + random.normal(0, 1, 120), DAYS[-120:]),
+        series("always", 30 + 0.4 * (day + 120) + random.normal(0, 1, 120), DAYS[-120:]),
+    ])  # fmt: skip
+    train.train(panel, NOBODY, Settings(), tmp_path)
+    _, climbs = forecast.predict_and_explain(forecast.load(tmp_path), panel, NOBODY)
+    climbs = climbs.set_index("server_id")
+    assert (climbs.loc[["since a month", "always"], "climb_chance"] > 0.8).all()
+    began = climbs.loc["since a month", "climb_since"]
+    assert abs((began - (DAYS[-1] - pd.Timedelta(days=30))).days) <= 10
+    assert climbs.loc["since a month", "climb_per_day"] == pytest.approx(0.6, rel=0.25)
+    assert pd.isna(climbs.loc["always", "climb_since"])
+    assert climbs.loc["always", "climb_per_day"] == pytest.approx(0.4, rel=0.15)
+
+
 def test_the_next_holiday_is_a_quiet_day_where_holidays_were(trained):
     for number in range(4):
         points = of(trained[3], f"shop-{number}")
@@ -282,6 +317,14 @@ def test_a_model_of_other_features_is_refused_and_says_what_to_do(trained, tmp_p
     about = json.loads((old / "model.json").read_text())
     (old / "model.json").write_text(json.dumps(about | {"feature_version": FEATURE_VERSION - 1}))
     with pytest.raises(forecast.ModelError, match="train again"):
+        forecast.load(old)
+
+
+def test_a_model_from_before_trends_is_refused_and_says_what_to_do(trained, tmp_path):
+    old = shutil.copytree(trained[0], tmp_path / "old")
+    about = json.loads((old / "model.json").read_text())
+    (old / "model.json").write_text(json.dumps(about | {"schema": 1}))
+    with pytest.raises(forecast.ModelError, match="another version of Headroom: train again"):
         forecast.load(old)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local import image
+from local import demo, image
 from local.cloud import CloudError
 from local.demo import chosen, passed_over, table
 from local.runs import failure
@@ -116,3 +116,39 @@ def test_the_jobs_libraries_are_those_of_the_lock() -> None:
     assert len(wrong) == 2
     assert wrong[0].startswith("pytest==0.0.1 (there is ")
     assert wrong[1] == "no-such-library==1.0 (there is nothing)"
+
+
+class NotBuiltError(Exception):
+    """The demo went as far as the image, which is not there."""
+
+
+@pytest.fixture
+def without_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def require() -> None:
+        raise NotBuiltError
+
+    monkeypatch.setattr(image, "require", require)
+
+
+@pytest.mark.parametrize("days", [-1, 0, 6, 1101])
+def test_a_history_that_is_too_short_or_too_long_is_told_before_anything_is_started(
+    without_image: None, days: int
+) -> None:
+    with pytest.raises(CloudError) as refused:
+        demo.run(Console(file=io.StringIO()), "demo", [], None, days)
+    assert str(refused.value) == f"DAYS={days}: the generated fleet can have 7 to 1,100 days of history"
+
+
+@pytest.mark.parametrize("days", [7, 30, 400, 1100])
+def test_any_other_history_will_do(without_image: None, days: int) -> None:
+    with pytest.raises(NotBuiltError):
+        demo.run(Console(file=io.StringIO()), "demo", [], None, days)
+
+
+def test_the_generated_fleet_has_the_days_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "SERVERS", 3)
+    drop = demo.generated("young", tmp_path, 7)
+    assert drop.dataset == "young" and drop.settings == tmp_path / "settings.yaml"
+    assert {name for _, name in drop.files} >= {"fleet-2026-10.csv"}
+    days = {line[:10] for line in (tmp_path / "incoming" / "fleet-2026-10.csv").read_text().splitlines()[1:]}
+    assert len(days) == 7

@@ -27,13 +27,13 @@ def forecast(median, spread, server="s1", metric="cpu"):
     return table
 
 
-def assessed(forecasts, noise=0.5, history=50.0, settings=None):
+def assessed(forecasts, noise=0.5, history=50.0, settings=None, climbs=None):
     settings = settings or Settings()
     keys = forecasts[["server_id", "metric"]].drop_duplicates()
     days = pd.date_range(end=LAST, periods=30)
     panel = keys.merge(pd.DataFrame({"ds": days, "y": history}), how="cross")
     seen = risk.outlook(forecasts, keys.assign(noise=noise), settings)
-    return seen, risk.risks(seen, grid.of_panel(panel, settings.frequency), settings)
+    return seen, risk.risks(seen, grid.of_panel(panel, settings.frequency), settings, climbs=climbs)
 
 
 def attributes(**columns):
@@ -194,7 +194,7 @@ def hours_of_a_batch(hours=24 * 20, level=97.0):
     return ds, np.where((ds.hour >= 9) & (ds.hour < 12), level, 20.0)
 
 
-def batch(level=97.0, settings=None, expected=None):
+def batch(level=97.0, settings=None, expected=None, climbs=None):
     """Such a server's outlook and risks; it is forecast to go on at the level ``expected``, or as it is."""
     settings = settings or Settings(frequency="h", horizon=168)
     ds, y = hours_of_a_batch(level=level)
@@ -204,7 +204,7 @@ def batch(level=97.0, settings=None, expected=None):
     laid_out = grid.of_panel(panel, "h")
     noise = pd.DataFrame({"server_id": ["s1"], "metric": ["cpu"], "noise": [0.5]})
     seen, reasons = risk.judged(risk.outlook(forecasts, noise, settings), laid_out, settings)
-    return seen, risk.risks(seen, laid_out, settings, reasons).iloc[0], ds[-1]
+    return seen, risk.risks(seen, laid_out, settings, reasons, climbs).iloc[0], ds[-1]
 
 
 def test_a_server_that_crosses_every_day_has_crossed_and_its_date_is_now():
@@ -242,3 +242,90 @@ def test_a_single_peak_above_the_warning_is_not_told_as_staying_below_it():
     peak[40] = 97
     reason = assessed(forecast(peak, 0.5))[1].iloc[0]["reason"]
     assert reason.startswith("CPU reaches 97 % at its peak, but not for long enough to count as crossing 80 %")
+
+
+def climbs(history=400, backtested=90, chance=0.97, per_day=0.4, since="2026-10-02", metric="cpu"):
+    """What the forecasts of s1 rest on, as ``forecast.predict_and_explain`` tells it."""
+    row = {"server_id": "s1", "metric": metric, "history": history, "backtested": backtested, "climb_chance": chance,
+           "climb_per_day": per_day, "climb_since": pd.Timestamp(since)}  # fmt: skip
+    return pd.DataFrame([row])
+
+
+def reason(found, median=82.0, metric="cpu", **given):
+    return assessed(forecast(np.full(90, median), 0.5, metric=metric), climbs=found, **given)[1].iloc[0]["reason"]
+
+
+WARNED = "CPU is expected to cross 80 % by 1 Nov 2026."
+LATELY = "Average of the last 7 days: 50 %."
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (climbs(), "It has been climbing by 0.4 points per day since 2 Oct 2026."),
+        (climbs(since=None), "It has been climbing by 0.4 points per day for longer than 90 days."),
+        (climbs(history=90, since=None),
+         "It has been climbing by 0.4 points per day for as long as it has been measured (90 days)."),
+        (climbs(per_day=0.1234), "It has been climbing by 0.12 points per day since 2 Oct 2026."),
+        (climbs(history=30, backtested=10, since=None),
+         "It has been climbing by 0.4 points per day for as long as it has been measured (30 days). Early warning "
+         "after 30 days of history; forecasts were tested 10 days ahead."),
+        (climbs(history=89, backtested=29, per_day=np.nan, since=None),
+         "Early warning after 89 days of history; forecasts were tested 29 days ahead."),
+        (climbs(history=14, backtested=0, per_day=np.nan, since=None),
+         "Early warning after 14 days of history; no forecast could be tested yet."),
+        (climbs(per_day=np.nan, since=None), ""),
+        (climbs(history=90, backtested=29, per_day=np.nan, since=None), ""),
+    ],
+)  # fmt: skip
+def test_a_warning_says_since_when_it_climbs_and_how_little_it_rests_on(found, told):
+    assert reason(found) == " ".join(filter(None, [WARNED, told, LATELY]))
+
+
+def test_without_word_of_what_forecasts_rest_on_nothing_is_said_of_it():
+    assert reason(None) == reason(climbs().assign(server_id="another")) == f"{WARNED} {LATELY}"
+
+
+def test_where_nothing_is_warned_of_no_climb_is_told():
+    assert reason(climbs(history=30, backtested=10), median=40.0) == (
+        "CPU stays below 80 %: its peak is expected at 40 %. Average of the last 7 days: 50 %."
+    )
+
+
+def test_what_is_above_already_needs_no_climb_to_be_believed():
+    row = batch(climbs=climbs(history=100, backtested=33, since=None))[1]
+    assert row["above_already"] and "climbing" not in row["reason"] and "Early warning" not in row["reason"]
+    warned = batch(level=85.0, climbs=climbs(history=100, backtested=33, per_day=np.nan, since=None))[1]["reason"]
+    assert warned.endswith(
+        "Early warning after 100 hours of history; forecasts were tested 33 hours ahead. "
+        "Average of the last 24 hours: 28 %."
+    )
+
+
+def test_a_network_climbs_by_megabytes_a_second():
+    settings = parse("thresholds: {network_in: {warning: 300, critical: 400}}")
+    told = reason(climbs(per_day=2.5, metric="network_in"), median=500.0, metric="network_in", settings=settings)
+    assert "It has been climbing by 2.5 MB/s per day since 2 Oct 2026." in told
+
+
+def test_what_forecasts_rest_on_is_kept_beside_the_risk():
+    row = assessed(forecast(np.full(90, 40.0), 0.5), climbs=climbs())[1].iloc[0]
+    assert row[risk.CLIMBS].tolist() == [400, 90, 0.97, 0.4, pd.Timestamp("2026-10-02")]
+    unknown = assessed(forecast(np.full(90, 40.0), 0.5))[1]
+    assert unknown[risk.CLIMBS].isna().all(axis=None)
+    assert unknown["climb_since"].dtype == "datetime64[ns]" and unknown["history"].dtype == float
+
+
+def test_more_quantiles_tell_more_of_what_lies_between_them():
+    """Two ways to go on, neither of them the middle: five quantiles would draw a line between them."""
+    table = forecast(np.full(90, 50.0), 0.1)
+    for share in (20, 30, 40):
+        table[f"q{share}"] = 50.0
+    for share in (60, 70, 80):
+        table[f"q{share}"] = 95.0
+    table[["q05", "q10", "q50", "q90", "q95"]] = [49.0, 50, 50, 95, 96]
+    five = table[["server_id", "metric", "ds", *risk.QUANTILES]]
+    many, few = (assessed(one, noise=0.1)[0] for one in (table, five))
+    assert many.quantiles.shape == few.quantiles.shape == (1, 90, 5)
+    assert many.crossed["critical"][0, -1] == pytest.approx(0.41, abs=0.05)
+    assert few.crossed["critical"][0, -1] < 0.25

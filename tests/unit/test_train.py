@@ -146,3 +146,52 @@ def test_a_fleet_of_which_nothing_can_be_learned_is_still_trained(tmp_path):
     still = a_panel(servers=0).assign(y=7.0)
     metrics = train.train(still, attributes().iloc[:0], SETTINGS, tmp_path)
     assert metrics["series"] == 1 and metrics["fallbacks"][0]["reason"] == "never changed"
+
+
+def young(days: int) -> pd.DataFrame:
+    panel = a_panel(servers=4, metrics=("cpu",))
+    return panel[panel["ds"] > DAYS[-1] - pd.Timedelta(days=days)]
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory) -> dict:
+    return train.train(young(30), attributes(), Settings(), tmp_path_factory.mktemp("month"))
+
+
+def test_a_month_of_history_is_backtested_ten_days_ahead_and_that_is_said(month):
+    assert (month["horizon"], month["backtested"], month["windows"]) == (90, 10, 2)
+    rests_on = "rests on each series' own trend and on how such trends went on in"
+    assert month["notes"][0] == (
+        "30 days of history: backtests reach 10 days ahead. What is said of later dates, up to 90 days ahead, "
+        f"{rests_on} {month['trend_prior']}; it gets surer as the history grows."
+    )
+    assert "share no day with another" in month["notes"][1]
+
+
+def test_ten_days_are_no_bar_for_models_of_the_whole_horizon(month):
+    headline = month["headline"]
+    assert headline["relative_mase"] is None
+    assert headline["mase"] > 0 and headline["seasonal_naive_mase"] > 0 and headline["improvement_percent"] is not None
+
+
+def test_how_far_forecasts_lean_to_trends_is_told_by_group(month, metrics):
+    for one in (month, metrics):
+        groups = {f"{row['metric']}/{row['group']}" for row in one["candidates"]}
+        assert one["trend_share"].keys() == groups
+        assert all(0 <= share <= 1 for share in one["trend_share"].values())
+        assert "laws of trends" in {row["candidate"] for row in one["candidates"]}
+    assert all("least backtest error" in one["reason"] for one in month["chosen"])
+
+
+def test_where_nothing_could_be_backtested_that_is_said_and_nothing_is_scored(tmp_path):
+    metrics = train.train(young(15), attributes(), Settings(), tmp_path)
+    assert (metrics["windows"], metrics["backtested"], metrics["trend_share"]) == (0, 0, {})
+    assert metrics["notes"][0].startswith("15 days of history: backtests are not possible yet. What is said of later")
+    assert len(metrics["notes"]) == 1
+    assert all(one["reason"].startswith("nothing could be backtested; counts ") for one in metrics["chosen"])
+    assert metrics["headline"]["mase"] is None and metrics["headline"]["relative_mase"] is None
+
+
+def test_a_history_of_two_horizons_is_backtested_whole_and_needs_no_note(metrics):
+    assert metrics["backtested"] == metrics["horizon"] == 14
+    assert metrics["notes"] == [] and metrics["headline"]["relative_mase"] is not None
