@@ -126,6 +126,7 @@ def assessment(
             "holiday_ds": as_of + 41 * period,
             "quarter_end_peak": bands["q50"][:, min(45, future - 1)],
             "quarter_end_ds": as_of + 46 * period,
+            "early": False,
             "history": float(history),
             "backtested": float(settings.horizon),
             "climb_chance": np.where(kind == 2, 0.97, 0.04),

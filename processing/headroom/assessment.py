@@ -43,9 +43,10 @@ class Assessment:
             period, and ``days_to_breach`` 0), ``above_since`` (when that began, or NaT), ``holiday_peak,
             holiday_ds, quarter_end_peak, quarter_end_ds`` (highest q50 in the next such window, NaN and NaT where
             there is none within the horizon), ``score`` (0 to 100, before criticality), ``reason`` (sentences); what
-            they rest on: ``history`` (periods since the first value), ``backtested`` (periods ahead that forecasts
-            were tested), ``climb_chance`` (that it climbs now), and where that is likely ``climb_per_day`` and
-            ``climb_since`` (NaT: for longer than the laws of trends look back, or since it has been measured).
+            they rest on: ``early`` (bool: a warning of a series younger than the horizon), ``history`` (periods since
+            the first value), ``backtested`` (periods ahead that forecasts were tested), ``climb_chance`` (that it
+            climbs now), and where that is likely ``climb_per_day`` and ``climb_since`` (NaT: for longer than the
+            laws of trends look back, or since it has been measured).
         servers: one row a server, the most urgent first: ``server_id, level, worst_metric, score`` (0 to 100),
             ``reason, business_unit, region, criticality, instance_type, vcpus, memory_gb, monthly_cost_usd,
             cluster`` (int), ``cluster_name``.

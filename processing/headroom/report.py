@@ -261,6 +261,7 @@ def _risk_columns(
         **{key: _column(risks[column]) for key, column in numbers.items()},
         **{key: _offsets(risks[column], as_of, assessment) for key, column in dates.items()},
         "now": [int(above) for above in risks["above_already"]],
+        "early": _column(risks["history"].where(risks["early"])),
         **{key: _column(seasonality[column]) for key, column in seasons.items()},
         "rise": _column(_rise(assessment).reindex(pd.MultiIndex.from_frame(risks[["server_id", "metric"]]))),
         "reason": _column(risks["reason"]),

@@ -361,6 +361,8 @@ def risks(
     table["score"] = 100 * (
         0.5 * table["p_critical"].fillna(0) + 0.3 * np.nan_to_num(after) + 0.2 * table["p_warning"].fillna(0)
     )
+    # A warning of a series younger than the horizon, which has not come true yet.
+    table["early"] = (table["level"] != "none") & ~above & (table["history"] < settings.horizon)
     table["reason"] = [
         why or _reason(row, seen_at, {"warning": warning, "critical": critical}, settings)
         for row, seen_at, why, warning, critical in zip(
@@ -523,7 +525,7 @@ def _grounds(row: Any, above: dict[str, Standing | None], settings: Settings) ->
         if pd.notna(row.climb_since):
             since = f"since {words.date(row.climb_since, settings.frequency)}"
         told.append(f"It has been climbing by {pace} per day {since}.")
-    if row.history < settings.horizon:
+    if row.early:
         tested = f"forecasts were tested {words.span(int(row.backtested), settings.frequency)} ahead"
         tested = tested if row.backtested > 0 else "no forecast could be tested yet"
         told.append(f"Early warning after {words.span(int(row.history), settings.frequency)} of history; {tested}.")

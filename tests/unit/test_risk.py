@@ -263,7 +263,7 @@ LATELY = "Average of the last 7 days: 50 %."
     ("found", "told"),
     [
         (climbs(), "It has been climbing by 0.4 points per day since 2 Oct 2026."),
-        (climbs(since=None), "It has been climbing by 0.4 points per day for longer than 90 days."),
+        (climbs(since=None), "It has been climbing by 0.4 points per day for longer than 160 days."),
         (climbs(history=90, since=None),
          "It has been climbing by 0.4 points per day for as long as it has been measured (90 days)."),
         (climbs(per_day=0.1234), "It has been climbing by 0.12 points per day since 2 Oct 2026."),

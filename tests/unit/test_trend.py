@@ -123,6 +123,20 @@ def test_a_burst_of_some_days_is_not_carried_on_as_growth():
     assert (found.climbing < 0.2).all()
 
 
+@pytest.mark.parametrize("days", [30, 60, 120])
+def test_a_little_more_use_on_the_last_three_days_is_no_climb(days):
+    found = told(*noisy(50 + 4.0 * (np.arange(days) >= days - 3)))
+    assert middle(found)[:, 30:].max() < 58
+    assert (found.climbing < 0.5).all()
+
+
+@pytest.mark.parametrize("days", [30, 60, 120])
+def test_one_high_last_day_says_nothing_of_the_quarter(days):
+    found = told(*noisy(60 + 35.0 * (np.arange(days) == days - 1)))
+    assert middle(found)[:, 14:].max() < 68
+    assert (found.climbing < 0.5).all()
+
+
 def test_the_unit_does_not_matter():
     series = [*noisy(30 + 0.4 * np.arange(60), many=3), *noisy(np.full(60, 5.0), many=3), *with_memory(60, 3)]
     small, large = told(*series), told(*(1000 * one for one in series))
@@ -306,6 +320,8 @@ def test_what_stands_out_for_a_day_is_moved_nearer_and_what_lasts_is_not():
     burst, step = values.copy(), values + 40 * (np.arange(60) >= 30)
     burst[0, 20] += 40
     np.testing.assert_allclose(trend.without_outliers(burst)[0, 20], 0, atol=12)
+    newest = values + 40 * (np.arange(60) == 59)
+    np.testing.assert_allclose(trend.without_outliers(newest)[0, 59], 0, atol=12)
     np.testing.assert_allclose(np.delete(trend.without_outliers(burst), 20), np.delete(burst, 20), atol=3)
     assert (trend.without_outliers(step)[0, 33:] > 30).all()
 

@@ -70,7 +70,8 @@ function top() {
   const above = new Set(risks.filter((risk) => risk.now).map((risk) => risk.server));
   const coming = risks.filter((risk) => known(risk.criticalAt) && !above.has(risk.server));
   const next = coming.length > 0 && Math.min(...coming.map((risk) => risk.criticalAt));
-  const gain = (view.model.headline || {}).improvement_percent;
+  const gain = (view.model.headline || {}).improvement_percent, { backtested, horizon } = view.model;
+  const tested = backtested < horizon ? `, ${span(backtested)} ahead` : "";
   const advice = view.recommendations.total;
   const fact = (value, words, href) => h("li", h("a", { href }, h("strong", value), h("span", words)));
   const asOf = `apacity risk as of ${day(view.asOf, true)}`;
@@ -90,7 +91,7 @@ function top() {
       view.savings.monthly > 0 && fact(money(view.savings.monthly), "a month to save", "#actions"),
       fact(count(advice), advice === 1 ? "recommendation" : "recommendations", "#actions"),
       known(gain) &&
-        fact(`${Math.abs(Math.round(gain))} %`, `${gain >= 0 ? "less" : "more"} error than naive`, "#forecast")),
+        fact(`${Math.abs(Math.round(gain))} %`, `${gain >= 0 ? "less" : "more"} error than naive${tested}`, "#forecast")),
     changes());
 }
 
@@ -269,7 +270,8 @@ function serverRow(i) {
   const about = [servers.unit[i], servers.region[i], servers.criticality[i] && `criticality\u00a0${servers.criticality[i]}`];
   const critical = risk.now ? [h("b", "above now"), known(risk.since) && h("small", `since ${sinceWhen(risk.since)}`)]
     : known(risk.criticalAt) ? [h("b", when(momentOf(risk.criticalAt))), h("small", `in ${span(risk.criticalAt)}`)]
-    : h("span.quiet", servers.unjudged[i] ? "not judged" : !judged ? "no threshold" : "not expected");
+    : [h("span.quiet", servers.unjudged[i] ? "not judged" : !judged ? "no threshold" : "not expected")];
+  if (known(risk.early)) critical.push(h("small", `early warning: ${span(risk.early)} of history`));
   const cells = {
     history: [h("span.metric", label(view.metrics[risk.metric] || "")), spark(i)],
     current: amount(risk.current, unit),
