@@ -47,10 +47,10 @@ LONGEST, SHORTEST = 180, 6
 # How far apart the lengths are that series begun at different times are cut to.
 BUCKETS = 1.08
 # How many days ago something may have begun, a fifth apart; coarser where two such times are combined.
-AGES = (7, 9, 11, 13, 16, 19, 23, 28, 33, 40, 48, 58, 69, 83, 100, 120, 144)
-# A step or a burst may be younger; a climb of less than a week is none yet.
-FRESH_AGES = (1, 2, 3, 4, 5, 6)
-COARSE_AGES = (7, 11, 16, 23, 33, 48, 69, 100, 144)
+AGES = (9, 11, 13, 16, 19, 23, 28, 33, 40, 48, 58, 69, 83, 100, 120, 144)
+# A step or a burst may be younger; a climb of little more than a week is none yet.
+FRESH_AGES = (1, 2, 3, 4, 5, 6, 7)
+COARSE_AGES = (11, 16, 23, 33, 48, 69, 100, 144)
 # The prior tells ages apart by these bounds.
 AGE_GROUPS = (8, 15, 30, 60, 120)
 # After how many periods from now a climb may end; it may also last.

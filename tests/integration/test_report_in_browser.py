@@ -179,6 +179,22 @@ def test_forecasts_that_no_backtest_could_test_are_said_to_be_untested(open_repo
     assert "history is too short" in section.inner_text() and section.locator(".cover").count() == 0
 
 
+def test_an_early_warning_says_on_how_many_days_it_rests(open_report: Open, tmp_path: Path) -> None:
+    found = assessment()
+    first = found.servers.iloc[0]
+    mine = (found.risks["server_id"] == first["server_id"]) & (found.risks["metric"] == first["worst_metric"])
+    young = found.metrics | {"backtested": 10}
+    risks = found.risks.assign(early=mine, history=found.risks["history"].mask(mine, 30.0))
+    report.write(dataclasses.replace(found, risks=risks, metrics=young), tmp_path / "report.html")
+    page = open_report(tmp_path / "report.html")
+    cells = page.locator(".summary .column-critical")
+    assert cells.first.inner_text().split("\n")[-1] == "early warning: 30 days of history"
+    assert "early" not in cells.nth(1).inner_text()
+    assert "error than naive, 10 days ahead" in page.locator("body").inner_text()
+    assert "10 days ahead" in page.locator("#forecast .intro").inner_text()
+    assert "too short to test all 90 days" in page.locator("#forecast .intro").inner_text()
+
+
 def test_only_a_peak_that_stands_out_is_marked(open_report: Open, tmp_path: Path) -> None:
     found = assessment()
     flat = {"hours": None, "weekdays": [40.0, 40.2, 40.1, 40.0, 40.4, 40.1, 40.0], "months": [np.nan] * 12}

