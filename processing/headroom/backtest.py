@@ -30,7 +30,7 @@ LIKELY_CLIMB = 0.5
 # The same for leaning to the laws of trends, and how many series a group must have to count as much as all do.
 LEAN_SHARPNESS, LEAN_SERIES = 16.0, 10.0
 # The laws must have lost this much less for an equal say: a few windows speak for a whole group.
-LEAN_DOUBT = 1.1
+LEAN_DOUBT = 1.2
 # The one method fitted a series at a time is tried on so many series at most, and used where it is the best.
 THETA_SERIES = 40
 
