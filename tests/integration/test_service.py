@@ -109,7 +109,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """A small fleet's wide files, one a month, by name."""
     folder = tmp_path_factory.mktemp("fleet")
     fleet.write(
-        fleet.generate(servers=10, days=150, sampling="1D", metrics=("cpu", "memory"), horizon=30, seed=3), folder
+        fleet.generate(servers=10, days=240, sampling="1D", metrics=("cpu", "memory"), horizon=30, seed=3), folder
     )
     return {path.name: path.read_bytes() for path in sorted((folder / "incoming").glob("fleet-*.csv"))}
 
