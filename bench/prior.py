@@ -142,7 +142,7 @@ def main() -> None:
         company = fleet.generate(servers=given.servers // 4, days=days, sampling="1D", seed=SEED + days, end=end)
         lessons += lessons_of(made.panel, made.future, names, random)
         # What ends soon is rare among laws, and common in life.
-        passing = fleet.generate_laws(servers=many // 4, days=days, seed=SEED - days, laws=("bursts", "steady", "step"))
+        passing = fleet.generate_laws(servers=many // 8, days=days, seed=SEED - days, laws=("bursts", "steady", "step"))
         lessons += lessons_of(passing.panel, passing.future, names, random)
         lessons += lessons_of(company.panel(), company.future(), names, random)
         print(f"{days} days: {sum(len(one.answer) for one in lessons)} series so far", flush=True)

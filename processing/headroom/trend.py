@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import ndtri, stdtrit
+from threadpoolctl import threadpool_limits
 
 from headroom import intervals
 from headroom.features import Grid, median, side_by_side
@@ -133,7 +134,9 @@ def of_grid(history: Grid, settings: Settings) -> Trend:
         for name in ("quantiles", "climbing", "turned", "slope", "age"):
             getattr(found, name)[rows] = getattr(one, name)
 
-    side_by_side(of_part, list(range(len(parts))))
+    # What is shared and kept must not depend on who asked first, with how many threads: that changes the last digits.
+    with threadpool_limits(1, "blas"):
+        side_by_side(of_part, list(range(len(parts))))
     return found
 
 
