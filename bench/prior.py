@@ -131,8 +131,8 @@ def learn(lessons: list[Lesson], weights: int, rounds: int) -> tuple[np.ndarray,
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m bench.prior", description=__doc__.splitlines()[0])
-    arguments.add_argument("--servers", type=int, default=450, help="of each length")
-    arguments.add_argument("--rounds", type=int, default=80)
+    arguments.add_argument("--servers", type=int, default=180, help="of each length")
+    arguments.add_argument("--rounds", type=int, default=60)
     given = arguments.parse_args()
     random, names, lessons = np.random.default_rng(SEED), {}, []
     for days in LENGTHS:
