@@ -124,6 +124,7 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> tuple[np.nda
     quantiles = trend.dense(intervals.around(points, spreads, number, model.calibration))
     share = trend.share(model.lean, number, now.laws, model.reach, settings.frequency)
     share[simple] = 0
+    now.laws.climbing[simple] = np.nan  # of whose forecast the laws have no say, nothing is claimed by them
     quantiles = trend.leaning(quantiles, now.laws.quantiles, share)
     return np.clip(quantiles, 0, history.upper[:, None, None]), now.laws
 

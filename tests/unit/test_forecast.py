@@ -376,3 +376,19 @@ def test_eight_of_ten_days_fall_into_the_interval_of_80_percent(tmp_path):
     for _, rows in both.groupby("metric"):
         assert 0.70 < rows["y"].between(rows["q10"], rows["q90"]).mean() < 0.90
         assert 0.80 < rows["y"].between(rows["q05"], rows["q95"]).mean() < 0.97
+
+
+def test_of_a_series_too_young_for_the_laws_no_climb_is_claimed(tmp_path):
+    old = pd.date_range("2026-10-01", periods=40)
+    random = np.random.default_rng(3)
+    panel = pd.concat(
+        [
+            series("old", 40 + 0.5 * np.arange(40) + random.normal(0, 0.5, 40), old),
+            series("young", 40 + 1.0 * np.arange(10) + random.normal(0, 0.5, 10), old[-10:]),
+        ]
+    )
+    train.train(panel, NOBODY, Settings(), tmp_path)
+    _, climbs = forecast.predict_and_explain(forecast.load(tmp_path), panel, NOBODY)
+    told = climbs.set_index("server_id")
+    assert told["climb_chance"]["old"] > 0.5 and told["climb_per_day"]["old"] > 0
+    assert np.isnan(told["climb_chance"]["young"]) and np.isnan(told["climb_per_day"]["young"])
