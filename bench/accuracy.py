@@ -19,8 +19,9 @@ import pandas as pd
 from bench import datasets
 from bench.datasets import DAY_SEASON, SERIES, Case
 from bench.references import COLUMNS, QUANTILES, REFERENCES, Reference
-from headroom import forecast, train
-from headroom.settings import Settings
+from headroom import train
+from headroom.core.settings import Settings
+from headroom.forecast import model as forecast
 
 
 def headroom(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:

@@ -24,7 +24,7 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
 from bench import laws
-from headroom.risk import LIKELY
+from headroom.insight.risk import LIKELY
 from local import fleet
 
 ROOT = Path(__file__).parents[1]

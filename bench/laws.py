@@ -36,8 +36,9 @@ from scipy.stats import theilslopes
 from bench import accuracy, datasets, references
 from bench.datasets import SERIES
 from bench.references import COLUMNS, Reference
-from headroom import grid, risk, seasonality
-from headroom.risk import LIKELY
+from headroom.core import grid
+from headroom.insight import risk, seasonality
+from headroom.insight.risk import LIKELY
 from local.fleet import CRITICAL, LawFleet, generate_laws
 from local.fleet.generator import crossing
 

@@ -1,9 +1,9 @@
-"""Measure the prior of :mod:`headroom.trend` on made-up fleets: ``PYTHONPATH=processing python -m bench.prior``.
+"""Measure the prior of the trends on made-up fleets: ``PYTHONPATH=processing python -m bench.prior``.
 
 Fleets of many lengths follow known laws (``local.fleet.laws``) and companies' ways (``local.fleet.generator``), from
 seeds that no other benchmark uses. The weights of noises and laws are those under which the forecasts' chances of being
 above some levels, at some distances, had the least logarithmic loss (with a little ridge): what counts is how well the
-future was told, not how well the past is explained. Writes ``processing/headroom/trend_prior.json``.
+future was told, not how well the past is explained. Writes ``processing/headroom/forecast/trend_prior.json``.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import stdtr
 
-from headroom import methods, trend
-from headroom.features import grid
-from headroom.settings import Settings
+from headroom.core.settings import Settings
+from headroom.forecast import methods, trend
+from headroom.forecast.features import grid
 from local import fleet
 
 LENGTHS = (8, 11, 14, 17, 21, 25, 30, 37, 45, 60, 75, 90, 120, 180, 270, 400, 730)

@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from headroom import forecast, train
-from headroom.settings import Settings
+from headroom import train
+from headroom.core.settings import Settings
+from headroom.forecast import model as forecast
 from local import fleet
 
 HORIZON = 90

@@ -18,10 +18,10 @@ from aws_lambda_powertools.utilities.parser.models import S3EventNotificationEve
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Json
 
-import settings
+from environment import IngestSettings, from_environment
 from ledger import DATASET_NAME, File, Ledger, in_days
+from locks import start_if_idle
 from notification import subject
-from runs import start_if_idle
 
 logger = Logger()
 tracer = Tracer()
@@ -44,8 +44,8 @@ class Refused(Exception):
 
 
 @cache
-def _environment() -> settings.IngestSettings:
-    return settings.from_environment(settings.IngestSettings)
+def _environment() -> IngestSettings:
+    return from_environment(IngestSettings)
 
 
 @cache

@@ -22,12 +22,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import cost
-import settings
+import prices
+from environment import JOBS, PlanSettings, from_environment
 from images import aws_image
 from ledger import DATASET_NAME, File, Ledger, State
-from registry import Models, models
-from runs import take_lock
+from locks import take_lock
+from models import Models, models
 
 logger = Logger()
 tracer = Tracer()
@@ -67,8 +67,8 @@ class RunInput(BaseModel):
 
 
 @cache
-def _environment() -> settings.PlanSettings:
-    return settings.from_environment(settings.PlanSettings)
+def _environment() -> PlanSettings:
+    return from_environment(PlanSettings)
 
 
 @tracer.capture_lambda_handler
@@ -120,7 +120,7 @@ def parse_input(given: Any) -> RunInput:
 
 
 def make_plan(
-    environment: settings.PlanSettings,
+    environment: PlanSettings,
     given: RunInput,
     execution: dict[str, str],
     state: State,
@@ -163,8 +163,8 @@ def make_plan(
     runs = f"s3://{environment.artifact_bucket}/runs/{dataset}"
     run_uri, code_uri = f"{runs}/{run_id}", f"s3://{environment.artifact_bucket}/code/{code}/"
 
-    machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in settings.JOBS}
-    running = {job: machines[job] for job in settings.JOBS if train or job != "train"}
+    machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
+    running = {job: machines[job] for job in JOBS if train or job != "train"}
     folder = f"incoming/{dataset}/"
     manifest = {
         "schema": 1,
@@ -177,7 +177,7 @@ def make_plan(
         "previous_run_id": state.current_run,
         "code": {"uri": code_uri, "hash": code},
         "settings": settings_hash(config),
-        "cost_estimate": cost.estimate(environment.region, running, sum(map(unpacked, taken)), panel_bytes),
+        "cost_estimate": prices.estimate(environment.region, running, sum(map(unpacked, taken)), panel_bytes),
         "ledger_items": [file.item for file in files],
         "files": [
             {
@@ -228,14 +228,14 @@ def make_plan(
         "training_network": with_vpc,
         "jobs": {
             job: machines[job] | {"name": f"{environment.job_name_prefix}-{dataset[:20]}-{job}-{unique}"}
-            for job in settings.JOBS
+            for job in JOBS
         },
     }
     return plan, texts
 
 
 def choose_mode(
-    environment: settings.PlanSettings,
+    environment: PlanSettings,
     given: RunInput,
     state: State,
     known: Models,
@@ -275,7 +275,7 @@ def bar(known: Models, code: str, config_hash: str) -> dict[str, float]:
     return {"relative_mase": model.relative_mase} if comparable else {}
 
 
-def model_group(environment: settings.PlanSettings, dataset: str) -> str:
+def model_group(environment: PlanSettings, dataset: str) -> str:
     return f"{environment.job_name_prefix}-{dataset}"
 
 
@@ -283,7 +283,7 @@ def settings_hash(config: str) -> str:
     return hashlib.sha256(config.encode()).hexdigest()[:16]
 
 
-def machine(environment: settings.PlanSettings, job: str, override: Override) -> dict[str, Any]:
+def machine(environment: PlanSettings, job: str, override: Override) -> dict[str, Any]:
     """Instance type, count and volume of a job: the stack's, or what this run overrides."""
     return {
         "instance_type": override.instance_type or getattr(environment, f"{job}_instance_type"),

@@ -20,10 +20,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from pydantic import BaseModel
 
-import settings
+from environment import PublishSettings, from_environment
 from ledger import Ledger, in_days
+from locks import start_if_idle
 from notification import cut, printable, subject
-from runs import start_if_idle
 
 logger = Logger()
 tracer = Tracer()
@@ -51,8 +51,8 @@ class Finished(BaseModel):
 
 
 @cache
-def _environment() -> settings.PublishSettings:
-    return settings.from_environment(settings.PublishSettings)
+def _environment() -> PublishSettings:
+    return from_environment(PublishSettings)
 
 
 @tracer.capture_lambda_handler(capture_response=False)  # links that open without signing in are in it

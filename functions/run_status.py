@@ -19,10 +19,10 @@ from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
-import settings
+from environment import RunStatusSettings, from_environment
 from ledger import Ledger
+from locks import start_if_idle, take_lock
 from notification import subject
-from runs import start_if_idle, take_lock
 
 logger = Logger()
 tracer = Tracer()
@@ -46,8 +46,8 @@ class StatusChangeEvent(EventBridgeModel):
 
 
 @cache
-def _environment() -> settings.RunStatusSettings:
-    return settings.from_environment(settings.RunStatusSettings)
+def _environment() -> RunStatusSettings:
+    return from_environment(RunStatusSettings)
 
 
 @tracer.capture_lambda_handler

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from local import cloud as clouds
-from local import mailbox as mail
 from local.cloud import CloudError
+from local.emulator import mailbox as mail
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 console = Console(highlight=False)
@@ -21,7 +21,8 @@ console = Console(highlight=False)
 @app.command()
 def up() -> None:
     """Start the laptop cloud, deploy the stack into it, and say what to export."""
-    from local import deploy, image
+    from local import deploy
+    from local.emulator import image
 
     image.require()
     was_up = clouds.running() is not None

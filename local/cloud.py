@@ -116,7 +116,7 @@ def start(state: Path = STATE, port: int | None = None, with_parent: bool = Fals
     log = state / "cloud.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.launcher"],
+            [sys.executable, "-m", "local.emulator.launcher"],
             cwd=ROOT,
             env=_environment(state, port, with_parent),
             stdin=subprocess.DEVNULL,

@@ -20,8 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from local import cloud as clouds
-from local import deploy, image, mailbox, runs, transfer
+from local import deploy, follow
 from local.cloud import ROOT, Cloud, CloudError
+from local.emulator import image, mailbox, transfer
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz", ".parquet")
 SERVERS, DAYS, SAMPLING = 60, 400, "1h"
@@ -63,7 +64,7 @@ def run(console: Console, dataset: str, data: list[Path], settings: Path | None,
             with console.status("generating a fleet"):
                 drop = generated(dataset, Path(folder), days)
             _say(console, began, f"fleet of {SERVERS} servers generated: {days} days of {SAMPLING} samples")
-        known = {e["executionArn"] for e in runs.executions(cloud, stack.outputs["StateMachineArn"], dataset)}
+        known = {e["executionArn"] for e in follow.executions(cloud, stack.outputs["StateMachineArn"], dataset)}
         letters = len(mailbox.letters(cloud.mailbox))
         upload(cloud, stack, drop)
         target = f"s3://{stack.outputs['IngestBucketName']}/incoming/{dataset}/"
@@ -116,7 +117,7 @@ def _check_settings(path: Path) -> None:
     if not path.is_file():
         raise CloudError(f"there is no settings file {path}")
     sys.path.insert(0, str(ROOT / "processing"))
-    from headroom import settings
+    from headroom.core import settings
 
     try:
         settings.load(path)
@@ -148,7 +149,7 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
     """Follow the dataset's new runs, one after the other, and return the description of the last or of a failed one."""
     machine = stack.outputs["StateMachineArn"]
     with console.status("waiting for ingest to start a run"):
-        execution = runs.wait_for_start(cloud, machine, dataset, known, START_SECONDS)
+        execution = follow.wait_for_start(cloud, machine, dataset, known, START_SECONDS)
     if execution is None:
         raise CloudError(
             f"no run has started within {START_SECONDS} s. What the ingest function says is in {cloud.log} "
@@ -159,7 +160,7 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
         known.add(execution)
         if description["status"] != "SUCCEEDED":
             return description
-        following = runs.wait_for_start(cloud, machine, dataset, known, seconds=0.5)
+        following = follow.wait_for_start(cloud, machine, dataset, known, seconds=0.5)
         if following is None:
             return description
         console.print("   files came while the run was going on: the next run takes them")
@@ -171,7 +172,7 @@ def _follow(console: Console, cloud: Cloud, execution: str, dataset: str) -> dic
     console.print(f"   run {execution.rpartition(':')[2]}")
     told = 0
     with console.status("") as status:
-        for description, steps in runs.follow(cloud, execution):
+        for description, steps in follow.follow(cloud, execution):
             now = datetime.now(UTC)
             for step in steps[told:]:
                 if step.ended is None:
@@ -181,19 +182,19 @@ def _follow(console: Console, cloud: Cloud, execution: str, dataset: str) -> dic
                 told += 1
             if description["status"] == "RUNNING" and told < len(steps):
                 step = steps[-1]
-                job = runs.running_job(cloud, dataset)
-                lines = runs.log_tail(cloud, job, 1) if job else []
+                job = follow.running_job(cloud, dataset)
+                lines = follow.log_tail(cloud, job, 1) if job else []
                 words = f"{step.name} {step.seconds(now):.0f} s  {lines[-1] if lines else ''}"
                 status.update(Text(words[: max(20, console.width - 8)], overflow="ellipsis"))
     return description
 
 
 def _explained(cloud: Cloud, description: dict[str, Any], was_up: bool) -> str:
-    failure = runs.failure(description)
+    failure = follow.failure(description)
     lines = [f"the run ended {description['status']}: {failure.error}", failure.reason]
     if failure.job:
         lines += ["", f"the last lines of {failure.job}:"]
-        lines += [f"  {line}" for line in runs.log_tail(cloud, failure.job, 15)]
+        lines += [f"  {line}" for line in follow.log_tail(cloud, failure.job, 15)]
         lines += ["", f"its folder: {cloud.state / 'jobs' / failure.job}"]
     if was_up:
         command = ["aws", "stepfunctions", "redrive-execution", "--execution-arn", description["executionArn"]]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from headroom.assessment import LEVELS, Assessment
-from headroom.settings import Settings
+from headroom.core.findings import LEVELS, Assessment
+from headroom.core.settings import Settings
 
 QUANTILES = {"q05": -1.645, "q10": -1.282, "q50": 0.0, "q90": 1.282, "q95": 1.645}
 CLUSTERS = ["weekday office hours", "idle", "growing", "nightly batch", "steady and busy"]

@@ -15,24 +15,13 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from headroom import (
-    changes,
-    charts,
-    clusters,
-    forecast,
-    grid,
-    job,
-    recommend,
-    report,
-    risk,
-    seasonality,
-    settings,
-    tables,
-    words,
-)
-from headroom.assessment import LEVELS, Assessment
-from headroom.risk import QUANTILES
-from headroom.settings import Settings
+from headroom.core import grid, job, safe_csv, settings, wording
+from headroom.core.findings import LEVELS, Assessment
+from headroom.core.settings import Settings
+from headroom.forecast.model import ModelError, drift_of, load, predict_and_explain
+from headroom.insight import changes, clusters, recommend, risk, seasonality
+from headroom.insight.risk import QUANTILES
+from headroom.report import page, pictures
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +48,14 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="model-") as scratch:
         model = unpacked(given.model, Path(scratch))
         try:
-            loaded = forecast.load(model)
-        except forecast.ModelError as error:
+            loaded = load(model)
+        except ModelError as error:
             raise job.InputError(str(error)) from error
         metrics = _json_in(model / "model_metrics.json")
     chosen = fitting(chosen, loaded.settings)
     log.info("forecasting %d periods of %d servers", chosen.horizon, panel["server_id"].nunique())
-    forecasts, climbs = forecast.predict_and_explain(loaded, panel, servers)
-    drift = forecast.drift(loaded, panel)
+    forecasts, climbs = predict_and_explain(loaded, panel, servers)
+    drift = drift_of(loaded, panel)
     found = assess(
         panel,
         servers,
@@ -162,7 +151,7 @@ def assess(
         attributes: one row a server: ``server_id`` and ``risk.ATTRIBUTES``, nulls allowed.
         forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
         previous: the previous run's assessment folder.
-        climbs: what the forecasts rest on, see ``forecast.predict_and_explain``.
+        climbs: what the forecasts rest on, see ``model.predict_and_explain``.
     """
     run, quality, metrics = run or {}, quality or {}, metrics or {}
     laid_out = grid.of_panel(panel, chosen.frequency)
@@ -257,8 +246,8 @@ def write(found: Assessment, folder: Path) -> None:
     write_parquet(found.forecasts, folder / "risk_flagged_forecasts.parquet")
     for name, table in queryable(found).items():
         write_parquet(table, folder / "tables" / name / f"{name}.parquet")
-    tables.write_csv(found.clusters, folder / "server_clusters.csv")
-    tables.write_csv(_spreadsheet(found.recommendations), folder / "optimization_recommendations.csv")
+    safe_csv.write_csv(found.clusters, folder / "server_clusters.csv")
+    safe_csv.write_csv(_spreadsheet(found.recommendations), folder / "optimization_recommendations.csv")
     documents = {
         "risk_summary.json": found.summary,
         "optimization_recommendations.json": {
@@ -272,9 +261,9 @@ def write(found: Assessment, folder: Path) -> None:
     for name, document in documents.items():
         text = json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / name).write_text(text + "\n", encoding="utf-8")
-    charts.write_risk_heatmap(found, folder / "risk_heatmap.png")
-    charts.write_utilization_clusters(found, folder / "utilization_clusters.png")
-    report.write(found, folder / "report.html")
+    pictures.write_risk_heatmap(found, folder / "risk_heatmap.png")
+    pictures.write_utilization_clusters(found, folder / "utilization_clusters.png")
+    page.write(found, folder / "report.html")
 
 
 def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
@@ -341,9 +330,9 @@ def _notes(laid_out: grid.Grid, not_judged: list[dict[str, Any]], servers: pd.Da
         )
     days, missing = clusters.too_short_for(laid_out)
     if missing:
-        history = "Less than a day" if days == 0 else words.periods(days, "D")
+        history = "Less than a day" if days == 0 else wording.periods(days, "D")
         notes.append(
-            f"{history} of history {'is' if days < 2 else 'are'} too short to tell {words.listed(missing)}: clusters "
+            f"{history} of history {'is' if days < 2 else 'are'} too short to tell {wording.listed(missing)}: clusters "
             "do not go by them."
         )
     if "cpu" not in laid_out.values:

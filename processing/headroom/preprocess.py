@@ -18,9 +18,11 @@ from typing import Any
 
 import duckdb
 
-from headroom import contract, job, panel, quality, reading, settings
-from headroom.reading import Source
-from headroom.settings import Settings, SettingsError
+from headroom.core import job, settings
+from headroom.core.settings import Settings, SettingsError
+from headroom.intake import merge, quality, reading
+from headroom.intake.layout import LATEST
+from headroom.intake.reading import Source
 
 _log = logging.getLogger(__name__)
 
@@ -55,12 +57,12 @@ def preprocess(
         work = Path(folder)
         db = _open_database(work)
         reading.read(db, sources, effective, _latest(manifest), work / "files")
-        merged = panel.merge(db, history, effective, before, work / "samples")
+        merged = merge.merge(db, history, effective, before, work / "samples")
         report = quality.report(db, sources, effective, merged, settings_report, manifest.get("dataset"), notes)
         if not report["panel"]["rows"]:
             raise job.InputError(_nothing_usable(report))
         panel_folder.mkdir(parents=True, exist_ok=True)
-        panel.write(db, merged, work / "samples", panel_folder)
+        merge.write(db, merged, work / "samples", panel_folder)
         quality.write(db, report, panel_folder)
         (panel_folder / "settings.json").write_text(effective.model_dump_json(indent=2) + "\n", encoding="utf-8")
         db.close()
@@ -130,7 +132,7 @@ def _latest(manifest: dict[str, Any]) -> str:
     try:
         created = datetime.fromisoformat(manifest["created_at"].replace("Z", "+00:00"))
     except (KeyError, ValueError, AttributeError):
-        return f"{contract.LATEST} 00:00:00+00"
+        return f"{LATEST} 00:00:00+00"
     return (created + timedelta(days=1)).isoformat()
 
 

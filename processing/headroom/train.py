@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from headroom import backtest, baseline, booster, forecast, job, settings, trend
-from headroom.features import FEATURE_VERSION, SERIES, Grid, grid, kinds, recent_periods
-from headroom.grid import mean
-from headroom.settings import Settings
-from headroom.words import percent, span
+from headroom.core import job, settings
+from headroom.core.grid import mean
+from headroom.core.settings import Settings
+from headroom.core.wording import percent, span
+from headroom.forecast import backtest, booster, drift, trend
+from headroom.forecast.features import FEATURE_VERSION, SERIES, Grid, grid, kinds, recent_periods
+from headroom.forecast.model import Model, fallbacks, save
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ def train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: 
 def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: Path) -> dict[str, Any]:
     history = grid(panel, chosen.frequency)
     log.info("%d series over %d periods, horizon %d", *history.values.shape, chosen.horizon)
-    reasons = forecast.fallbacks(history, chosen)
+    reasons = fallbacks(history, chosen)
     sample = _sample(history, reasons)
     sampled = history.only(sample)
     examples = booster.examples(sampled, booster.training_origins(len(history.dates), chosen), servers, chosen)
@@ -83,7 +85,7 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
     choices.loc[sample, ["own_below", "own_above"]] = final.own
     trained = booster.train(examples)
     metrics = _metrics(history, chosen, reasons, sample, windows, group[sample], judged, weight, lean, trained)
-    model = forecast.Model(
+    model = Model(
         settings=chosen,
         trained=trained,
         choices=choices,
@@ -91,9 +93,9 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
         calibration=final.calibration,
         lean=lean,
         reach=metrics["backtested"],
-        baseline=baseline.of_panel(panel, recent_periods(chosen), chosen.drift_threshold),
+        baseline=drift.of_panel(panel, recent_periods(chosen), chosen.drift_threshold),
     )
-    forecast.save(model, folder)
+    save(model, folder)
     gaps = pd.MultiIndex.from_frame(panel.loc[~np.isfinite(panel["y"].to_numpy(float)), SERIES].drop_duplicates())
     metrics["fallbacks"] += [
         {**dict(zip(SERIES, one, strict=True)), "points": 0, "method": "none", "reason": "never measured"}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from infrastructure.stack import ROOT, template
 
-from headroom import settings
+from headroom.core import settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -21,10 +21,10 @@ from infrastructure.stack import ROOT, Stack
 
 import plan
 import publish
-import settings
+from environment import PlanSettings
 from ledger import File, State
-from local.service_model import ServiceError, check, input_shape, unsupported
-from registry import Model, Models
+from local.emulator.service_model import ServiceError, check, input_shape, unsupported
+from models import Model, Models
 
 LONGEST_DATASET = "a-very-long-data-set-name-of-forty-chars"  # the schema of a run's input allows no more
 NOW = datetime(2026, 10, 31, 6, 0, tzinfo=UTC)
@@ -93,7 +93,7 @@ def stack_of():
 def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retries: int = 0) -> list[machine.Step]:
     """The requests of one run. What the functions answer is what the real ones make of the request."""
     functions = stack.of_type("AWS::Lambda::Function")
-    environment = settings.PlanSettings.model_validate(functions["PlanFunction"]["Environment"]["Variables"])
+    environment = PlanSettings.model_validate(functions["PlanFunction"]["Environment"]["Variables"])
 
     def planned(request: dict[str, Any]) -> dict[str, Any]:
         given = plan.parse_input(request["Payload"]["input"])

@@ -15,7 +15,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from infrastructure.stack import ROOT, TEMPLATE, Stack, template
 
 import images
-from local.service_model import input_shape
+from local.emulator.service_model import input_shape
 
 # Everything that a condition guards is there.
 EVERYTHING = {

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from synthetic_assessment import HOSTILE, assessment, with_silent
 
-from headroom import charts, report
-from headroom.assessment import Assessment
+from headroom.core.findings import Assessment
+from headroom.report import page as report
+from headroom.report import pictures
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the browser tests need it")
 
@@ -160,7 +161,7 @@ def test_a_server_above_its_threshold_has_no_date_to_come_but_since_when(open_re
     found = assessment()
     first = found.servers.iloc[0]
     mine = (found.risks["server_id"] == first["server_id"]) & (found.risks["metric"] == first["worst_metric"])
-    since = charts.last_period(found) - pd.Timedelta(days=400)
+    since = pictures.last_period(found) - pd.Timedelta(days=400)
     risks = found.risks.assign(above_already=mine, above_since=pd.Series(pd.NaT, found.risks.index).mask(mine, since))
     report.write(dataclasses.replace(found, risks=risks), tmp_path / "report.html")
     page = open_report(tmp_path / "report.html")

@@ -676,7 +676,7 @@ def test_an_alarm_on_failed_executions_rings(cloud: Cloud, machine_role: str) ->
         ComparisonOperator="GreaterThanOrEqualToThreshold", TreatMissingData="notBreaching", AlarmActions=[topic],
     )  # fmt: skip
     settled(cloud, start(cloud, failing))
-    from local.mailbox import letters
+    from local.emulator.mailbox import letters
 
     for _ in range(100):
         found = [letter for letter in letters(cloud.mailbox) if name in letter.subject]

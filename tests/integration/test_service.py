@@ -17,9 +17,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from local import fleet, mailbox, runs
+from local import fleet, follow
 from local.cloud import Cloud
 from local.deploy import Stack
+from local.emulator import mailbox
 
 RUN_SECONDS = 300
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -41,7 +42,7 @@ class Service:
         self.cloud.client("s3").put_object(Bucket=bucket, Key=f"incoming/{dataset}/{name}", Body=content)
 
     def executions(self, dataset: str) -> list[dict[str, Any]]:
-        return runs.executions(self.cloud, self.machine, dataset)
+        return follow.executions(self.cloud, self.machine, dataset)
 
     def wait(self, dataset: str, more_than: int = 0) -> list[dict[str, Any]]:
         """The dataset's executions, the oldest first, once there are more than so many, none runs, and no file
@@ -50,7 +51,7 @@ class Service:
         while time.monotonic() < deadline:
             waiting = self.waiting(dataset)
             found = self.executions(dataset)
-            ended = len(found) > more_than and all(execution["status"] in runs.FINAL for execution in found)
+            ended = len(found) > more_than and all(execution["status"] in follow.FINAL for execution in found)
             if ended and (not waiting or found[-1]["status"] != "SUCCEEDED"):
                 return found
             time.sleep(0.5)
@@ -71,11 +72,11 @@ class Service:
 
     def outcome(self, execution: dict[str, Any]) -> dict[str, Any]:
         described = self.cloud.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
-        assert described["status"] == "SUCCEEDED", runs.failure(described)
+        assert described["status"] == "SUCCEEDED", follow.failure(described)
         return json.loads(described["output"])
 
     def states(self, execution: dict[str, Any]) -> list[str]:
-        return [step.name for step in runs.steps(self.cloud, execution["executionArn"])]
+        return [step.name for step in follow.steps(self.cloud, execution["executionArn"])]
 
     def read(self, dataset: str, run_id: str, name: str) -> bytes:
         bucket = self.stack.outputs["ArtifactBucketName"]
@@ -364,7 +365,7 @@ def test_a_wrong_start_by_hand_says_what_is_wrong(service: Service) -> None:
     while (described := states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    assert "mode" in runs.failure(described).reason
+    assert "mode" in follow.failure(described).reason
 
 
 def test_a_refused_file_is_told_of(service: Service) -> None:

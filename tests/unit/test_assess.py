@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from headroom import assess, grid, job, train
-from headroom.settings import Settings, parse
+from headroom import assess, train
+from headroom.core import grid, job
+from headroom.core.settings import Settings, parse
 from local import fleet
 
 NAMES = {

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headroom.job import InputError
+from headroom.core.job import InputError
 from headroom.preprocess import preprocess
 
 ROOT = Path(__file__).parents[2]

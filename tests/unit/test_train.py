@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from headroom import booster, train
-from headroom.settings import Settings
+from headroom import train
+from headroom.core.settings import Settings
+from headroom.forecast import booster
 
 ROOT = Path(__file__).parents[2]
 DAYS = pd.date_range(end="2026-10-31", periods=200)

@@ -1,0 +1,100 @@
+"""SageMaker's model registry: groups of numbered model packages with an approval status."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from local.emulator.service_model import ServiceError
+
+_IN_SUMMARY = (
+    "ModelPackageName", "ModelPackageGroupName", "ModelPackageVersion", "ModelPackageArn", "ModelPackageDescription",
+    "CreationTime", "ModelPackageStatus", "ModelApprovalStatus",
+)  # fmt: skip
+_UPDATABLE = (
+    "ModelApprovalStatus", "ApprovalDescription", "InferenceSpecification", "SourceUri", "ModelCard", "ModelLifeCycle",
+)  # fmt: skip
+
+
+class Registry:
+    """Groups and packages by ARN. Answers are copies of what Describe… returns; errors are ``ServiceError``."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, Any]] = {}
+        self._packages: dict[str, dict[str, Any]] = {}
+
+    def create_group(self, group_arn: str, request: dict[str, Any]) -> None:
+        """Add an empty group."""
+        if group_arn in self._groups:
+            raise ServiceError("ValidationException", f"Model Package Group already exists: {group_arn}")
+        self._groups[group_arn] = {
+            "ModelPackageGroupName": request["ModelPackageGroupName"],
+            "ModelPackageGroupArn": group_arn,
+            "ModelPackageGroupDescription": request.get("ModelPackageGroupDescription", ""),
+            "CreationTime": time.time(),
+            "CreatedBy": {},
+            "ModelPackageGroupStatus": "Completed",
+        }
+
+    def group(self, group_arn: str) -> dict[str, Any]:
+        """One group."""
+        if group_arn not in self._groups:
+            raise ServiceError("ValidationException", f"ModelPackageGroup {group_arn} does not exist.")
+        return dict(self._groups[group_arn])
+
+    def groups(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        """All groups, filtered and sorted as the request says (by default the oldest first)."""
+        wanted = [g for g in self._groups.values() if request.get("NameContains", "") in g["ModelPackageGroupName"]]
+        by = "ModelPackageGroupName" if request.get("SortBy") == "Name" else "CreationTime"
+        wanted.sort(key=lambda group: group[by], reverse=request.get("SortOrder") == "Descending")
+        return [{k: v for k, v in group.items() if k != "CreatedBy"} for group in wanted]
+
+    def create_package(self, group_arn: str, arn_of_versions: str, request: dict[str, Any]) -> str:
+        """Add the group's next version and return its ARN, ``<arn_of_versions>/<version>``."""
+        group = self.group(group_arn)
+        version = 1 + sum(p["ModelPackageGroupName"] == group["ModelPackageGroupName"] for p in self._packages.values())
+        package_arn = f"{arn_of_versions}/{version}"
+        facts = {k: v for k, v in request.items() if k not in ("Tags", "ClientToken", "SkipModelValidation")}
+        self._packages[package_arn] = facts | {
+            "ModelPackageGroupName": group["ModelPackageGroupName"],
+            "ModelPackageVersion": version,
+            "ModelPackageArn": package_arn,
+            "CreationTime": time.time(),
+            "ModelPackageStatus": "Completed",
+            "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
+            "ModelApprovalStatus": request.get("ModelApprovalStatus", "PendingManualApproval"),
+        }
+        return package_arn
+
+    def package(self, package_arn: str) -> dict[str, Any]:
+        """One version."""
+        return dict(self._existing(package_arn))
+
+    def packages(self, group_arn: str | None, request: dict[str, Any]) -> list[dict[str, Any]]:
+        """Summaries of a group's versions, filtered and sorted as the request says (by default the oldest first)."""
+        name = self.group(group_arn)["ModelPackageGroupName"] if group_arn else None
+        wanted = [
+            package
+            for package in self._packages.values()
+            if name in (None, package["ModelPackageGroupName"])
+            and request.get("ModelApprovalStatus") in (None, package["ModelApprovalStatus"])
+        ]
+        newest_first = request.get("SortOrder") == "Descending"
+        wanted.sort(key=lambda p: (p["CreationTime"], p["ModelPackageVersion"]), reverse=newest_first)
+        return [{k: package[k] for k in _IN_SUMMARY if k in package} for package in wanted]
+
+    def update(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Change a version's approval or metadata."""
+        package = self._existing(request["ModelPackageArn"])
+        package.update({member: request[member] for member in _UPDATABLE if member in request})
+        metadata = {**package.get("CustomerMetadataProperties", {}), **request.get("CustomerMetadataProperties", {})}
+        for key in request.get("CustomerMetadataPropertiesToRemove", []):
+            metadata.pop(key, None)
+        package["CustomerMetadataProperties"] = metadata
+        package["LastModifiedTime"] = time.time()
+        return {"ModelPackageArn": package["ModelPackageArn"]}
+
+    def _existing(self, package_arn: str) -> dict[str, Any]:
+        if package_arn not in self._packages:
+            raise ServiceError("ValidationException", f"ModelPackage {package_arn} does not exist.")
+        return self._packages[package_arn]

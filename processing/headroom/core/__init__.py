@@ -1,0 +1,1 @@
+"""What every room uses: settings, the grid, the calendar, findings, wording."""

@@ -1,0 +1,1 @@
+"""From the panel to a model and its quantiles."""

@@ -1,0 +1,407 @@
+"""Rolling-origin backtests: what each candidate would have forecast, how far off it was, and whom to trust."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from headroom.core.grid import mean
+from headroom.core.settings import Settings
+from headroom.forecast import booster, intervals, methods, trend
+from headroom.forecast.features import Grid, level_and_scale, median, recent_periods, side_by_side
+
+BOOSTER, LAWS, COMBINATION = "booster", "laws of trends", "combination"
+CANDIDATES = (*methods.METHODS, methods.THETA, BOOSTER)
+THETA = CANDIDATES.index(methods.THETA)
+# A few series need more windows to learn as much from: so many forecasts, in no fewer and no more windows.
+FORECASTS, FEWEST_WINDOWS, MOST_WINDOWS = 40, 3, 8
+# A backtest of the whole horizon wants a history of so many horizons; a shorter one reaches a third of the history.
+LEAST_HORIZONS = 2
+# How sharply better candidates are preferred, and how many windows' worth a group's experience counts; both tuned on
+# the benchmarks' data sets together, where anything from 8 to 16 and 4 to 8 does about as well.
+SHARPNESS = 12.0
+GROUP_WINDOWS = 6.0
+# From this chance on a series is said to climb.
+LIKELY_CLIMB = 0.5
+# The same for leaning to the laws of trends, and how many series a group must have to count as much as all do.
+LEAN_SHARPNESS, LEAN_SERIES = 16.0, 10.0
+# The laws must have lost this much less for an equal say: a few windows speak for a whole group.
+LEAN_DOUBT = 1.2
+# The one method fitted a series at a time is tried on so many series at most, and used where it is the best.
+THETA_SERIES = 40
+
+
+@dataclass(frozen=True)
+class Window:
+    """Forecasts from one origin, made without a look at what came after it.
+
+    ``points``: candidates × n × horizon (NaN for a booster that could not be trained); ``below`` and ``above``: the
+    booster's distances from its median to its 10 % and 90 % quantiles (n × horizon); ``laws``: what the laws of trends
+    say; ``actual``: n × horizon, NaN where nothing was measured and beyond the ``reach`` of the backtest; ``scale``: n,
+    of what was known at the origin.
+    """
+
+    origin: int
+    points: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
+    laws: trend.Trend
+    actual: np.ndarray
+    scale: np.ndarray
+    reach: int
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Mean absolute error in scales, candidates × n; NaN where nothing was measured."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return np.nanmean(np.abs(self.actual - self.points), axis=2) / self.scale
+
+
+def reach(periods: int, settings: Settings) -> int:
+    """How many steps ahead a history of so many periods can be backtested."""
+    return settings.horizon if periods >= LEAST_HORIZONS * settings.horizon else min(periods // 3, settings.horizon)
+
+
+def origins(periods: int, series: int, settings: Settings) -> list[int]:
+    """The last known periods of the windows, oldest first; the newest leaves what the backtest reaches.
+
+    They are that far apart, so that no two share a day, where that leaves the third a quarter of the history; half
+    as far otherwise. And a tenth of the history at least, so that accidents of one week do not decide everything.
+    """
+    ahead = reach(periods, settings)
+    roomy = periods - 1 - 3 * ahead >= periods // 4
+    step = max(ahead if roomy else (ahead + 1) // 2, periods // 10)
+    least = 2 * settings.season_lengths[0] - 1
+    newest = periods - 1 - ahead
+    windows = min(max(-(-FORECASTS // max(series, 1)), FEWEST_WINDOWS), MOST_WINDOWS)
+    return [newest - step * back for back in range(windows - 1, -1, -1) if newest - step * back >= least]
+
+
+def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settings: Settings) -> list[Window]:
+    """Forecast from every origin; the booster is trained anew at each one, on what was known by then."""
+    tried = np.zeros(len(history.values), dtype=bool)
+    tried[:: max(len(tried) // THETA_SERIES, 1)] = True
+
+    ahead = reach(len(history.dates), settings)
+
+    def window(origin: int) -> Window:
+        known = history.until(origin)
+        made = forecast(known, history, booster.train(examples.until(origin)), servers, settings, tried)
+        # What nothing was known of yet tells nothing about forecasts of today, and has no scale to measure misses by.
+        made.actual[too_short(known, settings) | constant(known)] = np.nan
+        made.actual[:, ahead:] = np.nan
+        return replace(made, reach=ahead)
+
+    return side_by_side(window, origins(len(history.dates), len(history.values), settings))
+
+
+def too_short(known: Grid, settings: Settings) -> np.ndarray:
+    """Which series have fewer points than two seasons (n booleans)."""
+    return (~np.isnan(known.values)).sum(axis=1) < 2 * settings.season_lengths[0]
+
+
+def constant(known: Grid) -> np.ndarray:
+    """Which series have never changed (n booleans)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmax(known.values, axis=1) == np.nanmin(known.values, axis=1)
+
+
+def forecast(
+    known: Grid,
+    history: Grid,
+    trained: booster.Booster | None,
+    servers: pd.DataFrame,
+    settings: Settings,
+    theta: np.ndarray,
+) -> Window:
+    """All candidates' forecasts from the end of ``known``, beside what ``history`` says of the periods after it.
+
+    ``theta`` (n booleans): the series for which that method is wanted.
+    """
+    points, (past, again) = methods.forecasts_and_effects(known, settings)
+    laws = trend.of_grid(Grid(known.series, known.dates, known.values - past), settings)
+    laws.quantiles[:] += again[:, :, None]
+    shape = (len(known.values), settings.horizon)
+    _, scale = level_and_scale(known.values, settings)
+    if trained is None:
+        below = points[BOOSTER] = above = np.full(shape, np.nan)
+    else:
+        low, points[BOOSTER], high = np.moveaxis(booster.predict(trained, known, points, servers, settings), 2, 0)
+        below, above = points[BOOSTER] - low, high - points[BOOSTER]
+    points[methods.THETA] = methods.theta(known, settings, theta)
+    actual = np.full(shape, np.nan)
+    after = history.values[:, len(known.dates) : len(known.dates) + settings.horizon]
+    actual[:, : after.shape[1]] = after
+    every = np.stack([points[name] for name in CANDIDATES])
+    return Window(len(known.dates) - 1, every, below, above, laws, actual, scale, settings.horizon)
+
+
+def weights(windows: list[Window], group: np.ndarray, groups: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """How much each candidate counts: a series (candidates × n), and a group (candidates × (groups + 1), last: any).
+
+    A candidate's weight falls with a power of its error relative to the typical candidate's; a series' own windows
+    count one each, its group's experience ``GROUP_WINDOWS``.
+    """
+    losses = np.stack([np.full((len(CANDIDATES), len(group)), np.nan), *(window.losses for window in windows)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        typical = np.nanmedian(losses, axis=1, keepdims=True)
+        relative = np.log(np.maximum(losses, 1e-3) / np.maximum(typical, 1e-3))
+        own = np.nanmean(relative, axis=0)
+        overall = np.nanmean(own, axis=1)
+        grouped = np.stack([*(np.nanmean(own[:, group == name], axis=1) for name in groups), overall], axis=1)
+    # Without any experience the methods count the same and the booster, which could not be trained, nothing.
+    untried = np.where(np.isin(CANDIDATES, (BOOSTER, methods.THETA)), np.inf, 0.0)
+    overall = np.where(np.isnan(overall), np.inf, overall) if np.isfinite(overall).any() else untried
+    known = np.isfinite(grouped)
+    grouped = np.where(known, grouped, np.where(known.any(axis=0), np.inf, overall[:, None]))
+    of_group = grouped[:, [groups.index(name) for name in group]]
+    counted = (~np.isnan(relative)).sum(axis=0)
+    score = (counted * np.nan_to_num(own) + GROUP_WINDOWS * of_group) / (counted + GROUP_WINDOWS)
+    score[np.isnan(own) & ~np.isnan(own).all(axis=0)] = np.inf
+    score[THETA, np.isnan(own[THETA]) | (score[THETA] > score.min(axis=0))] = np.inf
+    grouped[THETA] = np.inf
+    return _normalised(score), _normalised(grouped)
+
+
+def _normalised(score: np.ndarray) -> np.ndarray:
+    weight = np.exp(-SHARPNESS * (score - score.min(axis=0)))
+    return weight / weight.sum(axis=0)
+
+
+def combine(points: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The candidates' weighted median (candidates × n × horizon, candidates × n → n × horizon).
+
+    Between the two candidates where half the weight is reached it is interpolated. A median, since one candidate that
+    is far off must not matter.
+    """
+    weight = np.broadcast_to(weight[:, :, None], points.shape)
+    order = np.argsort(np.where(np.isnan(points) | (weight == 0), np.inf, points), axis=0, kind="stable")
+    ordered = np.take_along_axis(points, order, axis=0)
+    share = np.take_along_axis(np.where(np.isnan(points), 0.0, weight), order, axis=0)
+    share = share / np.maximum(share.sum(axis=0), 1e-12)
+    reached = np.cumsum(share, axis=0) - share / 2
+    after = np.minimum((reached < 0.5).sum(axis=0), (share > 0).sum(axis=0) - 1)[None]
+    before = np.maximum(after - 1, 0)
+    low, high, from_, to = (
+        np.take_along_axis(of, at, axis=0)[0] for of in (ordered, reached) for at in (before, after)
+    )
+    part = np.clip((0.5 - from_) / np.maximum(to - from_, 1e-12), 0, 1)
+    return low + np.where(to > from_, part, 1.0) * (high - low)
+
+
+def disagreement(points: np.ndarray, combined: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """How far the candidates lie below and above their combination on average (n × horizon × 2).
+
+    Weights count by their square roots: a candidate that did somewhat worse before is still a possibility.
+    """
+    share = np.sqrt(weight)[:, :, None] * ~np.isnan(points)
+    share /= np.maximum(share.sum(axis=0), 1e-12)
+    distance = np.nan_to_num(points - combined)
+    return np.stack([(share * np.maximum(side * distance, 0)).sum(axis=0) for side in (-1, 1)], axis=2)
+
+
+def behaviour(history: Grid, settings: Settings) -> np.ndarray:
+    """The group of each series: its metric and whether it is flat, seasonal or irregular (n strings)."""
+    day, _ = settings.season_lengths
+    recent = history.values[:, -4 * recent_periods(settings) :]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        still = np.nanmean(np.abs(np.diff(recent, axis=1)) < 1e-9, axis=1) > 0.5
+        centred = recent - median(recent)[:, None]
+        memory = np.nanmean(centred[:, day:] * centred[:, :-day], axis=1) / np.nanmean(centred**2, axis=1)
+    kind = np.where(still, "flat", np.where(memory > 0.5, "seasonal", "irregular"))
+    return (history.series["metric"] + "/" + kind).to_numpy(str)
+
+
+SCORES = ("mae", "rmse", "smape", "mase", "scaled_quantile_loss", "coverage_80", "coverage_90")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A forecast's scores (n × SCORES), each series' own spread in scales (n × 2), and its intervals' calibration."""
+
+    scores: np.ndarray
+    own: np.ndarray
+    calibration: intervals.Calibration
+
+
+def judge(
+    windows: list[Window], group: np.ndarray, groups: list[str], frequency: str
+) -> tuple[dict[str, Judged], np.ndarray]:
+    """Scores and calibration of every candidate, of the laws, and of the combination; how far that leans to the laws.
+
+    Nothing judges itself: a window's weights and intervals come from windows that share no day with it, and only such
+    windows count. Where the history is too short for them, those that share some (or its own, where it is the only
+    one) have to do. The calibration and the leaning (see :func:`lean`) that are kept come from all.
+    """
+    nowhere = [np.zeros((1, 1, 2))] * len(windows)
+    judged = {}
+    for number, name in enumerate(CANDIDATES):
+        points = [window.points[number] for window in windows]
+        quantiles, own, calibration = _quantiles(windows, points, nowhere, group, groups)
+        judged[name] = Judged(_scores(windows, quantiles, len(group)), own, calibration)
+    combined, between = [], []
+    for window in windows:
+        weight, _ = weights([windows[other] for other in _others(windows, window)], group, groups)
+        combined.append(combine(window.points, weight))
+        between.append(disagreement(window.points, combined[-1], weight))
+    quantiles, own, calibration = _quantiles(windows, combined, between, group, groups)
+    dense = [trend.dense(each) for each in quantiles]
+    losses = [_losses(window, of_candidates) for window, of_candidates in zip(windows, dense, strict=True)]
+    final = []
+    for window, each in zip(windows, dense, strict=True):
+        leaning = lean([losses[other] for other in _others(windows, window)], group, groups)
+        share = trend.share(leaning, [groups.index(name) for name in group], window.laws, window.reach, frequency)
+        final.append(trend.leaning(each, window.laws.quantiles, share)[:, :, trend.SPARSE])
+    laws = [window.laws.quantiles[:, :, trend.SPARSE] for window in windows]
+    judged[LAWS] = Judged(_scores(windows, laws, len(group)), own, calibration)
+    judged[COMBINATION] = Judged(_scores(windows, final, len(group)), own, calibration)
+    return judged, lean(losses, group, groups)
+
+
+def _quantiles(
+    windows: list[Window], points: list[np.ndarray], between: list[np.ndarray], group: np.ndarray, groups: list[str]
+) -> tuple[list[np.ndarray], np.ndarray, intervals.Calibration]:
+    """Quantiles (n × horizon × 5) around one forecast per window (n × horizon), as windows apart from it have them.
+
+    ``between``: how far the candidates are apart around it. Also the own spreads and the calibration from all windows.
+    """
+    misses = [(window.actual - point) / window.scale[:, None] for window, point in zip(windows, points, strict=True)]
+    number = np.array([groups.index(name) for name in group], dtype=int)
+    found = []
+    for index, window in enumerate(windows):
+        others = _others(windows, window)
+        of_others = ([each[one] for one in others] for each in (windows, misses, between))
+        learned, own = _calibrate(*of_others, group, groups)
+        spreads = _spreads(window, own, between[index])
+        quantiles = intervals.around(points[index] / window.scale[:, None], spreads, number, learned)
+        found.append(quantiles * window.scale[:, None, None])
+    calibration, own = _calibrate(windows, misses, between, group, groups)
+    return found, own, calibration
+
+
+def _scores(windows: list[Window], quantiles: list[np.ndarray], count: int) -> np.ndarray:
+    """Mean scores (n × SCORES) over the windows that count, NaN where there are none."""
+    counted = independent(windows) or range(len(windows))
+    scores = [score(windows[index].actual, quantiles[index], windows[index].scale) for index in counted]
+    return mean(np.array([np.full((count, len(SCORES)), np.nan), *scores]), axis=0)
+
+
+def _losses(window: Window, candidates: np.ndarray) -> np.ndarray:
+    """Mean pinball losses in scales of the candidates' and of the laws' quantiles: 2 × n × buckets, NaN where unknown.
+
+    ``candidates``: n × horizon × ``trend.LEVELS``.
+    """
+    bounds = intervals.buckets(window.actual.shape[1]) - 1
+    found = np.full((2, len(window.actual), len(bounds) - 1), np.nan)
+    both = ~np.isnan(window.laws.quantiles).any(axis=2)
+    for number, quantiles in enumerate((candidates, window.laws.quantiles)):
+        error = window.actual[:, :, None] - quantiles
+        loss = np.maximum(error * trend.LEVELS, error * (np.array(trend.LEVELS) - 1)).mean(axis=2)
+        loss = np.where(both, loss, np.nan) / window.scale[:, None]
+        for bucket, (start, stop) in enumerate(itertools.pairwise(bounds)):
+            found[number, :, bucket] = mean(loss[:, start:stop], axis=1)
+    return found
+
+
+def lean(losses: list[np.ndarray], group: np.ndarray, groups: list[str]) -> np.ndarray:
+    """How far to lean from the candidates to the laws: (groups + 1) × buckets of 0 to 1, the last row for any group.
+
+    Given what :func:`_losses` found in each window. The share grows with a power of the ratio of the losses, those of
+    a group drawn towards those of all where its series are few; where nothing was backtested it is NaN.
+    """
+    if not losses:
+        return np.full((len(groups) + 1, 1), np.nan)
+    both = mean(np.stack(losses), axis=0)  # 2 × n × buckets
+    overall = mean(both, axis=1)
+    rows = [group == name for name in groups]
+    counts = np.stack([np.isfinite(both[0, row]).sum(axis=0) for row in rows])
+    of_groups = np.stack([np.nan_to_num(mean(both[:, row], axis=1)) for row in rows])
+    of_groups = (counts[:, None] * of_groups + LEAN_SERIES * overall) / (counts[:, None] + LEAN_SERIES)
+    candidates, laws = np.moveaxis(np.maximum(np.concatenate([of_groups, overall[None]]), 1e-6), 1, 0)
+    return 1 / (1 + (LEAN_DOUBT * laws / candidates) ** LEAN_SHARPNESS)
+
+
+def _calibrate(
+    windows: list[Window], misses: list[np.ndarray], between: list[np.ndarray], group: np.ndarray, groups: list[str]
+) -> tuple[intervals.Calibration, np.ndarray]:
+    """Calibration and own spreads from misses in scales; each miss meets a spread that other windows gave."""
+    horizon = windows[0].actual.shape[1] if windows else 1
+    number = np.array([groups.index(name) for name in group], dtype=int)
+    each = np.stack([np.full((len(group), 2), np.nan), *map(intervals.own_spread, misses)])[bool(windows) :]
+    typical = intervals.typical(each, number, len(groups))
+    spreads = []
+    for index, window in enumerate(windows):
+        own = intervals.settled(each[_others(windows, window)], typical[number])
+        spreads.append(_spreads(window, own, between[index]))
+    calibration = intervals.calibrate(
+        np.concatenate(misses) if windows else np.empty((0, horizon)),
+        np.concatenate(spreads) if windows else np.empty((0, horizon, 2)),
+        np.tile(number, len(windows)),
+        groups,
+        typical,
+    )
+    return calibration, intervals.settled(each, typical[number])
+
+
+def _spreads(window: Window, own: np.ndarray, between: np.ndarray) -> np.ndarray:
+    scale = window.scale[:, None]
+    return intervals.spread(window.below / scale, window.above / scale, own, between / scale[:, :, None])
+
+
+def score(actual: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """n × SCORES from actuals (n × horizon, NaN where unknown) and quantiles (n × horizon × 5).
+
+    MASE is Hyndman and Koehler's (2006); the scaled quantile loss is twice the pinball loss, averaged over the five
+    levels and divided by the same scale; sMAPE is in percent, 0 where both are 0.
+    """
+    point = quantiles[:, :, 2]
+    error = actual - point
+    pinball = 2 * np.maximum(
+        (actual[:, :, None] - quantiles) * intervals.LEVELS,
+        (actual[:, :, None] - quantiles) * (np.array(intervals.LEVELS) - 1),
+    ).mean(axis=2)
+    unknown = np.where(np.isnan(error), np.nan, 0.0)
+    size = np.abs(actual) + np.abs(point)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        mae = np.nanmean(np.abs(error), axis=1)
+        return np.stack(
+            [
+                mae,
+                np.sqrt(np.nanmean(error**2, axis=1)),
+                np.nanmean(200 * np.abs(error) / np.where(size > 0, size, 1), axis=1),
+                mae / scale,
+                np.nanmean(pinball, axis=1) / scale,
+                *(
+                    np.nanmean(((actual >= quantiles[:, :, low]) & (actual <= quantiles[:, :, high])) + unknown, axis=1)
+                    for low, high in ((1, 3), (0, 4))
+                ),
+            ],
+            axis=1,
+        )
+
+
+def independent(windows: list[Window]) -> list[int]:
+    """The windows (by index) of which another shares no day, so that they can be judged by what never saw them."""
+    return [index for index, window in enumerate(windows) if _separate(windows, window)]
+
+
+def _separate(windows: list[Window], window: Window) -> list[int]:
+    return [index for index, other in enumerate(windows) if abs(other.origin - window.origin) >= window.reach]
+
+
+def _others(windows: list[Window], window: Window) -> list[int]:
+    """The windows (by index) that may say something about this one: those that share no day with it.
+
+    Failing such, those that share some; failing these, itself.
+    """
+    rest = [index for index, other in enumerate(windows) if other is not window]
+    return _separate(windows, window) or rest or [0]

@@ -1,0 +1,256 @@
+"""One robust regression a series on trend, seasons and calendar, fitted for all series at once.
+
+The explainable half of the forecasts: what a weekday, a holiday or a quarter's end does to a server, where its trend
+broke, the cycle of its own that it may have (a leak and its restart), and what it has left over lately.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from headroom.core.settings import Settings
+from headroom.forecast.features import by_phase, calendar, last_seen, median, recent_periods
+
+CHUNK = 512
+WEEK = 168
+ITERATIONS = 6
+# A break in the trend has to explain as much as this many ordinary misses.
+BREAK_DOUBT = 30.0
+# A lasting step, which is no trend.
+STEP_DOUBT = 20.0
+STEPS = 20
+BREAKS = 16
+CYCLE_CORRELATION = 0.8
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a regression may bend: weights halve every ``half_life`` periods; ``trend`` is piecewise linear or none."""
+
+    half_life: float
+    trend: bool
+
+
+@dataclass(frozen=True)
+class Design:
+    """Columns for the known and the coming periods; each has a ``doubt``: how many observations speak for zero.
+
+    ``sparse`` are the columns of which most should be exactly zero, and the others as large as they are: breaks of
+    the trend and days of the calendar. ``marks`` are the latter.
+    """
+
+    known: np.ndarray
+    coming: np.ndarray
+    doubt: np.ndarray
+    sparse: np.ndarray
+    marks: slice
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Point forecasts (n × horizon), and what of them marked days and the series' own cycle do.
+
+    ``known`` (n × T) and ``coming`` (n × horizon): the latter's part of the values, and of the forecasts.
+    """
+
+    points: np.ndarray
+    known: np.ndarray
+    coming: np.ndarray
+
+
+def fit_and_forecast(
+    values: np.ndarray, dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings, shape: Shape
+) -> Fit:
+    """Fit a regression of this shape to values (n × T, NaN where nothing was measured) and go on for ``ahead``."""
+    forgetting = 0.5 ** ((len(dates) - 1 - np.arange(len(dates))) / shape.half_life)
+    kept = forgetting > 0.01
+    design = _design(dates[kept], ahead, settings, shape)
+    points, coming, known = (np.zeros((len(values), width)) for width in (len(ahead), len(ahead), len(dates)))
+    for start in range(0, len(values), CHUNK):
+        rows = slice(start, start + CHUNK)
+        explained, residual, marked = _least_absolute(values[rows, kept], design, forgetting[kept])
+        if settings.frequency == "h":
+            weekly, residual = _hours_of_week(residual, len(ahead))
+            explained = explained + weekly
+        cycle, left = _own_cycle(residual, len(ahead))
+        points[rows] = explained + cycle + _carried(left, len(ahead))
+        known[rows, kept] = marked @ design.known[:, design.marks].T + np.nan_to_num(residual - left)
+        coming[rows] = marked @ design.coming[:, design.marks].T + cycle
+    return Fit(np.where(np.isfinite(points), points, last_seen(values)[:, None]), known, coming)
+
+
+def _least_absolute(
+    values: np.ndarray, design: Design, forgetting: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The regression's forecasts, what it leaves over (n × T), and the coefficients of marked days (n × marks).
+
+    Least absolute deviations by iteratively reweighted least squares (Holland and Welsch 1977), so that bursts do not
+    move the seasons; breaks are held near zero in the same way (l1 trend filtering, Kim et al. 2009).
+    """
+    seen = ~np.isnan(values)
+    forgetting = seen * forgetting
+    columns, sparse = design.known, design.sparse
+    low, high = np.triu_indices(columns.shape[1])
+    products = columns[:, low] * columns[:, high]
+    gram = np.empty((len(values), *2 * columns.shape[1:]))
+    centre = np.nan_to_num(median(values))[:, None]
+    target = np.where(seen, values - centre, 0.0)
+    tiny = 1e-9 * (1 + np.abs(target).max(axis=1, keepdims=True))
+    squared_doubt = design.doubt.copy()
+    squared_doubt[sparse] = 1e-6
+    weight, sparse_doubt = forgetting, np.tile(design.doubt[sparse], (len(values), 1))
+    for _ in range(ITERATIONS):
+        gram[:, low, high] = gram[:, high, low] = weight @ products
+        mean_weight = np.maximum(weight.sum(axis=1) / np.maximum(forgetting.sum(axis=1), 1e-12), 1e-9)
+        gram += np.diag(squared_doubt) * mean_weight[:, None, None]
+        gram[:, sparse, sparse] += sparse_doubt
+        coefficients = np.linalg.solve(gram, ((weight * target) @ columns)[:, :, None])[:, :, 0]
+        residual = np.where(seen, target - coefficients @ columns.T, np.nan)
+        typical = np.maximum(np.nan_to_num(median(np.abs(residual)))[:, None], tiny)
+        weight = forgetting * typical / np.maximum(np.abs(np.nan_to_num(residual)), 0.25 * typical)
+        sparse_doubt = design.doubt[sparse] * typical / np.maximum(np.abs(coefficients[:, sparse]), 0.05 * typical)
+    return centre + coefficients @ design.coming.T, residual, coefficients[:, design.marks]
+
+
+def _hours_of_week(residual: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """What comes back at the same hour of the week beyond days and weekends: its forecast, and what is left then.
+
+    The mean over the last weeks counts as much as the correlation from week to week says (Spearman-Brown).
+    """
+    count, periods = residual.shape
+    if periods < 3 * WEEK:
+        return np.zeros((count, horizon)), residual
+    limit = 3 * median(np.abs(residual))[:, None]
+    held = np.clip(residual, -limit, limit)
+    weeks = by_phase(held[:, -8 * WEEK :], WEEK)
+    seen = (~np.isnan(weeks)).sum(axis=1)
+    held = np.nan_to_num(held)
+    profile = np.nan_to_num(weeks).sum(axis=1) / np.maximum(seen, 1)
+    alike = (held[:, WEEK:] * held[:, :-WEEK]).sum(axis=1) / np.maximum((held**2).sum(axis=1), 1e-18)
+    alike = np.clip(alike * periods / (periods - WEEK), 0, 1)[:, None]
+    profile *= seen * alike / (1 + (seen - 1) * alike)
+    position = (np.arange(periods) - periods) % WEEK
+    return np.tile(profile, (1, horizon // WEEK + 1))[:, :horizon], residual - profile[:, position]
+
+
+def _own_cycle(residual: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """A cycle of any other length that a series repeats at least three times: its forecast, and what is left then."""
+    count, periods = residual.shape
+    forecast = np.zeros((count, horizon))
+    longest = periods // 3
+    if longest < 4:
+        return forecast, residual
+    centred = residual - np.nan_to_num(median(residual))[:, None]
+    limit = 5 * median(np.abs(centred))[:, None]
+    held = np.nan_to_num(np.clip(centred, -limit, limit))
+    size = 2 * periods
+    spectrum = np.abs(np.fft.rfft(held, size, axis=1)) ** 2
+    overlap = np.abs(np.fft.rfft((held != 0).astype(float), size, axis=1)) ** 2
+    together = np.fft.irfft(spectrum, size, axis=1)[:, : longest + 2]
+    pairs = np.maximum(np.fft.irfft(overlap, size, axis=1)[:, : longest + 2], 1)
+    variance = np.maximum(together[:, :1] / pairs[:, :1], 1e-18)
+    correlation = together / pairs / variance
+    middle = correlation[:, 3 : longest + 1]
+    peak = (middle > correlation[:, 2:longest]) & (middle >= correlation[:, 4 : longest + 2])
+    strength = np.where(peak, middle, 0.0)
+    best = strength.argmax(axis=1)
+    residual = residual.copy()
+    for row in np.flatnonzero(strength.max(axis=1) > CYCLE_CORRELATION):
+        # Of a cycle and its multiples, which are as like, the shortest.
+        length = 3 + int(np.argmax(strength[row] > 0.9 * strength[row, best[row]]))
+        first = periods % length
+        turns = residual[row, first:].reshape(-1, length)[-8:]
+        profile = np.nan_to_num(median(turns[None])[0])
+        residual[row] -= profile[(np.arange(periods) - first) % length]
+        forecast[row] = profile[np.arange(horizon) % length]
+    return forecast, residual
+
+
+def _carried(residual: np.ndarray, horizon: int) -> np.ndarray:
+    """What was left over lately (n × T), carried into the horizon (n × horizon): its smoothed level, fading or not.
+
+    Each series takes the smoothing and the fading that would have carried its past leftovers best over several
+    distances up to the horizon.
+    """
+    residual = residual[:, -(6 * horizon + 100) :]
+    count, periods = residual.shape
+    constants = [(0.0, 1.0)] + [
+        (smoothing, 0.5 ** (1 / half_life))
+        for smoothing in (0.05, 0.2, 0.5, 0.9)
+        for half_life in (2, 8, 24, max(horizon, 48), np.inf)
+    ]
+    smoothing, fade = (np.array(part) for part in zip(*constants, strict=True))
+    state = np.zeros((count, len(constants)))
+    states = np.empty((periods, *state.shape), dtype=np.float32)
+    moved = ~np.isnan(residual)[:, :, None] * smoothing
+    there = np.nan_to_num(residual)[:, :, None]
+    for period in range(periods):
+        state = fade * state
+        state += moved[:, period] * (there[:, period] - state)
+        states[period] = state
+    missed = np.zeros_like(state)
+    for distance in distances(horizon, periods):
+        actual, forecast = residual.T[distance:, :, None], states[:-distance] * fade**distance
+        off = np.abs(actual - forecast)[-4 * horizon :]
+        missed += np.nan_to_num(off).sum(axis=0) / np.maximum((~np.isnan(off)).sum(axis=0), 1)
+    best = missed.argmin(axis=1)
+    return state[np.arange(count), best][:, None] * fade[best][:, None] ** np.arange(1, horizon + 1)
+
+
+def distances(horizon: int, periods: int) -> np.ndarray:
+    """A few steps ahead, from the next one to the horizon, at which smoothing constants are tried."""
+    return np.unique(np.geomspace(1, max(min(horizon, periods // 3), 1), 4).astype(int))
+
+
+def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings, shape: Shape) -> Design:
+    """Trend, seasons and calendar; the doubts were tuned by backtest, and are large where neighbours move together."""
+    both = dates.append(ahead)
+    days = calendar(both, settings)
+    hourly = settings.frequency == "h"
+    position = (np.arange(len(both)) - (len(dates) - 1)) / recent_periods(settings)
+    parts: list[tuple[np.ndarray, float]] = [(np.ones((len(both), 1)), 1e-6)]
+    weekday = _dummies(days["weekday"].to_numpy(), 7)
+    if hourly:
+        hour, weekend = days["hour"].to_numpy(), days["weekday"].to_numpy() >= 5
+        parts += [(_dummies(hour, 24), 0.1), (weekday, 300.0)]
+        if len(dates) >= 168:
+            parts.append((_dummies(np.where(weekend, hour, 24), 25)[:, :24], 0.5))
+    else:
+        parts.append((weekday, 0.5))
+        if shape.trend and len(dates) >= 540:  # without a trend a year's waves would be taken for growth
+            angle = 2 * np.pi * both.dayofyear.to_numpy()[:, None] / 365.25 * np.arange(1, 5)
+            parts.append((np.hstack([np.sin(angle), np.cos(angle)]), 5.0))
+    marks = ["holiday", "before_holiday", "after_holiday", "month_start", "month_end", "quarter_end"]
+    first = sum(part.shape[1] for part, _ in parts)
+    parts.append((days[marks].to_numpy(float), 30.0 if hourly else 3.0))
+    # Of hours, methods.without_marked_days has told holidays and quarter ends from accidents already.
+    sparse = [] if hourly else list(range(first, first + len(marks)))
+    marked = slice(first, first + len(marks))
+    if shape.trend:
+        parts.append((position[:, None], 100.0 if hourly else 2.0))
+        # None in the last weeks (days in hours): too few periods to tell a new trend from noise.
+        span, calm = len(dates) / recent_periods(settings), 0.5 if hourly else 1.0
+        knots = np.linspace(-span, -calm, min(BREAKS, int(span)) + 2)[1:] if span > 2 * calm else np.empty(0)
+        first = sum(part.shape[1] for part, _ in parts)
+        parts.append((np.maximum(position[:, None] - knots, 0) + knots, BREAK_DOUBT))
+        # Old steps do no harm; a recent one would be taken for a trend.
+        season, _ = settings.season_lengths
+        steps = -np.arange(1, min(STEPS, len(dates) // season // 2) + 1) * season / recent_periods(settings)
+        parts.append((-(position[:, None] < steps).astype(float), STEP_DOUBT))
+        sparse += range(first, first + len(knots) + len(steps))
+    columns = np.hstack([part for part, _ in parts])
+    doubt = np.concatenate([np.full(part.shape[1], one) for part, one in parts])
+    return Design(
+        known=columns[: len(dates)],
+        coming=columns[len(dates) :],
+        doubt=doubt,
+        sparse=np.array(sparse, dtype=int),
+        marks=marked,
+    )
+
+
+def _dummies(codes: np.ndarray, count: int) -> np.ndarray:
+    return (codes[:, None] == np.arange(count)).astype(float)

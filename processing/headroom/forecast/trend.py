@@ -1,0 +1,609 @@
+"""What a series' trend is and how it may go on, from the first weeks: Bayesian model averaging over simple laws.
+
+A backtest says nothing of the next quarter while the history is shorter than that. What can be said comes from the
+laws that a level may follow (constant; a line; a slope, a step or a saturation that began some time ago; a climb that
+has ended) under several kinds of noise (none that lasts, much memory, a random walk, slow waves). Each pair explains
+the history more or less well: its weight is a prior times its evidence, and its forecast is a Student t distribution.
+The sum over all pairs knows what no single fit does: that a rise over two weeks may be a trend, a wave or an accident
+(Hoeting, Madigan, Raftery and Volinsky 1999, "Bayesian model averaging: a tutorial").
+
+All series of one length share the laws and the noise, so a noise's covariance is factorised once for all of them, and
+a law's coefficient (normal prior) and the noise's size (inverse gamma prior) are integrated out in closed form
+(Rasmussen and Williams 2006, section 2.7; Gelman et al. 2013, section 14.8): the evidence of thousands of pairs is a
+few matrix products.
+
+The weights of the prior, ``trend_prior.json``, are measured by ``python -m bench.prior`` on many made-up fleets. They
+count like one more observation: the longer the history, the more its own evidence outweighs them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.special import ndtri, stdtrit
+from threadpoolctl import threadpool_limits
+
+from headroom.core.settings import Settings
+from headroom.forecast import intervals
+from headroom.forecast.features import Grid, median, side_by_side
+
+PRIOR = Path(__file__).with_name("trend_prior.json")
+LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+# Which of them every forecast shows.
+SPARSE = [0, 1, 5, 9, 10]
+# The laws are told in days of a daily panel. By the hour they run in a week ahead as they do in a quarter of days: so
+# many periods are a day of theirs.
+PACE = {"D": 1.0, "h": 168 / 90}
+# A series of which less is measured, as a share of its length, has gaps that no law should be drawn across.
+LEAST_SEEN = 0.5
+# Of longer histories only the newest part is looked at, half a year. A shorter one than six periods shows no law.
+LONGEST, SHORTEST = 180, 6
+# How far apart the lengths are that series begun at different times are cut to.
+BUCKETS = 1.08
+# How many days ago something may have begun, a fifth apart; coarser where two such times are combined.
+AGES = (9, 11, 13, 16, 19, 23, 28, 33, 40, 48, 58, 69, 83, 100, 120, 144)
+# A step or a burst may be younger; a climb of little more than a week is none yet.
+FRESH_AGES = (1, 2, 3, 4, 5, 6, 7)
+COARSE_AGES = (11, 16, 23, 33, 48, 69, 100, 144)
+# The prior tells ages apart by these bounds.
+AGE_GROUPS = (8, 15, 30, 60, 120)
+# After how many periods from now a climb may end; it may also last.
+ENDS = (10, 30, 60)
+# Prior standard deviations of a slope per period and of a rise, in sizes of the noise.
+SLOPES, RISES = (0.01, 0.03, 0.1, 0.3, 1.0), (5.0, 20.0, 80.0)
+SIZES = {
+    "line": SLOPES, "slope": SLOPES, "ended": SLOPES, "ramp": SLOPES,
+    "step": RISES, "saturation": RISES, "warming": RISES, "burst": RISES, "level": (1.0,),
+}  # fmt: skip
+# The same where something came later than a line: of the line, and of what came.
+LINE_OF_TWO, AFTER_LINE = 0.06, {"slope": 0.3, "step": 10.0}
+# Periods in which a rise comes to 63 %: one that began some time ago, and one as old as the series.
+PACES, FIRST_PACES = (15.0, 35.0, 80.0), (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 150.0)
+# What may be a burst began at most so many days ago; and how fast it fades, in days.
+OLDEST_BURST, FADING = 9, 3.0
+# Variance of a level that nothing is known of, in squared sizes of the noise.
+ANY_LEVEL = 1e4
+# Variances of a season's effects that are tried, likewise; the one with the most evidence is taken.
+SEASONS = (0.0, 10.0, 300.0)
+# From so many seasons on their effects are known well enough to be taken out before the laws are weighed.
+SURE_SEASONS = 5
+# Inverse gamma prior of the noise's variance, in squares of the usual change from one period to the next.
+SHAPE, RATE = 1.0, 0.5
+# A value that is further from the median of its neighbours than so many usual distances counts as that far.
+OUTLIER = 6.0
+# Shares of the horizon at which the forecast is worked out; between them it is a straight line.
+KNOTS = (0.0, 0.03, 0.07, 0.13, 0.2, 0.3, 0.42, 0.56, 0.72, 0.86, 1.0)
+PATHS = 199
+MOST_LAWS = 80
+# So many series at a time, for the processor's cache.
+CHUNK = 64
+# A change of the slope is recent for so many days: backtests have seen hardly anything of it.
+LATELY = 61
+# The chance that a series climbs or has turned counts by this power: what only may have leaves the others their say.
+SURE = 4
+# How far to lean to the laws where no backtest reaches; by the hour forecasts live by rhythms more than by trends.
+UNTRIED = {"D": 1.0, "h": 0.3}
+
+
+@dataclass(frozen=True)
+class Trend:
+    """What the laws say of n series; NaN where a series is too short for them.
+
+    ``quantiles``: n × horizon × LEVELS, in the metric's unit, not yet held within what is possible.
+    ``climbing``: n, the chance that it climbs now. ``slope``: n, how much per period if it climbs. ``age``: n, for how
+    many periods if so. ``turned``: n, the chance that it began to climb, or has ended to, within the last horizon.
+    ``looked_at``: how many of the newest periods the laws were asked about.
+    """
+
+    quantiles: np.ndarray
+    climbing: np.ndarray
+    turned: np.ndarray
+    slope: np.ndarray
+    age: np.ndarray
+    looked_at: int
+
+
+def of_grid(history: Grid, settings: Settings) -> Trend:
+    """The laws' forecasts after the end of a grid, of its newest ``LONGEST`` periods."""
+    count, horizon = len(history.values), settings.horizon
+    pace = PACE[settings.frequency]
+    values = history.values[:, -round(LONGEST * pace) :]
+    seen = np.isfinite(values)
+    length = np.where(seen.any(axis=1), values.shape[1] - seen.argmax(axis=1), 0)
+    found = Trend(np.full((count, horizon, len(LEVELS)), np.nan), *np.full((4, count), np.nan), values.shape[1])
+    cut = np.array([bucket(one, values.shape[1]) for one in length], dtype=int)
+    moves = np.nanmax(np.where(seen, values, -np.inf), axis=1) > np.nanmin(np.where(seen, values, np.inf), axis=1)
+    usable = (seen.sum(axis=1) >= np.maximum(SHORTEST, LEAST_SEEN * length)) & moves
+    parts = [
+        (int(periods), rows[start : start + CHUNK])
+        for periods in np.unique(cut[usable])
+        for rows in [np.flatnonzero(usable & (cut == periods))]
+        for start in range(0, len(rows), CHUNK)
+    ]
+
+    def of_part(number: int) -> None:
+        periods, rows = parts[number]
+        one = _of_series(filled(values[rows, -periods:]), pace, horizon, settings.season_lengths[0])
+        for name in ("quantiles", "climbing", "turned", "slope", "age"):
+            getattr(found, name)[rows] = getattr(one, name)
+
+    # What is shared and kept must not depend on who asked first, with how many threads: that changes the last digits.
+    with threadpool_limits(1, "blas"):
+        side_by_side(of_part, list(range(len(parts))))
+    return found
+
+
+def bucket(length: int, longest: int) -> int:
+    """The length that a series is cut to, so that series of many lengths share few factorisations; 0 for too short."""
+    if length < SHORTEST:
+        return 0
+    if length <= 24 or length == longest:
+        return length
+    return int(24 * BUCKETS ** np.floor(np.log(length / 24) / np.log(BUCKETS)))
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """The values (n × T) with straight lines across gaps, and level before the first and after the last value."""
+    position = np.arange(values.shape[1])
+    result = values.copy()
+    for row in np.flatnonzero(np.isnan(values).any(axis=1)):
+        there = np.isfinite(values[row])
+        result[row] = np.interp(position, position[there], values[row, there])
+    return result
+
+
+def _of_series(values: np.ndarray, pace: float, horizon: int, season: int) -> Trend:
+    """The laws' forecasts of series of one length without gaps (n × T)."""
+    count, periods = values.shape
+    scaled, level, size, effects = standardised(values, season)
+    steps = knots(horizon)
+    explained = explain(scaled, steps, pace, season)
+    weight = (explained.evidence + _measured_prior(periods, tuple(steps.tolist()), pace, season)).reshape(count, -1)
+    most = min(MOST_LAWS, weight.shape[1] - 1)
+    picked = np.argpartition(-weight, most, axis=1)[:, :most]
+    weight = np.take_along_axis(weight, picked, axis=1)
+    weight = np.exp(weight - weight.max(axis=1, keepdims=True))
+    weight /= weight.sum(axis=1, keepdims=True)
+    noise, law = np.divmod(picked, len(explained.laws.parts))
+    fit = explained.fitted(noise, law)
+    at_knots = mixed(weight, *explained.forecasts(noise, law, fit), explained.freedom)
+    between = np.stack([np.interp(np.arange(1, horizon + 1), steps, one) for one in np.eye(len(steps))], axis=1)
+    quantiles = np.einsum("hs,nsl->nhl", between, at_knots)
+    again = effects[:, np.arange(periods, periods + horizon) % season]
+    quantiles = level[:, None, None] + size[:, None, None] * quantiles + again[:, :, None]
+    climbing, turned, slope, age = explained.climb(law, fit, weight)
+    return Trend(quantiles, climbing, turned, slope / pace * size, age * pace, periods)
+
+
+def dense(quantiles: np.ndarray) -> np.ndarray:
+    """Quantiles at ``intervals.LEVELS`` (n × horizon × 5) at all LEVELS, as of normal distributions between them."""
+    given, wanted = ndtri(intervals.LEVELS), ndtri(LEVELS)
+    right = np.clip(np.searchsorted(given, wanted), 1, len(given) - 1)
+    part = (wanted - given[right - 1]) / (given[right] - given[right - 1])
+    return quantiles[:, :, right - 1] * (1 - part) + quantiles[:, :, right] * part
+
+
+def share(lean: np.ndarray, number: Sequence[int] | np.ndarray, laws: Trend, reach: int, frequency: str) -> np.ndarray:
+    """How much of each series' forecast at each step is the laws' (n × horizon), 0 where there are none.
+
+    ``lean``: (groups + 1) × buckets, what backtests said, NaN where they said nothing; ``number``: the group of each
+    series, -1 for any other. Beyond the ``reach`` of the backtests it is ``UNTRIED``, or the more the surer a climb is.
+    And where a series has turned lately, the backtests of days speak of another series than it is now; by the hour a
+    rhythm seen a few times looks like a turn.
+    """
+    horizon = laws.quantiles.shape[1]
+    steps = np.arange(1, horizon + 1)
+    bounds = intervals.buckets(horizon)
+    centres = (bounds[:-1] + bounds[1:] - 1) / 2
+    known = np.full((len(lean), len(centres)), UNTRIED[frequency])
+    known[:, : lean.shape[1]] = np.where(np.isnan(lean), UNTRIED[frequency], lean)
+    by_step = np.stack([np.interp(steps, centres, row) for row in known])
+    by_step[:, steps > reach] = UNTRIED[frequency]
+    sure_climb, sure_turn = np.nan_to_num(laws.climbing) ** SURE, np.nan_to_num(laws.turned) ** SURE
+    surely = np.where(steps > reach, sure_climb[:, None], sure_turn[:, None] if frequency == "D" else 0.0)
+    wanted = by_step[np.asarray(number, dtype=int)]
+    wanted = wanted + (1 - wanted) * surely
+    return np.where(np.isnan(laws.quantiles).any(axis=2), 0.0, wanted)
+
+
+def leaning(candidates: np.ndarray, laws: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Two forecasts' quantiles (n × horizon × LEVELS each), averaged level by level with a share of the laws."""
+    return np.where(share[:, :, None] > 0, share[:, :, None] * laws + (1 - share[:, :, None]) * candidates, candidates)
+
+
+def measured_on() -> str:
+    """What the prior was measured on, in words."""
+    return json.loads(PRIOR.read_text(encoding="utf-8"))["measured_on"]
+
+
+@cache
+def prior() -> dict[str, float]:
+    """The logarithms of the weights of noises and laws, by name, as ``bench.prior`` measured them."""
+    return json.loads(PRIOR.read_text(encoding="utf-8"))["log_weights"]
+
+
+def knots(horizon: int) -> np.ndarray:
+    """The steps ahead at which forecasts are worked out, rising; the first is 1 and the last the horizon."""
+    return np.unique(np.maximum(np.round(np.array(KNOTS) * horizon), 1)).astype(int)
+
+
+def standardised(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Series (n × T) without outliers and their season, from their last level on, in usual changes per period.
+
+    A season that was seen less than ``SURE_SEASONS`` times stays in: what it is, is then weighed with the laws.
+    Returns the values (n × T), the level and the size taken out of them (n each), and the season (n × its length,
+    counted from the first period) in the values' unit.
+    """
+    periods = values.shape[1]
+    least = np.maximum(1e-3 * np.abs(values).max(axis=1), 1e-9)[:, None]
+    level = median(values[:, -season:])[:, None]
+    size = np.maximum(median(np.abs(np.diff(values, axis=1)))[:, None], least)
+    result = (values - level) / size
+    effects = season_effects(result, season) if periods >= 2 * season else np.zeros((len(values), season))
+    again = effects[:, np.arange(periods) % season]
+    result = without_outliers(result - again)
+    left = np.maximum(median(np.abs(np.diff(result, axis=1)))[:, None], least / size)
+    if periods < SURE_SEASONS * season:
+        result += again
+    return result / left, level[:, 0], (size * left)[:, 0], effects * size
+
+
+def season_effects(values: np.ndarray, season: int) -> np.ndarray:
+    """Each series' usual difference at each phase of a season, 0 on average: n × T → n × season.
+
+    Posterior means under a level that wanders and a line, so that neither a trend nor a step is taken for a season.
+    """
+    periods = values.shape[1]
+    time = np.arange(periods) + 1.0
+    phase = np.equal.outer(np.arange(season), np.arange(periods) % season).astype(float)
+    base = ANY_LEVEL + 0.05 * np.multiply.outer(time - periods, time - periods)
+    base += 0.15 * np.minimum.outer(time, time) + np.eye(periods)
+    best, chosen = np.full(len(values), -np.inf), np.zeros((len(values), season))
+    for variance in SEASONS:
+        factor = np.linalg.cholesky(base + variance * phase.T @ phase)
+        whitened = solve_triangular(factor, values.T, lower=True)
+        evidence = _evidence(-np.log(np.diag(factor)).sum(), (whitened**2).sum(axis=0), periods)
+        effects = (variance * phase @ solve_triangular(factor, whitened, lower=True, trans=1)).T
+        chosen = np.where((evidence > best)[:, None], effects - effects.mean(axis=1, keepdims=True), chosen)
+        best = np.maximum(best, evidence)
+    return chosen
+
+
+def without_outliers(values: np.ndarray) -> np.ndarray:
+    """The values (n × T), those far from the median of the seven around them moved nearer to it."""
+    # Reflected, so that the newest values are compared with those before them.
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(values, ((0, 0), (3, 3)), mode="reflect"), 7, axis=1)
+    apart = values - np.median(around, axis=2)
+    limit = OUTLIER * np.median(np.abs(apart), axis=1, keepdims=True) + 1e-9
+    return values - apart + np.clip(apart, -limit, limit)
+
+
+@dataclass(frozen=True)
+class Laws:
+    """What all series of one length share; times are in the laws' days, see ``PACE``.
+
+    Of each shape that a level may have (the last is none): ``ages``: when it began, ``slopes``: its slope now,
+    ``turns``: by how much it turned then.
+    ``noises``: what may lie around a law. And of the C laws: ``parts``, their names in the prior; ``shapes``, C × 2
+    indices (the second is none for laws of one part); ``sizes``, C × 2, standard deviations of the coefficients;
+    ``ends``, C, when a climb will end (infinity for never).
+    """
+
+    ages: np.ndarray
+    slopes: np.ndarray
+    turns: np.ndarray
+    noises: list[Noise]
+    parts: list[tuple[str, ...]]
+    shapes: np.ndarray
+    sizes: np.ndarray
+    ends: np.ndarray
+
+
+@cache
+def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> Laws:
+    """The laws and noises of series of this length.
+
+    ``pace``: the panel's periods in a day of the laws; ``season``: the length of one that may be in the series.
+    """
+    time = np.concatenate([np.arange(1 - periods, 1), steps]) / pace
+    oldest = periods / pace
+    names, ages, slopes, turns, columns = [], [], [], [], []
+
+    def shape(name: str, age: float, column: np.ndarray, slope: float = 0.0, turn: float = 0.0) -> None:
+        names.append(name)
+        ages.append(age)
+        columns.append(column)
+        slopes.append(slope)
+        turns.append(turn)
+
+    shape("line", oldest, time, 1.0)
+    for age in (age for age in AGES if age <= oldest - 3):
+        shape("slope", age, np.maximum(time + age, 0), 1.0, 1.0)
+        shape("ended", age, np.minimum(time + age, 0), turn=1.0)
+        for rate in PACES:
+            rise = 1 - np.exp(-np.maximum(time + age, 0) / rate)
+            shape("saturation", age, rise, np.exp(-age / rate) / rate, 1 / rate)
+    for age in (age for age in (*FRESH_AGES, *AGES) if age <= oldest - 3):
+        shape("step", age, (time > -age).astype(float))
+        if age <= OLDEST_BURST:
+            shape("burst", age, (time > -age) * np.exp(-np.maximum(time, 0) / FADING))
+    for age in (age for age in COARSE_AGES if age <= oldest - 3):
+        for later in (later for later in COARSE_AGES if later < age):
+            shape("ramp", later, np.minimum(np.maximum(time + age, 0), age - later), turn=1.0)
+    for rate in FIRST_PACES:
+        shape("warming", oldest, 1 - np.exp(-(time + oldest) / rate), np.exp(-oldest / rate) / rate)
+    shape("level", oldest, np.zeros(len(time)))
+
+    nothing = len(names) - 1
+    laws: list[tuple[tuple[str, ...], tuple[int, int], tuple[float, float], float]] = []
+    for number, (name, age) in enumerate(zip(names, ages, strict=True)):
+        since = _age_group(age)
+        of_age = name if name in ("warming", "level") else f"{name} {since}"
+        for size in SIZES[name]:
+            parts = (of_age,) if name == "level" else (of_age, f"{name} x {size}")
+            if name in ("line", "slope"):
+                laws.append(((*parts, f"lasts, {since}"), (number, nothing), (size, 1.0), np.inf))
+                laws += [((*parts, f"ends in {end}, {since}"), (number, nothing), (size, 1.0), end) for end in ENDS]
+            else:
+                laws.append((parts, (number, nothing), (size, 1.0), np.inf))
+        if name in AFTER_LINE:
+            laws.append(((f"line and {of_age}",), (0, number), (LINE_OF_TWO, AFTER_LINE[name]), np.inf))
+    parts, pairs, sizes, ends = zip(*laws, strict=True)
+    shared, pairs, sizes = np.stack(columns, axis=1), np.array(pairs), np.array(sizes)
+    noises = [
+        _factorised(parts, covariance, shared, periods, pairs, sizes)
+        for parts, covariance in _covariances(time, periods, season).items()
+    ]
+    return Laws(
+        np.array(ages),
+        np.array(slopes),
+        np.array(turns),
+        noises,
+        list(parts),
+        pairs,
+        sizes,
+        np.array(ends, dtype=float),
+    )
+
+
+def _age_group(age: float) -> str:
+    return next((f"since less than {bound} days" for bound in AGE_GROUPS if age < bound), "since longer")
+
+
+def _covariances(time: np.ndarray, periods: int, season: int) -> dict[tuple[str, ...], np.ndarray]:
+    """Covariances of what follows no law, by its names in the prior: white, with memory, wandering, in slow waves.
+
+    Each beside a season of several sizes while that is not sure; what comes is to be told without it.
+    """
+    apart, own = np.abs(time[:, None] - time), np.eye(len(time))
+    since = time - time[0] + 1
+    noises = {"white": own}
+    noises |= {f"memory {share}": share**apart + 0.3 * own for share in (0.5, 0.8, 0.93, 0.98)}
+    noises |= {f"walk {rate}": rate * np.minimum.outer(since, since) + own for rate in (0.02, 0.15, 1.0)}
+    noises |= {
+        f"waves {length}": 25 * np.exp(-0.5 * (apart / length) ** 2) + 0.5 * 0.6**apart + 0.7 * own
+        for length in (12, 25, 50)
+    }
+    young = " of the first weeks" if time[periods - 1] - time[0] < AGE_GROUPS[2] else ""
+    noises = {f"noise {name}{young}": ANY_LEVEL + noise for name, noise in noises.items()}
+    if periods >= SURE_SEASONS * season:
+        return {(name,): noise for name, noise in noises.items()}
+    number = np.arange(len(time))
+    alike = ((number[:, None] - number) % season == 0) & (np.maximum.outer(number, number) < periods)
+    return {
+        (name, f"season x {variance:g}"): noise + variance * alike
+        for name, noise in noises.items()
+        for variance in SEASONS
+    }
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What follows no law, factorised for all series of one length (T periods, S steps ahead, C laws).
+
+    ``parts``: its names in the prior. ``factor``: T × T, of its covariance in squared sizes of the noise. ``known``:
+    T × shapes, whitened; ``gram``: shapes × shapes, their products. ``carried``: T × S, from whitened values to its
+    forecast, of ``variance`` (S). ``columns``: S × shapes, what a shape adds to that. Of the laws: ``precision``, see
+    :class:`Fitted`, and ``likely``: C, the logarithms of what their evidence owes to determinants.
+    """
+
+    parts: tuple[str, ...]
+    factor: np.ndarray
+    known: np.ndarray
+    gram: np.ndarray
+    carried: np.ndarray
+    variance: np.ndarray
+    columns: np.ndarray
+    precision: tuple[np.ndarray, np.ndarray, np.ndarray]
+    likely: np.ndarray
+
+
+def _factorised(
+    parts: tuple[str, ...],
+    covariance: np.ndarray,
+    columns: np.ndarray,
+    periods: int,
+    shapes: np.ndarray,
+    sizes: np.ndarray,
+) -> Noise:
+    """A noise of this covariance ((T + S) × (T + S)) around laws of these columns ((T + S) × shapes)."""
+    factor = np.linalg.cholesky(covariance[:periods, :periods])
+    known = solve_triangular(factor, columns[:periods], lower=True)
+    carried = solve_triangular(factor, covariance[:periods, periods:], lower=True)
+    gram, (one, two), (of_one, of_two) = known.T @ known, shapes.T, 1 / sizes.T**2
+    precision = gram[one, one] + of_one, gram[two, two] + of_two, gram[one, two]
+    determinant = precision[0] * precision[1] - precision[2] ** 2
+    return Noise(
+        parts=parts,
+        factor=factor,
+        known=known,
+        gram=gram,
+        carried=carried,
+        variance=np.diag(covariance)[periods:] - (carried**2).sum(axis=0),
+        columns=columns[periods:] - carried.T @ known,
+        precision=precision,
+        likely=-np.log(np.diag(factor)).sum() + 0.5 * np.log(of_one * of_two / determinant),
+    )
+
+
+@dataclass(frozen=True)
+class Explained:
+    """How n series of one length (T) are explained by each noise (N) and law (C), in sizes of the noise.
+
+    ``evidence``: n × N × C, logarithms. ``squares``: N × n, the whitened series' sums of squares; ``products``: N × n ×
+    shapes, those with the shapes. ``level``: N × n × S, the noise's own forecast at S steps ahead. And of each noise,
+    see :class:`Noise`: ``grams``, ``variance`` and ``columns``.
+    """
+
+    laws: Laws
+    steps: np.ndarray
+    periods: int
+    evidence: np.ndarray
+    squares: np.ndarray
+    products: np.ndarray
+    level: np.ndarray
+    grams: np.ndarray
+    variance: np.ndarray
+    columns: np.ndarray
+
+    @property
+    def freedom(self) -> float:
+        """The degrees of freedom of the forecasts' Student t distributions."""
+        return 2 * SHAPE + self.periods
+
+    def fitted(self, noise: np.ndarray, law: np.ndarray) -> Fitted:
+        """Some pairs of noise and law (n × K each), fitted to their series."""
+        row = np.arange(len(noise))[:, None]
+        one, two = np.moveaxis(self.laws.shapes[law], -1, 0)
+        of_one, of_two = np.moveaxis(1 / self.laws.sizes[law] ** 2, -1, 0)
+        grams = self.grams[noise, one, one] + of_one, self.grams[noise, two, two] + of_two, self.grams[noise, one, two]
+        return _fitted(self.squares[noise, row], self.products[noise, row, one], self.products[noise, row, two], *grams)
+
+    def forecasts(self, noise: np.ndarray, law: np.ndarray, fit: Fitted) -> tuple[np.ndarray, np.ndarray]:
+        """Centres and scales (n × K × S) of the Student t forecasts by pairs of noise and law and their fit."""
+        row = np.arange(len(noise))[:, None]
+        first, second = np.moveaxis(self.laws.shapes[law], -1, 0)
+        over = np.maximum(self.steps - self.laws.ends[law][..., None], 0)
+        one, two = self.columns[noise, :, first], self.columns[noise, :, second]
+        centre = self.level[noise, row] + fit.one[..., None] * (one - over) + fit.two[..., None] * two
+        squared = fit.precise_two[..., None] * one**2 + fit.precise_one[..., None] * two**2
+        added = (squared - 2 * fit.together[..., None] * one * two) / fit.determinant[..., None]
+        size = (RATE + 0.5 * fit.left) / (SHAPE + self.periods / 2)
+        return centre, np.sqrt(np.maximum(self.variance[noise] + added, 1e-9) * size[..., None])
+
+    def climb(self, law: np.ndarray, fit: Fitted, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The chances that each series climbs now and that it has turned lately; its slope and age if it climbs.
+
+        Given weighed laws (n × K each) and their fit. Four arrays (n), slopes and ages in the laws' days. What would
+        not move a series within the horizon by twice its noise is neither climb nor change.
+        """
+        shapes = self.laws.shapes[law]
+        coefficients = np.stack([fit.one, fit.two], axis=2)
+        least = 2 * np.sqrt(fit.left / self.periods) / self.steps[-1]
+        slope = (coefficients * self.laws.slopes[shapes]).sum(axis=2)
+        climbs = np.where(slope > least, weight, 0.0)
+        age = self.laws.ages[shapes].min(axis=2)
+        changed = (np.abs(coefficients * self.laws.turns[shapes]) > least[..., None]).any(axis=2)
+        turned = np.where(changed & (age < LATELY), weight, 0.0).sum(axis=1)
+        return climbs.sum(axis=1), turned, _weighted_median(slope, climbs), _weighted_median(age, climbs)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Regressions on two shapes with normal priors: posterior means of the coefficients, and what is left over.
+
+    ``precise_one``, ``precise_two`` and ``together`` are the coefficients' posterior precision, a 2 × 2 matrix.
+    """
+
+    one: np.ndarray
+    two: np.ndarray
+    left: np.ndarray
+    precise_one: np.ndarray
+    precise_two: np.ndarray
+    together: np.ndarray
+    determinant: np.ndarray
+
+
+def _fitted(
+    squares: np.ndarray,
+    product_one: np.ndarray,
+    product_two: np.ndarray,
+    precise_one: np.ndarray,
+    precise_two: np.ndarray,
+    together: np.ndarray,
+) -> Fitted:
+    determinant = precise_one * precise_two - together**2
+    one = (precise_two * product_one - together * product_two) / determinant
+    two = (precise_one * product_two - together * product_one) / determinant
+    left = np.maximum(squares - one * product_one - two * product_two, 0)
+    return Fitted(one, two, left, precise_one, precise_two, together, determinant)
+
+
+def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> Explained:
+    """Weigh every pair of noise and law by the standardised series (n × T) that it is to explain."""
+    count, periods = values.shape
+    laws = laws_of(periods, tuple(steps.tolist()), pace, season)
+    evidence = np.empty((count, len(laws.noises), len(laws.parts)))
+    squares, products, level = [], [], []
+    for number, noise in enumerate(laws.noises):
+        whitened = solve_triangular(noise.factor, values.T, lower=True)
+        square, product = (whitened**2).sum(axis=0), (noise.known.T @ whitened).T
+        fit = _fitted(square[:, None], product[:, laws.shapes[:, 0]], product[:, laws.shapes[:, 1]], *noise.precision)
+        evidence[:, number] = _evidence(noise.likely, fit.left, periods)
+        squares.append(square)
+        products.append(product)
+        level.append((noise.carried.T @ whitened).T)
+    of_noises = ([getattr(noise, name) for noise in laws.noises] for name in ("gram", "variance", "columns"))
+    stacked = (np.stack(each) for each in (squares, products, level, *of_noises))
+    return Explained(laws, steps / pace, periods, evidence, *stacked)
+
+
+def _evidence(likely: np.ndarray | float, left: np.ndarray, periods: int) -> np.ndarray:
+    """The logarithm of the evidence but for a constant, the noise's variance integrated out."""
+    return likely - (SHAPE + periods / 2) * np.log(RATE + 0.5 * left)
+
+
+@cache
+def _measured_prior(periods: int, steps: tuple[int, ...], pace: float, season: int) -> np.ndarray:
+    """:func:`log_prior` of the laws of one length with the measured weights."""
+    return log_prior(laws_of(periods, steps, pace, season), prior())
+
+
+def log_prior(laws: Laws, weights: dict[str, float]) -> np.ndarray:
+    """The logarithms of the prior of each noise and law (N × C): the sums over their parts.
+
+    Laws of the same parts, such as steps of neighbouring ages, share what one of them would have.
+    """
+    alike = Counter(laws.parts)
+    of_law = [sum(weights.get(part, 0.0) for part in parts) - np.log(alike[parts]) for parts in laws.parts]
+    of_noise = [sum(weights.get(part, 0.0) for part in noise.parts) for noise in laws.noises]
+    return np.add.outer(of_noise, of_law)
+
+
+def mixed(weight: np.ndarray, centre: np.ndarray, scale: np.ndarray, freedom: float) -> np.ndarray:
+    """Quantiles (n × S × LEVELS) of mixtures of Student t distributions: weights n × K, centres and scales n × K × S.
+
+    They are those of ``PATHS`` draws, spread evenly over the weights and over the distribution.
+    """
+    even = (np.arange(PATHS) + 0.5) / PATHS
+    score = np.random.default_rng(1).permutation(stdtrit(freedom, even))
+    reached = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
+    which = np.minimum((reached[:, None, :] < even[None, :, None]).sum(axis=2), weight.shape[1] - 1)[..., None]
+    paths = np.take_along_axis(centre, which, axis=1) + score[:, None] * np.take_along_axis(scale, which, axis=1)
+    return np.moveaxis(np.quantile(paths, LEVELS, axis=1), 0, 2)
+
+
+def _weighted_median(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The median of each row (n × K) under its weights; NaN where they are all zero."""
+    order = np.argsort(values, axis=1)
+    reached = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+    at = np.minimum((reached < reached[:, -1:] / 2).sum(axis=1), values.shape[1] - 1)[:, None]
+    found = np.take_along_axis(np.take_along_axis(values, order, axis=1), at, axis=1)[:, 0]
+    return np.where(reached[:, -1] > 0, found, np.nan)

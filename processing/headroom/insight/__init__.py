@@ -1,0 +1,1 @@
+"""From forecasts to what they mean: risk, seasons, groups, recommendations."""

@@ -1,0 +1,130 @@
+"""Is a series above a threshold already: on which days, at which hours and since when.
+
+An hourly server that crosses its threshold every morning has crossed it: a date on which it "is expected to" would be
+news to nobody. The rule is documented for its readers in ``docs/risk.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from headroom.core import wording
+
+# A day is above a threshold with so many of its periods there, and counts as measured with so many values.
+ABOVE_PERIODS = {"D": 1, "h": 3}
+MEASURED_PERIODS = {"D": 1, "h": 12}
+# Above already is what was above on so many of the last days, and on one of the newest.
+DAYS, DAYS_ABOVE, NEWEST_DAYS = 7, 3, 3
+# From this share of the hours on it is all of the time, from this share on the same hours every day.
+AROUND_THE_CLOCK, SAME_HOURS = 0.9, 0.7
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A series that is above a threshold already.
+
+    Attributes:
+        since: the first period above it, before which it was below for five days or longer, or nothing was measured.
+        from_the_start: whether the data begins there.
+        days, measured: how many of the last seven days were above, of how many measured.
+        rhythm: "every day", "every working day" or "on 5 of the last 7 days".
+        hours: "around the clock", "between 09:00 and 12:00 UTC" or
+            "for 14 hours of such a day, at changing times"; "" in daily panels.
+        peak: the median of the highest values of the days above, of the last seven.
+    """
+
+    since: pd.Timestamp
+    from_the_start: bool
+    days: int
+    measured: int
+    rhythm: str
+    hours: str
+    peak: float
+
+
+def of_series(
+    values: np.ndarray, ds: pd.DatetimeIndex, threshold: float, frequency: str, soon: bool = False
+) -> Standing | None:
+    """Whether the values (T,) are at or above a threshold already; None where they are not.
+
+    They are where the threshold was reached on at least three of the last seven days (on all that were measured where
+    they are fewer), one of them among the last three; or on the last day, where it is expected again on the next
+    (``soon``). A day reaches it with one daily value, or with three hours.
+    """
+    day = np.asarray((ds.normalize() - ds[0].normalize()).days)
+    above = np.isfinite(values) & (values >= threshold)
+    hits = np.bincount(day, weights=above)
+    seen = np.bincount(day, weights=np.isfinite(values))
+    reached = hits >= ABOVE_PERIODS[frequency]
+    measured = reached | (seen >= MEASURED_PERIODS[frequency])
+    last, last_measured = reached[-DAYS:], measured[-DAYS:]
+    often = last.sum() >= max(min(DAYS_ABOVE, last_measured.sum()), 1) and last[-NEWEST_DAYS:].any()
+    if not (often or (soon and last[-1])):
+        return None
+    first = _start(reached)
+    began = int(np.flatnonzero(above & (day >= first))[0])
+    begins = int(np.flatnonzero(np.isfinite(values))[0])
+    recent = day > day[-1] - DAYS
+    highs = [np.nanmax(values[day == number]) for number in np.flatnonzero(reached) if number > day[-1] - DAYS]
+    dates = ds.normalize().unique()
+    return Standing(
+        since=ds[began],
+        from_the_start=bool(day[began] <= day[begins] + 1),
+        days=int(last.sum()),
+        measured=int(last_measured.sum()),
+        rhythm=_rhythm(reached, measured, dates),
+        hours="" if frequency == "D" else _hours(above[recent], values[recent], ds[recent], int(last.sum())),
+        peak=float(np.median(highs)),
+    )
+
+
+def sentence(found: Standing, metric: str, threshold: float, frequency: str) -> str:
+    """How it is above the threshold, without an end: "CPU reaches 97 % every day between 09:00 and 12:00 UTC, …"."""
+    name, limit = wording.sentence(wording.metric(metric)), wording.threshold(threshold, metric)
+    day = wording.date(found.since, "D")
+    since = f"for as long as it has been measured ({day})" if found.from_the_start else f"since {day}"
+    if frequency == "D":
+        often = "already" if found.rhythm == "every day" else found.rhythm
+        return f"{name} is above {limit} {often}, {since}"
+    if found.hours == "around the clock" and found.rhythm == "every day":
+        return f"{name} is above {limit} already, around the clock, {since}"
+    return f"{name} reaches {wording.amount(found.peak, metric)} {found.rhythm}, above {limit} {found.hours}, {since}"
+
+
+def _start(reached: np.ndarray) -> int:
+    """The first day of the spell that goes on now: between its days above lie at most four others."""
+    days = np.flatnonzero(reached)
+    breaks = np.flatnonzero(np.diff(days) > DAYS - DAYS_ABOVE + 1)
+    return int(days[breaks[-1] + 1] if breaks.size else days[0])
+
+
+def _rhythm(reached: np.ndarray, measured: np.ndarray, dates: pd.DatetimeIndex) -> str:
+    if reached[-DAYS:].sum() == measured[-DAYS:].sum() >= DAYS - 1:
+        return "every day"
+    # Two weeks make a rhythm, one does not.
+    weekend, both = np.asarray(dates.weekday >= 5)[-2 * DAYS :], slice(-2 * DAYS, None)
+    if len(weekend) == 2 * DAYS and measured[both].all() and (reached[both] == ~weekend).all():
+        return "every working day"
+    days, among = int(reached[-DAYS:].sum()), int(measured[-DAYS:].sum())
+    if among >= DAYS - 1:
+        return f"on {days} of the last {among} days"
+    if among == 1:
+        return f"on the only day measured of the last {DAYS}"
+    return f"on {f'all {days}' if days == among else f'{days} of the {among}'} days measured of the last {DAYS}"
+
+
+def _hours(above: np.ndarray, values: np.ndarray, ds: pd.DatetimeIndex, days: int) -> str:
+    if above.sum() >= AROUND_THE_CLOCK * np.isfinite(values).sum():
+        return "around the clock"
+    by_hour = np.bincount(ds.hour, weights=above, minlength=24)
+    usual = by_hour >= SAME_HOURS * days
+    # The usual hours as one stretch round the clock, which holds most of what is above.
+    starts = np.flatnonzero(usual & ~np.roll(usual, 1))
+    if len(starts) == 1 and by_hour[usual].sum() >= SAME_HOURS * by_hour.sum():
+        end = (starts[0] + int(usual.sum()) - 1) % 24 + 1  # midnight is 24:00
+        return f"between {starts[0]:02d}:00 and {end:02d}:00 UTC"
+    hours = max(int(above.sum() / days + 0.5), 1)
+    return f"for {wording.periods(hours, 'h')} of such a day, at changing times"

@@ -1,0 +1,362 @@
+"""How each server's use moves with the hour, the week, the year and the quarter, and how strongly.
+
+The decomposition is STL (Cleveland, Cleveland, McRae & Terpenning, 1990) with periodic seasons: trend by local
+linear regression with tricube weights, seasons by the mean of each phase, fitted in turn until they agree. Missing
+periods weigh nothing, and because every series lies on the same calendar each step is one operation on the matrix of
+all series, some hundred times faster than a decomposition a series. Strengths are those of Wang, Smith & Hyndman
+(2006) as Hyndman & Athanasopoulos define them in "Forecasting: Principles and Practice", section 4.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.signal import oaconvolve
+from scipy.sparse import csr_array
+
+from headroom.core.grid import Grid, mean, quantile
+from headroom.core.settings import PERCENT_METRICS, Settings
+from headroom.forecast.features import MONTH_END_DAYS, QUARTER_END_DAYS
+
+# Periods of the trend's window: a quarter of days, four weeks of hours; 1.5 years where the year's season is fitted.
+TREND_WINDOW = {"D": 91, "h": 24 * 28}
+YEAR_TREND_WINDOW = 547
+# The year's season is a smooth curve over the days of the year; one of 366 free values would fit the noise.
+YEAR_SMOOTHING = 31
+PER_DAY = {"D": 1, "h": 24}
+DAYS_A_MONTH = 365.25 / 12
+# What a history can show: a slope a month after a month, a lasting step after the days it must last on both sides
+# together, the effect of an end of a month after three of them and of a quarter after two.
+LEAST_SLOPE_DAYS, LEAST_STEP_DAYS, LEAST_MONTH_ENDS, LEAST_QUARTER_ENDS = 28, 56, 3, 2
+# An hour, weekday or month is a peak where it is seen twice (a month once) and the means differ by this share.
+LEAST_PEAK = 0.02
+# A jump of the level counts from this share of the scale on: 100 of percent metrics, else the series' own P95.
+LEAST_JUMP = 0.08
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A matrix taken apart: ``values = trend + the seasons + remainder`` wherever something was measured.
+
+    Attributes:
+        trend, remainder: arrays (n, T), NaN where nothing was measured.
+        seasons: "day", "week", "year": array (n, T), zero for the series where it cannot be measured.
+        measured: the same names: array (n,), whether the series is long enough for that season (two of them).
+    """
+
+    trend: np.ndarray
+    seasons: dict[str, np.ndarray]
+    measured: dict[str, np.ndarray]
+    remainder: np.ndarray
+
+
+def decompose(values: np.ndarray, ds: pd.DatetimeIndex, frequency: str) -> Parts:
+    """Take the rows of a matrix (n series, T periods) apart into trend, seasons and remainder."""
+    there = np.isfinite(values)
+    count = there.sum(axis=1)
+    first = np.where(count > 0, there.argmax(axis=1), values.shape[1])
+    days = (values.shape[1] - first) / PER_DAY[frequency]
+    measured = {
+        "day": (count >= 48) & (frequency == "h"),
+        "week": (count >= 0.7 * 14 * PER_DAY[frequency]) & (days >= 14),
+        "year": (count >= 0.7 * 730) & (days >= 730) & (frequency == "D"),
+    }
+    trend = np.full(values.shape, np.nan)
+    seasons = {name: np.zeros(values.shape) for name in measured}
+    for with_year in (False, True):
+        rows = np.flatnonzero((measured["year"] == with_year) & (count > 0))
+        if rows.size:
+            window = YEAR_TREND_WINDOW if with_year else TREND_WINDOW[frequency]
+            phases = {name: _phase(name, ds, frequency) for name in measured if measured[name][rows].any()}
+            part_trend, part_seasons = _backfit(values[rows], there[rows], phases, window)
+            trend[rows] = part_trend
+            for name, season in part_seasons.items():
+                seasons[name][rows] = season * measured[name][rows, None]
+    remainder = values - trend - sum(seasons.values())
+    return Parts(np.where(there, trend, np.nan), seasons, measured, remainder)
+
+
+def measure(grid: Grid, settings: Settings) -> pd.DataFrame:
+    """Strengths, peaks and effects of every server and metric that has at least one value.
+
+    Returns:
+        One row a server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
+        trend_strength, trend_per_month, peak_hour, peak_weekday, peak_month, quarter_end_effect,
+        month_end_effect, step, leak_per_month, noise``; effects, trend, step, leak and noise in the metric's unit.
+        What the history is too short to show is NaN (``step``: 0).
+        ``trend_per_month`` is the slope over the last year apart from ``step``, the largest lasting jump of the level
+        (0 where there is none). ``leak_per_month`` is how much falls in jumps, where it climbs without them, as a leak
+        does that ends in restarts. ``noise`` is the standard deviation of what changes from one period to the next
+        and is explained by nothing else here.
+    """
+    tables = []
+    for metric, values in grid.values.items():
+        table = _measure(values, metric, grid, settings)
+        table.insert(0, "metric", metric)
+        table.insert(0, "server_id", grid.servers)
+        tables.append(table[np.isfinite(values).any(axis=1)])
+    return pd.concat(tables).sort_values(["server_id", "metric"], ignore_index=True)
+
+
+def fleet_peaks(grid: Grid) -> dict[str, dict[str, list[float] | None]]:
+    """When the fleet peaks together: a metric's mean over all servers by hour (None in days), weekday and month."""
+    peaks: dict[str, dict[str, list[float] | None]] = {}
+    for metric, values in grid.values.items():
+        fleet = mean(values, axis=0)[None, :]
+        by = {"hours": (grid.ds.hour, 24), "weekdays": (grid.ds.weekday, 7), "months": (grid.ds.month - 1, 12)}
+        peaks[metric] = {
+            name: None
+            if name == "hours" and grid.frequency == "D"
+            else profiles(fleet, np.asarray(phase), n)[0].tolist()
+            for name, (phase, n) in by.items()
+        }
+    return peaks
+
+
+def by_day(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
+    """Means of the rows of a matrix (n, T) a day: array (n, days), NaN where nothing was measured."""
+    day = np.asarray((ds.normalize() - ds[0].normalize()).days)
+    return values if day[-1] + 1 == len(day) else profiles(values, day, int(day[-1]) + 1)
+
+
+def highest_by_day(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
+    """The highest value of each row of a matrix (n, T) on each day: array (n, days), NaN where nothing was measured."""
+    first = np.flatnonzero(np.diff(ds.normalize(), prepend=pd.NaT) != np.timedelta64(0))
+    return np.fmax.reduceat(values, first, axis=1)
+
+
+def in_quarter_end(ds: pd.DatetimeIndex, months: list[int]) -> np.ndarray:
+    """Which periods lie in the last ``QUARTER_END_DAYS`` days of one of these months: bool array (T,)."""
+    return np.asarray((ds.days_in_month - ds.day < QUARTER_END_DAYS) & ds.month.isin(months))
+
+
+def in_month_end(ds: pd.DatetimeIndex) -> np.ndarray:
+    """Which periods lie in the last ``MONTH_END_DAYS`` days of a month or on the first: bool array (T,)."""
+    return np.asarray((ds.days_in_month - ds.day < MONTH_END_DAYS) | (ds.day == 1))
+
+
+def _measure(values: np.ndarray, metric: str, grid: Grid, settings: Settings) -> pd.DataFrame:
+    ds, frequency = grid.ds, grid.frequency
+    parts = decompose(values, ds, frequency)
+    table = {f"{name}_strength": _strength(parts, name) for name in ("day", "week", "year")}
+    table["trend_strength"] = np.where(np.isfinite(values).sum(axis=1) >= 14, _strength(parts, "trend"), np.nan)
+
+    level = by_day(values - sum(parts.seasons.values()), ds)[:, -365:]
+    scale = np.full(len(values), 100.0) if metric in PERCENT_METRICS else quantile(values, 0.95)
+    jump, at = _step(level, 14)
+    table["step"] = np.where(np.abs(jump) >= LEAST_JUMP * scale, jump, 0.0)
+    without_step = level - table["step"][:, None] * (np.arange(level.shape[1]) >= at[:, None])
+    table["trend_per_month"] = _slope(without_step) * DAYS_A_MONTH
+    # Of the values as they are: a leak of two weeks would be half hidden in the week's season.
+    table["leak_per_month"] = _leak(by_day(values, ds)[:, -365:], LEAST_JUMP * scale) * DAYS_A_MONTH
+
+    detrended = values - parts.trend
+    differ = LEAST_PEAK * scale
+    table["peak_hour"] = _peak(detrended, np.asarray(ds.hour), 24, differ, 2) if frequency == "h" else np.nan
+    by_weekday = 2 * PER_DAY[frequency]
+    table["peak_weekday"] = _peak(detrended, np.asarray(ds.weekday), 7, differ, by_weekday)
+    yearly = np.where(
+        parts.measured["year"][:, None], np.where(np.isfinite(values), parts.seasons["year"], np.nan), values
+    )
+    table["peak_month"] = 1 + _peak(yearly, np.asarray(ds.month - 1), 12, differ, 1)
+
+    unexplained = parts.remainder + parts.seasons["year"]
+    ends = in_quarter_end(ds, settings.fiscal_quarter_ends)
+    effect = mean(unexplained[:, ends], axis=1) - mean(unexplained[:, ~ends], axis=1)
+    table["quarter_end_effect"] = np.where(_months_seen(unexplained, ends, ds) >= LEAST_QUARTER_ENDS, effect, np.nan)
+    effect = _month_end_effect(unexplained, ds)
+    seen = _months_seen(unexplained, in_month_end(ds), ds)
+    table["month_end_effect"] = np.where(seen >= LEAST_MONTH_ENDS, effect, np.nan)
+
+    steps = np.diff(parts.remainder[:, -180 * PER_DAY[frequency] :], axis=1)
+    table["noise"] = np.sqrt(mean(steps**2, axis=1) / 2)
+    return pd.DataFrame(table)
+
+
+def _phase(season: str, ds: pd.DatetimeIndex, frequency: str) -> tuple[np.ndarray, int]:
+    if season == "day":
+        return np.asarray(ds.hour), 24
+    if season == "year":
+        return np.asarray(ds.dayofyear - 1), 366
+    if frequency == "h":
+        return np.asarray(ds.weekday * 24 + ds.hour), 168
+    return np.asarray(ds.weekday), 7
+
+
+def _backfit(
+    values: np.ndarray, there: np.ndarray, phases: dict[str, tuple[np.ndarray, int]], window: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    smooth = _Smoother(there, window)
+    seasons = {name: np.zeros(values.shape) for name in phases}
+    trend = smooth(values)
+    for _ in range(_ROUNDS):
+        for name, (phase, length) in phases.items():
+            others = sum(season for other, season in seasons.items() if other != name)
+            rest = values - trend - others
+            means = _year_means(rest, phase) if name == "year" else np.nan_to_num(profiles(rest, phase, length))
+            season = means[:, phase]
+            seasons[name] = season - mean(np.where(there, season, np.nan), axis=1)[:, None]
+        trend = smooth(values - sum(seasons.values()))
+    return trend, seasons
+
+
+class _Smoother:
+    """Local linear regression with tricube weights along each row, on what was measured (n, T)."""
+
+    def __init__(self, there: np.ndarray, window: int) -> None:
+        half = window // 2
+        steps = np.arange(-half, half + 1) / (half + 1)
+        weights = (1 - np.abs(steps) ** 3) ** 3
+        self._there = there
+        # Convolution turns its kernel round: the odd moments change their sign.
+        self._kernels = [weights[None, :] * (-steps[None, :]) ** power for power in range(3)]
+        full = there.all()
+        self._moments = [
+            self._convolve(there[:1].astype(float) if full else there.astype(float), k) for k in self._kernels
+        ]
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        zeroed = np.where(self._there, values, 0.0)
+        sum0, sum1 = (self._convolve(zeroed, kernel) for kernel in self._kernels[:2])
+        m0, m1, m2 = self._moments
+        determinant = m0 * m2 - m1**2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            line = (m2 * sum0 - m1 * sum1) / determinant
+            # One point, or points all on one date, carry a level and no slope.
+            level = np.where(m0 > 1e-6, sum0 / m0, np.nan)
+        return np.where(determinant > 1e-6 * np.maximum(m0, 1e-6) ** 2, line, level)
+
+    @staticmethod
+    def _convolve(rows: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+        half = kernel.shape[1] // 2
+        return oaconvolve(rows, kernel, mode="full", axes=1)[:, half : half + rows.shape[1]]
+
+
+def _phase_sums(values: np.ndarray, phase: np.ndarray, phases: int) -> tuple[np.ndarray, np.ndarray]:
+    there = np.isfinite(values)
+    member = csr_array((np.ones(len(phase)), (phase, np.arange(len(phase)))), shape=(phases, len(phase)))
+    return (member @ np.where(there, values, 0.0).T).T, (member @ there.T.astype(float)).T
+
+
+def profiles(values: np.ndarray, phase: np.ndarray, phases: int) -> np.ndarray:
+    """Mean of each row of a matrix (n, T) at each phase: array (n, phases), NaN where nothing was measured."""
+    total, count = _phase_sums(values, phase, phases)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _year_means(values: np.ndarray, day: np.ndarray) -> np.ndarray:
+    total, count = _phase_sums(values, day, 366)
+    half = YEAR_SMOOTHING // 2
+    weights = (1 - np.abs(np.arange(-half, half + 1) / (half + 1)) ** 3) ** 3
+
+    def around(table: np.ndarray) -> np.ndarray:
+        wrapped = np.concatenate([table[:, -half:], table, table[:, :half]], axis=1)
+        return oaconvolve(wrapped, weights[None, :], mode="valid", axes=1)
+
+    total, count = around(total), around(count)
+    return np.divide(total, count, out=np.zeros(total.shape), where=count > 1e-6)
+
+
+def _strength(parts: Parts, name: str) -> np.ndarray:
+    part = parts.trend if name == "trend" else parts.seasons[name]
+    both = np.where(np.isfinite(parts.remainder), part, np.nan) + parts.remainder
+    total, rest = _variance(both), _variance(parts.remainder)
+    share = np.divide(rest, total, out=np.ones(total.shape), where=total > 1e-9)
+    strength = np.clip(1 - share, 0, 1)
+    return strength if name == "trend" else np.where(parts.measured[name], strength, np.nan)
+
+
+def _variance(values: np.ndarray) -> np.ndarray:
+    return mean((values - mean(values, axis=1)[:, None]) ** 2, axis=1)
+
+
+def _of_month(ds: pd.DatetimeIndex) -> np.ndarray:
+    """The month that each period belongs to, counted from the first: the first of a month ends the one before."""
+    before = ds - pd.Timedelta(days=1)
+    month = np.asarray(before.year * 12 + before.month)
+    return month - month[0]
+
+
+def _months_seen(values: np.ndarray, chosen: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
+    """In how many different months each row has values at the chosen periods (T,): array (n,)."""
+    if not chosen.any():
+        return np.zeros(len(values), dtype=int)
+    number = _of_month(ds)[chosen]
+    return np.isfinite(profiles(values[:, chosen], number, int(number.max()) + 1)).sum(axis=1)
+
+
+def _month_end_effect(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
+    """How far the ends of months lie above the other days: the median over the months, as quarters alone are not it."""
+    ends = in_month_end(ds)
+    number = _of_month(ds)[ends]
+    by_month = profiles(values[:, ends], number, int(number.max(initial=0)) + 1)
+    return quantile(by_month, 0.5) - mean(values[:, ~ends], axis=1)
+
+
+def _step(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest jump of each row that lasts, and the period it came at.
+
+    A jump is the difference of the means a ``window`` after and before; it lasts as far as it shows over four windows
+    as well. Growth has little of the first, a short peak little of the second. 0 where a row is too short to tell.
+    """
+    size = values.shape[1]
+    if size < LEAST_STEP_DAYS:
+        return np.zeros(len(values)), np.zeros(len(values), dtype=int)
+    there = np.isfinite(values)
+    seen = size - np.where(there.any(axis=1), there.argmax(axis=1), size)
+    total, count = (
+        np.cumsum(np.pad(array, ((0, 0), (1, 0))), axis=1)
+        for array in (np.where(there, values, 0.0), there.astype(float))
+    )
+    at = np.arange(window, size - window + 1)
+
+    def jump(width: int) -> np.ndarray:
+        before, after = np.maximum(at - width, 0), np.minimum(at + width, size)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            left = (total[:, at] - total[:, before]) / (count[:, at] - count[:, before])
+            right = (total[:, after] - total[:, at]) / (count[:, after] - count[:, at])
+        enough = np.minimum(count[:, at] - count[:, before], count[:, after] - count[:, at]) >= window / 2
+        return np.where(enough, right - left, 0.0)
+
+    short, lasting = jump(window), jump(4 * window)
+    size_of = np.where(short * lasting > 0, np.minimum(np.abs(short), np.abs(lasting)), 0.0)
+    size_of[seen < LEAST_STEP_DAYS] = 0.0
+    best = size_of.argmax(axis=1)
+    rows = np.arange(len(values))
+    return np.sign(short[rows, best]) * size_of[rows, best], at[best]
+
+
+def _leak(values: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """How much each row falls in jumps of at least ``least`` (n,) from one period to the next, a period.
+
+    0 unless it jumps down at least three times and hardly ever up (a quarter of the way at most): what jumps both
+    ways is work that comes and goes.
+    """
+    change = np.diff(values, axis=1)
+    with np.errstate(invalid="ignore"):
+        fall, rise = (np.where(sign * change >= least[:, None], sign * change, 0.0) for sign in (-1, 1))
+    leaks = ((fall > 0).sum(axis=1) >= 3) & (rise.sum(axis=1) <= fall.sum(axis=1) / 4)
+    return np.where(leaks, fall.sum(axis=1), 0.0) / np.maximum(np.isfinite(change).sum(axis=1), 1)
+
+
+def _slope(values: np.ndarray) -> np.ndarray:
+    """Least-squares slope a day of each row (n, days); NaN with fewer than LEAST_SLOPE_DAYS values."""
+    there = np.isfinite(values)
+    time = np.where(there, np.arange(values.shape[1], dtype=float), np.nan)
+    time = time - mean(time, axis=1)[:, None]
+    spread = np.where(there, time**2, 0).sum(axis=1)
+    joint = np.where(there, time * values, 0).sum(axis=1)
+    return np.divide(
+        joint, spread, out=np.full(len(values), np.nan), where=(spread > 0) & (there.sum(axis=1) >= LEAST_SLOPE_DAYS)
+    )
+
+
+def _peak(values: np.ndarray, phase: np.ndarray, phases: int, differ: float | np.ndarray, times: int) -> np.ndarray:
+    """The phase of each row's highest mean; NaN unless all were seen so many times and differ by so much."""
+    total, count = _phase_sums(values, phase, phases)
+    profile = total / np.maximum(count, 1)
+    clear = (count >= times).all(axis=1) & (np.ptp(profile, axis=1) > np.maximum(differ, 1e-9))
+    return np.where(clear, profile.argmax(axis=1), np.nan)

@@ -1,0 +1,1 @@
+"""From files as monitoring systems write them to the panel."""

@@ -1,0 +1,264 @@
+"""The panel: one row a server, metric and period, made of samples and of the panel of the run before.
+
+The samples of the newest ``keep_samples_days`` days that have any are kept beside the panel, so that a late file
+merges exactly: the panel of files that come one after the other is the same, to the bit, as that of all files at
+once. Older periods are closed. Samples of a closed period make it where there was none, or replace it if they are
+at least as many as it was made of; otherwise they are left out and counted as late.
+"""
+
+# ruff: noqa: S608 - SQL is put together of names and literals of our own; data never becomes part of it.
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from headroom.core.settings import METRICS, Settings
+from headroom.intake.layout import ATTRIBUTES, NAME_LENGTH, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
+from headroom.intake.reading import for_each, quoted
+
+PERIOD = {"D": timedelta(days=1), "h": timedelta(hours=1)}
+_UNIT = {"D": "day", "h": "hour"}
+# The values of so many rows are in memory together while their quantiles are computed.
+_SLICE_ROWS = 5_000_000
+_STATISTICS = ("mean", "max", "samples", "p95", "p99")
+_ANY_VALUE = for_each(METRICS, "% IS NOT NULL", " OR ")
+
+_TABLES = f"""
+CREATE TABLE stored (server_id VARCHAR, metric VARCHAR, ds TIMESTAMP,
+    mean DOUBLE, max DOUBLE, samples INTEGER, p95 DOUBLE, p99 DOUBLE);
+CREATE TABLE fresh AS FROM stored;
+CREATE TABLE kept (server_id VARCHAR, sampled_at TIMESTAMP, {for_each(METRICS, "% DOUBLE")});
+CREATE TABLE duplicate (file INTEGER, rows BIGINT);
+CREATE TABLE attribute (server_id VARCHAR, attribute VARCHAR, value VARCHAR, sampled_at TIMESTAMP);
+CREATE TABLE attribute_problem (file INTEGER, row BIGINT, "column" VARCHAR, value VARCHAR, reason VARCHAR);
+CREATE VIEW incoming AS
+    SELECT server_id, sampled_at, {for_each(METRICS, "%")}, -1 AS arrival FROM kept
+    UNION ALL
+    SELECT server_id, sampled_at, {for_each(METRICS, "%")}, (file::BIGINT << 36) + row AS arrival FROM usable_reading;
+"""
+
+
+@dataclass(frozen=True)
+class Merge:
+    """What a run did to the panel. Rows are those of the panel; samples came too ``late`` for closed periods."""
+
+    samples_since: datetime
+    rows_new: int
+    rows_changed: int
+    rows_dropped: int
+    late_samples: int
+    late_periods: int
+
+
+def merge(
+    db: duckdb.DuckDBPyConnection, history: Path | None, settings: Settings, before: Settings | None, samples: Path
+) -> Merge:
+    """Make the tables ``panel``, ``server``, ``attribute`` and ``duplicate`` (rows a file) in ``db``.
+
+    Samples come from the view ``usable_reading`` (see ``reading``) and from ``history``, the panel folder of the
+    run before, made with the settings ``before``; those to keep go into the new folder ``samples``. Without any
+    sample the tables are empty.
+    """
+    samples.mkdir()
+    db.execute(_TABLES)
+    closed_before, rows_dropped = _open_history(db, history, settings, before)
+    days = _days(db)
+    keep_since = closed_before
+    if len(days) > settings.keep_samples_days:
+        keep_since = max(closed_before, days[-settings.keep_samples_days][0])
+    for begin, end in _slices(days):
+        _add_slice(db, begin, end, settings, keep_since, samples)
+    late_samples, late_periods = db.execute(f"""
+        CREATE TABLE late AS SELECT fresh.* FROM fresh JOIN stored USING (server_id, metric, ds)
+        WHERE ds < {_literal(closed_before)} AND fresh.samples < stored.samples;
+        DELETE FROM fresh USING late WHERE fresh.server_id = late.server_id AND fresh.metric = late.metric
+            AND fresh.ds = late.ds;
+        SELECT coalesce(sum(samples), 0)::BIGINT, count(*) FROM late""").fetchone()
+    rows_new = _count(db, "fresh ANTI JOIN stored USING (server_id, metric, ds)")
+    differs = for_each(_STATISTICS, "fresh.% IS DISTINCT FROM stored.%", " OR ")
+    rows_changed = _count(db, f"fresh JOIN stored USING (server_id, metric, ds) WHERE {differs}")
+    columns = f"server_id, metric, ds, {settings.statistic} AS y, {for_each(_STATISTICS, '%')}"
+    db.execute(f"""
+        CREATE TABLE panel AS SELECT {columns} FROM fresh
+        UNION ALL SELECT {columns} FROM stored ANTI JOIN fresh USING (server_id, metric, ds)""")
+    _merge_attributes(db)
+    return Merge(keep_since, rows_new, rows_changed, rows_dropped, late_samples, late_periods)
+
+
+def write(db: duckdb.DuckDBPyConnection, merged: Merge, samples: Path, folder: Path) -> None:
+    """Write what ``merge`` made into a panel folder, the next run's history."""
+    shutil.rmtree(folder / "samples", ignore_errors=True)
+    shutil.copytree(samples, folder / "samples" / "samples")
+    _copy(db, "FROM panel ORDER BY server_id, metric, ds", folder / "panel.parquet")
+    _copy(db, "FROM server ORDER BY server_id", folder / "servers.parquet")
+    _copy(db, "FROM attribute ORDER BY server_id, attribute", folder / "samples" / "attributes.parquet")
+    since = json.dumps({"since": merged.samples_since.isoformat()}) + "\n"
+    (folder / "samples" / "kept.json").write_text(since, encoding="utf-8")
+
+
+def _open_history(
+    db: duckdb.DuckDBPyConnection, history: Path | None, settings: Settings, before: Settings | None
+) -> tuple[datetime, int]:
+    """Load the previous panel. Gives the moment before which its periods are closed, and the rows of the previous
+    panel that are of no use because its periods were of another length."""
+    if history is None or not (history / "panel.parquet").exists():
+        return datetime.min, 0
+    panel, samples = history / "panel.parquet", history / "samples"
+    kept = sorted(str(path) for path in (samples / "samples").glob("*.parquet"))
+    db.execute(f"INSERT INTO kept BY NAME FROM read_parquet([{', '.join(map(quoted, kept))}])")
+    db.execute(f"INSERT INTO attribute BY NAME FROM read_parquet({quoted(str(samples / 'attributes.parquet'))})")
+    closed_before = datetime.fromisoformat(json.loads((samples / "kept.json").read_text(encoding="utf-8"))["since"])
+    if before is not None and before.frequency != settings.frequency:
+        dropped = db.execute(f"SELECT count(*) FROM read_parquet({quoted(str(panel))}) WHERE ds < ?", [closed_before])
+        return closed_before, dropped.fetchone()[0]
+    columns = f"server_id, metric, ds, {for_each(_STATISTICS, '%')}"
+    db.execute(f"INSERT INTO stored BY NAME SELECT {columns} FROM read_parquet({quoted(str(panel))})")
+    return closed_before, 0
+
+
+def _days(db: duckdb.DuckDBPyConnection) -> list[tuple[datetime, int]]:
+    """The midnights of the days that have samples, oldest first, and how many rows each has."""
+    return db.execute(f"""
+        SELECT date_trunc('day', sampled_at)::TIMESTAMP AS day, count(*) FROM incoming WHERE {_ANY_VALUE}
+        GROUP BY day ORDER BY day""").fetchall()
+
+
+def _slices(days: Sequence[tuple[datetime, int]]) -> list[tuple[datetime, datetime]]:
+    """Whole days put together into ranges of about ``_SLICE_ROWS`` rows: first midnight, and the midnight after."""
+    slices: list[tuple[datetime, datetime]] = []
+    filled = _SLICE_ROWS
+    for midnight, rows in days:
+        if filled + rows > _SLICE_ROWS:
+            slices.append((midnight, midnight))
+            filled = 0
+        slices[-1] = (slices[-1][0], midnight + timedelta(days=1))
+        filled += rows
+    return slices
+
+
+def _add_slice(
+    db: duckdb.DuckDBPyConnection,
+    begin: datetime,
+    end: datetime,
+    settings: Settings,
+    keep_since: datetime,
+    samples: Path,
+) -> None:
+    """Of some days: take the newest value of each sample, aggregate the periods, write the samples to keep."""
+    within = f"FROM incoming WHERE sampled_at >= {_literal(begin)} AND sampled_at < {_literal(end)}"
+    rows, distinct = db.execute(f"SELECT count(*), count(DISTINCT (server_id, sampled_at)) {within}").fetchone()
+    if rows == distinct:
+        db.execute(f"CREATE VIEW slice AS SELECT * EXCLUDE (arrival) {within}")
+    else:
+        _count_duplicates(db, within)
+        newest = for_each(METRICS, "arg_max(%, arrival) AS %")
+        db.execute(f"CREATE TABLE slice AS SELECT server_id, sampled_at, {newest} {within} GROUP BY ALL")
+    # A sum of decimals is exact, so the mean does not depend on the order of the samples.
+    each = for_each(
+        METRICS,
+        """
+        quantile_cont(%, [0.95, 0.99]) AS %_quantiles, sum(%::DECIMAL(18, 9))::DOUBLE / count(%) AS %_mean,
+        max(%) AS %_max, count(%) AS %_samples""",
+    )
+    by_metric = for_each(
+        METRICS,
+        """
+        SELECT server_id, '%' AS metric, ds, %_mean AS mean, %_max AS max, %_samples AS samples,
+            %_quantiles[1] AS p95, %_quantiles[2] AS p99
+        FROM aggregated WHERE %_samples > 0""",
+        " UNION ALL ",
+    )
+    db.execute(f"""
+        INSERT INTO fresh BY NAME
+        WITH aggregated AS MATERIALIZED (
+            SELECT server_id, date_trunc('{_UNIT[settings.frequency]}', sampled_at) AS ds, {each}
+            FROM slice GROUP BY ALL
+        ) {by_metric}""")
+    if end > keep_since:
+        kept = (
+            f"FROM slice WHERE sampled_at >= {_literal(keep_since)} AND ({_ANY_VALUE}) ORDER BY sampled_at, server_id"
+        )
+        _copy(db, kept, samples / f"{begin:%Y%m%d}.parquet")
+    db.execute(f"DROP {'VIEW' if rows == distinct else 'TABLE'} slice")
+
+
+def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
+    """Count, file by file, the rows whose every value was overtaken by a newer row or was kept from before."""
+    newest = for_each(
+        METRICS, "max(arrival) FILTER (% IS NOT NULL) AS %_arrival, max(%) FILTER (arrival < 0) AS %_kept"
+    )
+    nothing_new = for_each(
+        METRICS, "(row.% IS NULL OR arrival < %_arrival OR coalesce(row.% = %_kept, false))", " AND "
+    )
+    db.execute(f"""
+        INSERT INTO duplicate
+        WITH row AS (SELECT * {within}), newest AS (
+            SELECT server_id, sampled_at, {newest} FROM row GROUP BY server_id, sampled_at HAVING count(*) > 1
+        )
+        SELECT arrival >> 36, count(*) FROM row JOIN newest USING (server_id, sampled_at)
+        WHERE arrival >= 0 AND ({_ANY_VALUE}) AND {nothing_new} GROUP BY ALL""")
+
+
+def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
+    """Attributes of servers: the one of the newest sample counts, of equally new ones the one that came last."""
+    is_number = f"attribute IN ({', '.join(quoted(name) for name in NUMBER_ATTRIBUTES)})"
+    db.execute(f"""
+        CREATE TABLE attribute_seen AS
+        WITH combination AS (
+            SELECT file, server_id, attributes,
+                max(sampled_at) AS sampled_at, max(reading.rowid) AS row, min(reading.rowid) AS first_row
+            FROM reading WHERE attributes IS NOT NULL
+                AND (evidence IS NULL OR reading.rowid IN (SELECT row FROM suspect WHERE usable))
+            GROUP BY file, server_id, attributes
+        ), seen AS (
+            SELECT * EXCLUDE (attributes), unnest([{", ".join(quoted(name) for name in ATTRIBUTES)}]) AS attribute,
+                clean(unnest(attributes)) AS value
+            FROM combination
+        )
+        SELECT *, CASE
+            WHEN {is_number} AND try_cast(value AS DOUBLE) IS NULL THEN 'not a number'
+            WHEN {is_number} AND NOT coalesce(try_cast(value AS DOUBLE) BETWEEN 0 AND 1e9, false)
+                THEN 'outside 0 to 1000000000'
+            WHEN length(value) > {NAME_LENGTH} THEN 'longer than {NAME_LENGTH} characters'
+            WHEN regexp_matches(value, '\\p{{Cc}}') THEN 'control characters' END AS problem
+        FROM seen WHERE NOT is_nothing(value)""")
+    db.execute("""
+        INSERT INTO attribute_problem
+        SELECT file, min(first_row), attribute, value, first(problem) FROM attribute_seen
+        WHERE problem IS NOT NULL GROUP BY file, attribute, value""")
+    db.execute(f"""
+        CREATE TABLE newest AS
+        SELECT server_id, attribute, arg_max(value, (sampled_at, file, row)) AS value, max(sampled_at) AS sampled_at
+        FROM (
+            SELECT server_id, attribute, sampled_at, file, row,
+                CASE WHEN {is_number} THEN try_cast(value AS DOUBLE)::VARCHAR ELSE value END AS value
+            FROM attribute_seen WHERE problem IS NULL
+            UNION ALL
+            SELECT server_id, attribute, sampled_at, -1, -1, value FROM attribute
+        ) GROUP BY server_id, attribute;
+        DROP TABLE attribute; ALTER TABLE newest RENAME TO attribute""")
+    texts = for_each(TEXT_ATTRIBUTES, "max(value) FILTER (attribute = '%') AS %")
+    numbers = for_each(NUMBER_ATTRIBUTES, "max(value) FILTER (attribute = '%')::DOUBLE AS %")
+    db.execute(f"""
+        CREATE TABLE server AS
+        SELECT server_id, {texts}, {numbers}
+        FROM (SELECT DISTINCT server_id FROM panel) LEFT JOIN attribute USING (server_id) GROUP BY server_id""")
+
+
+def _copy(db: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    db.execute(f"COPY ({query}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+
+
+def _count(db: duckdb.DuckDBPyConnection, relation: str) -> int:
+    return db.execute(f"SELECT count(*) FROM {relation}").fetchone()[0]
+
+
+def _literal(moment: datetime) -> str:
+    return f"TIMESTAMP '{moment.isoformat(sep=' ')}'"

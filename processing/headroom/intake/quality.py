@@ -1,0 +1,298 @@
+"""The data-quality report: what came in, what was wrong with it and where, and what the panel lacks."""
+
+# ruff: noqa: S608 - SQL is put together of names and quoted literals; see `quoted`.
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from headroom.core.safe_csv import harmless_sql
+from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
+from headroom.intake.merge import PERIOD, Merge
+from headroom.intake.reading import Source, for_each, line_numbers, quoted
+
+_EXAMPLES = 100
+_WORST_GAPS = 20
+_SHORT_SERIES = 10
+_NAMES = 5
+_VALUE_LENGTH = 200
+
+
+def report(
+    db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Settings, merged: Merge,
+    settings_report: dict[str, Any], dataset: str | None, notes: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    """The content of ``data_quality.json``, from the tables that reading and merging left in ``db``.
+
+    Every row read is accepted, a duplicate (it says nothing that a newer row or the history does not say), or
+    quarantined. Every value is used, empty, or quarantined; clipped values are used ones.
+    """
+    _collect_problems(db, sources)
+    files = _files(db, sources)
+    rows = {plural: sum(file[f"rows_{name}"] for file in files) for plural, name in _ROW_COUNTS.items()}
+    [values] = _all(
+        db,
+        f"""
+        SELECT {for_each(("cells", "used", "clipped", "empty", "unusable"), "coalesce(sum(%), 0)::BIGINT AS %")}
+        FROM (
+            SELECT cells, used, clipped, empty, unusable FROM suspect
+            UNION ALL
+            SELECT {for_each(METRICS, "count(%)", " + ")} AS cells, cells AS used, 0, 0, 0
+            FROM reading WHERE evidence IS NULL)""",
+    )
+    assert values["cells"] == values["used"] + values["empty"] + values["unusable"]  # noqa: S101 - what we promise
+    reasons = _all(
+        db,
+        """
+        SELECT reason, count(DISTINCT (file, row, line)) AS rows FROM problem
+        WHERE row IS NOT NULL OR line IS NOT NULL GROUP BY reason ORDER BY rows DESC, reason""",
+    )
+    examples = _all(
+        db,
+        f"""
+        SELECT file_name AS file, line AS row, "column", value, reason FROM quarantine
+        ORDER BY place LIMIT {_EXAMPLES}""",
+    )
+    metrics = [metric for (metric,) in db.execute("SELECT DISTINCT metric FROM panel ORDER BY metric").fetchall()]
+    [panel] = _all(
+        db,
+        """
+        SELECT count(DISTINCT server_id) AS servers, min(ds) AS first, max(ds) AS last,
+            count(DISTINCT ds) AS periods, count(*) AS rows FROM panel""",
+    )
+    short_series = _all(
+        db,
+        f"""
+        SELECT server_id, metric, count(*) AS periods FROM panel GROUP BY ALL
+        HAVING periods < {_SHORT_SERIES} ORDER BY server_id, metric""",
+    )
+    return {
+        "schema": 1,
+        "dataset": dataset,
+        "frequency": settings.frequency,
+        "statistic": settings.statistic,
+        "rows": rows,
+        "values": {
+            "read": values["cells"],
+            "clipped": values["clipped"],
+            "empty": values["empty"],
+            "quarantined": values["unusable"],
+        },
+        "files": files,
+        "reasons": reasons,
+        "examples": examples,
+        "panel": {
+            **panel,
+            "first": _iso(panel["first"]),
+            "last": _iso(panel["last"]),
+            "metrics": metrics,
+            "rows_new": merged.rows_new,
+            "rows_changed": merged.rows_changed,
+        },
+        "gaps": _gaps(db, settings),
+        "short_series": short_series,
+        "settings": settings_report,
+        "notes": [*notes, *_notes(db, settings, merged)],
+    }
+
+
+def write(db: duckdb.DuckDBPyConnection, quality: dict[str, Any], folder: Path) -> None:
+    """Write ``data_quality.json`` and ``quarantine.csv``, which has every bad row and value, safe for spreadsheets."""
+    text = json.dumps(quality, indent=2, ensure_ascii=False) + "\n"
+    (folder / "data_quality.json").write_text(text, encoding="utf-8")
+    db.execute(f"""
+        COPY (SELECT {harmless_sql("file_name")} AS file, line AS row, {harmless_sql('"column"')} AS "column",
+                {harmless_sql("value")} AS value, reason FROM quarantine ORDER BY place)
+        TO {quoted(str(folder / "quarantine.csv"))} (FORMAT csv, HEADER)""")
+
+
+_ROW_COUNTS = {"read": "read", "accepted": "accepted", "duplicates": "duplicate", "quarantined": "quarantined"}
+
+
+def _collect_problems(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """The table ``quarantine``: all that was not used, where it stands as an editor shows it, and why."""
+    db.execute("CREATE TABLE source (file INTEGER, file_name VARCHAR, header_line INTEGER, error VARCHAR)")
+    db.execute('CREATE TABLE heading (file INTEGER, "column" VARCHAR, heading VARCHAR)')
+    for source in sources:
+        header_line = source.layout.header_line if source.layout else None
+        db.execute("INSERT INTO source VALUES (?, ?, ?, ?)", [source.order, source.file, header_line, source.error])
+    headings = [
+        (source.order, column, source.layout.columns[place])
+        for source in sources
+        if source.layout is not None
+        for column, place in source.layout.places
+    ]
+    if headings:
+        db.executemany("INSERT INTO heading VALUES (?, ?, ?)", headings)
+    db.execute("""
+        CREATE TABLE problem AS
+        SELECT file, row, NULL::BIGINT AS line, unnest(problems, recursive := true) FROM suspect
+        UNION ALL BY NAME SELECT file, row, NULL AS line, "column", value, reason FROM attribute_problem
+        UNION ALL BY NAME SELECT file, NULL AS row, line, '' AS "column", value, reason FROM rejected
+        UNION ALL BY NAME SELECT file, NULL AS row, NULL AS line, '' AS "column", '' AS value, error AS reason
+            FROM source WHERE error IS NOT NULL;
+        CREATE TABLE place AS
+        SELECT file, row, row - first AS position, rows
+        FROM (SELECT DISTINCT file, row FROM problem WHERE row IS NOT NULL)
+        JOIN (SELECT file, min(rowid) AS first, count(*) AS rows FROM reading GROUP BY file) USING (file)""")
+    db.execute("CREATE TABLE line_of (file INTEGER, row BIGINT, line BIGINT)")
+    for source in sources:
+        _add_lines(db, source)
+    db.execute(f"""
+        CREATE TABLE quarantine AS
+        SELECT row_number() OVER (ORDER BY file, line, "column", value, reason) AS place, *
+        FROM (
+            SELECT file, file_name, coalesce(line_of.line, problem.line) AS line,
+                coalesce(heading, CASE WHEN "column" IN ({for_each(METRICS, "'%'")}) THEN value_heading END, '')
+                    AS "column",
+                replace(problem.value[:{_VALUE_LENGTH}], chr(0), '') AS value, reason
+            FROM problem JOIN source USING (file)
+            LEFT JOIN line_of USING (file, row)
+            LEFT JOIN heading USING (file, "column")
+            LEFT JOIN (SELECT file, heading AS value_heading FROM heading WHERE "column" = 'value') USING (file)
+        )""")
+
+
+def _add_lines(db: duckdb.DuckDBPyConnection, source: Source) -> None:
+    found = db.execute("SELECT row, position, rows FROM place WHERE file = ? ORDER BY row", [source.order]).fetchall()
+    if not found or source.layout is None:
+        return
+    rejected = db.execute("SELECT line FROM rejected WHERE file = ? ORDER BY line", [source.order]).fetchall()
+    lines = line_numbers(source, [position for _, position, _ in found], found[0][2], [line for (line,) in rejected])
+    if lines is None:
+        db.execute(
+            "INSERT INTO line_of SELECT file, row, position + 1 + ? FROM place WHERE file = ?",
+            [source.layout.header_line, source.order],
+        )
+    else:
+        table = [(source.order, row, line) for (row, _, _), line in zip(found, lines, strict=True)]
+        db.executemany("INSERT INTO line_of VALUES (?, ?, ?)", table)
+
+
+def _files(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[dict[str, Any]]:
+    counts = {
+        file: rest
+        for file, *rest in db.execute("""
+            SELECT file, coalesce(read, 0) + coalesce(lines, 0), coalesce(rows, 0),
+                coalesce(unusable, 0) + coalesce(lines, 0)
+            FROM (SELECT file, count(*) AS read FROM reading GROUP BY file)
+            FULL JOIN (SELECT file, count(*) AS lines FROM rejected GROUP BY file) USING (file)
+            LEFT JOIN (SELECT file, count(*) AS unusable FROM suspect WHERE NOT usable GROUP BY file) USING (file)
+            LEFT JOIN (SELECT file, sum(rows)::BIGINT AS rows FROM duplicate GROUP BY file) USING (file)
+            """).fetchall()
+    }
+    files = []
+    for source in sources:
+        read, duplicate, quarantined = counts.get(source.order, (0, 0, 0))
+        files.append({
+            "file": source.file,
+            "format": source.layout.format if source.layout else None,
+            "shape": source.layout.shape if source.layout else None,
+            "rows_read": read,
+            "rows_accepted": read - duplicate - quarantined,
+            "rows_duplicate": duplicate,
+            "rows_quarantined": quarantined,
+            "ignored_columns": list(source.layout.ignored) if source.layout else [],
+            "error": source.error,
+        })  # fmt: skip
+    return files
+
+
+def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
+    seconds = int(PERIOD[settings.frequency].total_seconds())
+    db.execute(f"""
+        CREATE TABLE gap AS
+        SELECT server_id, metric, expected - periods AS missing, expected FROM (
+            SELECT server_id, metric, count(*) AS periods,
+                date_diff('second', min(ds), max(ds)) // {seconds} + 1 AS expected
+            FROM panel GROUP BY server_id, metric)
+        WHERE expected > periods""")
+    missing, servers = db.execute(
+        "SELECT coalesce(sum(missing), 0)::BIGINT, count(DISTINCT server_id) FROM gap"
+    ).fetchone()
+    worst = _all(
+        db,
+        f"""
+        SELECT server_id, metric, missing, expected FROM gap
+        ORDER BY missing DESC, server_id, metric LIMIT {_WORST_GAPS}""",
+    )
+    return {"missing_periods": missing, "servers_with_gaps": servers, "worst": worst}
+
+
+def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> list[str]:
+    notes = []
+    if merged.late_samples:
+        notes.append(
+            f"{merged.late_samples} samples came too late: their {merged.late_periods} periods lie before the samples "
+            f"kept ({settings.keep_samples_days} days) and were made of more samples than these, so they stay as they "
+            "were. Send all samples of such a period again to replace it, or raise keep_samples_days."
+        )
+    if merged.rows_dropped:
+        notes.append(
+            f"The frequency changed: the panel was made anew from the samples kept, and {merged.rows_dropped} older "
+            "rows of the former frequency were dropped. Send the older files again to have them back."
+        )
+    seconds = PERIOD[settings.frequency].total_seconds()
+    series, sparse, usual = db.execute(
+        """
+        SELECT count(*), count(*) FILTER (step > $seconds), median(step) FILTER (step > $seconds) FROM (
+            SELECT median(step) AS step FROM (
+                SELECT server_id, metric, date_diff('second', lag(ds) OVER series, ds) AS step FROM panel
+                WINDOW series AS (PARTITION BY server_id, metric ORDER BY ds)
+            ) GROUP BY server_id, metric HAVING count(step) > 0)""",
+        {"seconds": seconds},
+    ).fetchone()
+    if sparse and sparse * 2 > series:
+        advice = " Set frequency: D." if settings.frequency == "h" else ""
+        notes.append(
+            f"The settings contradict the data: they ask for {'an hour' if settings.frequency == 'h' else 'a day'} a "
+            f"period, but in {sparse} of {series} series the samples are {_duration(usual)} apart.{advice}"
+        )
+    silent = [server for (server,) in db.execute("""
+        SELECT server_id FROM (SELECT DISTINCT server_id FROM usable_reading) ANTI JOIN panel USING (server_id)
+        ORDER BY server_id""").fetchall()]  # fmt: skip
+    if silent:
+        shown = ", ".join(silent[:_NAMES]) + (", and so on" if len(silent) > _NAMES else "")
+        notes.append(
+            f"Servers with rows but no usable value, so that nothing is forecast for them: {len(silent)} ({shown})."
+        )
+    for metric in METRICS:
+        named, filled = db.execute(f"""
+            SELECT (SELECT count(*) FROM heading WHERE "column" = '{metric}'),
+                (SELECT count({metric}) FROM usable_reading)""").fetchone()
+        if named and not filled:
+            notes.append(f"The files have a column for {metric}, but no usable value in it.")
+    fractions = db.execute(f"""
+        SELECT metric FROM panel WHERE metric IN ({for_each(PERCENT_METRICS, "'%'")}) GROUP BY metric
+        HAVING max(max) <= 1 AND max(max) > 0 ORDER BY metric""").fetchall()
+    for (metric,) in fractions:
+        notes.append(
+            f"{metric} never exceeds 1: it is read as percent (0 to 100). Multiply it by 100 if it is a share."
+        )
+    if quiet := db.execute("""
+        SELECT count(*) FROM (SELECT server_id FROM panel GROUP BY server_id
+        HAVING max(ds) < (SELECT max(ds) FROM panel) - INTERVAL 7 DAY)""").fetchone()[0]:
+        notes.append(f"Servers that have sent nothing in the last 7 days of the data: {quiet}.")
+    return notes
+
+
+def _duration(seconds: float) -> str:
+    for unit, name in ((86_400, "days"), (3_600, "hours")):
+        if seconds >= unit:
+            return f"{seconds / unit:g} {name if seconds != unit else name[:-1]}"
+    return f"{seconds:g} seconds"
+
+
+def _all(db: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    result = db.execute(query)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _iso(moment: Any) -> str | None:
+    return None if moment is None else moment.isoformat()

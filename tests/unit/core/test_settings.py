@@ -1,0 +1,81 @@
+"""What a dataset's owner may write into config/<dataset>.yaml, and what they are told when it is wrong."""
+
+import pytest
+
+from headroom.core.settings import Settings, SettingsError, load, of_panel, parse
+
+
+def test_an_empty_file_gives_the_defaults():
+    for text in ("", "# nothing yet\n", "{}", "---\n"):
+        assert parse(text) == Settings()
+
+
+def test_the_horizon_follows_the_frequency_unless_it_is_given():
+    assert parse("frequency: D").horizon == 90
+    assert parse("frequency: h").horizon == 168
+    assert parse("{frequency: h, horizon: 24}").horizon == 24
+
+
+def test_percent_metrics_have_thresholds_and_each_level_can_be_set_alone():
+    thresholds = parse("thresholds: {cpu: {critical: 95}, network_in: {warning: 100, critical: 200}}").thresholds
+    assert (thresholds["cpu"].warning, thresholds["cpu"].critical, thresholds["cpu"].underused) == (80, 95, 40)
+    assert thresholds["memory"].critical == 90
+    assert thresholds["network_in"].underused is None and "network_out" not in thresholds
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("frequenzy: D", ["frequenzy", "unknown key", "frequency"]),
+        ("frequency: weekly", ["frequency", "'D'", "weekly"]),
+        ("horizon: 0", ["horizon", "1"]),
+        ("thresholds: {cpu: {warning: 95}}", ["thresholds.cpu", "warning < critical"]),
+        ("thresholds: {cpu: {critical: 120}}", ["thresholds", "percent"]),
+        ("thresholds: {network_in: {warning: 5}}", ["thresholds.network_in.critical", "required"]),
+        ("columns: {x: cpuu}", ["columns.x", "cpu"]),
+        ("timezone: Berlin", ["timezone", "Europe/Berlin"]),
+        ("timezone: localtime", ["timezone", "not a time zone"]),
+        ("holidays: {country: XX}", ["holidays", "XX", "ISO 3166"]),
+        ("holidays: {country: US, subdivision: ZZ}", ["holidays", "ZZ"]),
+        ("costs: {per_vcpu_hour: .inf}", ["costs.per_vcpu_hour", "finite"]),
+        ("costs: {currency: dollars}", ["costs.currency"]),
+        ("fiscal_quarter_ends: [13]", ["fiscal_quarter_ends", "12"]),
+        ("a: b: c", ["not valid YAML"]),
+        ("x: 2024-13-45", ["not valid YAML"]),
+        ("- cpu", ["keys and values", "list"]),
+        ("a: " + "[" * 5000, ["not valid YAML"]),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_key_and_what_would_do(text, words):
+    with pytest.raises(SettingsError) as error:
+        parse(text)
+    for word in words:
+        assert word in str(error.value)
+    assert len(str(error.value)) < 1000
+
+
+def test_every_mistake_is_listed_one_a_line():
+    with pytest.raises(SettingsError) as error:
+        parse("statistic: p50\nhorizon: x\nfoo: 1")
+    assert [line.split(":")[0] for line in str(error.value).splitlines()] == ["horizon", "statistic", "foo"]
+
+
+def test_a_few_lines_of_yaml_that_say_a_billion_things_give_a_short_message():
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    with pytest.raises(SettingsError) as error:
+        parse("\n".join(["a0: &a0 [1]", *levels, "columns: *a11"]))
+    assert len(str(error.value)) < 10_000
+
+
+def test_settings_survive_being_written_beside_the_panel(tmp_path):
+    settings = parse("{frequency: h, statistic: p99, columns: {A: cpu}, holidays: {country: DE, subdivision: BY}}")
+    (tmp_path / "settings.json").write_text(settings.model_dump_json())
+    assert of_panel(tmp_path, None) == settings
+    (tmp_path / "given.yaml").write_text("horizon: 5")
+    assert of_panel(tmp_path, tmp_path / "given.yaml").horizon == 5
+
+
+def test_a_file_that_is_no_text_is_an_error_for_its_owner(tmp_path):
+    (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="UTF-8"):
+        load(tmp_path / "a.yaml")

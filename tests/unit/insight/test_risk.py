@@ -1,0 +1,332 @@
+"""From quantiles to chances, dates and levels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtr, ndtri
+
+from headroom.core import grid
+from headroom.core.settings import Settings, parse
+from headroom.insight import risk
+
+LAST = pd.Timestamp("2026-10-31")
+SHARES = np.array([0.05, 0.1, 0.5, 0.9, 0.95])
+
+
+def forecast(median, spread, server="s1", metric="cpu"):
+    """Normal forecasts around ``median`` (H,) with a standard deviation (H,)."""
+    median = np.asarray(median, float)
+    values = median[:, None] + np.broadcast_to(spread, median.shape)[:, None] * ndtri(SHARES)
+    table = pd.DataFrame(values, columns=list(risk.QUANTILES))
+    table.insert(0, "ds", pd.date_range(LAST + pd.Timedelta(days=1), periods=len(median)))
+    table.insert(0, "metric", metric)
+    table.insert(0, "server_id", server)
+    return table
+
+
+def assessed(forecasts, noise=0.5, history=50.0, settings=None, climbs=None):
+    settings = settings or Settings()
+    keys = forecasts[["server_id", "metric"]].drop_duplicates()
+    days = pd.date_range(end=LAST, periods=30)
+    panel = keys.merge(pd.DataFrame({"ds": days, "y": history}), how="cross")
+    seen = risk.outlook(forecasts, keys.assign(noise=noise), settings)
+    return seen, risk.risks(seen, grid.of_panel(panel, settings.frequency), settings, climbs=climbs)
+
+
+def attributes(**columns):
+    return pd.DataFrame(columns).reindex(columns=["server_id", *risk.ATTRIBUTES])
+
+
+def test_a_sure_climb_is_critical_on_the_day_it_reaches_the_threshold():
+    _, risks = assessed(forecast(np.linspace(70, 99, 90), 0.3), noise=0.1)
+    row = risks.iloc[0]
+    expected = LAST + pd.Timedelta(days=1 + int(np.argmax(np.linspace(70, 99, 90) >= 90)))
+    assert row["level"] == "critical"
+    assert abs((row["critical_date"] - expected).days) <= 1
+    assert row["breach_earliest"] <= row["critical_date"] <= row["breach_latest"]
+    assert row["warning_date"] < row["critical_date"]
+    assert row["days_to_breach"] == (row["critical_date"] - LAST).days
+    assert "expected to cross 90 %" in row["reason"]
+
+
+def test_a_low_server_has_no_risk_and_no_dates():
+    _, risks = assessed(forecast(np.full(90, 40.0), 3))
+    row = risks.iloc[0]
+    assert (row["level"], row["p_warning"], row["p_critical"]) == ("none", 0, 0)
+    assert pd.isna(row["critical_date"]) and pd.isna(row["warning_date"]) and np.isnan(row["days_to_breach"])
+
+
+def test_one_noisy_day_is_no_crossing():
+    peak = np.full(90, 60.0)
+    peak[40] = 97
+    week = np.full(90, 60.0)
+    week[40:43] = 97
+    assert assessed(forecast(peak, 0.5))[1].iloc[0]["level"] == "none"
+    assert assessed(forecast(week, 0.5))[1].iloc[0]["level"] == "critical"
+
+
+def test_a_crossing_on_the_very_last_day_of_a_climb_counts():
+    row = assessed(forecast(np.linspace(60, 90.3, 90), 0.05), noise=0.05)[1].iloc[0]
+    assert row["critical_date"] >= LAST + pd.Timedelta(days=88)
+
+
+def test_the_chance_of_crossing_lies_between_all_days_as_one_and_each_for_itself():
+    quantiles = forecast(np.full(90, 80.0), 6.0)[list(risk.QUANTILES)].to_numpy()[None]
+    shared = risk.chance_crossed(quantiles, np.array([0.0]), 84, "D")[0, -1]
+    mixed = risk.chance_crossed(quantiles, np.array([3.0]), 84, "D")[0, -1]
+    separate = risk.chance_crossed(quantiles, np.array([6.0]), 84, "D")[0, -1]
+    marginal = ndtr((80 - 84) / 6)
+    assert shared == pytest.approx(marginal, abs=0.03)
+    assert shared < mixed < separate
+
+
+def test_chances_of_a_bad_forecast_are_unknown_not_zero():
+    quantiles = np.full((1, 5, 5), np.nan)
+    assert np.isnan(risk.chance_crossed(quantiles, np.array([1.0]), 90, "D")).all()
+
+
+def test_a_certain_forecast_needs_no_spread():
+    above = risk.chance_crossed(np.full((1, 10, 5), 95.0), np.array([0.0]), 90, "D")
+    below = risk.chance_crossed(np.full((1, 10, 5), 85.0), np.array([np.nan]), 90, "D")
+    assert (above == 1).all() and (below == 0).all()
+
+
+def test_thresholds_lie_in_the_forecast_distribution_where_a_normal_one_has_them():
+    quantiles = (50 + 10 * ndtri(SHARES))[None, None, :]
+    for threshold in (20, 36, 48, 50, 60, 80):
+        assert risk.threshold_score(quantiles, threshold)[0, 0] == pytest.approx((threshold - 50) / 10, abs=1e-6)
+
+
+@given(
+    quantiles=st.lists(st.floats(0, 100), min_size=5, max_size=5).map(sorted),
+    low=st.floats(0, 100), high=st.floats(0, 100),
+)  # fmt: skip
+def test_a_higher_threshold_is_never_likelier_to_be_crossed(quantiles, low, high):
+    low, high = sorted((low, high))
+    array = np.tile(quantiles, (1, 12, 1))
+    lower, higher = (risk.chance_crossed(array, np.array([1.0]), one, "D")[0] for one in (low, high))
+    assert (lower >= higher - 1e-12).all()
+    assert (np.diff(lower) >= 0).all() and lower.min() >= 0 and lower.max() <= 1
+
+
+def test_the_level_of_each_day_only_rises_and_ends_at_the_servers_level():
+    seen, risks = assessed(forecast(np.linspace(70, 95, 90), 2.0))
+    assert (np.diff(seen.levels[0]) >= 0).all()
+    assert risk.LEVELS[seen.levels[0, -1]] == risks.iloc[0]["level"] == "critical"
+    assert seen.ds[np.argmax(seen.levels[0] == 4)] == risks.iloc[0]["critical_date"]
+
+
+def test_a_metric_without_thresholds_has_no_level_and_unknown_chances():
+    row = assessed(forecast(np.full(10, 500.0), 20, metric="network_in"))[1].iloc[0]
+    assert row["level"] == "none" and np.isnan(row["p_critical"])
+    assert "No thresholds are set for the incoming network" in row["reason"]
+
+
+def test_thresholds_that_owners_set_for_a_network_are_used():
+    settings = parse("thresholds: {network_in: {warning: 300, critical: 400}}")
+    row = assessed(forecast(np.full(10, 500.0), 20, metric="network_in"), settings=settings)[1].iloc[0]
+    assert row["level"] == "critical" and "400 MB/s" in row["reason"]
+
+
+def test_the_next_holiday_and_quarter_end_show_their_own_peaks():
+    median = np.full(90, 50.0)
+    days = pd.date_range(LAST + pd.Timedelta(days=1), periods=90)
+    median[days == "2026-11-26"] = 70  # Thanksgiving
+    median[days == "2026-12-29"] = 60
+    median[days == "2026-12-10"] = 75
+    settings = parse("holidays: {country: US}")
+    row = assessed(forecast(median, 1), settings=settings)[1].iloc[0]
+    assert (row["quarter_end_peak"], row["quarter_end_ds"]) == (60, pd.Timestamp("2026-12-29"))
+    # The next holiday is Veterans Day on 11 November, with the days beside it; Thanksgiving is another one.
+    assert (row["holiday_peak"], row["holiday_ds"]) == (50, pd.Timestamp("2026-11-10"))
+    assert np.isnan(assessed(forecast(median, 1))[1].iloc[0]["holiday_peak"])
+
+
+def test_a_servers_level_is_its_worst_metrics():
+    forecasts = pd.concat([forecast(np.full(30, 95.0), 1, metric="disk"), forecast(np.full(30, 30.0), 1)])
+    servers = risk.servers(assessed(forecasts)[1], attributes(server_id=["s1"]))
+    assert servers.iloc[0][["level", "worst_metric"]].tolist() == ["critical", "disk"]
+
+
+@pytest.mark.parametrize(
+    ("word", "median", "level"),
+    [
+        ("medium", 82, "medium"), ("critical", 82, "high"), ("high", 82, "high"), ("low", 82, "low"),
+        ("Dev", 82, "low"), (None, 82, "medium"), ("what?", 82, "medium"),
+        ("low", 95, "critical"), ("critical", 95, "critical"), ("critical", 40, "none"),
+    ],
+)  # fmt: skip
+def test_criticality_moves_a_level_but_neither_makes_nor_hides_a_breach(word, median, level):
+    risks = assessed(forecast(np.full(30, float(median)), 0.5))[1]
+    servers = risk.servers(risks, attributes(server_id=["s1"], criticality=[word]))
+    assert servers.iloc[0]["level"] == level
+
+
+def test_a_level_that_criticality_has_moved_says_so():
+    risks = assessed(forecast(np.full(30, 82.0), 0.5))[1]
+    reason = {
+        word: risk.servers(risks, attributes(server_id=["s1"], criticality=[word])).iloc[0]["reason"]
+        for word in ("production", "dev", None)
+    }
+    assert reason["production"].endswith("Raised to high for the server's criticality, high.")
+    assert reason["dev"].endswith("Lowered to low for the server's criticality, low.")
+    assert "criticality" not in reason[None]
+
+
+def test_of_two_servers_alike_the_critical_one_comes_first():
+    forecasts = pd.concat([forecast(np.full(30, 95.0), 1, server=name) for name in ("a", "b")])
+    servers = risk.servers(assessed(forecasts)[1], attributes(server_id=["a", "b"], criticality=["low", "critical"]))
+    assert servers["server_id"].tolist() == ["b", "a"]
+    assert servers["score"].between(0, 100).all()
+
+
+def test_a_server_without_attributes_is_not_lost():
+    servers = risk.servers(assessed(forecast(np.full(30, 95.0), 1))[1], attributes(server_id=["another"]))
+    assert servers["server_id"].tolist() == ["s1"]
+
+
+def hours_of_a_batch(hours=24 * 20, level=97.0):
+    """A server that is busy from 9 to 12 every day, hour by hour."""
+    ds = pd.date_range("2026-10-01", periods=hours, freq="h")
+    return ds, np.where((ds.hour >= 9) & (ds.hour < 12), level, 20.0)
+
+
+def batch(level=97.0, settings=None, expected=None, climbs=None):
+    """Such a server's outlook and risks; it is forecast to go on at the level ``expected``, or as it is."""
+    settings = settings or Settings(frequency="h", horizon=168)
+    ds, y = hours_of_a_batch(level=level)
+    panel = pd.DataFrame({"server_id": "s1", "metric": "cpu", "ds": ds, "y": y})
+    coming = np.tile(y[:24], 7) if expected is None else np.full(168, expected)
+    forecasts = forecast(coming, 0.5).assign(ds=pd.date_range(ds[-1], periods=169, freq="h")[1:])
+    laid_out = grid.of_panel(panel, "h")
+    noise = pd.DataFrame({"server_id": ["s1"], "metric": ["cpu"], "noise": [0.5]})
+    seen, reasons = risk.judged(risk.outlook(forecasts, noise, settings), laid_out, settings)
+    return seen, risk.risks(seen, laid_out, settings, reasons, climbs).iloc[0], ds[-1]
+
+
+def test_a_server_that_crosses_every_day_has_crossed_and_its_date_is_now():
+    seen, row, now = batch()
+    assert row["above_already"] and row["above_since"] == pd.Timestamp("2026-10-01 09:00")
+    assert row["critical_date"] == row["breach_earliest"] == row["breach_latest"] == row["warning_date"] == now
+    assert row["days_to_breach"] == 0
+    assert row["current"] == pytest.approx((3 * 97 + 21 * 20) / 24)
+    assert row["reason"] == (
+        "CPU reaches 97 % every day, above 90 % between 09:00 and 12:00 UTC, for as long as it has been measured "
+        "(1 Oct 2026); it is expected to go on so. Average of the last 24 hours: 30 %."
+    )
+    assert (seen.levels == 4).all()
+
+
+def test_a_server_that_was_above_and_is_expected_to_stay_below_is_not_above_already():
+    row = batch(expected=30.0)[1]
+    assert not row["above_already"] and pd.isna(row["above_since"]) and row["level"] == "none"
+
+
+def test_a_server_above_the_warning_every_day_is_told_so_without_a_date_to_come():
+    _, row, now = batch(level=85.0)
+    assert (row["level"], row["above_already"], row["warning_date"]) == ("medium", False, now)
+    assert pd.isna(row["critical_date"])
+    assert row["reason"].startswith("CPU reaches 85 % every day, above 80 % between 09:00 and 12:00 UTC")
+    assert "the chance of crossing 90 % within 7 days is < 1 %" in row["reason"]
+
+
+def test_what_is_above_already_ranks_before_what_will_be():
+    assert batch()[1]["score"] > assessed(forecast(np.linspace(89, 99, 90), 0.3), noise=0.1)[1].iloc[0]["score"]
+
+
+def test_a_single_peak_above_the_warning_is_not_told_as_staying_below_it():
+    peak = np.full(90, 60.0)
+    peak[40] = 97
+    reason = assessed(forecast(peak, 0.5))[1].iloc[0]["reason"]
+    assert reason.startswith("CPU reaches 97 % at its peak, but not for long enough to count as crossing 80 %")
+
+
+def climbs(history=400, backtested=90, chance=0.97, per_day=0.4, since="2026-10-02", metric="cpu"):
+    """What the forecasts of s1 rest on, as ``forecast.predict_and_explain`` tells it."""
+    row = {"server_id": "s1", "metric": metric, "history": history, "backtested": backtested, "climb_chance": chance,
+           "climb_per_day": per_day, "climb_since": pd.Timestamp(since)}  # fmt: skip
+    return pd.DataFrame([row])
+
+
+def reason(found, median=82.0, metric="cpu", **given):
+    return assessed(forecast(np.full(90, median), 0.5, metric=metric), climbs=found, **given)[1].iloc[0]["reason"]
+
+
+WARNED = "CPU is expected to cross 80 % by 1 Nov 2026."
+LATELY = "Average of the last 7 days: 50 %."
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (climbs(), "It has been climbing by 0.4 points per day since 2 Oct 2026."),
+        (climbs(since=None), "It has been climbing by 0.4 points per day for longer than 160 days."),
+        (climbs(history=90, since=None),
+         "It has been climbing by 0.4 points per day for as long as it has been measured (90 days)."),
+        (climbs(per_day=0.1234), "It has been climbing by 0.12 points per day since 2 Oct 2026."),
+        (climbs(history=30, backtested=10, since=None),
+         "It has been climbing by 0.4 points per day for as long as it has been measured (30 days). Early warning "
+         "after 30 days of history; forecasts were tested 10 days ahead."),
+        (climbs(history=89, backtested=29, per_day=np.nan, since=None),
+         "Early warning after 89 days of history; forecasts were tested 29 days ahead."),
+        (climbs(history=14, backtested=0, per_day=np.nan, since=None),
+         "Early warning after 14 days of history; no forecast could be tested yet."),
+        (climbs(per_day=np.nan, since=None), ""),
+        (climbs(history=90, backtested=29, per_day=np.nan, since=None), ""),
+    ],
+)  # fmt: skip
+def test_a_warning_says_since_when_it_climbs_and_how_little_it_rests_on(found, told):
+    assert reason(found) == " ".join(filter(None, [WARNED, told, LATELY]))
+
+
+def test_without_word_of_what_forecasts_rest_on_nothing_is_said_of_it():
+    assert reason(None) == reason(climbs().assign(server_id="another")) == f"{WARNED} {LATELY}"
+
+
+def test_where_nothing_is_warned_of_no_climb_is_told():
+    assert reason(climbs(history=30, backtested=10), median=40.0) == (
+        "CPU stays below 80 %: its peak is expected at 40 %. Average of the last 7 days: 50 %."
+    )
+
+
+def test_what_is_above_already_needs_no_climb_to_be_believed():
+    row = batch(climbs=climbs(history=100, backtested=33, since=None))[1]
+    assert row["above_already"] and "climbing" not in row["reason"] and "Early warning" not in row["reason"]
+    warned = batch(level=85.0, climbs=climbs(history=100, backtested=33, per_day=np.nan, since=None))[1]["reason"]
+    assert warned.endswith(
+        "Early warning after 100 hours of history; forecasts were tested 33 hours ahead. "
+        "Average of the last 24 hours: 28 %."
+    )
+
+
+def test_a_network_climbs_by_megabytes_a_second():
+    settings = parse("thresholds: {network_in: {warning: 300, critical: 400}}")
+    told = reason(climbs(per_day=2.5, metric="network_in"), median=500.0, metric="network_in", settings=settings)
+    assert "It has been climbing by 2.5 MB/s per day since 2 Oct 2026." in told
+
+
+def test_what_forecasts_rest_on_is_kept_beside_the_risk():
+    row = assessed(forecast(np.full(90, 40.0), 0.5), climbs=climbs())[1].iloc[0]
+    assert row[risk.CLIMBS].tolist() == [400, 90, 0.97, 0.4, pd.Timestamp("2026-10-02")]
+    unknown = assessed(forecast(np.full(90, 40.0), 0.5))[1]
+    assert unknown[risk.CLIMBS].isna().all(axis=None)
+    assert unknown["climb_since"].dtype == "datetime64[ns]" and unknown["history"].dtype == float
+
+
+def test_more_quantiles_tell_more_of_what_lies_between_them():
+    """Two ways to go on, neither of them the middle: five quantiles would draw a line between them."""
+    table = forecast(np.full(90, 50.0), 0.1)
+    for share in (20, 30, 40):
+        table[f"q{share}"] = 50.0
+    for share in (60, 70, 80):
+        table[f"q{share}"] = 95.0
+    table[["q05", "q10", "q50", "q90", "q95"]] = [49.0, 50, 50, 95, 96]
+    five = table[["server_id", "metric", "ds", *risk.QUANTILES]]
+    many, few = (assessed(one, noise=0.1)[0] for one in (table, five))
+    assert many.quantiles.shape == few.quantiles.shape == (1, 90, 5)
+    assert many.crossed["critical"][0, -1] == pytest.approx(0.41, abs=0.05)
+    assert few.crossed["critical"][0, -1] < 0.25

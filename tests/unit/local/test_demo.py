@@ -1,0 +1,155 @@
+"""What the demo takes, and what it tells."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from local import demo
+from local.cloud import CloudError
+from local.demo import chosen, passed_over, table
+from local.emulator import image
+from local.follow import failure
+
+
+def test_a_folders_data_files_keep_their_names_and_the_rest_stays(tmp_path: Path) -> None:
+    for name in ("b.csv", "a/x.csv.gz", "c.parquet", "README.md", "photo.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    drop = chosen("demo", [tmp_path], None)
+    assert [name for _, name in drop.files] == ["a/x.csv.gz", "b.csv", "c.parquet"]
+    assert drop.passed_over == ["README.md", "photo.png"]
+
+
+def test_spreadsheets_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "june.xlsx").write_text("x")
+    with pytest.raises(CloudError, match=r"no data files .*; passed over, .*: june\.xlsx"):
+        chosen("demo", [tmp_path], None)
+    told = passed_over([f"{number}.xlsx" for number in range(7)])
+    assert told.endswith("0.xlsx, 1.xlsx, 2.xlsx, 3.xlsx, 4.xlsx and 2 more")
+    assert "\n" not in told
+
+
+def test_single_files_of_any_name_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "export.dat").write_text("x")
+    assert [name for _, name in chosen("demo", [tmp_path / "export.dat"], None).files] == ["export.dat"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "data", "settings", "words"),
+    [
+        ("Demo Fleet", ["a.csv"], None, "cannot be a dataset"),
+        ("demo", ["missing.csv"], None, "no file or folder"),
+        ("demo", ["empty"], None, "no data files"),
+        ("demo", ["a.csv", "again/a.csv"], None, "same name"),
+        ("demo", ["a.csv"], "missing.yaml", "no settings file"),
+        ("demo", ["a.csv"], "wrong.yaml", "horizn"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_started(
+    tmp_path: Path, dataset: str, data: list[str], settings: str | None, words: str
+) -> None:
+    (tmp_path / "a.csv").write_text("x")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "a.csv").write_text("x")
+    (tmp_path / "wrong.yaml").write_text("horizn: 3")
+    with pytest.raises(CloudError, match=words):
+        chosen(dataset, [tmp_path / name for name in data], tmp_path / settings if settings else None)
+
+
+def test_the_table_shows_the_servers_most_at_risk_whatever_their_names() -> None:
+    summary = {
+        "servers": 3,
+        "levels": {"critical": 1, "none": 2},
+        "top": [
+            {
+                "server_id": "db-[red]1",
+                "level": "critical",
+                "metric": "disk",
+                "critical_date": "2026-02-01T00:00:00",
+                "p_critical": 0.93,
+                "reason": "fills up",
+            },
+            {
+                "server_id": "y",
+                "level": "critical",
+                "metric": "cpu",
+                "above_already": True,
+                "critical_date": "2026-01-31T00:00:00",
+                "p_critical": 0.99,
+                "reason": "full",
+            },
+            {"server_id": "x", "level": "low", "metric": None, "critical_date": None, "p_critical": None, "reason": ""},
+        ],
+    }
+    console = Console(record=True, width=120, file=io.StringIO())
+    console.print(table(summary))
+    shown = console.export_text()
+    for words in ("3 servers: 1 critical, 2 none", "db-[red]1", "2026-02-01", "93 %", "now"):
+        assert words in shown
+    assert "2026-01-31" not in shown
+
+
+def test_a_failure_names_the_job_and_the_reason() -> None:
+    cause = {"ProcessingJobName": "job-1", "FailureReason": "AlgorithmError: , exit code: 1", "ExitMessage": "no rows"}
+    ended = datetime(2026, 1, 1, tzinfo=UTC)
+    told = failure({"status": "FAILED", "error": "States.TaskFailed", "cause": json.dumps(cause), "stopDate": ended})
+    assert told.job == "job-1"
+    assert told.reason == "AlgorithmError: , exit code: 1: no rows"
+    assert failure({"status": "TIMED_OUT"}).error == "TIMED_OUT"
+    assert failure({"status": "FAILED", "error": "X", "cause": "plain words"}).reason == "plain words"
+
+
+def test_the_jobs_libraries_are_those_of_the_lock() -> None:
+    lock = (
+        "pytest==0.0.1 \\\n    --hash=sha256:00\n"
+        "no-such-library==1.0 ; python_version >= '3.8' \\\n    --hash=sha256:00\n"
+        "another==2.0 ; python_version < '3.0' \\\n    --hash=sha256:00\n"
+        "    # via pytest\n"
+    )
+    wrong = image.missing(lock)
+    assert len(wrong) == 2
+    assert wrong[0].startswith("pytest==0.0.1 (there is ")
+    assert wrong[1] == "no-such-library==1.0 (there is nothing)"
+
+
+class NotBuiltError(Exception):
+    """The demo went as far as the image, which is not there."""
+
+
+@pytest.fixture
+def without_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def require() -> None:
+        raise NotBuiltError
+
+    monkeypatch.setattr(image, "require", require)
+
+
+@pytest.mark.parametrize("days", [-1, 0, 6, 1101])
+def test_a_history_that_is_too_short_or_too_long_is_told_before_anything_is_started(
+    without_image: None, days: int
+) -> None:
+    with pytest.raises(CloudError) as refused:
+        demo.run(Console(file=io.StringIO()), "demo", [], None, days)
+    assert str(refused.value) == f"DAYS={days}: the generated fleet can have 7 to 1,100 days of history"
+
+
+@pytest.mark.parametrize("days", [7, 30, 400, 1100])
+def test_any_other_history_will_do(without_image: None, days: int) -> None:
+    with pytest.raises(NotBuiltError):
+        demo.run(Console(file=io.StringIO()), "demo", [], None, days)
+
+
+def test_the_generated_fleet_has_the_days_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "SERVERS", 3)
+    drop = demo.generated("young", tmp_path, 7)
+    assert drop.dataset == "young" and drop.settings == tmp_path / "settings.yaml"
+    assert {name for _, name in drop.files} >= {"fleet-2026-10.csv"}
+    days = {line[:10] for line in (tmp_path / "incoming" / "fleet-2026-10.csv").read_text().splitlines()[1:]}
+    assert len(days) == 7

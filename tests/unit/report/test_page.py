@@ -1,0 +1,273 @@
+"""The report: complete, small, the same each time, and harmless whatever the data holds."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import html
+import json
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic_assessment import HOSTILE, assessment, with_silent
+
+from headroom.core.grid import STEP
+from headroom.report import page as report
+from headroom.report import pictures
+
+
+def test_the_headline_says_who_runs_out_and_when() -> None:
+    found = assessment()
+    first = found.risks["critical_date"].min()
+    assert report.headline(found).startswith(
+        "3 of 60 servers expected to reach a critical threshold in the next 90 days"
+    )
+    assert f"the first on {first:%-d %B}" in report.headline(found)
+
+
+def test_the_headline_of_a_calm_fleet_says_that_nobody_is_at_risk() -> None:
+    assert report.headline(assessment(calm=True)) == "No server is at risk in the next 90 days"
+    assert report.headline(assessment(calm=True, frequency="h")) == "No server is at risk in the next 7 days"
+
+
+def test_the_headline_tells_servers_above_a_threshold_now_from_those_to_come() -> None:
+    found = assessment()
+    breached = found.risks["critical_date"].notna()
+    first = found.risks["critical_date"] == found.risks["critical_date"].min()
+    later = found.risks.loc[breached & ~first, "critical_date"].min()
+    above = dataclasses.replace(found, risks=found.risks.assign(above_already=first))
+    assert report.headline(above) == (
+        "1 of 60 servers above a critical threshold now, 2 more expected in the next 90 days, "
+        f"the first on {later:%-d %B} (disk)"
+    )
+    all_above = dataclasses.replace(found, risks=found.risks.assign(above_already=breached))
+    assert report.headline(all_above) == (
+        "3 of 60 servers above a critical threshold now, no other expected to reach one in the next 90 days"
+    )
+    assert sum(_view(report.render(above))["breaches"]) == 2, "only what is to come has a date"
+
+
+def test_the_headline_of_an_hourly_fleet_says_the_hour() -> None:
+    found = assessment(frequency="h")
+    assert f"the first on {found.risks['critical_date'].min():%-d %B at %H:%M}" in report.headline(found)
+
+
+def test_at_risk_is_high_or_critical_and_the_milder_levels_are_to_watch() -> None:
+    found = assessment()
+    uncrossed = dataclasses.replace(found, risks=found.risks.assign(critical_date=pd.NaT))
+    assert report.headline(uncrossed) == (
+        "14 of 60 servers at risk, none expected to reach a critical threshold in the next 90 days"
+    )
+    mild = found.servers.assign(level=found.servers["level"].replace({"critical": "medium", "high": "low"}))
+    assert report.headline(dataclasses.replace(uncrossed, servers=mild)) == (
+        "No server is at risk in the next 90 days, 23 to watch"
+    )
+
+
+def test_a_fleet_of_which_part_is_not_judged_is_not_called_calm_without_saying_so() -> None:
+    found = with_silent(assessment(calm=True))
+    assert report.headline(found) == "No server is at risk in the next 90 days, 3 not judged"
+
+
+def test_servers_that_are_not_judged_are_told_from_those_without_risk() -> None:
+    found = with_silent(assessment(), servers=3)
+    view = _view(report.render(found))
+    assert view["notJudged"]["total"] == 4 and view["notJudged"]["whole"] == 3
+    wholly = {
+        name for name, unjudged in zip(view["servers"]["name"], view["servers"]["unjudged"], strict=True) if unjudged
+    }
+    assert wholly == set(found.servers["server_id"].iloc[-3:])
+    by_name = {item["server_id"]: item for item in view["notJudged"]["items"]}
+    partly = found.servers["server_id"].iloc[-4]
+    assert by_name[partly]["metrics"] == ["cpu"] and not by_name[partly]["whole"]
+
+
+def test_coverage_is_told_for_each_metric_from_what_was_forecast_with() -> None:
+    found = assessment()
+    rows = [
+        {"candidate": "combination", "metric": "cpu", "series": 30, "coverage_80": 0.9},
+        {"candidate": "combination", "metric": "cpu", "series": 10, "coverage_80": 0.5},
+        {"candidate": "theta", "metric": "cpu", "series": 40, "coverage_80": 0.0},
+        {"candidate": "theta", "metric": "disk", "series": 40, "coverage_80": 0.8},
+    ]
+    view = _view(report.render(dataclasses.replace(found, metrics=found.metrics | {"candidates": rows})))
+    assert view["coverage"] == [{"metric": "cpu", "share": 0.8}]
+
+
+@pytest.mark.parametrize(("frequency", "days"), [("D", 28), ("h", 7)])
+def test_the_rise_of_a_metric_is_between_weeks_four_weeks_apart_or_days_a_week_apart(frequency: str, days: int) -> None:
+    found = assessment(2, ("cpu",), frequency)
+    forecasts = found.forecasts.copy()
+    age = (pictures.last_period(found) - forecasts["ds"]) / pd.Timedelta(days=1)
+    forecasts["actual"] = np.where(forecasts["is_future"], np.nan, 60 - age * 10 / days)
+    view = _view(report.render(dataclasses.replace(found, forecasts=forecasts)))
+    assert view["risks"]["rise"] == pytest.approx([10, 10], abs=0.7)
+
+
+def test_the_file_asks_nothing_of_the_network() -> None:
+    page = report.render(assessment())
+    markup = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
+    assert all(value.startswith(("#", "data:")) for value in re.findall(r'(?:src|href)="?([^">]*)', markup))
+    assert "url(" not in _style(page) and "@import" not in _style(page)
+    assert "default-src 'none'" in page
+
+
+def test_the_policy_allows_exactly_the_script_and_style_of_the_page() -> None:
+    page = report.render(assessment())
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
+    script = re.search(r'<script type="module">(.*?)</script>', page, re.DOTALL)[1]
+    for directive, text in (("script-src", script), ("style-src", _style(page))):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_same_assessment_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("first.html", "second.html"):
+        report.write(assessment(), tmp_path / name)
+    assert (tmp_path / "first.html").read_bytes() == (tmp_path / "second.html").read_bytes()
+
+
+def test_hostile_names_stay_data() -> None:
+    page = report.render(assessment(HOSTILE))
+    assert len(re.findall(r"<script", page)) == 3
+    assert len(re.findall(r"</script", page)) == 3
+    assert "<img" not in page and "<svg onload" not in page
+    assert sorted(_view(page)["servers"]["name"]) == sorted(HOSTILE)
+    assert len(re.findall(r"\{\{script\}\}", page)) == page.count("{{"), "a name is not a placeholder"
+
+
+def test_the_title_and_the_preview_without_scripts_are_escaped() -> None:
+    found = assessment(HOSTILE)
+    renamed = dataclasses.replace(found, summary=found.summary | {"dataset": "</title><script>1</script>"})
+    page = report.render(renamed)
+    assert "<title>&lt;/title&gt;&lt;script&gt;" in page
+    preview = html.unescape(re.search(r"<noscript>(.*?)</noscript>", page, re.DOTALL)[1])
+    at_risk = found.servers.loc[found.servers["level"] != "none", "server_id"]
+    assert all(name[:20] in preview for name in at_risk if name.isprintable())
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_any_value_embedded_in_the_page_comes_back_and_cannot_leave_its_element(value: Any) -> None:
+    text = report._json(value)
+    assert not set(text) & set("<>&\u2028\u2029")
+    assert json.loads(text) == value
+
+
+def test_a_lone_surrogate_cannot_break_the_file(tmp_path: Path) -> None:
+    report.write(assessment(["bad-\ud800-name", "good"]), tmp_path / "report.html")
+    assert "bad-?-name" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_without_manifest_quality_model_and_history_is_still_written() -> None:
+    found = assessment(bare=True, recommend=False, compare=False)
+    view = _view(report.render(found))
+    assert view["changes"] is None
+    assert view["quality"] == {} and view["model"] == {}
+    assert view["recommendations"]["total"] == 0
+    assert len(view["servers"]["name"]) == 60
+
+
+def test_unknown_values_are_null_not_nan() -> None:
+    found = assessment(3)
+    numbers = found.risks.select_dtypes("number").columns
+    dates = found.risks.select_dtypes("datetime").columns
+    blank = found.risks.assign(**dict.fromkeys(numbers, np.nan), **dict.fromkeys(dates, pd.NaT))
+    view = _view(report.render(dataclasses.replace(found, risks=blank)))
+    assert view["risks"]["current"] == [None] * 9
+    assert view["risks"]["criticalAt"] == [None] * 9
+
+
+def test_servers_without_any_forecast_or_cluster_are_listed_all_the_same() -> None:
+    found = assessment(4)
+    empty = dataclasses.replace(
+        found,
+        forecasts=found.forecasts.iloc[:0],
+        clusters=found.clusters.iloc[:0],
+        profiles=[],
+        servers=found.servers.assign(cluster=np.nan, cluster_name=None),
+    )
+    view = _view(report.render(empty))
+    assert len(view["servers"]["name"]) == 4
+    assert view["servers"]["cluster"] == [None] * 4
+
+
+@pytest.mark.parametrize("frequency", ["D", "h"])
+def test_unpacked_history_and_forecast_are_the_assessment_s_to_a_pixel(frequency: str) -> None:
+    found = assessment(3, frequency=frequency)
+    page = report.render(found)
+    view, series = _view(page), _json_of(page, "series")
+    as_of, period = pictures.last_period(found), STEP[frequency]
+    for server, (packed, *heads) in zip(view["servers"]["name"], series, strict=True):
+        content = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8)
+        for metric, first, length, ahead, ahead_length, low, high in heads:
+            parts = np.split(content, np.cumsum([length] + [ahead_length] * 5))
+            content = parts.pop()
+            name = view["metrics"][metric]
+            mine = found.forecasts[(found.forecasts["server_id"] == server) & (found.forecasts["metric"] == name)]
+            columns = ["actual", "q50", "q05", "q10", "q90", "q95"]
+            for column, start, part in zip(columns, [first] + [ahead] * 5, parts, strict=True):
+                level = np.cumsum(part, dtype=np.uint8)
+                values = np.where(level == 255, np.nan, low + level * (high - low) / 254)
+                shown = pd.Series(values, as_of + pd.TimedeltaIndex((start + np.arange(len(part))) * period)).dropna()
+                wanted = mine.set_index("ds")[column].dropna()
+                assert list(shown.index) == list(wanted.index)
+                assert np.abs(shown - wanted).max() <= (high - low) / 254 + 0.01
+
+
+def test_a_large_fleet_keeps_those_at_risk_and_those_that_advice_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "MAX_SERVERS", 30)
+    found = assessment()
+    at_risk = set(found.servers.loc[found.servers["level"] != "none", "server_id"])
+    view = _view(report.render(found))
+    assert view["fleet"] == {"servers": 60, "series": 180, "shown": 30}
+    shown = view["servers"]["name"]
+    assert at_risk <= set(shown)
+    assert set(found.changes["resolved"]) <= set(shown)
+    order = found.servers["server_id"].tolist()
+    assert shown == sorted(shown, key=order.index), "the most urgent still come first"
+    assert sum(view["counts"]) == 60, "the counts are the whole fleet's"
+
+
+def test_the_file_stays_within_its_limit_and_drops_the_least_urgent_charts_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    full = report.render(assessment())
+    limit = len(full.encode()) - 30_000
+    monkeypatch.setattr(report, "MAX_BYTES", limit)
+    page = report.render(assessment())
+    assert len(page.encode()) <= limit + 2_000
+    charted = [series is not None for series in _json_of(page, "series")]
+    assert charted[0] and not charted[-1]
+    assert charted == sorted(charted, reverse=True)
+
+
+def test_long_texts_and_many_names_cannot_blow_up_the_file() -> None:
+    found = assessment([f"{i:04d}" + "<" * 296 for i in range(400)], ("cpu",))
+    wordy = dataclasses.replace(found, risks=found.risks.assign(reason="&" * 5000))
+    assert len(report.render(wordy).encode()) < 8_000_000
+
+
+def _style(page: str) -> str:
+    return re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+
+
+def _view(page: str) -> dict[str, Any]:
+    return _json_of(page, "view")
+
+
+def _json_of(page: str, name: str) -> Any:
+    found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page, re.DOTALL)
+    return json.loads(found[1])
