@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from headroom.core.periods import Frequency
 from local import fleet as generator
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -29,7 +30,7 @@ class Case:
     """
 
     name: str
-    frequency: str
+    frequency: Frequency
     horizon: int
     windows: int
     step: int
@@ -50,7 +51,7 @@ def bitbrains(horizon: int, windows: int, step: int) -> Case:
     """Hourly P95 of CPU on 50 virtual machines over a month."""
     samples = pd.concat([pd.read_csv(file) for file in sorted((DATA / "bitbrains").glob("*.csv.gz"))])
     samples = samples.rename(columns={"cpu_utilization": "value"})
-    return Case(f"bitbrains, {horizon} hours", "h", horizon, windows, step, (_hourly_p95(samples),))
+    return Case(f"bitbrains, {horizon} hours", Frequency.HOUR, horizon, windows, step, (_hourly_p95(samples),))
 
 
 def cloudwatch(horizon: int, windows: int, step: int) -> Case:
@@ -60,7 +61,7 @@ def cloudwatch(horizon: int, windows: int, step: int) -> Case:
         for file in sorted((DATA / "cloudwatch").glob("*.csv"))
     ]
     panels = tuple(_hourly_p95(samples) for _, samples in pd.concat(files).groupby("start"))
-    return Case(f"cloudwatch, {horizon} hours", "h", horizon, windows, step, panels)
+    return Case(f"cloudwatch, {horizon} hours", Frequency.HOUR, horizon, windows, step, panels)
 
 
 def _hourly_p95(samples: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +76,7 @@ def fleet(servers: int, days: int, metrics: tuple[str, ...], horizon: int, seeds
     for seed in seeds:
         made = generator.generate(servers, days, sampling="1h", metrics=metrics, horizon=horizon, seed=seed)
         panels.append(pd.concat([made.panel("D"), made.future("D")], ignore_index=True)[[*SERIES, "ds", "y"]])
-    return Case(f"generated fleet, {horizon} days", "D", horizon, 1, horizon, tuple(panels))
+    return Case(f"generated fleet, {horizon} days", Frequency.DAY, horizon, 1, horizon, tuple(panels))
 
 
 def loads(series: int, weeks: int, horizon: int, windows: int, seed: int) -> Case:
@@ -108,7 +109,7 @@ def loads(series: int, weeks: int, horizon: int, windows: int, seed: int) -> Cas
             y = np.where(y < np.quantile(y, rng.uniform(0.1, 0.4)), 0, y)
         frames.append(pd.DataFrame({"server_id": f"load-{number:04}", "ds": ds, "y": y, "metric": "network_in"}))
     panel = pd.concat(frames, ignore_index=True)
-    return Case(f"{series} loads, {horizon} hours", "h", horizon, windows, horizon, (panel,))
+    return Case(f"{series} loads, {horizon} hours", Frequency.HOUR, horizon, windows, horizon, (panel,))
 
 
 def _autoregression(rng: np.random.Generator, length: int, memory: float) -> np.ndarray:

@@ -36,7 +36,8 @@ from scipy.stats import theilslopes
 from bench import accuracy, datasets, references
 from bench.datasets import SERIES
 from bench.references import COLUMNS, Reference
-from headroom.core import grid
+from headroom.core.grid import of_panel
+from headroom.core.periods import Frequency
 from headroom.insight import risk, seasonality
 from headroom.insight.risk import LIKELY
 from local.fleet import CRITICAL, LawFleet, generate_laws
@@ -86,11 +87,12 @@ def run(
 ) -> bool:
     """Print all tables; whether a target is missed. ``methods`` are names, by default all; see :func:`main`."""
     missed = []
-    for frequency, days in [*(("D", days) for days in lengths), *(("h", days) for days in hourly_lengths)]:
+    cases = [(Frequency.DAY, days) for days in lengths] + [(Frequency.HOUR, days) for days in hourly_lengths]
+    for frequency, days in cases:
         told = evaluate(frequency, days, seeds, servers, methods, keep)
         table = pd.DataFrame({name: figures(one, frequency) for name, one in told.items()}).T
         some = next(iter(told.values()))
-        title = f"{days} days by the {'day' if frequency == 'D' else 'hour'}"
+        title = f"{days} days by the {frequency.word}"
         print(f"\n{title}: {len(some):,} servers, {int(some['crosses'].sum()):,} cross")
         print(_text(table))
         if "Headroom" not in told:
@@ -106,14 +108,14 @@ def run(
 
 
 def evaluate(
-    frequency: str, days: int, seeds: Sequence[int], servers: int, chosen: Sequence[str] | None, keep: Path | None
+    frequency: Frequency, days: int, seeds: Sequence[int], servers: int, chosen: Sequence[str] | None, keep: Path | None
 ) -> dict[str, pd.DataFrame]:
     """By method, a row for each server of each seed's fleet: the fleet's truth, ``p, date, crosses, seconds``."""
     found: dict[str, list[pd.DataFrame]] = {}
     for seed in seeds:
         fleet = generate_laws(servers, days, seed, frequency)
         for name, method in methods(keep).items():
-            if (chosen and name not in chosen) or (name == "last-week" and frequency == "D"):
+            if (chosen and name not in chosen) or (name == "last-week" and not frequency.hourly):
                 continue
             started = time.monotonic()
             method = best_constant(fleet) if name == "base-rate" else method
@@ -144,7 +146,7 @@ def methods(keep: Path | None) -> dict[str, Method]:
     }
 
 
-def headroom(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
+def headroom(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
     """Train, predict and judge risk as the jobs do.
 
     Where a server is above the threshold already, ``p`` is Headroom's ``p_critical`` as it stands: docs/risk.md has
@@ -153,21 +155,21 @@ def headroom(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
     """
     chosen = accuracy.settings(frequency, horizon)
     forecasts = accuracy.headroom(panel, frequency, horizon)
-    laid_out = grid.of_panel(panel, frequency)
+    laid_out = of_panel(panel, frequency, frequency.assessed_history)
     seen = risk.outlook(forecasts, seasonality.measure(laid_out, chosen), chosen)
     seen, reasons = risk.judged(seen, laid_out, chosen)
     found = risk.risks(seen, laid_out, chosen, reasons)
     return found.rename(columns={"p_critical": "p", "critical_date": "date"})[[*SERIES, "p", "date"]]
 
 
-def theil_sen(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
+def theil_sen(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
     """Yes or no: the line reaches the threshold within the horizon, and its slope is positive with 95 % confidence."""
     keys, line, _, rises = _lines(panel, frequency, horizon)
     reached = (line >= CRITICAL) & rises[:, None]
     return keys.assign(p=reached.any(axis=1).astype(float), date=_first(reached, panel, frequency))
 
 
-def robust_line(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
+def robust_line(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
     """Theil and Sen's line with a normal error, which is the slope's standard error and the spread around the line."""
     keys, line, error, _ = _lines(panel, frequency, horizon)
     chance = ndtr((line - CRITICAL) / error)
@@ -175,7 +177,7 @@ def robust_line(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFra
 
 
 def _lines(
-    panel: pd.DataFrame, frequency: str, horizon: int
+    panel: pd.DataFrame, frequency: Frequency, horizon: int
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
     """Each series' Theil-Sen line over the horizon.
 
@@ -186,7 +188,7 @@ def _lines(
     keys, line, error, rises = [], [], [], []
     ahead = np.arange(1, horizon + 1)
     for key, own in panel.groupby(SERIES):
-        time_ = ((own["ds"] - panel["ds"].max()) / grid.STEP[frequency]).to_numpy()
+        time_ = ((own["ds"] - panel["ds"].max()) / frequency.step).to_numpy()
         y = own["y"].to_numpy(float)
         slope, level, low, high = theilslopes(y, time_, 0.95)
         residual = y - level - slope * time_
@@ -199,20 +201,21 @@ def _lines(
     return pd.DataFrame(keys, columns=SERIES), np.array(line), np.array(error), np.array(rises)
 
 
-def _first(reached: np.ndarray, panel: pd.DataFrame, frequency: str) -> np.ndarray:
+def _first(reached: np.ndarray, panel: pd.DataFrame, frequency: Frequency) -> np.ndarray:
     """The first period in which each row (bool, n × horizon, of the periods after the panel's last) is True, or NaT."""
-    dates = panel["ds"].max().to_datetime64() + (1 + reached.argmax(axis=1)) * grid.STEP[frequency].to_timedelta64()
+    dates = panel["ds"].max().to_datetime64() + (1 + reached.argmax(axis=1)) * frequency.step.to_timedelta64()
     return np.where(reached.any(axis=1), dates, np.datetime64("NaT"))
 
 
 def through_the_rule(reference: Reference) -> Method:
     """A reference's quantiles through Headroom's rule for crossings, with the noise that assess would give it."""
 
-    def method(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
+    def method(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
         forecasts = reference(panel, frequency, horizon).sort_values([*SERIES, "ds"])
         keys = forecasts[SERIES].drop_duplicates(ignore_index=True)
         quantiles = np.sort(forecasts[COLUMNS].to_numpy(float).reshape(len(keys), horizon, len(COLUMNS)), axis=2)
-        patterns = seasonality.measure(grid.of_panel(panel, frequency), accuracy.settings(frequency, horizon))
+        laid_out = of_panel(panel, frequency, frequency.assessed_history)
+        patterns = seasonality.measure(laid_out, accuracy.settings(frequency, horizon))
         noise = keys.merge(patterns[[*SERIES, "noise"]], how="left", on=SERIES)["noise"].to_numpy()
         chances = risk.chance_crossed(quantiles, noise, CRITICAL, frequency)
         return keys.assign(p=chances[:, -1], date=_first(chances >= LIKELY, panel, frequency))
@@ -226,7 +229,7 @@ def kept(name: str, reference: Reference, keep: Path | None) -> Reference:
     A file's name has the panel's values in it as a hash: other seeds, or another generator, are other files.
     """
 
-    def forecast(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
+    def forecast(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
         if keep is None:
             return reference(panel, frequency, horizon)
         values = pd.util.hash_pandas_object(panel[[*SERIES, "ds", "y"]], index=False).to_numpy()
@@ -242,7 +245,7 @@ def kept(name: str, reference: Reference, keep: Path | None) -> Reference:
     return forecast
 
 
-def nobody(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
+def nobody(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
     """No server has any chance."""
     return panel[SERIES].drop_duplicates().assign(p=0.0, date=pd.NaT)
 
@@ -253,7 +256,7 @@ def best_constant(fleet: LawFleet) -> Method:
     return lambda panel, frequency, horizon: nobody(panel, frequency, horizon).assign(p=share)
 
 
-def last_week(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
+def last_week(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
     """Yes or no: the last 168 known hours held a crossing; if so, it comes again a week later."""
     wide = panel.pivot(index=SERIES, columns="ds", values="y")
     hours = pd.date_range(end=panel["ds"].max(), periods=WEEK, freq="h")
@@ -266,7 +269,7 @@ def last_week(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame
 # Figures
 
 
-def figures(told: pd.DataFrame, frequency: str) -> dict[str, float]:
+def figures(told: pd.DataFrame, frequency: Frequency) -> dict[str, float]:
     """The figures of one method; ``told`` as :func:`evaluate` has it."""
     said, crosses = told["p"] >= LIKELY, told["crosses"]
     error = (told["date"] - told["critical_ds"]).abs() / pd.Timedelta(days=1)
@@ -278,7 +281,7 @@ def figures(told: pd.DataFrame, frequency: str) -> dict[str, float]:
         "never told": said[never].mean(),
         "date error": error[said & crosses].median(),
     }
-    if frequency == "D":
+    if not frequency.hourly:
         result["bend recall"] = said[bend].mean()
     return result | {"seconds": told["seconds"].sum()}
 
@@ -313,7 +316,7 @@ def laws(told: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns={"p": "n", "crosses": "crossed", "right": "told right"})
 
 
-def missed_targets(frequency: str, days: int, told: dict[str, pd.DataFrame], table: pd.DataFrame) -> list[str]:
+def missed_targets(frequency: Frequency, days: int, told: dict[str, pd.DataFrame], table: pd.DataFrame) -> list[str]:
     """What Headroom misses at one length, each with the figure and the target; by the hour fewer targets hold."""
     ours, others = table.loc["Headroom"], table.drop(index="Headroom")
     missed = []
@@ -323,7 +326,7 @@ def missed_targets(frequency: str, days: int, told: dict[str, pd.DataFrame], tab
     gaps = calibration(told["Headroom"])["gap"]
     if gaps.max() > CALIBRATION:
         missed.append(f"calibration gap {gaps.max():.2f} from {gaps.idxmax()[:-1]} on, at most {CALIBRATION:.2f}")
-    if frequency == "h":
+    if frequency.hourly:
         return missed
     for name, other in others.iterrows():
         if not as_good(told["Headroom"], other["recall"], other["precision"]):

@@ -21,12 +21,12 @@ from scipy.special import stdtr
 
 from headroom.core.settings import Settings
 from headroom.forecast import methods, trend
-from headroom.forecast.features import grid
+from headroom.forecast.features import history_of
 from local import fleet
 
 LENGTHS = (8, 11, 14, 17, 21, 25, 30, 37, 45, 60, 75, 90, 120, 180, 270, 400, 730)
 SETTINGS = Settings(holidays={"country": fleet.COUNTRY})
-HORIZON, SEASON = SETTINGS.horizon, SETTINGS.season_lengths[0]
+HORIZON, SEASON = SETTINGS.horizon, SETTINGS.frequency.seasons[0]
 # Levels are asked about at these of the steps ahead, twice each.
 ASKED = (2, 4, 6, 7, 8, 9, 10)
 SEED = 7_000
@@ -51,7 +51,7 @@ def lessons_of(
     panel: pd.DataFrame, future: pd.DataFrame, names: dict[str, int], random: np.random.Generator
 ) -> list[Lesson]:
     """Lessons from the series of a panel, one for each length; ``names`` grows."""
-    history = grid(panel, SETTINGS.frequency)
+    history = history_of(panel, SETTINGS.frequency)
     _, (past, again) = methods.forecasts_and_effects(history, SETTINGS)
     index = pd.MultiIndex.from_frame(history.series)
     coming = future.pivot(index=list(history.series), columns="ds", values="y").reindex(index).to_numpy() - again
@@ -69,7 +69,7 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
     """Ask of every series (n × T, and n × horizon of what comes) whether it will be above some levels."""
     scaled, level, size, effects = trend.standardised(values, SEASON)
     steps = trend.knots(HORIZON)
-    explained = trend.explain(scaled, steps, trend.PACE[SETTINGS.frequency], SEASON)
+    explained = trend.explain(scaled, steps, SETTINGS.frequency.law_pace, SEASON)
     laws = explained.laws
     shape = explained.evidence.shape
     noise, law = np.divmod(np.arange(shape[1] * shape[2]), shape[2])

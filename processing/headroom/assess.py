@@ -15,8 +15,10 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from headroom.core import grid, job, safe_csv, settings, wording
+from headroom.core import job, safe_csv, settings, wording
 from headroom.core.findings import LEVELS, Assessment
+from headroom.core.grid import Grid, of_panel
+from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 from headroom.forecast.model import ModelError, drift_of, load, predict_and_explain
 from headroom.insight import changes, clusters, recommend, risk, seasonality
@@ -154,9 +156,9 @@ def assess(
         climbs: what the forecasts rest on, see ``model.predict_and_explain``.
     """
     run, quality, metrics = run or {}, quality or {}, metrics or {}
-    laid_out = grid.of_panel(panel, chosen.frequency)
+    laid_out = of_panel(panel, chosen.frequency, chosen.frequency.assessed_history)
     patterns = seasonality.measure(laid_out, chosen)
-    first = laid_out.ds[-1] + grid.STEP[chosen.frequency]
+    first = laid_out.ds[-1] + chosen.frequency.step
     outlook = risk.outlook(_with_missing(forecasts, panel, first), patterns, chosen)
     outlook, reasons = risk.judged(outlook, laid_out, chosen)
     risks = risk.risks(outlook, laid_out, chosen, reasons, climbs)
@@ -213,7 +215,7 @@ def assess(
     )
 
 
-def flagged(panel: pd.DataFrame, laid_out: grid.Grid, outlook: risk.Outlook, chosen: Settings) -> pd.DataFrame:
+def flagged(panel: pd.DataFrame, laid_out: Grid, outlook: risk.Outlook, chosen: Settings) -> pd.DataFrame:
     """``risk_flagged_forecasts.parquet``: the tail of the history and the forecast, see ``Assessment.forecasts``."""
     levels = np.array(LEVELS, dtype=object)
     periods = max(2 * chosen.horizon, LEAST_HISTORY)
@@ -320,7 +322,7 @@ def _with_missing(forecasts: pd.DataFrame, panel: pd.DataFrame, first: pd.Timest
     return pd.concat([forecasts, missing.assign(ds=first)], ignore_index=True)
 
 
-def _notes(laid_out: grid.Grid, not_judged: list[dict[str, Any]], servers: pd.DataFrame) -> list[str]:
+def _notes(laid_out: Grid, not_judged: list[dict[str, Any]], servers: pd.DataFrame) -> list[str]:
     notes = []
     if not_judged:
         named = ", ".join(one["server_id"] for one in not_judged[:10]) + (" and others" if len(not_judged) > 10 else "")
@@ -330,14 +332,14 @@ def _notes(laid_out: grid.Grid, not_judged: list[dict[str, Any]], servers: pd.Da
         )
     days, missing = clusters.too_short_for(laid_out)
     if missing:
-        history = "Less than a day" if days == 0 else wording.periods(days, "D")
+        history = "Less than a day" if days == 0 else wording.periods(days, Frequency.DAY)
         notes.append(
             f"{history} of history {'is' if days < 2 else 'are'} too short to tell {wording.listed(missing)}: clusters "
             "do not go by them."
         )
-    if "cpu" not in laid_out.values:
+    if "cpu" not in laid_out.by_metric:
         notes.append("CPU is not measured: idle servers, sizes and schedules cannot be judged.")
-    elif "memory" not in laid_out.values:
+    elif "memory" not in laid_out.by_metric:
         notes.append("Memory is not measured: sizes are judged by CPU alone, and nothing is consolidated.")
     unknown = int((servers["vcpus"].isna() & servers["monthly_cost_usd"].isna()).sum())
     if unknown:

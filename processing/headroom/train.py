@@ -14,11 +14,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from headroom.core import job, settings
-from headroom.core.grid import mean
+from headroom.core.grid import SERIES, Grid, mean
 from headroom.core.settings import Settings
 from headroom.core.wording import percent, span
 from headroom.forecast import backtest, booster, drift, trend
-from headroom.forecast.features import FEATURE_VERSION, SERIES, Grid, grid, kinds, recent_periods
+from headroom.forecast.features import FEATURE_VERSION, history_of, kinds
 from headroom.forecast.model import Model, fallbacks, save
 
 log = logging.getLogger(__name__)
@@ -64,12 +64,12 @@ def train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: 
 
 
 def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: Path) -> dict[str, Any]:
-    history = grid(panel, chosen.frequency)
+    history = history_of(panel, chosen.frequency)
     log.info("%d series over %d periods, horizon %d", *history.values.shape, chosen.horizon)
     reasons = fallbacks(history, chosen)
     sample = _sample(history, reasons)
     sampled = history.only(sample)
-    examples = booster.examples(sampled, booster.training_origins(len(history.dates), chosen), servers, chosen)
+    examples = booster.examples(sampled, booster.training_origins(len(history.ds), chosen), servers, chosen)
     windows = backtest.run(sampled, examples, servers, chosen)
     log.info("backtested %d series in %d windows", len(sample), len(windows))
 
@@ -93,7 +93,7 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
         calibration=final.calibration,
         lean=lean,
         reach=metrics["backtested"],
-        baseline=drift.of_panel(panel, recent_periods(chosen), chosen.drift_threshold),
+        baseline=drift.of_panel(panel, chosen.frequency.recent, chosen.drift_threshold),
     )
     save(model, folder)
     gaps = pd.MultiIndex.from_frame(panel.loc[~np.isfinite(panel["y"].to_numpy(float)), SERIES].drop_duplicates())
@@ -124,7 +124,7 @@ def _metrics(
     lean: np.ndarray,
     trained: booster.Booster | None,
 ) -> dict[str, Any]:
-    reach = backtest.reach(len(history.dates), chosen) if windows else 0
+    reach = backtest.reach(len(history.ds), chosen) if windows else 0
     cells = [(name, *name.split("/")) for name in sorted(set(group))]
     candidates = [
         {
@@ -153,7 +153,7 @@ def _metrics(
     if reach < chosen.horizon:
         tested = f"reach {span(reach, chosen.frequency)} ahead" if windows else "are not possible yet"
         notes.append(
-            f"{span(len(history.dates), chosen.frequency)} of history: backtests {tested}. What is said of later dates,"
+            f"{span(len(history.ds), chosen.frequency)} of history: backtests {tested}. What is said of later dates,"
             f" up to {span(chosen.horizon, chosen.frequency)} ahead, rests on each series' own trend and on how such"
             f" trends went on in {trend.measured_on()}; it gets surer as the history grows."
         )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 
 from headroom import assess, train
-from headroom.core import grid, job
+from headroom.core import job
 from headroom.core.settings import Settings, parse
 from local import fleet
 
@@ -339,8 +339,3 @@ def test_a_model_of_another_frequency_is_an_error_and_of_another_horizon_is_foll
     with pytest.raises(job.InputError, match="train again"):
         assess.fitting(Settings(), Settings(frequency="h"))
     assert assess.fitting(Settings(), Settings(horizon=30)).horizon == 30
-
-
-def test_a_long_history_is_looked_at_only_as_far_back_as_it_helps():
-    panel = panel_of({("a", "cpu"): np.full(12 * 366, 50.0)})
-    assert len(grid.of_panel(panel, "D").ds) == grid.LOOKBACK["D"]

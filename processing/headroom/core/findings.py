@@ -11,6 +11,8 @@ from headroom.core.settings import Settings
 
 # Risk levels, mildest first.
 LEVELS = ("none", "low", "medium", "high", "critical")
+# A server of one of these levels is at risk.
+AT_RISK = ("high", "critical")
 
 
 @dataclass(frozen=True)

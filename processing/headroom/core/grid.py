@@ -1,67 +1,92 @@
-"""A panel as matrices: all servers of a metric on one calendar, so that one array operation treats them all."""
+"""A panel as one matrix: all series on one calendar, so that one array operation treats them all."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-# What the assessment looks back on: enough for the year's season (four of them), or for the week's in hours.
-LOOKBACK = {"D": 4 * 366, "h": 400 * 24}
-STEP = {"D": pd.Timedelta(days=1), "h": pd.Timedelta(hours=1)}
+from headroom.core.periods import Frequency
+from headroom.core.settings import PERCENT_METRICS
+
+SERIES = ["server_id", "metric"]
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The statistic of every server and metric at every period, NaN where nothing was measured.
+    """The statistic of every series at every period, NaN where nothing was measured.
 
     Attributes:
-        servers: the server ids, sorted, n of them.
-        ds: the periods without a gap, T of them; the last is the dataset's last.
-        values: metric: array (n, T) in the metric's unit; metrics in order of name.
-        frequency: "D" or "h".
+        series: server_id and metric of the n series, sorted.
+        ds: the periods without a gap, T of them; the last is the panel's last.
+        values: n × T, in the metric's unit.
+        frequency: how long a period is.
     """
 
-    servers: np.ndarray
+    series: pd.DataFrame
     ds: pd.DatetimeIndex
-    values: dict[str, np.ndarray]
-    frequency: str
+    values: np.ndarray
+    frequency: Frequency
+
+    def until(self, origin: int) -> Grid:
+        """What was known at the period with this index."""
+        return replace(self, ds=self.ds[: origin + 1], values=self.values[:, : origin + 1])
+
+    def only(self, rows: np.ndarray) -> Grid:
+        """Some of the series, by index."""
+        return replace(self, series=self.series.iloc[rows].reset_index(drop=True), values=self.values[rows])
+
+    def holding(self, values: np.ndarray) -> Grid:
+        """Other values (n × T) of the same series and periods."""
+        return replace(self, values=values)
+
+    def coming(self, horizon: int) -> pd.DatetimeIndex:
+        """The periods after the last one."""
+        return pd.date_range(self.ds[-1], periods=horizon + 1, freq=self.frequency)[1:]
+
+    @property
+    def upper(self) -> np.ndarray:
+        """The greatest possible value of each series (n): 100 percent, or infinity."""
+        return np.where(self.series["metric"].isin(PERCENT_METRICS), 100.0, np.inf)
+
+    @cached_property
+    def servers(self) -> np.ndarray:
+        """The names of the servers, sorted."""
+        return np.asarray(pd.unique(self.series["server_id"]), dtype=object)
+
+    @cached_property
+    def by_metric(self) -> dict[str, np.ndarray]:
+        """Each metric's values, servers × T; a row of NaN for a server without the metric. Metrics sorted."""
+        server = pd.Index(self.servers).get_indexer(self.series["server_id"])
+        found = {}
+        for metric, rows in sorted(self.series.groupby("metric", observed=True).indices.items()):
+            found[str(metric)] = np.full((len(self.servers), len(self.ds)), np.nan)
+            found[str(metric)][server[rows]] = self.values[rows]
+        return found
 
 
-def of_panel(panel: pd.DataFrame, frequency: str) -> Grid:
-    """Lay out a panel (``server_id, metric, ds, y``) as matrices over at most ``LOOKBACK`` periods.
+def of_panel(panel: pd.DataFrame, frequency: Frequency, longest: int | None = None) -> Grid:
+    """Lay out a panel (``server_id, metric, ds, y``) over its ``longest`` newest periods, by default all.
 
-    Every server of the panel has a row in every matrix, all NaN where it lacks the metric.
-
-    Raises:
-        ValueError: the panel is empty.
+    Every series of the panel has a row, all NaN where it has no finite value; of several values at one period the last
+    counts. An empty panel gives an empty grid.
     """
     if panel.empty:
-        raise ValueError("the panel is empty")
-    server, servers = pd.factorize(panel["server_id"], sort=True)
-    metric, metrics = pd.factorize(panel["metric"], sort=True)
-    row = metric * len(servers) + server
-    ds, every = lay_out(row, len(metrics) * len(servers), panel["ds"], panel["y"], frequency, LOOKBACK[frequency])
-    values = dict(zip(metrics, every.reshape(len(metrics), len(servers), len(ds)), strict=True))
-    return Grid(np.asarray(servers, dtype=object), ds, values, frequency)
-
-
-def lay_out(
-    row: np.ndarray, rows: int, ds: pd.Series, y: pd.Series, frequency: str, longest: int
-) -> tuple[pd.DatetimeIndex, np.ndarray]:
-    """Observations (``y`` at ``ds``, of series number ``row``) as the periods without a gap and rows × T values.
-
-    At most the ``longest`` newest periods; of several observations in one the last counts, NaN where there is none.
-    """
-    period, step = ds.dt.floor(frequency), STEP[frequency]
+        empty = pd.DataFrame({name: pd.Series(dtype=str) for name in SERIES})
+        return Grid(empty, pd.DatetimeIndex([]), np.empty((0, 0)), frequency)
+    series = panel[SERIES].drop_duplicates().sort_values(SERIES, ignore_index=True)
+    row = panel.groupby(SERIES, observed=True).ngroup().to_numpy()
+    period, step = panel["ds"].dt.floor(frequency), frequency.step
     last = period.max()
-    dates = pd.date_range(max(period.min(), last - (longest - 1) * step), last, freq=frequency)
-    column, y = ((period - dates[0]) // step).to_numpy(), y.to_numpy(float)
+    first = period.min() if longest is None else max(period.min(), last - (longest - 1) * step)
+    ds = pd.date_range(first, last, freq=frequency)
+    column, y = ((period - ds[0]) // step).to_numpy(), panel["y"].to_numpy(float)
     usable = (column >= 0) & np.isfinite(y)
-    values = np.full((rows, len(dates)), np.nan)
+    values = np.full((len(series), len(ds)), np.nan)
     values[row[usable], column[usable]] = y[usable]
-    return dates, values
+    return Grid(series, ds, values, frequency)
 
 
 def mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
@@ -91,3 +116,23 @@ def quantiles(values: np.ndarray, levels: tuple[float, ...]) -> list[np.ndarray]
 def quantile(values: np.ndarray, level: float) -> np.ndarray:
     """One of :func:`quantiles`."""
     return quantiles(values, (level,))[0]
+
+
+def median(values: np.ndarray) -> np.ndarray:
+    """The median over the second axis, NaN where there is nothing."""
+    return quantile(values, 0.5)
+
+
+def last_seen(values: np.ndarray) -> np.ndarray:
+    """The newest observation of each series (n × T → n); NaN for a series without any."""
+    if not values.shape[1]:
+        return np.full(len(values), np.nan)
+    position = values.shape[1] - 1 - np.argmax(~np.isnan(values[:, ::-1]), axis=1)
+    return values[np.arange(len(values)), position]
+
+
+def by_phase(values: np.ndarray, season: int) -> np.ndarray:
+    """n × seasons × season length, the last column of the last season being the last period."""
+    short = -values.shape[1] % season
+    padded = np.pad(values, ((0, 0), (short, 0)), constant_values=np.nan)
+    return padded.reshape(len(values), -1, season)

@@ -15,6 +15,8 @@ import holidays as holidays_package
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from headroom.core.periods import Frequency
+
 PERCENT_METRICS = ("cpu", "memory", "disk")
 METRICS = (*PERCENT_METRICS, "network_in", "network_out")
 
@@ -82,7 +84,7 @@ class Costs(_Part):
 class Settings(_Part):
     """All settings of one dataset. ``Settings()`` are the defaults."""
 
-    frequency: Literal["D", "h"] = "D"
+    frequency: Frequency = Frequency.DAY
     horizon: int = Field(90, ge=1, le=1000, description="periods ahead; by default 90 days or 168 hours")
     statistic: Literal["p95", "p99", "max", "mean"] = "p95"
     metric: Metric = Field("cpu", description="what the two-column form measures")
@@ -103,10 +105,9 @@ class Settings(_Part):
     def _fill_in(cls, given: Any) -> Any:
         if isinstance(given, dict):
             given = dict(given)
-            if given.get("horizon") is None and given.get("frequency") == "h":
-                given["horizon"] = 168
-            elif given.get("horizon") is None:
-                given.pop("horizon", None)
+            if given.get("horizon") is None:
+                hourly = given.get("frequency") == Frequency.HOUR
+                given["horizon"] = (Frequency.HOUR if hourly else Frequency.DAY).horizon
             given["thresholds"] = _with_percent_defaults(given.get("thresholds") or {})
         return given
 
@@ -124,11 +125,6 @@ class Settings(_Part):
         if name not in available_timezones() - {"localtime"}:
             raise ValueError("not a time zone; use a name such as Europe/Berlin")
         return name
-
-    @property
-    def season_lengths(self) -> tuple[int, ...]:
-        """Periods in a season, shortest first: day and week of hours, week and year of days."""
-        return (24, 168) if self.frequency == "h" else (7, 365)
 
 
 def parse(text: str) -> Settings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from headroom.core.periods import Frequency
 from headroom.core.settings import PERCENT_METRICS
 
 NAMES = {
@@ -53,19 +54,20 @@ def chance(share: float) -> str:
     return "> 99 %" if share > 0.99 else "< 1 %" if share < 0.01 else percent(int(100 * share + 0.5))
 
 
-def date(moment: pd.Timestamp, frequency: str) -> str:
+def date(moment: pd.Timestamp, frequency: Frequency) -> str:
     """A day, and in hourly panels the hour."""
-    return f"{moment.day} {moment:%b %Y}" if frequency == "D" else f"{moment.day} {moment:%b %Y %H:%M}"
+    return f"{moment.day} {moment:%b %Y %H:%M}" if frequency.hourly else f"{moment.day} {moment:%b %Y}"
 
 
-def periods(count: int, frequency: str) -> str:
+def periods(count: int, frequency: Frequency) -> str:
     """A number of the panel's periods, "1 day", "36 hours"."""
-    return f"{count:,} {'day' if frequency == 'D' else 'hour'}{'' if count == 1 else 's'}"
+    return f"{count:,} {frequency.word}{'' if count == 1 else 's'}"
 
 
-def span(count: int, frequency: str) -> str:
+def span(count: int, frequency: Frequency) -> str:
     """A length of time; hours that are whole days are told as days."""
-    return periods(count // 24, "D") if frequency == "h" and count % 24 == 0 else periods(count, frequency)
+    per_day = frequency.per_day
+    return periods(count, frequency) if count % per_day else periods(count // per_day, Frequency.DAY)
 
 
 def listed(parts: list[str]) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from headroom.core.grid import mean
+from headroom.core.grid import Grid, mean, median
+from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 from headroom.forecast import booster, intervals, methods, trend
-from headroom.forecast.features import Grid, level_and_scale, median, recent_periods, side_by_side
+from headroom.forecast.features import level_and_scale, side_by_side
 
 BOOSTER, LAWS, COMBINATION = "booster", "laws of trends", "combination"
 CANDIDATES = (*methods.METHODS, methods.THETA, BOOSTER)
@@ -76,7 +77,7 @@ def origins(periods: int, series: int, settings: Settings) -> list[int]:
     ahead = reach(periods, settings)
     roomy = periods - 1 - 3 * ahead >= periods // 4
     step = max(ahead if roomy else (ahead + 1) // 2, periods // 10)
-    least = 2 * settings.season_lengths[0] - 1
+    least = 2 * settings.frequency.seasons[0] - 1
     newest = periods - 1 - ahead
     windows = min(max(-(-FORECASTS // max(series, 1)), FEWEST_WINDOWS), MOST_WINDOWS)
     return [newest - step * back for back in range(windows - 1, -1, -1) if newest - step * back >= least]
@@ -87,7 +88,7 @@ def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settin
     tried = np.zeros(len(history.values), dtype=bool)
     tried[:: max(len(tried) // THETA_SERIES, 1)] = True
 
-    ahead = reach(len(history.dates), settings)
+    ahead = reach(len(history.ds), settings)
 
     def window(origin: int) -> Window:
         known = history.until(origin)
@@ -97,12 +98,12 @@ def run(history: Grid, examples: booster.Examples, servers: pd.DataFrame, settin
         made.actual[:, ahead:] = np.nan
         return replace(made, reach=ahead)
 
-    return side_by_side(window, origins(len(history.dates), len(history.values), settings))
+    return side_by_side(window, origins(len(history.ds), len(history.values), settings))
 
 
 def too_short(known: Grid, settings: Settings) -> np.ndarray:
     """Which series have fewer points than two seasons (n booleans)."""
-    return (~np.isnan(known.values)).sum(axis=1) < 2 * settings.season_lengths[0]
+    return (~np.isnan(known.values)).sum(axis=1) < 2 * settings.frequency.seasons[0]
 
 
 def constant(known: Grid) -> np.ndarray:
@@ -125,7 +126,7 @@ def forecast(
     ``theta`` (n booleans): the series for which that method is wanted.
     """
     points, (past, again) = methods.forecasts_and_effects(known, settings)
-    laws = trend.of_grid(Grid(known.series, known.dates, known.values - past), settings)
+    laws = trend.of_grid(known.holding(known.values - past), settings)
     laws.quantiles[:] += again[:, :, None]
     shape = (len(known.values), settings.horizon)
     _, scale = level_and_scale(known.values, settings)
@@ -136,10 +137,10 @@ def forecast(
         below, above = points[BOOSTER] - low, high - points[BOOSTER]
     points[methods.THETA] = methods.theta(known, settings, theta)
     actual = np.full(shape, np.nan)
-    after = history.values[:, len(known.dates) : len(known.dates) + settings.horizon]
+    after = history.values[:, len(known.ds) : len(known.ds) + settings.horizon]
     actual[:, : after.shape[1]] = after
     every = np.stack([points[name] for name in CANDIDATES])
-    return Window(len(known.dates) - 1, every, below, above, laws, actual, scale, settings.horizon)
+    return Window(len(known.ds) - 1, every, below, above, laws, actual, scale, settings.horizon)
 
 
 def weights(windows: list[Window], group: np.ndarray, groups: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -209,8 +210,8 @@ def disagreement(points: np.ndarray, combined: np.ndarray, weight: np.ndarray) -
 
 def behaviour(history: Grid, settings: Settings) -> np.ndarray:
     """The group of each series: its metric and whether it is flat, seasonal or irregular (n strings)."""
-    day, _ = settings.season_lengths
-    recent = history.values[:, -4 * recent_periods(settings) :]
+    day, _ = settings.frequency.seasons
+    recent = history.values[:, -4 * settings.frequency.recent :]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         still = np.nanmean(np.abs(np.diff(recent, axis=1)) < 1e-9, axis=1) > 0.5
@@ -233,7 +234,7 @@ class Judged:
 
 
 def judge(
-    windows: list[Window], group: np.ndarray, groups: list[str], frequency: str
+    windows: list[Window], group: np.ndarray, groups: list[str], frequency: Frequency
 ) -> tuple[dict[str, Judged], np.ndarray]:
     """Scores and calibration of every candidate, of the laws, and of the combination; how far that leans to the laws.
 

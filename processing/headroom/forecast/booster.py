@@ -10,23 +10,20 @@ import lightgbm
 import numpy as np
 import pandas as pd
 
+from headroom.core.grid import Grid
+from headroom.core.periods import calendar
 from headroom.core.settings import METRICS, Settings
 from headroom.forecast import methods
 from headroom.forecast.features import (
     ATTRIBUTES,
     SIZES,
-    Grid,
     Snapshot,
-    calendar,
-    coming,
     matrix,
     side_by_side,
     snapshot,
 )
 
 LEVELS = (0.1, 0.5, 0.9)
-# Origins to learn from; hours differ more from one origin to the next than days.
-ORIGINS = {"D": 12, "h": 24}
 ROWS = 30_000
 FEWEST = 400
 ROUNDS = 60
@@ -94,7 +91,7 @@ def examples(history: Grid, origins: list[int], servers: pd.DataFrame, settings:
         if len(rows) > ROWS // len(origins):
             picked = np.sort(random.choice(len(rows), ROWS // len(origins), replace=False))
             rows, steps = rows[picked], steps[picked]
-        days = calendar(coming(history.until(origin), settings), settings)
+        days = calendar(history.until(origin).coming(settings.horizon), settings)
         features.append(matrix(at, rows, steps + 1, days, static))
         targets.append((after[rows, steps] - at.level[rows]) / at.scale[rows] - base(at)[rows, steps])
         periods.append(origin + 1 + steps)
@@ -120,7 +117,7 @@ def predict(
     at = snapshot(known, settings, points)
     count, horizon = len(known.values), settings.horizon
     static = static_features(known, servers, booster.codes)
-    days = calendar(coming(known, settings), settings)
+    days = calendar(known.coming(settings.horizon), settings)
     start_from = base(at)
     result = np.empty((count, horizon, len(LEVELS)))
     chunk = max(100_000 // horizon, 1)
@@ -144,8 +141,8 @@ def base(at: Snapshot) -> np.ndarray:
 
 def training_origins(periods: int, settings: Settings) -> list[int]:
     """Indices of last known periods to learn from, spread over the history after its first quarter."""
-    count = ORIGINS[settings.frequency]
-    first = max(2 * settings.season_lengths[0], periods // 4) - 1
+    count = settings.frequency.booster_origins
+    first = max(2 * settings.frequency.seasons[0], periods // 4) - 1
     return sorted(set(np.linspace(first, periods - 2, count).astype(int).tolist())) if periods > first + 2 else []
 
 

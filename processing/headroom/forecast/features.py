@@ -13,97 +13,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import holidays as holidays_package
 import numpy as np
 import pandas as pd
 
-from headroom.core.grid import lay_out, quantiles
-from headroom.core.settings import PERCENT_METRICS, Settings
+from headroom.core.grid import Grid, by_phase, last_seen, median, of_panel, quantiles
+from headroom.core.periods import Frequency
+from headroom.core.settings import Settings
 
 T = TypeVar("T")
 
 FEATURE_VERSION = 1
 
-SERIES = ["server_id", "metric"]
 ATTRIBUTES = ["business_unit", "region", "criticality", "instance_type"]
 SIZES = ["vcpus", "memory_gb", "monthly_cost_usd"]
-# Older history than this says nothing more about the next quarter: five years of days, half a year of hours.
-LONGEST_HISTORY = {"D": 1830, "h": 4392}
 CALENDAR = (
     "hour", "weekday", "day_of_month", "days_to_month_end", "month", "week_of_year", "month_start", "month_end", "step",
 )  # fmt: skip
-# "The end of the quarter" is its last days, "the end of the month" its last days and the first of the next.
-QUARTER_END_DAYS = 5
-MONTH_END_DAYS = 3
 
 
-@dataclass(frozen=True)
-class Grid:
-    """All series on one axis of periods.
-
-    ``series``: n rows of server_id and metric. ``dates``: the T periods without a gap, the last is the panel's last.
-    ``values``: n × T, NaN where nothing was measured.
-    """
-
-    series: pd.DataFrame
-    dates: pd.DatetimeIndex
-    values: np.ndarray
-
-    def until(self, origin: int) -> Grid:
-        """What was known at the period with this index."""
-        return Grid(self.series, self.dates[: origin + 1], self.values[:, : origin + 1])
-
-    def only(self, rows: np.ndarray) -> Grid:
-        """Some of the series, by index."""
-        return Grid(self.series.iloc[rows].reset_index(drop=True), self.dates, self.values[rows])
-
-    @property
-    def upper(self) -> np.ndarray:
-        """The greatest possible value of each series: 100 percent, or infinity."""
-        return np.where(self.series["metric"].isin(PERCENT_METRICS), 100.0, np.inf)
-
-
-def grid(panel: pd.DataFrame, frequency: str) -> Grid:
-    """The panel (server_id, metric, ds, y) as a grid; of duplicates the last row counts, unusable values are gaps."""
-    usable = panel[np.isfinite(panel["y"].to_numpy(float))]
-    if usable.empty:
-        empty = pd.DataFrame({"server_id": pd.Series(dtype=str), "metric": pd.Series(dtype=str)})
-        return Grid(empty, pd.DatetimeIndex([]), np.empty((0, 0)))
-    names = usable[SERIES].drop_duplicates().sort_values(SERIES, ignore_index=True)
-    row = usable.groupby(SERIES).ngroup().to_numpy()
-    dates, values = lay_out(row, len(names), usable["ds"], usable["y"], frequency, LONGEST_HISTORY[frequency])
-    return Grid(names, dates, values)
-
-
-def calendar(dates: pd.DatetimeIndex, settings: Settings) -> pd.DataFrame:
-    """What the calendar says about each period, known arbitrarily far ahead."""
-    days, day = dates.normalize(), pd.Timedelta(days=1)
-    given = settings.holidays
-    known = pd.DatetimeIndex([])
-    if given is not None:
-        years = range(days[0].year - 1, days[-1].year + 2)
-        named = holidays_package.country_holidays(given.country, subdiv=given.subdivision, years=years)
-        known = pd.DatetimeIndex(sorted(named))
-    to_month_end = dates.days_in_month - dates.day
-    fiscal = dates.month.isin(settings.fiscal_quarter_ends)
-    return pd.DataFrame(
-        {
-            "hour": dates.hour,
-            "weekday": dates.dayofweek,
-            "day_of_month": dates.day,
-            "days_to_month_end": to_month_end,
-            "month": dates.month,
-            "week_of_year": dates.isocalendar().week.to_numpy(int),
-            "holiday": days.isin(known).astype(float),
-            "before_holiday": (days + day).isin(known).astype(float),
-            "after_holiday": (days - day).isin(known).astype(float),
-            "month_start": (dates.day == 1).astype(float),
-            "month_end": (to_month_end < MONTH_END_DAYS).astype(float),
-            "days_to_quarter_end": np.where(fiscal, to_month_end, 31),
-            "quarter_end": (fiscal & (to_month_end < QUARTER_END_DAYS)).astype(float),
-        },
-        index=dates,
-    )
+def history_of(panel: pd.DataFrame, frequency: Frequency) -> Grid:
+    """What forecasts are made from: the panel's newest periods, without series that have no usable value."""
+    return of_panel(panel[np.isfinite(panel["y"].to_numpy(float))], frequency, frequency.forecast_history)
 
 
 def side_by_side(work: Callable[[int], T], origins: list[int]) -> list[T]:
@@ -112,11 +42,6 @@ def side_by_side(work: Callable[[int], T], origins: list[int]) -> list[T]:
     with warnings.catch_warnings(), ThreadPoolExecutor(2) as pool:
         warnings.simplefilter("ignore", RuntimeWarning)
         return list(pool.map(work, origins))
-
-
-def coming(known: Grid, settings: Settings) -> pd.DatetimeIndex:
-    """The periods to forecast after the end of ``known``."""
-    return pd.date_range(known.dates[-1], periods=settings.horizon + 1, freq=settings.frequency)[1:]
 
 
 @dataclass(frozen=True)
@@ -136,8 +61,8 @@ def level_and_scale(values: np.ndarray, settings: Settings) -> tuple[np.ndarray,
     The scale is the mean absolute seasonal difference, as in MASE (Hyndman and Koehler 2006), held above a
     thousandth of the series' size so that a constant series has one too.
     """
-    day, _ = settings.season_lengths
-    recent = values[:, -recent_periods(settings) :]
+    day, _ = settings.frequency.seasons
+    recent = values[:, -settings.frequency.recent :]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         level = median(recent)
@@ -149,26 +74,21 @@ def level_and_scale(values: np.ndarray, settings: Settings) -> tuple[np.ndarray,
     return level, np.maximum(np.nan_to_num(scale), np.maximum(1e-3 * size, 1e-9))
 
 
-def recent_periods(settings: Settings) -> int:
-    """Four weeks of days, one week of hours."""
-    return 28 if settings.frequency == "D" else 168
-
-
 def snapshot(known: Grid, settings: Settings, expected: dict[str, np.ndarray]) -> Snapshot:
     """What the booster may know at the end of ``known``.
 
     ``expected`` are other methods' forecasts from there (name → n × horizon), in the metric's unit.
     """
     values = known.values
-    day, long = settings.season_lengths
-    recent = recent_periods(settings)
+    day, long = settings.frequency.seasons
+    hourly, recent = settings.frequency.hourly, settings.frequency.recent
     level, scale = level_and_scale(values, settings)
     relative = (values - level[:, None]) / scale[:, None]
     origin: dict[str, np.ndarray] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         origin["last"] = last_seen(relative)
-        for name, periods in (("day" if day == 24 else "week", day), ("recent", recent), ("long", 3 * recent)):
+        for name, periods in (("day" if hourly else "week", day), ("recent", recent), ("long", 3 * recent)):
             window, before = relative[:, -periods:], relative[:, -2 * periods : -periods]
             origin[f"mean_{name}"] = np.nanmean(window, axis=1)
             origin[f"change_{name}"] = np.nanmean(window, axis=1) - _mean_or_nan(before)
@@ -182,7 +102,7 @@ def snapshot(known: Grid, settings: Settings, expected: dict[str, np.ndarray]) -
         origin["scale_of_level"] = np.log(scale / np.maximum(np.abs(level), scale))
         origin["room_above"] = np.where(np.isfinite(known.upper), (known.upper - level) / scale, np.nan)
         origin["room_below"] = level / scale
-        for lag in (1, day, recent if day == 24 else 2 * day):
+        for lag in (1, day, recent if hourly else 2 * day):
             origin[f"memory_{lag}"] = _autocorrelation(relative[:, -4 * recent :], lag)
         phases: dict[str, tuple[int, np.ndarray]] = {}
         by_day = by_phase(relative[:, -4 * recent :], day)
@@ -193,13 +113,13 @@ def snapshot(known: Grid, settings: Settings, expected: dict[str, np.ndarray]) -
         phases["low_at_phase"], phases["high_at_phase"] = (
             (day, bound) for bound in quantiles(by_day[:, -12:], (0.1, 0.9))
         )
-        if day == 24:
+        if hourly:
             by_week = by_phase(relative[:, -4 * recent :], long)
             for back in (1, 2):
                 phases[f"lag_{back}_weeks"] = (long, _nth_last(by_week, back))
             phases["mean_4_weeks"] = (long, np.nanmean(by_week, axis=1))
     ahead = {name: (points - level[:, None]) / scale[:, None] for name, points in expected.items()}
-    if day == 7:
+    if not hourly:
         ahead["year_ago"] = _year_ago(relative, settings.horizon)
     return Snapshot(level, scale, origin, phases, ahead)
 
@@ -234,26 +154,6 @@ def kinds(feature: str) -> str:
     if feature.endswith(("_seasons", "_weeks", "_phase")) or any(word in feature for word in methods):
         return "seasonal"
     return "rolling"
-
-
-def last_seen(values: np.ndarray) -> np.ndarray:
-    """The newest observation of each series (n × T → n); NaN for a series without any."""
-    if not values.shape[1]:
-        return np.full(len(values), np.nan)
-    position = values.shape[1] - 1 - np.argmax(~np.isnan(values[:, ::-1]), axis=1)
-    return values[np.arange(len(values)), position]
-
-
-def by_phase(values: np.ndarray, season: int) -> np.ndarray:
-    """n × seasons × season length, the last column of the last season being the last period."""
-    short = -values.shape[1] % season
-    padded = np.pad(values, ((0, 0), (short, 0)), constant_values=np.nan)
-    return padded.reshape(len(values), -1, season)
-
-
-def median(values: np.ndarray) -> np.ndarray:
-    """The median over the second axis, NaN where there is nothing."""
-    return quantiles(values, (0.5,))[0]
 
 
 def _nth_last(by_season: np.ndarray, back: int) -> np.ndarray:

@@ -11,8 +11,9 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from headroom.core.grid import Grid, by_phase, last_seen, median
+from headroom.core.periods import calendar
 from headroom.core.settings import Settings
-from headroom.forecast.features import Grid, by_phase, calendar, coming, last_seen, median, recent_periods
 from headroom.forecast.regression import CHUNK, WEEK, Shape, distances, fit_and_forecast
 
 
@@ -115,22 +116,21 @@ def forecasts_and_effects(
     Beside them, what marked days and own cycles did to the values (n × T) and will do to what comes (n × horizon):
     nothing where too few months have ended to tell an end of a month from the beginning of something else.
     """
-    (day, long), recent = settings.season_lengths, recent_periods(settings)
-    ahead = coming(grid, settings)
+    hourly, recent = settings.frequency.hourly, settings.frequency.recent
+    day, long = settings.frequency.seasons
+    ahead = grid.coming(settings.horizon)
     values, marked = without_marked_days(grid, ahead, settings)
-    trend = fit_and_forecast(values, grid.dates, ahead, settings, Shape(12 * recent, trend=True))
+    trend = fit_and_forecast(values, grid.ds, ahead, settings, Shape(12 * recent, trend=True))
     points = {
         FLOOR: seasonal_naive(values, day, settings.horizon),
-        AVERAGE: seasonal_average(values, day, settings.horizon, 7 if day == 24 else 4),
-        LEVEL: fit_and_forecast(values, grid.dates, ahead, settings, Shape(4 * recent, trend=False)).points,
+        AVERAGE: seasonal_average(values, day, settings.horizon, 7 if hourly else 4),
+        LEVEL: fit_and_forecast(values, grid.ds, ahead, settings, Shape(4 * recent, trend=False)).points,
         TREND: trend.points,
-        LOGARITHM: _of_logarithms(
-            Grid(grid.series, grid.dates, values), ahead, settings, Shape(12 * recent, trend=True)
-        ),
-        SMOOTH: exponential_smoothing(values, day, settings.horizon, recent if day == 24 else 2 * recent),
+        LOGARITHM: _of_logarithms(grid.holding(values), ahead, settings, Shape(12 * recent, trend=True)),
+        SMOOTH: exponential_smoothing(values, day, settings.horizon, recent if hourly else 2 * recent),
         SMOOTH_WEEK: np.full((len(values), settings.horizon), np.nan),
     }
-    if day == 24 and values.shape[1] >= 3 * long:
+    if hourly and values.shape[1] >= 3 * long:
         points[SMOOTH_WEEK] = exponential_smoothing(values, long, settings.horizon, 2 * long)
     low, high = plausible(grid)
     effects = np.nan_to_num(grid.values - values) + trend.known, marked + trend.coming
@@ -147,9 +147,9 @@ def without_marked_days(grid: Grid, ahead: pd.DatetimeIndex, settings: Settings)
     the fewer occasions the series has seen (one tells nothing) and the less it stands out from what differs anyway.
     """
     values, effects = grid.values, np.zeros((len(grid.values), len(ahead)))
-    if settings.frequency != "h" or values.shape[1] <= WEEK:
+    if not settings.frequency.hourly or values.shape[1] <= WEEK:
         return values, effects
-    days, days_ahead = calendar(grid.dates, settings), calendar(ahead, settings)
+    days, days_ahead = calendar(grid.ds, settings), calendar(ahead, settings)
     marks = [
         (on, days_ahead[mark].to_numpy() > 0)
         for mark in ("holiday", "quarter_end")
@@ -201,7 +201,7 @@ def _of_logarithms(grid: Grid, ahead: pd.DatetimeIndex, settings: Settings, shap
     rows = np.flatnonzero(np.isinf(grid.upper))
     values = grid.values[rows]
     shift = 0.1 * np.maximum(np.nan_to_num(median(np.abs(values)))[:, None], 1e-9)
-    logarithms = fit_and_forecast(np.log(np.maximum(values, 0) + shift), grid.dates, ahead, settings, shape)
+    logarithms = fit_and_forecast(np.log(np.maximum(values, 0) + shift), grid.ds, ahead, settings, shape)
     points[rows] = np.exp(np.minimum(logarithms.points, 300)) - shift
     return points
 
@@ -216,10 +216,10 @@ def theta(grid: Grid, settings: Settings, wanted: np.ndarray) -> np.ndarray:
         return points
     from statsforecast.models import DynamicOptimizedTheta  # loads slowly, and is not always needed
 
-    day, _ = settings.season_lengths
+    day, _ = settings.frequency.seasons
     low, high = plausible(grid)
     for row in np.flatnonzero(wanted):
-        recent = grid.values[row, -(16 * day if day == 24 else 36 * day) :]
+        recent = grid.values[row, -((16 if settings.frequency.hourly else 36) * day) :]
         seen = np.flatnonzero(~np.isnan(recent))
         if len(seen) < 3 * day or np.ptp(recent[seen]) == 0:
             continue

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from headroom.core.grid import SERIES, Grid, last_seen
 from headroom.core.settings import Settings
 from headroom.core.wording import periods
 from headroom.forecast import backtest, booster, drift, intervals, methods, trend
-from headroom.forecast.features import FEATURE_VERSION, SERIES, Grid, coming, grid, last_seen, recent_periods
+from headroom.forecast.features import FEATURE_VERSION, history_of
 
 COLUMNS = [f"q{100 * level:02.0f}" for level in trend.LEVELS]
 
@@ -62,20 +63,20 @@ def predict_and_explain(model: Model, panel: pd.DataFrame, servers: pd.DataFrame
     Returns:
         server_id, metric, ds and COLUMNS (q05, q10, q20, … q90, q95): the horizon after the panel's last period for
         each series, sorted; monotone quantiles, at least 0, percent metrics at most 100; NaN for a series whose last
-        point is older than the history that counts (``features.LONGEST_HISTORY``).
+        point is older than the history that counts (``Frequency.forecast_history``).
 
         And one row per series of what they rest on: server_id, metric, ``history`` (periods from its first value to
         the panel's end), ``backtested`` (periods ahead), ``climb_chance`` (that it climbs now), and if it does,
         ``climb_per_day`` in the metric's unit and ``climb_since`` (NaT where as long as it has been measured).
     """
-    history = grid(panel, model.settings.frequency)
+    history = history_of(panel, model.settings.frequency)
     if not len(history.series):
         return pd.DataFrame(columns=[*SERIES, "ds", *COLUMNS]), pd.DataFrame(columns=[*SERIES, *CLIMB_COLUMNS])
     with threadpool_limits(1, "blas"):
         quantiles, laws = forecast(model, history, servers)
     count, horizon = len(history.series), model.settings.horizon
     result = history.series.loc[np.repeat(np.arange(count), horizon)].reset_index(drop=True)
-    result["ds"] = np.tile(coming(history, model.settings).to_numpy(), count)
+    result["ds"] = np.tile(history.coming(model.settings.horizon).to_numpy(), count)
     result[COLUMNS] = quantiles.reshape(count * horizon, len(COLUMNS))
     return result, _climbs(model, history, laws)
 
@@ -84,17 +85,16 @@ def _climbs(model: Model, history: Grid, laws: trend.Trend) -> pd.DataFrame:
     """What the forecasts rest on, see :func:`predict_and_explain`."""
     seen = np.isfinite(history.values)
     length = history.values.shape[1] - seen.argmax(axis=1)
-    per_day = 24 if model.settings.frequency == "h" else 1
     climbs = laws.climbing >= backtest.LIKELY_CLIMB
     # As old as the part that was looked at is as long as it has been measured, or longer than anyone needs to know.
     dated = climbs & (laws.age < 0.9 * np.minimum(length, laws.looked_at))
     age = np.where(dated, np.round(laws.age), 0).astype(int)
-    since = history.dates.to_numpy()[np.maximum(len(history.dates) - 1 - age, 0)]
+    since = history.ds.to_numpy()[np.maximum(len(history.ds) - 1 - age, 0)]
     return history.series.assign(
         history=length,
         backtested=model.reach,
         climb_chance=laws.climbing,
-        climb_per_day=np.where(climbs, laws.slope * per_day, np.nan),
+        climb_per_day=np.where(climbs, laws.slope * model.settings.frequency.per_day, np.nan),
         climb_since=np.where(dated, since, np.datetime64("NaT")),
     )
 
@@ -147,8 +147,8 @@ def fallbacks(history: Grid, settings: Settings) -> list[str]:
     reasons = []
     for number in range(len(points)):
         if not points[number]:
-            reasons.append(f"nothing in the last {periods(len(history.dates), settings.frequency)}")
-        elif silent[number] >= recent_periods(settings):
+            reasons.append(f"nothing in the last {periods(len(history.ds), settings.frequency)}")
+        elif silent[number] >= settings.frequency.recent:
             reasons.append(f"stopped reporting {periods(silent[number], settings.frequency)} before the panel's end")
         elif short[number]:
             reasons.append(f"only {periods(points[number], settings.frequency)} of history")
@@ -161,13 +161,13 @@ def fallbacks(history: Grid, settings: Settings) -> list[str]:
 
 def moved_up(history: Grid, settings: Settings) -> Grid:
     """The grid with series that have stopped moved forward by whole weeks, so that what they last did goes on."""
-    week = 7 if settings.frequency == "D" else 168
+    week = settings.frequency.per_week
     silent = np.argmax(~np.isnan(history.values[:, ::-1]), axis=1)
     values = history.values.copy()
-    for row in np.flatnonzero(silent >= recent_periods(settings)):
+    for row in np.flatnonzero(silent >= settings.frequency.recent):
         shift = silent[row] // week * week
         values[row] = np.concatenate([np.full(shift, np.nan), values[row, : len(values[row]) - shift]])
-    return Grid(history.series, history.dates, values)
+    return history.holding(values)
 
 
 def drift_of(model: Model, panel: pd.DataFrame) -> dict[str, Any]:

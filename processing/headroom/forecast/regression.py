@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from headroom.core.grid import by_phase, last_seen, median
+from headroom.core.periods import Frequency, calendar
 from headroom.core.settings import Settings
-from headroom.forecast.features import by_phase, calendar, last_seen, median, recent_periods
 
 CHUNK = 512
-WEEK = 168
+WEEK = Frequency.HOUR.per_week
 ITERATIONS = 6
 # A break in the trend has to explain as much as this many ordinary misses.
 BREAK_DOUBT = 30.0
@@ -72,7 +73,7 @@ def fit_and_forecast(
     for start in range(0, len(values), CHUNK):
         rows = slice(start, start + CHUNK)
         explained, residual, marked = _least_absolute(values[rows, kept], design, forgetting[kept])
-        if settings.frequency == "h":
+        if settings.frequency.hourly:
             weekly, residual = _hours_of_week(residual, len(ahead))
             explained = explained + weekly
         cycle, left = _own_cycle(residual, len(ahead))
@@ -209,8 +210,8 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
     """Trend, seasons and calendar; the doubts were tuned by backtest, and are large where neighbours move together."""
     both = dates.append(ahead)
     days = calendar(both, settings)
-    hourly = settings.frequency == "h"
-    position = (np.arange(len(both)) - (len(dates) - 1)) / recent_periods(settings)
+    hourly = settings.frequency.hourly
+    position = (np.arange(len(both)) - (len(dates) - 1)) / settings.frequency.recent
     parts: list[tuple[np.ndarray, float]] = [(np.ones((len(both), 1)), 1e-6)]
     weekday = _dummies(days["weekday"].to_numpy(), 7)
     if hourly:
@@ -232,13 +233,13 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
     if shape.trend:
         parts.append((position[:, None], 100.0 if hourly else 2.0))
         # None in the last weeks (days in hours): too few periods to tell a new trend from noise.
-        span, calm = len(dates) / recent_periods(settings), 0.5 if hourly else 1.0
+        span, calm = len(dates) / settings.frequency.recent, 0.5 if hourly else 1.0
         knots = np.linspace(-span, -calm, min(BREAKS, int(span)) + 2)[1:] if span > 2 * calm else np.empty(0)
         first = sum(part.shape[1] for part, _ in parts)
         parts.append((np.maximum(position[:, None] - knots, 0) + knots, BREAK_DOUBT))
         # Old steps do no harm; a recent one would be taken for a trend.
-        season, _ = settings.season_lengths
-        steps = -np.arange(1, min(STEPS, len(dates) // season // 2) + 1) * season / recent_periods(settings)
+        season, _ = settings.frequency.seasons
+        steps = -np.arange(1, min(STEPS, len(dates) // season // 2) + 1) * season / settings.frequency.recent
         parts.append((-(position[:, None] < steps).astype(float), STEP_DOUBT))
         sparse += range(first, first + len(knots) + len(steps))
     columns = np.hstack([part for part, _ in parts])

@@ -30,17 +30,16 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtri, stdtrit
 from threadpoolctl import threadpool_limits
 
+from headroom.core.grid import Grid, median
+from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 from headroom.forecast import intervals
-from headroom.forecast.features import Grid, median, side_by_side
+from headroom.forecast.features import side_by_side
 
 PRIOR = Path(__file__).with_name("trend_prior.json")
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 # Which of them every forecast shows.
 SPARSE = [0, 1, 5, 9, 10]
-# The laws are told in days of a daily panel. By the hour they run in a week ahead as they do in a quarter of days: so
-# many periods are a day of theirs.
-PACE = {"D": 1.0, "h": 168 / 90}
 # A series of which less is measured, as a share of its length, has gaps that no law should be drawn across.
 LEAST_SEEN = 0.5
 # Of longer histories only the newest part is looked at, half a year. A shorter one than six periods shows no law.
@@ -88,8 +87,6 @@ CHUNK = 64
 LATELY = 61
 # The chance that a series climbs or has turned counts by this power: what only may have leaves the others their say.
 SURE = 4
-# How far to lean to the laws where no backtest reaches; by the hour forecasts live by rhythms more than by trends.
-UNTRIED = {"D": 1.0, "h": 0.3}
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,7 @@ class Trend:
 def of_grid(history: Grid, settings: Settings) -> Trend:
     """The laws' forecasts after the end of a grid, of its newest ``LONGEST`` periods."""
     count, horizon = len(history.values), settings.horizon
-    pace = PACE[settings.frequency]
+    pace = settings.frequency.law_pace
     values = history.values[:, -round(LONGEST * pace) :]
     seen = np.isfinite(values)
     length = np.where(seen.any(axis=1), values.shape[1] - seen.argmax(axis=1), 0)
@@ -130,7 +127,7 @@ def of_grid(history: Grid, settings: Settings) -> Trend:
 
     def of_part(number: int) -> None:
         periods, rows = parts[number]
-        one = _of_series(filled(values[rows, -periods:]), pace, horizon, settings.season_lengths[0])
+        one = _of_series(filled(values[rows, -periods:]), pace, horizon, settings.frequency.seasons[0])
         for name in ("quantiles", "climbing", "turned", "slope", "age"):
             getattr(found, name)[rows] = getattr(one, name)
 
@@ -190,24 +187,26 @@ def dense(quantiles: np.ndarray) -> np.ndarray:
     return quantiles[:, :, right - 1] * (1 - part) + quantiles[:, :, right] * part
 
 
-def share(lean: np.ndarray, number: Sequence[int] | np.ndarray, laws: Trend, reach: int, frequency: str) -> np.ndarray:
+def share(
+    lean: np.ndarray, number: Sequence[int] | np.ndarray, laws: Trend, reach: int, frequency: Frequency
+) -> np.ndarray:
     """How much of each series' forecast at each step is the laws' (n × horizon), 0 where there are none.
 
     ``lean``: (groups + 1) × buckets, what backtests said, NaN where they said nothing; ``number``: the group of each
-    series, -1 for any other. Beyond the ``reach`` of the backtests it is ``UNTRIED``, or the more the surer a climb is.
-    And where a series has turned lately, the backtests of days speak of another series than it is now; by the hour a
-    rhythm seen a few times looks like a turn.
+    series, -1 for any other. Beyond the ``reach`` of the backtests it is ``Frequency.untested_share``, or more, the
+    surer a climb is. And where a series has turned lately, the backtests of days speak of another series than it is
+    now; by the hour a rhythm seen a few times looks like a turn.
     """
     horizon = laws.quantiles.shape[1]
-    steps = np.arange(1, horizon + 1)
+    steps, untested = np.arange(1, horizon + 1), frequency.untested_share
     bounds = intervals.buckets(horizon)
     centres = (bounds[:-1] + bounds[1:] - 1) / 2
-    known = np.full((len(lean), len(centres)), UNTRIED[frequency])
-    known[:, : lean.shape[1]] = np.where(np.isnan(lean), UNTRIED[frequency], lean)
+    known = np.full((len(lean), len(centres)), untested)
+    known[:, : lean.shape[1]] = np.where(np.isnan(lean), untested, lean)
     by_step = np.stack([np.interp(steps, centres, row) for row in known])
-    by_step[:, steps > reach] = UNTRIED[frequency]
+    by_step[:, steps > reach] = untested
     sure_climb, sure_turn = np.nan_to_num(laws.climbing) ** SURE, np.nan_to_num(laws.turned) ** SURE
-    surely = np.where(steps > reach, sure_climb[:, None], sure_turn[:, None] if frequency == "D" else 0.0)
+    surely = np.where(steps > reach, sure_climb[:, None], 0.0 if frequency.hourly else sure_turn[:, None])
     wanted = by_step[np.asarray(number, dtype=int)]
     wanted = wanted + (1 - wanted) * surely
     return np.where(np.isnan(laws.quantiles).any(axis=2), 0.0, wanted)

@@ -18,8 +18,9 @@ from threadpoolctl import threadpool_limits
 
 from headroom.core import wording
 from headroom.core.grid import Grid, mean, quantile
+from headroom.core.periods import DAYS_PER_MONTH, in_month_end
 from headroom.core.settings import PERCENT_METRICS
-from headroom.insight.seasonality import DAYS_A_MONTH, LEAST_MONTH_ENDS, PER_DAY, highest_by_day, in_month_end, profiles
+from headroom.insight.seasonality import LEAST_MONTH_ENDS, highest_by_day, profiles
 
 # A value at or below the first number counts as none of the feature, at or above the second as all of it; the third
 # is the feature's weight in distances. The scales are fixed, not the fleet's, so that the same behaviour is at the
@@ -76,10 +77,10 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
     ``step`` (points, up or down) and ``leak`` (points a month) are those of the metric that has most of it, NaN
     before eight weeks.
     """
-    order = sorted(grid.values, key=lambda name: (name != "cpu", name not in PERCENT_METRICS, name))
+    order = sorted(grid.by_metric, key=lambda name: (name != "cpu", name not in PERCENT_METRICS, name))
     leading = np.full(len(grid.servers), -1)
     for number in reversed(range(len(order))):
-        leading[np.isfinite(grid.values[order[number]]).any(axis=1)] = number
+        leading[np.isfinite(grid.by_metric[order[number]]).any(axis=1)] = number
     table = pd.DataFrame({"server_id": grid.servers})
     table["leading_metric"] = [order[number] if number >= 0 else None for number in leading]
     averages = panel.groupby(["server_id", "metric"], observed=True)[["mean"]].mean()
@@ -89,7 +90,7 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
     for number, metric in enumerate(order):
         rows = np.flatnonzero(leading == number)
         if rows.size:
-            part = _rhythm(grid.values[metric][rows], metric, grid)
+            part = _rhythm(grid.by_metric[metric][rows], metric, grid)
             part.index = pd.MultiIndex.from_product([grid.servers[rows], [metric]])
             own = measured.reindex(part.index)
             for name in ("day_strength", "week_strength", "year_strength"):
@@ -97,14 +98,14 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
             unit = part.pop("unit")
             part["month_end"] = own["month_end_effect"] * unit
             average = averages.reindex(part.index)
-            peak = mean(highest_by_day(grid.values[metric][rows], grid.ds), axis=1)
+            peak = mean(highest_by_day(grid.by_metric[metric][rows], grid.ds), axis=1)
             gap = (peak - average["mean"]) * unit
             part["peakedness"] = np.clip(gap / np.maximum(peak * unit, LEAST_USE), 0, 1)
             parts.append(part.droplevel(1))
     table = table.merge(pd.concat(parts), how="left", left_on="server_id", right_index=True)
 
     percent = seasonality[seasonality["metric"].isin(PERCENT_METRICS)]
-    years = {name: _seen_years(values, grid) for name, values in grid.values.items() if name in PERCENT_METRICS}
+    years = {name: _seen_years(values, grid) for name, values in grid.by_metric.items() if name in PERCENT_METRICS}
     row = {server: number for number, server in enumerate(grid.servers)}
     seen = np.array(
         [years[metric][row[server]] for server, metric in zip(percent["server_id"], percent["metric"], strict=True)]
@@ -113,7 +114,7 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
         "server_id": percent["server_id"], "growth": percent["trend_per_month"] * 12 * seen,
         "step": percent["step"], "leak": percent["leak_per_month"],
     })  # fmt: skip
-    shape.loc[seen * 12 * DAYS_A_MONTH < LEAST_DAYS, ["growth", "step", "leak"]] = np.nan
+    shape.loc[seen * 12 * DAYS_PER_MONTH < LEAST_DAYS, ["growth", "step", "leak"]] = np.nan
     # What falls in jumps was no growth, and what leaks does not step.
     leaking = shape["leak"] >= FEATURES["leak"][1]
     shape.loc[leaking, ["growth", "step"]] = 0.0
@@ -151,11 +152,11 @@ def find(described: pd.DataFrame, grid: Grid, previous: pd.DataFrame | None = No
 
 def too_short_for(grid: Grid) -> tuple[int, list[str]]:
     """The days of the longest history of a server, and what nothing can be said about yet because it is so short."""
-    there = np.concatenate([np.isfinite(values) for values in grid.values.values()])
+    there = np.concatenate([np.isfinite(values) for values in grid.by_metric.values()])
     first, last = there.argmax(axis=1), there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
     longest = np.argmax(np.where(there.any(axis=1), last - first, -1))
     ds = grid.ds[first[longest] : last[longest] + 1]
-    days = len(ds) // PER_DAY[grid.frequency]
+    days = len(ds) // grid.frequency.per_day
     ends = (ds[in_month_end(ds)] - pd.Timedelta(days=1)).to_period("M").nunique()
     missing = {
         f"weekends ({LEAST_WEEKS} of them)": days < 7 * LEAST_WEEKS,
@@ -242,7 +243,7 @@ def _seen_years(values: np.ndarray, grid: Grid) -> np.ndarray:
     """For how much of the last year each row was measured, 0 to 1."""
     there = np.isfinite(values)
     periods = np.where(there.any(axis=1), values.shape[1] - there.argmax(axis=1) - there[:, ::-1].argmax(axis=1), 0)
-    return np.minimum(periods / PER_DAY[grid.frequency] / (12 * DAYS_A_MONTH), 1)
+    return np.minimum(periods / grid.frequency.per_day / (12 * DAYS_PER_MONTH), 1)
 
 
 def _label(points: np.ndarray, described: pd.DataFrame, previous_k: int | None, seed: int) -> np.ndarray:
@@ -351,7 +352,7 @@ def _profiles(
     table: pd.DataFrame, described: pd.DataFrame, grid: Grid, points: np.ndarray, label: np.ndarray
 ) -> list[dict[str, Any]]:
     weekdays, hours = _leading_profiles(described, grid)
-    days = int(len(grid.ds) / PER_DAY[grid.frequency])
+    days = int(len(grid.ds) / grid.frequency.per_day)
     growth_over = "within a year" if days >= 365 else f"within {days} days"
     result = []
     for number in range(label.max() + 1):
@@ -397,11 +398,11 @@ def describe(medians: pd.Series, growth_over: str = "within a year") -> str:
 
 def _leading_profiles(described: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray | None]:
     weekdays = np.full((len(described), 7), np.nan)
-    hours = np.full((len(described), 24), np.nan) if grid.frequency == "h" else None
+    hours = np.full((len(described), 24), np.nan) if grid.frequency.hourly else None
     for metric, rows in described.groupby("leading_metric").indices.items():
-        weekdays[rows] = profiles(grid.values[metric][rows], np.asarray(grid.ds.weekday), 7)
+        weekdays[rows] = profiles(grid.by_metric[metric][rows], np.asarray(grid.ds.weekday), 7)
         if hours is not None:
-            hours[rows] = profiles(grid.values[metric][rows], np.asarray(grid.ds.hour), 24)
+            hours[rows] = profiles(grid.by_metric[metric][rows], np.asarray(grid.ds.hour), 24)
     return weekdays, hours
 
 

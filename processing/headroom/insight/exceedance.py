@@ -12,10 +12,8 @@ import numpy as np
 import pandas as pd
 
 from headroom.core import wording
+from headroom.core.periods import Frequency
 
-# A day is above a threshold with so many of its periods there, and counts as measured with so many values.
-ABOVE_PERIODS = {"D": 1, "h": 3}
-MEASURED_PERIODS = {"D": 1, "h": 12}
 # Above already is what was above on so many of the last days, and on one of the newest.
 DAYS, DAYS_ABOVE, NEWEST_DAYS = 7, 3, 3
 # From this share of the hours on it is all of the time, from this share on the same hours every day.
@@ -46,7 +44,7 @@ class Standing:
 
 
 def of_series(
-    values: np.ndarray, ds: pd.DatetimeIndex, threshold: float, frequency: str, soon: bool = False
+    values: np.ndarray, ds: pd.DatetimeIndex, threshold: float, frequency: Frequency, soon: bool = False
 ) -> Standing | None:
     """Whether the values (T,) are at or above a threshold already; None where they are not.
 
@@ -58,8 +56,8 @@ def of_series(
     above = np.isfinite(values) & (values >= threshold)
     hits = np.bincount(day, weights=above)
     seen = np.bincount(day, weights=np.isfinite(values))
-    reached = hits >= ABOVE_PERIODS[frequency]
-    measured = reached | (seen >= MEASURED_PERIODS[frequency])
+    reached = hits >= frequency.above_periods
+    measured = reached | (seen >= frequency.measured_periods)
     last, last_measured = reached[-DAYS:], measured[-DAYS:]
     often = last.sum() >= max(min(DAYS_ABOVE, last_measured.sum()), 1) and last[-NEWEST_DAYS:].any()
     if not (often or (soon and last[-1])):
@@ -76,17 +74,17 @@ def of_series(
         days=int(last.sum()),
         measured=int(last_measured.sum()),
         rhythm=_rhythm(reached, measured, dates),
-        hours="" if frequency == "D" else _hours(above[recent], values[recent], ds[recent], int(last.sum())),
+        hours=_hours(above[recent], values[recent], ds[recent], int(last.sum())) if frequency.hourly else "",
         peak=float(np.median(highs)),
     )
 
 
-def sentence(found: Standing, metric: str, threshold: float, frequency: str) -> str:
+def sentence(found: Standing, metric: str, threshold: float, frequency: Frequency) -> str:
     """How it is above the threshold, without an end: "CPU reaches 97 % every day between 09:00 and 12:00 UTC, …"."""
     name, limit = wording.sentence(wording.metric(metric)), wording.threshold(threshold, metric)
-    day = wording.date(found.since, "D")
+    day = wording.date(found.since, Frequency.DAY)
     since = f"for as long as it has been measured ({day})" if found.from_the_start else f"since {day}"
-    if frequency == "D":
+    if not frequency.hourly:
         often = "already" if found.rhythm == "every day" else found.rhythm
         return f"{name} is above {limit} {often}, {since}"
     if found.hours == "around the clock" and found.rhythm == "every day":
@@ -127,4 +125,4 @@ def _hours(above: np.ndarray, values: np.ndarray, ds: pd.DatetimeIndex, days: in
         end = (starts[0] + int(usual.sum()) - 1) % 24 + 1  # midnight is 24:00
         return f"between {starts[0]:02d}:00 and {end:02d}:00 UTC"
     hours = max(int(above.sum() / days + 0.5), 1)
-    return f"for {wording.periods(hours, 'h')} of such a day, at changing times"
+    return f"for {wording.periods(hours, Frequency.HOUR)} of such a day, at changing times"

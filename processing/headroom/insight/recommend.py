@@ -17,10 +17,11 @@ import pandas as pd
 
 from headroom.core import wording
 from headroom.core.grid import Grid, quantile
+from headroom.core.periods import Frequency
 from headroom.core.settings import PERCENT_METRICS, Costs, Settings
 from headroom.insight.clusters import IDLE_BELOW
 from headroom.insight.risk import criticality
-from headroom.insight.seasonality import PER_DAY, highest_by_day
+from headroom.insight.seasonality import highest_by_day
 
 HOURS_A_MONTH = 730
 # What a server of unknown size may shrink to, as sizes double.
@@ -133,18 +134,18 @@ def size_for(vcpus: float, memory_gb: float, costs: Costs) -> tuple[float, float
 def _look(
     grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings, panel: pd.DataFrame | None
 ) -> _Fleet:
-    periods = LOOKBACK_DAYS * PER_DAY[grid.frequency]
-    recent, ds = {metric: values[:, -periods:] for metric, values in grid.values.items()}, grid.ds[-periods:]
+    periods = LOOKBACK_DAYS * grid.frequency.per_day
+    recent, ds = {metric: values[:, -periods:] for metric, values in grid.by_metric.items()}, grid.ds[-periods:]
     table = servers.set_index("server_id")
     by_metric = risks.set_index(["metric", "server_id"])
     highest = {metric: _of_samples(panel, "max", metric, grid, values) for metric, values in recent.items()}
     for metric, values in recent.items():
         # What a job of an hour a day needs: of hours the highest of the day, of days the P99 of their samples.
-        high = _of_samples(panel, "p99", metric, grid, values) if grid.frequency == "D" else highest_by_day(values, ds)
+        high = highest_by_day(values, ds) if grid.frequency.hourly else _of_samples(panel, "p99", metric, grid, values)
         own = pd.DataFrame({
             f"{metric}_p95": quantile(values, 0.95), f"{metric}_high": quantile(high, 0.95),
             f"{metric}_max": quantile(highest[metric], 1.0),
-            f"{metric}_days": np.isfinite(values).sum(axis=1) / PER_DAY[grid.frequency],
+            f"{metric}_days": np.isfinite(values).sum(axis=1) / grid.frequency.per_day,
         }, index=grid.servers)  # fmt: skip
         table = table.join(own)
         known = metric in by_metric.index.get_level_values(0)
@@ -275,7 +276,7 @@ def _stop(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str, 
             caution += " It is business-critical and may be a standby."
         found.append(_recommendation(
             "stop", [server], "cpu", owned["cost"],
-            reason=f"CPU has been idle for {wording.periods(round(owned['cpu_days']), 'D')}: below "
+            reason=f"CPU has been idle for {wording.periods(round(owned['cpu_days']), Frequency.DAY)}: below "
                    f"{wording.percent(owned['cpu_p95'], 1)} for 95 % of the time, at most "
                    f"{wording.percent(owned['cpu_max'], 1)}.{caution} Stop the server if its owner does not need it.",
             evidence={"cpu_p95": _number(owned["cpu_p95"]), "cpu_max": _number(owned["cpu_max"]),
@@ -308,8 +309,8 @@ def _shrink(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str
         found.append(_recommendation(
             "shrink", [server], "cpu", saving, target=target,
             reason=f"{wording.sentence(use)} of today's {_words(known) if known else 'size'} (P95 of the daily peaks "
-                   f"over {wording.periods(round(owned['cpu_days']), 'D')}, or the forecast's peak if higher). With "
-                   f"{wording.percent(settings.headroom_percent)} headroom {less} would do.{kept}",
+                   f"over {wording.periods(round(owned['cpu_days']), Frequency.DAY)}, or the "
+                   f"forecast's peak if higher). With {wording.percent(settings.headroom_percent)} headroom {less} would do.{kept}",
             evidence={
                 **{f"{metric}_p95": _number(owned[f"{metric}_p95"]) for metric in measured},
                 **{f"{metric}_daily_peak_p95": _number(owned[f"{metric}_high"]) for metric in measured},
@@ -375,7 +376,7 @@ def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[s
             "schedule", [server], "cpu", owned["cost"] * hours / 168,
             reason=f"CPU is idle {wording.listed(when)}: below {wording.percent(IDLE_BELOW)} for "
                    f"{wording.chance(idle[row][off].mean())} of that time over "
-                   f"{wording.periods(round(owned['cpu_days']), 'D')}, "
+                   f"{wording.periods(round(owned['cpu_days']), Frequency.DAY)}, "
                    f"at most {wording.percent(highest[row][off].max())}. "
                    f"Switch the server off then, {hours} hours a week.",
             target={"off_hours_utc": daily, "off_weekends": weekend, "hours_a_week": hours},
@@ -387,7 +388,7 @@ def _schedule(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[s
 
 
 def _free_time(
-    idle: np.ndarray, busy: np.ndarray, there: np.ndarray, ds: pd.DatetimeIndex, frequency: str
+    idle: np.ndarray, busy: np.ndarray, there: np.ndarray, ds: pd.DatetimeIndex, frequency: Frequency
 ) -> tuple[list[int], bool]:
     """The hours that are free every day, in order, and whether weekends are.
 
@@ -401,7 +402,7 @@ def _free_time(
         return measured >= WEEKEND_DAYS and quiet and not (chosen & busy).any()
 
     weekends = free(weekend) and ds[weekend & there].normalize().nunique() >= WEEKEND_DAYS
-    if frequency == "D":
+    if not frequency.hourly:
         return [], weekends
     hours = np.asarray(ds.hour)
     quiet = [free((hours == hour) & ~(weekend & weekends)) for hour in range(24)]

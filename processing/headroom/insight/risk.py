@@ -16,36 +16,23 @@ from scipy.special import ndtr, ndtri
 from headroom.core import wording
 from headroom.core.findings import LEVELS
 from headroom.core.grid import Grid, mean
+from headroom.core.periods import Frequency, calendar, in_quarter_end
 from headroom.core.settings import Settings
-from headroom.forecast.features import calendar
 from headroom.insight import exceedance
 from headroom.insight.exceedance import Standing
-from headroom.insight.seasonality import PER_DAY, in_quarter_end
 
 QUANTILES = {"q05": 0.05, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q95": 0.95}
 _SCORES = ndtri(np.array(list(QUANTILES.values())))
 
-# One noisy period is no crossing: of this many periods, from the crossing on, at least so many are above.
-CROSSING_WINDOW = {"D": 7, "h": 24}
+# One noisy period is not a crossing: of the crossing window's periods at least so many are above.
 CROSSING_PERIODS = 3
 
 # Chances from which on a crossing is expected, or possible; and the two ends of the range of dates.
 LIKELY, POSSIBLE = 0.5, 0.2
 EARLIEST, LATEST = 0.1, 0.9
 
-# After so many periods without a value a series is silent; with fewer values than this it is too short. The risk of
-# neither is judged: the one may be gone, and the other's forecast stands on next to nothing.
-SILENT = {"D": 7, "h": 48}
-SHORT = {"D": 7, "h": 48}
-
-# What ``current`` is the mean of.
-CURRENT = {"D": "7 days", "h": "24 hours"}
-
 # What the forecasts rest on, see ``Assessment.risks``.
 CLIMBS = ["history", "backtested", "climb_chance", "climb_per_day", "climb_since"]
-
-# A climb without a date is longer than this, as far as the laws of trends look back, or as old as its series.
-LONG_CLIMB = {"D": 160, "h": 300}
 
 PATHS = 200
 _CHUNK = 500
@@ -138,16 +125,16 @@ def outlook(forecasts: pd.DataFrame, seasonality: pd.DataFrame, settings: Settin
 
 
 def chance_crossed(
-    quantiles: np.ndarray, noise: np.ndarray, threshold: float, frequency: str, scores: np.ndarray = _SCORES
+    quantiles: np.ndarray, noise: np.ndarray, threshold: float, frequency: Frequency, scores: np.ndarray = _SCORES
 ) -> np.ndarray:
     """The chance that each series has crossed a threshold by each period.
 
     A crossing is the first period at or above the threshold from which on ``CROSSING_PERIODS`` of
-    ``CROSSING_WINDOW`` periods are. The chance is the share of ``PATHS`` sample paths that have crossed. A path's value
-    at a period has the distribution that the quantiles describe; between periods, a Gaussian copula with one factor
-    ties them: what the forecast may be wrong about as a whole (level, trend) is shared by all periods, and what
-    changes from one period to the next (``noise``) is drawn for each. Neither extreme would do: the highest chance of
-    any single period forgets that every period is another occasion, and the product over the periods forgets that a
+    ``Frequency.crossing_window`` periods are. The chance is the share of ``PATHS`` sample paths that have crossed. A
+    path's value at a period has the distribution that the quantiles describe; between periods, a Gaussian copula with
+    one factor ties them: what the forecast may be wrong about as a whole (level, trend) is shared by all periods, and
+    what changes from one period to the next (``noise``) is drawn for each. Neither extreme would do: the highest chance
+    of any single period forgets that every period is another occasion, and the product over the periods forgets that a
     level once wrong stays wrong.
 
     Args:
@@ -158,7 +145,7 @@ def chance_crossed(
     Returns:
         Array (n, H), rising along H; NaN for series without any forecast.
     """
-    window = min(CROSSING_WINDOW[frequency], quantiles.shape[1])
+    window = min(frequency.crossing_window, quantiles.shape[1])
     needed = min(CROSSING_PERIODS, window)
     score = threshold_score(quantiles, threshold, scores)
     spread = (quantiles[:, :, -2] - quantiles[:, :, 1]) / (scores[-2] - scores[1])
@@ -216,14 +203,14 @@ def judged(seen: Outlook, grid: Grid, settings: Settings) -> tuple[Outlook, list
     row = pd.Index(grid.servers).get_indexer(seen.keys["server_id"])
     reasons = []
     for number, metric in enumerate(seen.keys["metric"]):
-        values = grid.values[metric][row[number]]
+        values = grid.by_metric[metric][row[number]]
         points, thresholds = int(np.isfinite(values).sum()), settings.thresholds.get(metric)
         pressed = thresholds is not None and current[number] >= thresholds.warning
         name = wording.sentence(wording.metric(metric))
         if _is_silent(np.isfinite(values), grid):
             since = wording.date(pd.Timestamp(last_seen[number]), grid.frequency)
             reasons.append(f"{name} has not been reported since {since}: check whether the server still runs.")
-        elif points < SHORT[grid.frequency] and not pressed:
+        elif points < grid.frequency.short and not pressed:
             history = wording.periods(points, grid.frequency)
             reasons.append(f"{name} has only {history} of history: too little to judge its risk.")
         elif thresholds is not None and np.isnan(seen.quantiles[number]).all():
@@ -239,13 +226,13 @@ def _above(seen: Outlook, threshold: str, grid: Grid, settings: Settings) -> lis
     """How each series is above a threshold already; only where the forecast expects it to cross (again)."""
     chances = seen.crossed[threshold]
     row = pd.Index(grid.servers).get_indexer(seen.keys["server_id"])
-    tomorrow = PER_DAY[grid.frequency] - 1
+    tomorrow = grid.frequency.per_day - 1
     found: list[Standing | None] = [None] * len(seen.keys)
     for number in np.flatnonzero(chances[:, -1] >= LIKELY):
         metric = seen.keys["metric"].iat[number]
         limit = getattr(settings.thresholds[metric], threshold)
         soon = chances[number, min(tomorrow, chances.shape[1] - 1)] >= LIKELY
-        found[number] = exceedance.of_series(grid.values[metric][row[number]], grid.ds, limit, grid.frequency, soon)
+        found[number] = exceedance.of_series(grid.by_metric[metric][row[number]], grid.ds, limit, grid.frequency, soon)
     return found
 
 
@@ -266,7 +253,7 @@ def not_judged(keys: pd.DataFrame, reasons: list[str], grid: Grid, settings: Set
         metrics = [name for name in own.loc[own["unknown"], "metric"] if whole or name in settings.thresholds]
         if not metrics:
             continue
-        there = {name: np.isfinite(grid.values[name][row[server]]) for name in metrics}
+        there = {name: np.isfinite(grid.by_metric[name][row[server]]) for name in metrics}
         seen = np.flatnonzero(np.any(list(there.values()), axis=0))
         found.append({
             "server_id": server,
@@ -299,7 +286,7 @@ def _what_to_do(there: dict[str, np.ndarray], whole: bool, grid: Grid) -> str:
         )
     if short:
         points = min(int(values.sum()) for values in short.values())
-        least = SHORT[grid.frequency]
+        least = grid.frequency.short
         sentences.append(
             f"{_has(list(short))} only {wording.periods(points, grid.frequency)} of history; risk is judged from "
             f"{wording.periods(least, grid.frequency)} on. Wait, or add older files."
@@ -317,7 +304,7 @@ def _has(metrics: list[str]) -> str:
 
 
 def _is_silent(there: np.ndarray, grid: Grid) -> bool:
-    return bool(there.any() and not there[-SILENT[grid.frequency] :].any())
+    return bool(there.any() and not there[-grid.frequency.silent :].any())
 
 
 def risks(
@@ -434,12 +421,12 @@ def _current(keys: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """The mean over the newest periods of each series, and the date of its newest value."""
     current, last_seen = np.full(len(keys), np.nan), np.full(len(keys), np.datetime64("NaT", "ns"))
     row = pd.Index(grid.servers).get_indexer(keys["server_id"])
-    for metric, values in grid.values.items():
+    for metric, values in grid.by_metric.items():
         mine = np.flatnonzero((keys["metric"] == metric) & (row >= 0))
         own = values[row[mine]]
         there = np.isfinite(own)
         newest = own.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
-        current[mine] = mean(own[:, -CROSSING_WINDOW[grid.frequency] :], axis=1)
+        current[mine] = mean(own[:, -grid.frequency.crossing_window :], axis=1)
         last_seen[mine] = np.where(there.any(axis=1), grid.ds.to_numpy()[newest], np.datetime64("NaT"))
     return current, last_seen
 
@@ -484,7 +471,8 @@ def _reason(row: Any, last_seen: pd.Timestamp, above: dict[str, Standing | None]
     critical, warning = (wording.threshold(limit, metric) for limit in (thresholds.critical, thresholds.warning))
     lately = f"Last seen {wording.date(last_seen, frequency)}."
     if np.isfinite(row.current):
-        lately = f"Average of the last {CURRENT[frequency]}: {wording.amount(row.current, metric)}."
+        window = wording.periods(frequency.crossing_window, frequency)
+        lately = f"Average of the last {window}: {wording.amount(row.current, metric)}."
     within, chance = f"within {wording.span(settings.horizon, frequency)}", wording.chance(row.p_critical)
     peak = wording.amount(row.peak_q50, metric)
     if row.level == "critical" and above["critical"]:
@@ -521,8 +509,8 @@ def _grounds(row: Any, above: dict[str, Standing | None], settings: Settings) ->
         pace = wording.pace(row.climb_per_day, row.metric)
         history = wording.span(int(row.history), settings.frequency)
         since = f"for as long as it has been measured ({history})"
-        if row.history > LONG_CLIMB[settings.frequency]:
-            since = f"for longer than {wording.span(LONG_CLIMB[settings.frequency], settings.frequency)}"
+        if row.history > settings.frequency.long_climb:
+            since = f"for longer than {wording.span(settings.frequency.long_climb, settings.frequency)}"
         if pd.notna(row.climb_since):
             since = f"since {wording.date(row.climb_since, settings.frequency)}"
         told.append(f"It has been climbing by {pace} per day {since}.")

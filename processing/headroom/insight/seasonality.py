@@ -17,16 +17,13 @@ from scipy.signal import oaconvolve
 from scipy.sparse import csr_array
 
 from headroom.core.grid import Grid, mean, quantile
+from headroom.core.periods import DAYS_PER_MONTH, Frequency, in_month_end, in_quarter_end
 from headroom.core.settings import PERCENT_METRICS, Settings
-from headroom.forecast.features import MONTH_END_DAYS, QUARTER_END_DAYS
 
-# Periods of the trend's window: a quarter of days, four weeks of hours; 1.5 years where the year's season is fitted.
-TREND_WINDOW = {"D": 91, "h": 24 * 28}
+# Days of the trend's window where the year's season is fitted too: a year and a half.
 YEAR_TREND_WINDOW = 547
 # The year's season is a smooth curve over the days of the year; one of 366 free values would fit the noise.
 YEAR_SMOOTHING = 31
-PER_DAY = {"D": 1, "h": 24}
-DAYS_A_MONTH = 365.25 / 12
 # What a history can show: a slope a month after a month, a lasting step after the days it must last on both sides
 # together, the effect of an end of a month after three of them and of a quarter after two.
 LEAST_SLOPE_DAYS, LEAST_STEP_DAYS, LEAST_MONTH_ENDS, LEAST_QUARTER_ENDS = 28, 56, 3, 2
@@ -53,23 +50,23 @@ class Parts:
     remainder: np.ndarray
 
 
-def decompose(values: np.ndarray, ds: pd.DatetimeIndex, frequency: str) -> Parts:
+def decompose(values: np.ndarray, ds: pd.DatetimeIndex, frequency: Frequency) -> Parts:
     """Take the rows of a matrix (n series, T periods) apart into trend, seasons and remainder."""
     there = np.isfinite(values)
     count = there.sum(axis=1)
     first = np.where(count > 0, there.argmax(axis=1), values.shape[1])
-    days = (values.shape[1] - first) / PER_DAY[frequency]
+    days = (values.shape[1] - first) / frequency.per_day
     measured = {
-        "day": (count >= 48) & (frequency == "h"),
-        "week": (count >= 0.7 * 14 * PER_DAY[frequency]) & (days >= 14),
-        "year": (count >= 0.7 * 730) & (days >= 730) & (frequency == "D"),
+        "day": (count >= 48) & frequency.hourly,
+        "week": (count >= 0.7 * 14 * frequency.per_day) & (days >= 14),
+        "year": (count >= 0.7 * 730) & (days >= 730) & (not frequency.hourly),
     }
     trend = np.full(values.shape, np.nan)
     seasons = {name: np.zeros(values.shape) for name in measured}
     for with_year in (False, True):
         rows = np.flatnonzero((measured["year"] == with_year) & (count > 0))
         if rows.size:
-            window = YEAR_TREND_WINDOW if with_year else TREND_WINDOW[frequency]
+            window = YEAR_TREND_WINDOW if with_year else frequency.trend_window
             phases = {name: _phase(name, ds, frequency) for name in measured if measured[name][rows].any()}
             part_trend, part_seasons = _backfit(values[rows], there[rows], phases, window)
             trend[rows] = part_trend
@@ -93,7 +90,7 @@ def measure(grid: Grid, settings: Settings) -> pd.DataFrame:
         and is explained by nothing else here.
     """
     tables = []
-    for metric, values in grid.values.items():
+    for metric, values in grid.by_metric.items():
         table = _measure(values, metric, grid, settings)
         table.insert(0, "metric", metric)
         table.insert(0, "server_id", grid.servers)
@@ -104,12 +101,12 @@ def measure(grid: Grid, settings: Settings) -> pd.DataFrame:
 def fleet_peaks(grid: Grid) -> dict[str, dict[str, list[float] | None]]:
     """When the fleet peaks together: a metric's mean over all servers by hour (None in days), weekday and month."""
     peaks: dict[str, dict[str, list[float] | None]] = {}
-    for metric, values in grid.values.items():
+    for metric, values in grid.by_metric.items():
         fleet = mean(values, axis=0)[None, :]
         by = {"hours": (grid.ds.hour, 24), "weekdays": (grid.ds.weekday, 7), "months": (grid.ds.month - 1, 12)}
         peaks[metric] = {
             name: None
-            if name == "hours" and grid.frequency == "D"
+            if name == "hours" and not grid.frequency.hourly
             else profiles(fleet, np.asarray(phase), n)[0].tolist()
             for name, (phase, n) in by.items()
         }
@@ -128,16 +125,6 @@ def highest_by_day(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
     return np.fmax.reduceat(values, first, axis=1)
 
 
-def in_quarter_end(ds: pd.DatetimeIndex, months: list[int]) -> np.ndarray:
-    """Which periods lie in the last ``QUARTER_END_DAYS`` days of one of these months: bool array (T,)."""
-    return np.asarray((ds.days_in_month - ds.day < QUARTER_END_DAYS) & ds.month.isin(months))
-
-
-def in_month_end(ds: pd.DatetimeIndex) -> np.ndarray:
-    """Which periods lie in the last ``MONTH_END_DAYS`` days of a month or on the first: bool array (T,)."""
-    return np.asarray((ds.days_in_month - ds.day < MONTH_END_DAYS) | (ds.day == 1))
-
-
 def _measure(values: np.ndarray, metric: str, grid: Grid, settings: Settings) -> pd.DataFrame:
     ds, frequency = grid.ds, grid.frequency
     parts = decompose(values, ds, frequency)
@@ -149,14 +136,14 @@ def _measure(values: np.ndarray, metric: str, grid: Grid, settings: Settings) ->
     jump, at = _step(level, 14)
     table["step"] = np.where(np.abs(jump) >= LEAST_JUMP * scale, jump, 0.0)
     without_step = level - table["step"][:, None] * (np.arange(level.shape[1]) >= at[:, None])
-    table["trend_per_month"] = _slope(without_step) * DAYS_A_MONTH
+    table["trend_per_month"] = _slope(without_step) * DAYS_PER_MONTH
     # Of the values as they are: a leak of two weeks would be half hidden in the week's season.
-    table["leak_per_month"] = _leak(by_day(values, ds)[:, -365:], LEAST_JUMP * scale) * DAYS_A_MONTH
+    table["leak_per_month"] = _leak(by_day(values, ds)[:, -365:], LEAST_JUMP * scale) * DAYS_PER_MONTH
 
     detrended = values - parts.trend
     differ = LEAST_PEAK * scale
-    table["peak_hour"] = _peak(detrended, np.asarray(ds.hour), 24, differ, 2) if frequency == "h" else np.nan
-    by_weekday = 2 * PER_DAY[frequency]
+    table["peak_hour"] = _peak(detrended, np.asarray(ds.hour), 24, differ, 2) if frequency.hourly else np.nan
+    by_weekday = 2 * frequency.per_day
     table["peak_weekday"] = _peak(detrended, np.asarray(ds.weekday), 7, differ, by_weekday)
     yearly = np.where(
         parts.measured["year"][:, None], np.where(np.isfinite(values), parts.seasons["year"], np.nan), values
@@ -171,17 +158,17 @@ def _measure(values: np.ndarray, metric: str, grid: Grid, settings: Settings) ->
     seen = _months_seen(unexplained, in_month_end(ds), ds)
     table["month_end_effect"] = np.where(seen >= LEAST_MONTH_ENDS, effect, np.nan)
 
-    steps = np.diff(parts.remainder[:, -180 * PER_DAY[frequency] :], axis=1)
+    steps = np.diff(parts.remainder[:, -180 * frequency.per_day :], axis=1)
     table["noise"] = np.sqrt(mean(steps**2, axis=1) / 2)
     return pd.DataFrame(table)
 
 
-def _phase(season: str, ds: pd.DatetimeIndex, frequency: str) -> tuple[np.ndarray, int]:
+def _phase(season: str, ds: pd.DatetimeIndex, frequency: Frequency) -> tuple[np.ndarray, int]:
     if season == "day":
         return np.asarray(ds.hour), 24
     if season == "year":
         return np.asarray(ds.dayofyear - 1), 366
-    if frequency == "h":
+    if frequency.hourly:
         return np.asarray(ds.weekday * 24 + ds.hour), 168
     return np.asarray(ds.weekday), 7
 

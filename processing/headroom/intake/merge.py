@@ -23,8 +23,6 @@ from headroom.core.settings import METRICS, Settings
 from headroom.intake.layout import ATTRIBUTES, NAME_LENGTH, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from headroom.intake.reading import for_each, quoted
 
-PERIOD = {"D": timedelta(days=1), "h": timedelta(hours=1)}
-_UNIT = {"D": "day", "h": "hour"}
 # The values of so many rows are in memory together while their quantiles are computed.
 _SLICE_ROWS = 5_000_000
 _STATISTICS = ("mean", "max", "samples", "p95", "p99")
@@ -178,7 +176,7 @@ def _add_slice(
     db.execute(f"""
         INSERT INTO fresh BY NAME
         WITH aggregated AS MATERIALIZED (
-            SELECT server_id, date_trunc('{_UNIT[settings.frequency]}', sampled_at) AS ds, {each}
+            SELECT server_id, date_trunc('{settings.frequency.word}', sampled_at) AS ds, {each}
             FROM slice GROUP BY ALL
         ) {by_metric}""")
     if end > keep_since:

@@ -13,7 +13,7 @@ import duckdb
 
 from headroom.core.safe_csv import harmless_sql
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
-from headroom.intake.merge import PERIOD, Merge
+from headroom.intake.merge import Merge
 from headroom.intake.reading import Source, for_each, line_numbers, quoted
 
 _EXAMPLES = 100
@@ -204,7 +204,7 @@ def _files(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[dic
 
 
 def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
-    seconds = int(PERIOD[settings.frequency].total_seconds())
+    seconds = int(settings.frequency.step.total_seconds())
     db.execute(f"""
         CREATE TABLE gap AS
         SELECT server_id, metric, expected - periods AS missing, expected FROM (
@@ -237,7 +237,7 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             f"The frequency changed: the panel was made anew from the samples kept, and {merged.rows_dropped} older "
             "rows of the former frequency were dropped. Send the older files again to have them back."
         )
-    seconds = PERIOD[settings.frequency].total_seconds()
+    seconds = settings.frequency.step.total_seconds()
     series, sparse, usual = db.execute(
         """
         SELECT count(*), count(*) FILTER (step > $seconds), median(step) FILTER (step > $seconds) FROM (
@@ -248,9 +248,9 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
         {"seconds": seconds},
     ).fetchone()
     if sparse and sparse * 2 > series:
-        advice = " Set frequency: D." if settings.frequency == "h" else ""
+        advice = " Set frequency: D." if settings.frequency.hourly else ""
         notes.append(
-            f"The settings contradict the data: they ask for {'an hour' if settings.frequency == 'h' else 'a day'} a "
+            f"The settings contradict the data: they ask for {'an hour' if settings.frequency.hourly else 'a day'} a "
             f"period, but in {sparse} of {series} series the samples are {_duration(usual)} apart.{advice}"
         )
     silent = [server for (server,) in db.execute("""

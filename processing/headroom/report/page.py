@@ -24,10 +24,8 @@ import numpy as np
 import pandas as pd
 
 from headroom.core import wording
-from headroom.core.findings import LEVELS, Assessment
-from headroom.core.grid import STEP
+from headroom.core.findings import AT_RISK, LEVELS, Assessment
 from headroom.core.settings import PERCENT_METRICS
-from headroom.insight.changes import AT_RISK
 from headroom.report import pictures
 
 MAX_BYTES = 7_800_000
@@ -173,7 +171,7 @@ def headline(assessment: Assessment) -> str:
     first = coming.sort_values(["critical_date", "server_id"]).iloc[0]
     metric = wording.metric(first["metric"])
     moment = f"{first['critical_date']:%-d %B}"
-    if assessment.settings.frequency == "h":
+    if assessment.settings.frequency.hourly:
         moment += f" at {first['critical_date']:%H:%M}"
     when = f"the first on {moment} ({metric})"
     number = coming["server_id"].nunique()
@@ -273,7 +271,7 @@ def _rise(assessment: Assessment) -> pd.Series:
     """By server and metric, how much higher the newest week is than four weeks before (hourly: day, and week)."""
     table = assessment.forecasts[~assessment.forecasts["is_future"]]
     age = (pictures.last_period(assessment) - table["ds"]) / pd.Timedelta(days=1)
-    length, before = (7, 28) if assessment.settings.frequency == "D" else (1, 7)
+    length, before = (1, 7) if assessment.settings.frequency.hourly else (7, 28)
 
     def mean(since: int) -> pd.Series:
         mine = table[(age >= since) & (age < since + length)]
@@ -284,7 +282,7 @@ def _rise(assessment: Assessment) -> pd.Series:
 
 def _offsets(dates: pd.Series, as_of: pd.Timestamp, assessment: Assessment) -> list[int | None]:
     """Dates as whole periods after the last measured one."""
-    periods = (pd.to_datetime(dates) - as_of) / STEP[assessment.settings.frequency]
+    periods = (pd.to_datetime(dates) - as_of) / assessment.settings.frequency.step
     return [None if math.isnan(value) else int(value) for value in periods]
 
 
@@ -295,7 +293,7 @@ def _sparks(assessment: Assessment, servers: pd.DataFrame, as_of: pd.Timestamp) 
     series, its critical threshold and, for percent, 100.
     """
     wanted = pd.MultiIndex.from_frame(servers[["server_id", "worst_metric"]])
-    horizon, period = assessment.settings.horizon, STEP[assessment.settings.frequency]
+    horizon, period = assessment.settings.horizon, assessment.settings.frequency.step
     table = assessment.forecasts
     table = table[pd.MultiIndex.from_frame(table[["server_id", "metric"]]).isin(wanted)]
     step = ((table["ds"] - as_of) // period).to_numpy()
@@ -444,7 +442,7 @@ def _series(assessment: Assessment, servers: pd.DataFrame, metrics: list[str], r
     """
     position = {name: i for i, name in enumerate(servers["server_id"])}
     table = assessment.forecasts[assessment.forecasts["server_id"].isin(position)]
-    step = ((table["ds"] - pictures.last_period(assessment)) // STEP[assessment.settings.frequency]).to_numpy()
+    step = ((table["ds"] - pictures.last_period(assessment)) // assessment.settings.frequency.step).to_numpy()
     columns = {name: table[name].to_numpy() for name in ("actual", *_QUANTILES)}
     future = table["is_future"].to_numpy()
     parts: list[list[tuple[list[Any], bytes]]] = [[] for _ in position]

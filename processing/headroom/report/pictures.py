@@ -22,10 +22,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from headroom.core import wording
-from headroom.core.findings import LEVELS, Assessment
-from headroom.core.grid import STEP
+from headroom.core.findings import AT_RISK, LEVELS, Assessment
 from headroom.core.settings import PERCENT_METRICS
-from headroom.insight.changes import AT_RISK
 
 ROWS = 25
 NAME_LENGTH = 28
@@ -71,15 +69,15 @@ def last_period(assessment: Assessment) -> pd.Timestamp:
     if len(history):
         return history.max()
     if len(assessment.forecasts):
-        return assessment.forecasts["ds"].min() - STEP[assessment.settings.frequency]
+        return assessment.forecasts["ds"].min() - assessment.settings.frequency.step
     return pd.Timestamp(assessment.summary.get("as_of") or "1970-01-01")
 
 
 def risk_over_time(assessment: Assessment) -> RiskOverTime:
     """Each server's worst level a week (a day for hourly panels; longer for long horizons)."""
-    period, as_of = STEP[assessment.settings.frequency], last_period(assessment)
+    period, as_of = assessment.settings.frequency.step, last_period(assessment)
     start = as_of + period
-    days = 1 if assessment.settings.frequency == "h" else 7
+    days = 1 if assessment.settings.frequency.hourly else 7
     if assessment.settings.horizon * period > pd.Timedelta(days=days * MAX_BUCKETS):
         days *= 7 if days == 1 else 4
     bucket = pd.Timedelta(days=days)
@@ -174,7 +172,7 @@ def utilization_clusters(assessment: Assessment) -> Figure:
         title = (
             f"One kind of behaviour: {readable(profiles[0]['name'], 34)}" if profiles else "Too few servers to compare"
         )
-        subtitle = f"Mean use of the last {'24 hours' if assessment.settings.frequency == 'h' else '7 days'}, and the "
+        subtitle = f"Mean use of the last {'24 hours' if assessment.settings.frequency.hourly else '7 days'}, and the "
         subtitle += f"peak expected in the next {horizon_of(assessment)}"
     _draw_profiles(figure, profiles, len(clusters))
     _title(figure, title, subtitle)

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headroom.core.grid import Grid
+from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 from headroom.forecast import backtest, booster, intervals, trend
-from headroom.forecast.features import Grid
 
 SETTINGS = Settings(horizon=14)
 NOBODY = pd.DataFrame({"server_id": pd.Series(dtype=str)})
@@ -25,7 +26,7 @@ def history(changed: slice = slice(0, 0)) -> Grid:
     random, dates = np.random.default_rng(1), pd.date_range("2026-01-01", periods=PERIODS)
     values = 40 + 15 * (dates.dayofweek < 5) + random.normal(0, 2, (6, PERIODS))
     values[:, changed] = random.uniform(0, 100, values[:, changed].shape)
-    return Grid(pd.DataFrame({"server_id": [f"s{n}" for n in range(6)], "metric": "cpu"}), dates, values)
+    return Grid(pd.DataFrame({"server_id": [f"s{n}" for n in range(6)], "metric": "cpu"}), dates, values, Frequency.DAY)
 
 
 def backtested(grid: Grid) -> list[backtest.Window]:
@@ -66,7 +67,7 @@ def test_a_window_does_not_choose_for_itself():
     good, bad = [[5.0] * CANDIDATES, [5.0] * CANDIDATES]
     good[2], bad[4] = 0.1, 0.1
     windows = [a_window(errors, seed=n) for n, errors in enumerate((good, bad))]
-    judged = backtest.judge(windows, np.array(["g"] * 8), ["g"], "D")[0][backtest.COMBINATION].scores
+    judged = backtest.judge(windows, np.array(["g"] * 8), ["g"], Frequency.DAY)[0][backtest.COMBINATION].scores
     assert (judged[:, backtest.SCORES.index("mae")] > 4).all()
 
 
@@ -78,9 +79,9 @@ def test_windows_that_share_days_do_not_vouch_for_each_other():
         for origin, window in zip((100, 107, 114), (a_window(errors, seed=n) for n in range(3)), strict=True)
     ]
     assert backtest.independent(made) == [0, 2]
-    judged = backtest.judge(made, np.array(["g"] * 8), ["g"], "D")[0][backtest.COMBINATION].scores
+    judged = backtest.judge(made, np.array(["g"] * 8), ["g"], Frequency.DAY)[0][backtest.COMBINATION].scores
     made[1].points[:] = made[1].actual
-    again = backtest.judge(made, np.array(["g"] * 8), ["g"], "D")[0][backtest.COMBINATION].scores
+    again = backtest.judge(made, np.array(["g"] * 8), ["g"], Frequency.DAY)[0][backtest.COMBINATION].scores
     np.testing.assert_array_equal(judged[:, backtest.SCORES.index("mase")], again[:, backtest.SCORES.index("mase")])
     assert backtest.independent(made[:2]) == []
 
@@ -91,7 +92,7 @@ def test_a_windows_intervals_are_judged_by_a_truth_they_were_not_made_from():
     made = [a_window([0.0] * CANDIDATES, series=60, seed=n) for n in range(2)]
     for one, off in zip(made, (0.0, 20.0), strict=True):
         one.actual[:] += random.normal(off, 1, one.actual.shape)
-    judged = backtest.judge(made, np.array(["g"] * 60), ["g"], "D")[0][backtest.COMBINATION]
+    judged = backtest.judge(made, np.array(["g"] * 60), ["g"], Frequency.DAY)[0][backtest.COMBINATION]
     # With its own kind known, the window that went wrong would lose a third of that.
     assert judged.scores[:, backtest.SCORES.index("scaled_quantile_loss")].mean() > 8
 
@@ -122,7 +123,7 @@ def test_of_a_short_history_the_newest_window_leaves_what_the_backtest_reaches()
 
 def test_what_lies_beyond_the_reach_counts_nowhere():
     days = 30
-    short = Grid(history().series, history().dates[-days:], history().values[:, -days:])
+    short = replace(history(), ds=history().ds[-days:], values=history().values[:, -days:])
     nothing = booster.examples(short, booster.training_origins(days, Settings()), NOBODY, Settings())
     made = backtest.run(short, nothing, NOBODY, Settings())
     assert [(one.origin, one.reach) for one in made] == [(14, 10), (19, 10)]
@@ -274,7 +275,7 @@ def test_the_combination_is_the_laws_where_these_were_right_before_and_not_where
 ):
     made = [with_laws(a_window([candidates] * CANDIDATES, seed=n), laws) for n in range(3)]
     made = [replace(one, origin=100 + 14 * number) for number, one in enumerate(made)]
-    judged, lean = backtest.judge(made, np.array(["g"] * 8), ["g"], "D")
+    judged, lean = backtest.judge(made, np.array(["g"] * 8), ["g"], Frequency.DAY)
     mae = backtest.SCORES.index("mae")
     combined = judged[backtest.COMBINATION].scores[:, mae]
     np.testing.assert_allclose(judged[backtest.LAWS].scores[:, mae], laws, atol=1e-9)
@@ -285,6 +286,6 @@ def test_the_combination_is_the_laws_where_these_were_right_before_and_not_where
 def test_a_window_does_not_say_how_far_it_leans_itself():
     """Of two windows, in one of which the laws were right and in the other wrong, each is led astray by the other."""
     right, wrong = (with_laws(a_window([3.0] * CANDIDATES, seed=n), off) for n, off in enumerate((0.0, 30.0)))
-    judged, _ = backtest.judge([right, replace(wrong, origin=200)], np.array(["g"] * 8), ["g"], "D")
+    judged, _ = backtest.judge([right, replace(wrong, origin=200)], np.array(["g"] * 8), ["g"], Frequency.DAY)
     combined = judged[backtest.COMBINATION].scores[:, backtest.SCORES.index("mae")]
     assert (combined > 15).all()  # 30 where it trusted the laws, 3 where it did not

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from headroom.core.grid import Grid
+from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 from headroom.forecast import methods
-from headroom.forecast.features import Grid, coming
 
 DAILY = Settings(horizon=30, holidays={"country": "US"})
 HOURLY = Settings(frequency="h", horizon=72, holidays={"country": "US"})
@@ -19,7 +20,7 @@ def a_grid(dates: pd.DatetimeIndex, *levels: np.ndarray) -> Grid:
     random = np.random.default_rng(4)
     values = np.stack([level + random.normal(0, 1, len(dates)) for level in levels])
     servers = pd.DataFrame({"server_id": [f"s{number}" for number in range(len(levels))], "metric": "cpu"})
-    return Grid(servers, dates, values)
+    return Grid(servers, dates, values, Frequency.HOUR if dates.hour.any() else Frequency.DAY)
 
 
 def ends_quarter(dates: pd.DatetimeIndex) -> np.ndarray:
@@ -45,7 +46,7 @@ def test_what_quarter_ends_did_is_told_and_what_the_next_will_do(ledger):
     _, (past, ahead) = methods.forecasts_and_effects(ledger, DAILY)
     assert past.shape == ledger.values.shape and ahead.shape == (2, 30)
     lately = slice(-90, None)  # what is long past counts less
-    marked, then = ends_quarter(ledger.dates)[lately], ends_quarter(coming(ledger, DAILY))
+    marked, then = ends_quarter(ledger.ds)[lately], ends_quarter(ledger.coming(DAILY.horizon))
     assert marked.sum() == then.sum() == 5
     for busy, usual in ((past[0, lately][marked], past[0, lately][~marked]), (ahead[0, then], ahead[0, ~then])):
         assert np.abs(busy - RISE).max() < 8 and np.abs(usual).mean() < 2
@@ -73,6 +74,6 @@ def test_by_the_hour_what_holidays_did_is_told_too():
     )))  # fmt: skip
     grid = a_grid(dates, 60.0 - 40 * closed)
     _, (past, ahead) = methods.forecasts_and_effects(grid, HOURLY)
-    tomorrow = np.asarray(coming(grid, HOURLY).normalize() == "2026-11-26")  # Thanksgiving
+    tomorrow = np.asarray(grid.coming(HOURLY.horizon).normalize() == "2026-11-26")  # Thanksgiving
     assert past[0, closed].mean() < -20 and np.abs(past[0, ~closed]).mean() < 2
     assert ahead[0, tomorrow].mean() < -20 and np.abs(ahead[0, ~tomorrow]).mean() < 5

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from headroom.core.grid import Grid
+from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 from headroom.forecast import intervals, trend
-from headroom.forecast.features import Grid
 from headroom.insight import risk
 
 DAYS = Settings()
@@ -26,7 +27,7 @@ def told(*series: np.ndarray, settings: Settings = DAYS) -> trend.Trend:
     values = np.stack([np.concatenate([np.full(longest - len(one), np.nan), one]) for one in series])
     dates = pd.date_range(end="2026-12-05", periods=longest, freq=settings.frequency)
     servers = pd.DataFrame({"server_id": [f"s{number}" for number in range(len(series))], "metric": "cpu"})
-    return trend.of_grid(Grid(servers, dates, values), settings)
+    return trend.of_grid(Grid(servers, dates, values, settings.frequency), settings)
 
 
 def noisy(level: np.ndarray, many: int = MANY, spread: float = 1.0) -> list[np.ndarray]:
@@ -47,7 +48,7 @@ def with_memory(days: int, many: int, memory: float = 0.95, spread: float = 5.0)
 def chance_above(found: trend.Trend, threshold: float) -> np.ndarray:
     """The chance that each series crosses a threshold within the horizon, as the assessment works it out."""
     scores = np.array([risk.ndtri(level) for level in trend.LEVELS])
-    return risk.chance_crossed(found.quantiles, np.ones(len(found.climbing)), threshold, "D", scores)[:, -1]
+    return risk.chance_crossed(found.quantiles, np.ones(len(found.climbing)), threshold, Frequency.DAY, scores)[:, -1]
 
 
 def middle(found: trend.Trend) -> np.ndarray:
@@ -264,29 +265,29 @@ def some_laws(climbing: float = 0.0, turned: float = 0.0, horizon: int = 90) -> 
 
 def test_a_series_without_laws_does_not_lean_to_them():
     for lean in (np.ones((2, 6)), np.full((2, 1), np.nan)):
-        shares = trend.share(lean, [0, 0], some_laws(climbing=1.0, turned=1.0), 30, "D")
+        shares = trend.share(lean, [0, 0], some_laws(climbing=1.0, turned=1.0), 30, Frequency.DAY)
         assert (shares[0] > 0).all() and (shares[1] == 0).all()
 
 
 def test_as_far_as_backtests_reach_they_decide_and_beyond_nobody_has_tried():
     lean = np.array([[0.2] * 6, [0.4] * 6])
-    for frequency in ("D", "h"):
+    for frequency in Frequency:
         for number, known in ((0, 0.2), (-1, 0.4)):
             shares = trend.share(lean, [number, number], some_laws(), 30, frequency)[0]
             np.testing.assert_allclose(shares[:30], known)
-            np.testing.assert_allclose(shares[30:], trend.UNTRIED[frequency])
+            np.testing.assert_allclose(shares[30:], frequency.untested_share)
 
 
 def test_where_nothing_was_backtested_nobody_has_tried():
-    shares = trend.share(np.full((2, 1), np.nan), [0, 0], some_laws(), 0, "h")[0]
-    np.testing.assert_allclose(shares, trend.UNTRIED["h"])
+    shares = trend.share(np.full((2, 1), np.nan), [0, 0], some_laws(), 0, Frequency.HOUR)[0]
+    np.testing.assert_allclose(shares, Frequency.HOUR.untested_share)
 
 
 def test_a_series_that_has_surely_turned_leans_to_the_laws_whatever_backtests_said():
     lean = np.full((2, 6), 0.1)
     turned, perhaps, hourly = (
         trend.share(lean, [0, 0], some_laws(turned=chance), 90, frequency)[0]
-        for chance, frequency in ((1.0, "D"), (0.5, "D"), (1.0, "h"))
+        for chance, frequency in ((1.0, Frequency.DAY), (0.5, Frequency.DAY), (1.0, Frequency.HOUR))
     )
     np.testing.assert_allclose(turned, 1)
     assert (perhaps > 0.1).all() and (perhaps < 0.2).all()
@@ -295,10 +296,12 @@ def test_a_series_that_has_surely_turned_leans_to_the_laws_whatever_backtests_sa
 
 def test_beyond_the_backtests_a_sure_climb_counts_by_the_hour_too():
     lean = np.full((2, 6), 0.1)
-    sure, unlikely = (trend.share(lean, [0, 0], some_laws(climbing=chance), 30, "h")[0] for chance in (1.0, 0.2))
+    sure, unlikely = (
+        trend.share(lean, [0, 0], some_laws(climbing=chance), 30, Frequency.HOUR)[0] for chance in (1.0, 0.2)
+    )
     np.testing.assert_allclose(sure[:30], 0.1)
     np.testing.assert_allclose(sure[30:], 1)
-    np.testing.assert_allclose(unlikely[30:], trend.UNTRIED["h"], atol=0.05)
+    np.testing.assert_allclose(unlikely[30:], Frequency.HOUR.untested_share, atol=0.05)
 
 
 def test_a_week_s_effects_are_found_beside_a_climb_and_beside_a_step():

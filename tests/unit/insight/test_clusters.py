@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from headroom.core import grid
+from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 from headroom.insight import clusters, seasonality
 
@@ -32,7 +33,7 @@ def make(kinds, seed=0, days=DAYS):
 
 
 def found(panel, previous=None):
-    laid_out = grid.of_panel(panel, "D")
+    laid_out = grid.of_panel(panel, Frequency.DAY)
     patterns = seasonality.measure(laid_out, Settings())
     return clusters.find(clusters.features(panel, laid_out, patterns), laid_out, previous)
 
@@ -109,7 +110,7 @@ def a_month(kinds, seed=0):
 
 
 def found_in_hours(panel):
-    laid_out = grid.of_panel(panel, "h")
+    laid_out = grid.of_panel(panel, Frequency.HOUR)
     patterns = seasonality.measure(laid_out, Settings(frequency="h"))
     return clusters.find(clusters.features(panel, laid_out, patterns), laid_out)
 
@@ -160,9 +161,9 @@ def test_no_two_clusters_have_the_same_name_or_a_number_for_one():
 def test_what_a_history_is_too_short_for_is_said(periods, missing):
     days = pd.date_range("2026-08-12", periods=periods)
     panel = make({"a": "steady"}, days=days)
-    assert clusters.too_short_for(grid.of_panel(panel, "D")) == (periods, missing)
+    assert clusters.too_short_for(grid.of_panel(panel, Frequency.DAY)) == (periods, missing)
     gone = make({"b": "steady"}, days=days - pd.Timedelta(days=400))
-    assert clusters.too_short_for(grid.of_panel(pd.concat([gone, panel]), "D")) == (periods, missing)
+    assert clusters.too_short_for(grid.of_panel(pd.concat([gone, panel]), Frequency.DAY)) == (periods, missing)
 
 
 @pytest.mark.parametrize("previous", [pd.DataFrame(), pd.DataFrame({"server_id": ["a"], "cluster": ["x"]})])

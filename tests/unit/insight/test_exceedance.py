@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from headroom.core.periods import Frequency
 from headroom.insight import exceedance
 
 DAYS = pd.date_range(end="2026-10-31", periods=60)  # the last is a Saturday
@@ -13,14 +14,14 @@ HOURS = pd.date_range(end="2026-10-30 23:00", periods=24 * 30, freq="h")  # the 
 
 
 def daily(values, **more):
-    return exceedance.of_series(np.asarray(values, float), DAYS, 90, "D", **more)
+    return exceedance.of_series(np.asarray(values, float), DAYS, 90, Frequency.DAY, **more)
 
 
 def hourly(values):
-    return exceedance.of_series(np.asarray(values, float), HOURS, 90, "h")
+    return exceedance.of_series(np.asarray(values, float), HOURS, 90, Frequency.HOUR)
 
 
-def told(found, frequency="D"):
+def told(found, frequency=Frequency.DAY):
     return exceedance.sentence(found, "cpu", 90, frequency)
 
 
@@ -36,7 +37,10 @@ def test_a_server_always_above_is_so_for_as_long_as_it_has_been_measured():
 
 def test_a_batch_that_crosses_every_morning_is_told_with_its_hours():
     found = hourly(np.where((HOURS.hour >= 9) & (HOURS.hour < 12) & (HOURS >= "2026-10-10"), 97, 20))
-    assert told(found, "h") == "CPU reaches 97 % every day, above 90 % between 09:00 and 12:00 UTC, since 10 Oct 2026"
+    assert (
+        told(found, Frequency.HOUR)
+        == "CPU reaches 97 % every day, above 90 % between 09:00 and 12:00 UTC, since 10 Oct 2026"
+    )
 
 
 def test_a_batch_past_midnight_is_one_stretch():
@@ -63,7 +67,7 @@ def test_work_at_changing_hours_is_told_by_its_length():
 
 
 def test_all_day_and_all_night_is_around_the_clock():
-    assert told(hourly(np.where(HOURS >= "2026-10-10", 95, 20)), "h") == (
+    assert told(hourly(np.where(HOURS >= "2026-10-10", 95, 20)), Frequency.HOUR) == (
         "CPU is above 90 % already, around the clock, since 10 Oct 2026"
     )
 
@@ -99,7 +103,7 @@ def test_days_without_values_are_not_days_below():
 def test_a_server_new_today_is_above_on_the_only_day_there_is():
     values = np.full(60, np.nan)
     values[-1] = 95
-    assert told(daily(values), "D") == (
+    assert told(daily(values), Frequency.DAY) == (
         "CPU is above 90 % on the only day measured of the last 7, for as long as it has been measured (31 Oct 2026)"
     )
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
 from headroom.core import grid
+from headroom.core.periods import Frequency
 from headroom.core.settings import Settings, parse
 from headroom.insight import risk
 
@@ -76,9 +77,9 @@ def test_a_crossing_on_the_very_last_day_of_a_climb_counts():
 
 def test_the_chance_of_crossing_lies_between_all_days_as_one_and_each_for_itself():
     quantiles = forecast(np.full(90, 80.0), 6.0)[list(risk.QUANTILES)].to_numpy()[None]
-    shared = risk.chance_crossed(quantiles, np.array([0.0]), 84, "D")[0, -1]
-    mixed = risk.chance_crossed(quantiles, np.array([3.0]), 84, "D")[0, -1]
-    separate = risk.chance_crossed(quantiles, np.array([6.0]), 84, "D")[0, -1]
+    shared = risk.chance_crossed(quantiles, np.array([0.0]), 84, Frequency.DAY)[0, -1]
+    mixed = risk.chance_crossed(quantiles, np.array([3.0]), 84, Frequency.DAY)[0, -1]
+    separate = risk.chance_crossed(quantiles, np.array([6.0]), 84, Frequency.DAY)[0, -1]
     marginal = ndtr((80 - 84) / 6)
     assert shared == pytest.approx(marginal, abs=0.03)
     assert shared < mixed < separate
@@ -86,12 +87,12 @@ def test_the_chance_of_crossing_lies_between_all_days_as_one_and_each_for_itself
 
 def test_chances_of_a_bad_forecast_are_unknown_not_zero():
     quantiles = np.full((1, 5, 5), np.nan)
-    assert np.isnan(risk.chance_crossed(quantiles, np.array([1.0]), 90, "D")).all()
+    assert np.isnan(risk.chance_crossed(quantiles, np.array([1.0]), 90, Frequency.DAY)).all()
 
 
 def test_a_certain_forecast_needs_no_spread():
-    above = risk.chance_crossed(np.full((1, 10, 5), 95.0), np.array([0.0]), 90, "D")
-    below = risk.chance_crossed(np.full((1, 10, 5), 85.0), np.array([np.nan]), 90, "D")
+    above = risk.chance_crossed(np.full((1, 10, 5), 95.0), np.array([0.0]), 90, Frequency.DAY)
+    below = risk.chance_crossed(np.full((1, 10, 5), 85.0), np.array([np.nan]), 90, Frequency.DAY)
     assert (above == 1).all() and (below == 0).all()
 
 
@@ -108,7 +109,7 @@ def test_thresholds_lie_in_the_forecast_distribution_where_a_normal_one_has_them
 def test_a_higher_threshold_is_never_likelier_to_be_crossed(quantiles, low, high):
     low, high = sorted((low, high))
     array = np.tile(quantiles, (1, 12, 1))
-    lower, higher = (risk.chance_crossed(array, np.array([1.0]), one, "D")[0] for one in (low, high))
+    lower, higher = (risk.chance_crossed(array, np.array([1.0]), one, Frequency.DAY)[0] for one in (low, high))
     assert (lower >= higher - 1e-12).all()
     assert (np.diff(lower) >= 0).all() and lower.min() >= 0 and lower.max() <= 1
 
@@ -202,7 +203,7 @@ def batch(level=97.0, settings=None, expected=None, climbs=None):
     panel = pd.DataFrame({"server_id": "s1", "metric": "cpu", "ds": ds, "y": y})
     coming = np.tile(y[:24], 7) if expected is None else np.full(168, expected)
     forecasts = forecast(coming, 0.5).assign(ds=pd.date_range(ds[-1], periods=169, freq="h")[1:])
-    laid_out = grid.of_panel(panel, "h")
+    laid_out = grid.of_panel(panel, Frequency.HOUR)
     noise = pd.DataFrame({"server_id": ["s1"], "metric": ["cpu"], "noise": [0.5]})
     seen, reasons = risk.judged(risk.outlook(forecasts, noise, settings), laid_out, settings)
     return seen, risk.risks(seen, laid_out, settings, reasons, climbs).iloc[0], ds[-1]

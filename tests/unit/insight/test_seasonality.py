@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.tsa.seasonal import STL
 
-from headroom.core import grid
+from headroom.core.grid import Grid
+from headroom.core.periods import Frequency
 from headroom.core.settings import Settings, parse
 from headroom.insight import seasonality
 
@@ -17,15 +18,15 @@ NOISE = np.random.default_rng(0)
 YEAR = pd.date_range("2025-01-01", periods=420)
 
 
-def measured(values, ds, frequency="D", metric="cpu", config=None):
+def measured(values, ds, frequency=Frequency.DAY, metric="cpu", config=None):
     values = np.atleast_2d(np.asarray(values, float))
-    servers = np.array([f"s{number}" for number in range(len(values))], dtype=object)
-    return seasonality.measure(grid.Grid(servers, ds, {metric: values}, frequency), config or Settings())
+    series = pd.DataFrame({"server_id": [f"s{number}" for number in range(len(values))], "metric": metric})
+    return seasonality.measure(Grid(series, ds, values, frequency), config or Settings())
 
 
 def test_the_decomposition_is_that_of_stl():
     values = 40 + 8 * (YEAR.weekday < 5) + np.linspace(0, 20, len(YEAR)) + NOISE.normal(0, 2, len(YEAR))
-    ours = seasonality.decompose(values[None], YEAR, "D")
+    ours = seasonality.decompose(values[None], YEAR, Frequency.DAY)
     theirs = STL(values, period=7, seasonal=100_001, trend=91).fit()
     inner = slice(45, -45)
     assert np.abs(ours.trend[0] - theirs.trend)[inner].max() < 0.5
@@ -39,7 +40,7 @@ def test_the_parts_add_up_to_what_was_measured():
     values = NOISE.normal(50, 5, (3, len(YEAR)))
     values[0, 100:150] = np.nan
     values[1, :400] = np.nan
-    parts = seasonality.decompose(values, YEAR, "D")
+    parts = seasonality.decompose(values, YEAR, Frequency.DAY)
     total = parts.trend + sum(parts.seasons.values()) + parts.remainder
     np.testing.assert_allclose(total[np.isfinite(values)], values[np.isfinite(values)])
 
@@ -56,7 +57,7 @@ def test_office_hours_have_a_week_and_noise_has_none():
 def test_hours_show_the_peak_of_the_day():
     ds = pd.date_range("2026-01-01", periods=24 * 60, freq="h")
     values = 30 + 30 * np.cos((ds.hour.to_numpy() - 14) / 24 * 2 * np.pi) + NOISE.normal(0, 1, len(ds))
-    row = measured(values, ds, "h").iloc[0]
+    row = measured(values, ds, Frequency.HOUR).iloc[0]
     assert row["day_strength"] > 0.95 and row["peak_hour"] == 14 and row["week_strength"] < 0.2
 
 
@@ -118,15 +119,16 @@ def test_a_month_of_days_shows_no_lasting_step_and_less_no_trend():
 
 def test_a_level_line_has_no_peak_of_the_day_or_week():
     ds = pd.date_range("2026-01-05", periods=24 * 28, freq="h")
-    flat = measured(50 + NOISE.normal(0, 0.2, len(ds)), ds, "h").iloc[0]
+    flat = measured(50 + NOISE.normal(0, 0.2, len(ds)), ds, Frequency.HOUR).iloc[0]
     assert np.isnan(flat["peak_hour"]) and np.isnan(flat["peak_weekday"])
-    one_week = measured(50 + 20.0 * (ds[:168].weekday == 2), ds[:168], "h").iloc[0]
+    one_week = measured(50 + 20.0 * (ds[:168].weekday == 2), ds[:168], Frequency.HOUR).iloc[0]
     assert np.isnan(one_week["peak_weekday"])
 
 
 def test_the_fleet_peaks_where_its_mean_does():
     values = np.array([20 + 40 * (YEAR.weekday == 1), 20 + 10 * (YEAR.weekday == 3)], float)
-    peaks = seasonality.fleet_peaks(grid.Grid(np.array(["a", "b"], dtype=object), YEAR, {"cpu": values}, "D"))["cpu"]
+    series = pd.DataFrame({"server_id": ["a", "b"], "metric": "cpu"})
+    peaks = seasonality.fleet_peaks(Grid(series, YEAR, values, Frequency.DAY))["cpu"]
     assert peaks["hours"] is None and np.argmax(peaks["weekdays"]) == 1 and len(peaks["months"]) == 12
 
 

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_assessment import HOSTILE, assessment, with_silent
 
-from headroom.core.grid import STEP
+from headroom.core.periods import Frequency
 from headroom.report import page as report
 from headroom.report import pictures
 
@@ -209,7 +209,7 @@ def test_unpacked_history_and_forecast_are_the_assessment_s_to_a_pixel(frequency
     found = assessment(3, frequency=frequency)
     page = report.render(found)
     view, series = _view(page), _json_of(page, "series")
-    as_of, period = pictures.last_period(found), STEP[frequency]
+    as_of, period = pictures.last_period(found), Frequency(frequency).step
     for server, (packed, *heads) in zip(view["servers"]["name"], series, strict=True):
         content = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8)
         for metric, first, length, ahead, ahead_length, low, high in heads:

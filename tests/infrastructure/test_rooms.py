@@ -1,0 +1,60 @@
+"""The plan of the house: what may import what."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "processing" / "headroom"
+ROOMS = ("intake", "forecast", "insight", "report")
+
+
+def imported(path: Path) -> set[str]:
+    """The dotted names of the modules that a file imports; of ``from a import b`` both ``a`` and ``a.b``."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def rooms_of(path: Path) -> set[str]:
+    """The parts of ``headroom`` that a file imports."""
+    parts = (name.split(".") for name in imported(path))
+    return {part[1] for part in parts if part[0] == "headroom" and len(part) > 1}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_itself_and_the_core(room):
+    for path in (PACKAGE / room).rglob("*.py"):
+        assert rooms_of(path) <= {room, "core"}, path.name
+
+
+def test_the_core_imports_no_other_room():
+    for path in (PACKAGE / "core").rglob("*.py"):
+        assert rooms_of(path) <= {"core"}, path.name
+
+
+def test_functions_and_jobs_import_nothing_from_each_other():
+    functions = {path.stem for path in (ROOT / "functions").glob("*.py")}
+    for path in (ROOT / "functions").glob("*.py"):
+        assert not any(name.split(".")[0] in ("headroom", "local") for name in imported(path)), path.name
+    for path in PACKAGE.rglob("*.py"):
+        assert not {name.split(".")[0] for name in imported(path)} & functions, path.name
+
+
+def test_lengths_that_depend_on_the_frequency_stand_in_one_place():
+    for path in PACKAGE.rglob("*.py"):
+        if path.name == "periods.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            table = isinstance(node, ast.Dict) and {getattr(key, "value", None) for key in node.keys} == {"D", "h"}
+            compared = isinstance(node, ast.Compare) and any(
+                isinstance(side, ast.Constant) and side.value in ("D", "h") for side in (node.left, *node.comparators)
+            )
+            assert not table and not compared, f"{path.name}, line {node.lineno}"
