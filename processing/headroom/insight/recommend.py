@@ -309,8 +309,8 @@ def _shrink(fleet: _Fleet, risks: pd.DataFrame, done: set[str]) -> list[dict[str
         found.append(_recommendation(
             "shrink", [server], "cpu", saving, target=target,
             reason=f"{wording.sentence(use)} of today's {_words(known) if known else 'size'} (P95 of the daily peaks "
-                   f"over {wording.periods(round(owned['cpu_days']), Frequency.DAY)}, or the "
-                   f"forecast's peak if higher). With {wording.percent(settings.headroom_percent)} headroom {less} would do.{kept}",
+                   f"over {wording.periods(round(owned['cpu_days']), Frequency.DAY)}, or the forecast's peak if "
+                   f"higher). With {wording.percent(settings.headroom_percent)} headroom {less} would do.{kept}",
             evidence={
                 **{f"{metric}_p95": _number(owned[f"{metric}_p95"]) for metric in measured},
                 **{f"{metric}_daily_peak_p95": _number(owned[f"{metric}_high"]) for metric in measured},
