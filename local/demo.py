@@ -214,7 +214,8 @@ def _ingest_logs(cloud: Cloud) -> str:
 
 def _show_mail(console: Console, cloud: Cloud, known: int) -> None:
     """The notification that subscribers get of the run. Alarms mail them too, see ``python -m local mailbox``."""
-    deadline, told = time.monotonic() + MAIL_SECONDS, []
+    deadline = time.monotonic() + MAIL_SECONDS
+    told: list[mailbox.Letter] = []
     while not told and time.monotonic() < deadline:
         letters = mailbox.letters(cloud.mailbox)[known:]
         told = [letter for letter in letters if not letter.subject.startswith("ALARM")]

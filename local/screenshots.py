@@ -91,7 +91,7 @@ def _photographs(browser: str) -> Iterator[Any]:
         def photograph(report: Path, name: str, opened: bool = False, **look: Any) -> None:
             page = chromium.new_context(device_scale_factor=2, **look).new_page()
             page.goto(report.as_uri())
-            clip = _open_a_server(page) if opened else None
+            clip: Any = _open_a_server(page) if opened else None
             _save(page.screenshot(clip=clip), name, 560 if look.get("is_mobile") else 1280)
             page.close()
 

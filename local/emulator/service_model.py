@@ -7,7 +7,9 @@ from functools import cache
 from typing import Any
 
 import botocore.session
-from botocore.model import Shape
+
+# A botocore shape. Which attributes one has depends on its type's name, which a type checker cannot follow.
+Shape = Any
 
 
 class ServiceError(Exception):
@@ -82,7 +84,7 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 
 def _check(shape: Shape, value: Any, path: str, problems: list[str]) -> None:
     kind = shape.type_name
-    expected = _PYTHON_TYPES.get(kind, (object,))
+    expected: Any = _PYTHON_TYPES.get(kind, (object,))
     if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected and kind != "structure"):
         raise ServiceError(
             "SerializationException", f"{type(value).__name__} value at '{path}' can not be converted to a {kind}"

@@ -215,7 +215,7 @@ def generate_laws(
         values[number] = level + _around(level, LAWS[law].season or frequency == "h", frequency, random)
         metric = METRICS[int(random.integers(len(METRICS)))]  # a law may be any metric's
         truth.append((f"srv-{number:04d}", metric, law, LAWS[law].grows, began * day))
-    values = np.round(np.clip(values, LEAST, MOST), 2)
+    values = np.clip(values, LEAST, MOST).round(2)
     start = pd.Timestamp(end).normalize() + pd.Timedelta(days=1)
     ds = pd.date_range(start - known * pd.Timedelta(1, frequency), periods=len(time), freq=frequency)
     table = pd.DataFrame(truth, columns=["server_id", "metric", "law", "grows", "began"])

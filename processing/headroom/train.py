@@ -138,15 +138,15 @@ def _metrics(
         for cell, metric, kind in cells
     ]
     overall, naive = (_mean(judged[name].scores) for name in (backtest.COMBINATION, backtest.CANDIDATES[0]))
+    error, floor = overall["mase"], naive["mase"]
+    ratio = error / floor if error is not None and floor else None
     headline = {
         **{name: overall[name] for name in ("mase", "smape", "scaled_quantile_loss", "coverage_80", "coverage_90")},
-        "seasonal_naive_mase": naive["mase"],
+        "seasonal_naive_mase": floor,
         # How the registry compares models of different times: the data may have become harder for both.
         # A backtest of less than the horizon is another exercise, and no bar for later models.
-        "relative_mase": round(overall["mase"] / naive["mase"], 4)
-        if naive["mase"] and reach == chosen.horizon
-        else None,
-        "improvement_percent": round(100 * (1 - overall["mase"] / naive["mase"]), 1) if naive["mase"] else None,
+        "relative_mase": round(ratio, 4) if ratio is not None and reach == chosen.horizon else None,
+        "improvement_percent": round(100 * (1 - ratio), 1) if ratio is not None else None,
     }
     importance = _importance(trained)
     notes = []

@@ -279,8 +279,10 @@ def _quantiles(
     found = []
     for index, window in enumerate(windows):
         others = _others(windows, window)
-        of_others = ([each[one] for one in others] for each in (windows, misses, between))
-        learned, own = _calibrate(*of_others, group, groups)
+        learned, own = _calibrate(
+            [windows[one] for one in others], [misses[one] for one in others], [between[one] for one in others],
+            group, groups,
+        )  # fmt: skip
         spreads = _spreads(window, own, between[index])
         quantiles = intervals.around(points[index] / window.scale[:, None], spreads, number, learned)
         found.append(quantiles * window.scale[:, None, None])

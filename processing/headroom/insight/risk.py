@@ -151,20 +151,21 @@ def chance_crossed(
     spread = (quantiles[:, :, -2] - quantiles[:, :, 1]) / (scores[-2] - scores[1])
     own = np.clip(np.nan_to_num(noise)[:, None] ** 2 / np.maximum(spread, 1e-9) ** 2, 0.001, 1)
     # Windows at the end of the horizon look beyond it: the last window comes once more, and moves on as it did before.
-    moved = 0.0
+    moved = np.zeros((len(score), 1))
     if score.shape[1] >= 2 * window:
         moved = mean(score[:, -window:] - score[:, -2 * window : -window], axis=1)[:, None]
     score = np.concatenate([score, score[:, -window:][:, : window - 1] + moved], axis=1)
     own = np.concatenate([own, own[:, -window:][:, : window - 1]], axis=1)
 
-    chances = np.zeros(quantiles.shape[:2])
+    periods = quantiles.shape[1]
+    chances = np.zeros((len(quantiles), periods))
     open_question = np.flatnonzero(ndtr(-np.where(np.isnan(score), np.inf, score)).max(axis=1, initial=0) > 1e-3)
-    shared, separate = _draws(score.shape[1])
+    shared, separate = _draws(int(score.shape[1]))
     for row in open_question:
         # A path is at or above the threshold where its normal score is; NaN compares as below.
         above = np.sqrt(1 - own[row]) * shared + np.sqrt(own[row]) * separate >= score[row]
         total = np.cumsum(np.pad(above, ((0, 0), (1, 0))), axis=1)
-        enough = above[:, : chances.shape[1]] & (total[:, window:] - total[:, : chances.shape[1]] >= needed)
+        enough = above[:, :periods] & (total[:, window:] - total[:, :periods] >= needed)
         chances[row] = np.maximum.accumulate(enough, axis=1).mean(axis=0)
     chances[np.isnan(quantiles).all(axis=(1, 2))] = np.nan
     return chances
@@ -454,7 +455,7 @@ def _holidays(ds: pd.DatetimeIndex, settings: Settings) -> np.ndarray:
 
 
 def _first_date(reached: np.ndarray, ds: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    return _dates(ds, reached.argmax(axis=1), reached.any(axis=1))
+    return _dates(ds, reached.argmax(axis=1), np.asarray(reached.any(axis=1)))
 
 
 def _dates(ds: pd.DatetimeIndex, at: np.ndarray, there: np.ndarray) -> pd.DatetimeIndex:

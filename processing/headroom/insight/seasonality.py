@@ -142,7 +142,8 @@ def _measure(values: np.ndarray, metric: str, grid: Grid, settings: Settings) ->
 
     detrended = values - parts.trend
     differ = LEAST_PEAK * scale
-    table["peak_hour"] = _peak(detrended, np.asarray(ds.hour), 24, differ, 2) if frequency.hourly else np.nan
+    no_hours = np.full(len(values), np.nan)
+    table["peak_hour"] = _peak(detrended, np.asarray(ds.hour), 24, differ, 2) if frequency.hourly else no_hours
     by_weekday = 2 * frequency.per_day
     table["peak_weekday"] = _peak(detrended, np.asarray(ds.weekday), 7, differ, by_weekday)
     yearly = np.where(
