@@ -18,13 +18,23 @@ from headroom.core.settings import Settings
 CHUNK = 512
 WEEK = Frequency.HOUR.per_week
 ITERATIONS = 6
-# A break in the trend has to explain as much as this many ordinary misses.
-BREAK_DOUBT = 30.0
-# A lasting step, which is no trend.
-STEP_DOUBT = 20.0
-STEPS = 20
-BREAKS = 16
 CYCLE_CORRELATION = 0.8
+BREAKS, STEPS = 16, 20
+YEAR_WAVES = 4
+
+# How many ordinary observations speak against each part of the regression, tuned by backtest on all cases of
+# ``bench.accuracy`` together. Neighbouring hours move together, so that each counts as less than one observation.
+DAILY_DOUBTS = {
+    "level": 1e-6, "weekday": 0.5, "year": 5.0, "marked days": 3.0, "trend": 2.0, "break": 30.0, "step": 20.0,
+}  # fmt: skip
+HOURLY_DOUBTS = {
+    "level": 1e-6, "hour": 0.1, "weekday": 300.0, "weekend hour": 0.5, "marked days": 30.0, "trend": 100.0,
+    "break": 30.0, "step": 20.0,
+}  # fmt: skip
+# Histories from these lengths on (periods) show an hour's own weekend, and a year's waves.
+LEAST_FOR_WEEKEND, LEAST_FOR_YEAR = WEEK, 540
+# The trend does not break within so many of the newest "recent" spans (weeks of hours, four weeks of days).
+CALM_DAILY, CALM_HOURLY = 1.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -138,7 +148,12 @@ def _hours_of_week(residual: np.ndarray, horizon: int) -> tuple[np.ndarray, np.n
 
 
 def _own_cycle(residual: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
-    """A cycle of any other length that a series repeats at least three times: its forecast, and what is left then."""
+    """A cycle of any other length that a series repeats at least three times: its forecast, and what is left then.
+
+    Its length is where the autocorrelation peaks. That is the inverse Fourier transform of the power spectrum (Wiener
+    and Khinchin), of series padded with as many zeros so that their ends do not meet, divided at each lag by how many
+    pairs of values there are (themselves the autocorrelation of what is not zero).
+    """
     count, periods = residual.shape
     forecast = np.zeros((count, horizon))
     longest = periods // 3
@@ -207,40 +222,41 @@ def distances(horizon: int, periods: int) -> np.ndarray:
 
 
 def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings, shape: Shape) -> Design:
-    """Trend, seasons and calendar; the doubts were tuned by backtest, and are large where neighbours move together."""
+    """Trend, seasons and calendar, each with its doubt."""
     both = dates.append(ahead)
     days = calendar(both, settings)
     hourly = settings.frequency.hourly
     position = (np.arange(len(both)) - (len(dates) - 1)) / settings.frequency.recent
-    parts: list[tuple[np.ndarray, float]] = [(np.ones((len(both), 1)), 1e-6)]
+    doubts = HOURLY_DOUBTS if hourly else DAILY_DOUBTS
+    parts = [(np.ones((len(both), 1)), doubts["level"])]
     weekday = _dummies(days["weekday"].to_numpy(), 7)
     if hourly:
         hour, weekend = days["hour"].to_numpy(), days["weekday"].to_numpy() >= 5
-        parts += [(_dummies(hour, 24), 0.1), (weekday, 300.0)]
-        if len(dates) >= 168:
-            parts.append((_dummies(np.where(weekend, hour, 24), 25)[:, :24], 0.5))
+        parts += [(_dummies(hour, 24), doubts["hour"]), (weekday, doubts["weekday"])]
+        if len(dates) >= LEAST_FOR_WEEKEND:
+            parts.append((_dummies(np.where(weekend, hour, 24), 25)[:, :24], doubts["weekend hour"]))
     else:
-        parts.append((weekday, 0.5))
-        if shape.trend and len(dates) >= 540:  # without a trend a year's waves would be taken for growth
-            angle = 2 * np.pi * both.dayofyear.to_numpy()[:, None] / 365.25 * np.arange(1, 5)
-            parts.append((np.hstack([np.sin(angle), np.cos(angle)]), 5.0))
+        parts.append((weekday, doubts["weekday"]))
+        if shape.trend and len(dates) >= LEAST_FOR_YEAR:  # without a trend a year's waves would be taken for growth
+            angle = 2 * np.pi * both.dayofyear.to_numpy()[:, None] / 365.25 * np.arange(1, YEAR_WAVES + 1)
+            parts.append((np.hstack([np.sin(angle), np.cos(angle)]), doubts["year"]))
     marks = ["holiday", "before_holiday", "after_holiday", "month_start", "month_end", "quarter_end"]
     first = sum(part.shape[1] for part, _ in parts)
-    parts.append((days[marks].to_numpy(float), 30.0 if hourly else 3.0))
+    parts.append((days[marks].to_numpy(float), doubts["marked days"]))
     # Of hours, methods.without_marked_days has told holidays and quarter ends from accidents already.
     sparse = [] if hourly else list(range(first, first + len(marks)))
     marked = slice(first, first + len(marks))
     if shape.trend:
-        parts.append((position[:, None], 100.0 if hourly else 2.0))
+        parts.append((position[:, None], doubts["trend"]))
         # None in the last weeks (days in hours): too few periods to tell a new trend from noise.
-        span, calm = len(dates) / settings.frequency.recent, 0.5 if hourly else 1.0
+        span, calm = len(dates) / settings.frequency.recent, CALM_HOURLY if hourly else CALM_DAILY
         knots = np.linspace(-span, -calm, min(BREAKS, int(span)) + 2)[1:] if span > 2 * calm else np.empty(0)
         first = sum(part.shape[1] for part, _ in parts)
-        parts.append((np.maximum(position[:, None] - knots, 0) + knots, BREAK_DOUBT))
+        parts.append((np.maximum(position[:, None] - knots, 0) + knots, doubts["break"]))
         # Old steps do no harm; a recent one would be taken for a trend.
         season, _ = settings.frequency.seasons
         steps = -np.arange(1, min(STEPS, len(dates) // season // 2) + 1) * season / settings.frequency.recent
-        parts.append((-(position[:, None] < steps).astype(float), STEP_DOUBT))
+        parts.append((-(position[:, None] < steps).astype(float), doubts["step"]))
         sparse += range(first, first + len(knots) + len(steps))
     columns = np.hstack([part for part, _ in parts])
     doubt = np.concatenate([np.full(part.shape[1], one) for part, one in parts])
