@@ -49,7 +49,7 @@ class Case:
 
 def bitbrains(horizon: int, windows: int, step: int) -> Case:
     """Hourly P95 of CPU on 50 virtual machines over a month."""
-    samples = pd.concat([pd.read_csv(file) for file in sorted((DATA / "bitbrains").glob("*.csv.gz"))])
+    samples = pd.concat([pd.read_csv(file) for file in _files("bitbrains", "*.csv.gz")])
     samples = samples.rename(columns={"cpu_utilization": "value"})
     return Case(f"bitbrains, {horizon} hours", Frequency.HOUR, horizon, windows, step, (_hourly_p95(samples),))
 
@@ -58,10 +58,21 @@ def cloudwatch(horizon: int, windows: int, step: int) -> Case:
     """Hourly P95 of CPU on ten instances, two weeks each, at four different times."""
     files = [
         pd.read_csv(file).assign(server_id=file.stem, start=lambda samples: samples["timestamp"].min()[:10])
-        for file in sorted((DATA / "cloudwatch").glob("*.csv"))
+        for file in _files("cloudwatch", "*.csv")
     ]
     panels = tuple(_hourly_p95(samples) for _, samples in pd.concat(files).groupby("start"))
     return Case(f"cloudwatch, {horizon} hours", Frequency.HOUR, horizon, windows, step, panels)
+
+
+def _files(folder: str, pattern: str) -> list[Path]:
+    """The files of a dataset of real measurements, which are not part of the repository.
+
+    Raises:
+        FileNotFoundError: they are not there.
+    """
+    if not (found := sorted((DATA / folder).glob(pattern))):
+        raise FileNotFoundError(f"real measurements are expected beside the repository, in ../shared/data/{folder}")
+    return found
 
 
 def _hourly_p95(samples: pd.DataFrame) -> pd.DataFrame:

@@ -36,8 +36,10 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return request
 
 
-def test_a_good_request_passes() -> None:
+def test_a_good_request_passes_and_stays_as_it_is() -> None:
+    before = copy.deepcopy(REQUEST)
     check("sagemaker", "CreateProcessingJob", REQUEST)
+    assert before == REQUEST
 
 
 @pytest.mark.parametrize(
