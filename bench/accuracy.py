@@ -38,7 +38,7 @@ def settings(frequency: str, horizon: int) -> Settings:
 
 
 def score(known: pd.DataFrame, future: pd.DataFrame, forecasts: pd.DataFrame, frequency: str) -> pd.DataFrame:
-    """One row a series: MASE, scaled quantile loss (both 2 × pinball, relative to the scale), coverage of 80 %."""
+    """One row per series: MASE, scaled quantile loss (both 2 × pinball, relative to the scale), coverage of 80 %."""
     season = DAY_SEASON[frequency]
     wide = known.pivot(index="ds", columns=SERIES, values="y")
     wide = wide.reindex(pd.date_range(wide.index.min(), wide.index.max(), freq=frequency))

@@ -1,4 +1,4 @@
-"""What a capacity engineer would otherwise run; each takes a panel and gives the five quantiles a series and period.
+"""What a capacity engineer would otherwise run; each takes a panel and gives the five quantiles per series and period.
 
 Gaps are filled by interpolation first, since none of these accepts a missing period; forecasts of percent metrics
 are held within 0 to 100 afterwards, as Headroom's are.

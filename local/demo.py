@@ -126,7 +126,7 @@ def _check_settings(path: Path) -> None:
 
 
 def generated(dataset: str, folder: Path, days: int) -> Drop:
-    """A fleet of known truth with so many days of history, generated here into ``folder``."""
+    """A fleet of known truth with this many days of history, generated here into ``folder``."""
     from local import fleet  # it brings pandas, which is slow to load
 
     fleet.write(fleet.generate(servers=SERVERS, days=days, sampling=SAMPLING), folder)

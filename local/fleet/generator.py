@@ -7,7 +7,7 @@ of the same process, so ``truth`` states what a good forecast could have known.
     python -m local.fleet --servers 120 --days 400 --horizon 90 --seed 1 --out DIR
 
 writes ``DIR/incoming`` (what monitoring exports), ``DIR/truth.csv``, ``DIR/future.parquet`` (the
-continuation, a row a server, metric and day) and ``DIR/settings.yaml`` (the dataset's settings).
+continuation, a row per server, metric and day) and ``DIR/settings.yaml`` (the dataset's settings).
 The same arguments give the same bytes.
 """
 
@@ -59,9 +59,9 @@ CROSSING_DAYS, CROSSING_WINDOW = 3, 7
 class Fleet:
     """A generated fleet.
 
-    ``servers`` has one row a server with its attributes; ``truth`` one row a server and metric.
-    ``history`` and ``continuation`` hold samples a metric, shaped (servers, samples), in percent or
-    megabytes a second; missing samples are NaN, and only the history has them. ``continuation`` is
+    ``servers`` has one row per server with its attributes; ``truth`` one row per server and metric.
+    ``history`` and ``continuation`` hold samples per metric, shaped (servers, samples), in percent or
+    megabytes per second; missing samples are NaN, and only the history has them. ``continuation`` is
     ``CROSSING_WINDOW - 1`` days longer than the horizon, so that the rule for crossings holds to its end.
     """
 
@@ -86,7 +86,7 @@ class Fleet:
 
     def _table(self, samples: dict[str, np.ndarray], start: pd.Timestamp, days: int, frequency: str) -> pd.DataFrame:
         if frequency not in ("D", "h") or (frequency == "h" and self.per_day % 24):
-            raise ValueError(f"samples {self.per_day} times a day make no panel of frequency {frequency!r}")
+            raise ValueError(f"samples {self.per_day} times per day make no panel of frequency {frequency!r}")
         per_period = self.per_day // 24 if frequency == "h" else self.per_day
         periods = days * self.per_day // per_period
         shape = (len(self.servers), periods, per_period)
@@ -169,7 +169,7 @@ def generate(
 def write(fleet: Fleet, out: Path) -> None:
     """Write the fleet's files (see the module) below ``out``.
 
-    Most servers are in wide files, one a month. Every tenth is in a gzip file with other headings, and
+    Most servers are in wide files, one per month. Every tenth is in a gzip file with other headings, and
     another tenth in the long form, which has no attributes. Files of an earlier fleet are replaced.
     """
     incoming = out / "incoming"
@@ -197,7 +197,7 @@ def write(fleet: Fleet, out: Path) -> None:
 
 
 def _plan(count: int, days: int, metrics: tuple[str, ...], horizon: int, random: np.random.Generator) -> pd.DataFrame:
-    """What each server is and does: one row a server."""
+    """What each server is and does: one row per server."""
     archetype = random.permutation(_shares(count, ARCHETYPES))
     if "memory" not in metrics:
         archetype[archetype == "leaking_memory"] = "steady"
@@ -343,7 +343,7 @@ def _is_quarter_end(calendar: pd.DatetimeIndex) -> np.ndarray:
 
 
 def _hour_factors(plan: pd.DataFrame, per_day: int) -> np.ndarray:
-    """Activity in the course of a day as a share of its P95, shaped (servers, samples a day)."""
+    """Activity in the course of a day as a share of its P95, shaped (servers, samples per day)."""
     if per_day == 1:
         return np.ones((len(plan), 1))
     hour = np.arange(288) / 12
@@ -426,7 +426,7 @@ def _truth(
     days: int,
     horizon: int,
 ) -> pd.DataFrame:
-    """What is so about every server's metric: one row a server."""
+    """What is so about every server's metric: one row per server."""
     per_day = past.shape[1] // days
     before = _statistics(past.reshape(len(plan), days, per_day))[0]
     after = _statistics(future.reshape(len(plan), -1, per_day))[0]
@@ -464,7 +464,7 @@ def first_crossing(daily: np.ndarray, threshold: float, horizon: int, first: pd.
     """The date each row first crosses a threshold for good reason, NaT where it does not within the horizon.
 
     A noisy day is not a crossing: the date is the first day at or above the threshold that begins
-    ``CROSSING_WINDOW`` days of which ``CROSSING_DAYS`` are. ``daily`` has a row a server and
+    ``CROSSING_WINDOW`` days of which ``CROSSING_DAYS`` are. ``daily`` has a row per server and
     ``horizon + CROSSING_WINDOW - 1`` days from ``first`` on.
     """
     crossed = crossing(daily >= threshold, horizon, CROSSING_WINDOW)

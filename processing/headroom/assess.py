@@ -150,7 +150,7 @@ def assess(
 
     Args:
         panel: ``server_id, metric, ds, y, mean``; ``max`` and ``p99`` as far as they are kept.
-        attributes: one row a server: ``server_id`` and ``risk.ATTRIBUTES``, nulls allowed.
+        attributes: one row per server: ``server_id`` and ``risk.ATTRIBUTES``, nulls allowed.
         forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
         previous: the previous run's assessment folder.
         climbs: what the forecasts rest on, see ``model.predict_and_explain``.

@@ -110,7 +110,7 @@ class Frequency(StrEnum):
 
     @property
     def silent(self) -> int:
-        """After so many periods without a value a series is silent."""
+        """After this many periods without a value a series is silent."""
         return 48 if self.hourly else 7
 
     @property
@@ -125,12 +125,12 @@ class Frequency(StrEnum):
 
     @property
     def above_periods(self) -> int:
-        """A day is above a threshold with so many of its periods there."""
+        """A day is above a threshold with at least this many of its periods there."""
         return 3 if self.hourly else 1
 
     @property
     def measured_periods(self) -> int:
-        """A day counts as measured with so many values."""
+        """A day counts as measured with at least this many values."""
         return 12 if self.hourly else 1
 
 

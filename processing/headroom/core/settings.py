@@ -42,7 +42,7 @@ class _Part(BaseModel):
 
 
 class Thresholds(_Part):
-    """Levels of one metric, in the metric's own unit (percent, or megabytes a second)."""
+    """Levels of one metric, in the metric's own unit (percent, or megabytes per second)."""
 
     warning: float = Field(ge=0)
     critical: float = Field(ge=0)
@@ -96,7 +96,7 @@ class Settings(_Part):
     costs: Costs = Costs()
     headroom_percent: float = Field(20, ge=0, le=200, description="spare capacity kept by a rightsizing")
     keep_samples_days: int = Field(
-        62, ge=1, description="of so many days samples are kept, so that late files merge exactly"
+        62, ge=1, description="days of raw samples to keep, so that late files merge exactly"
     )
     drift_threshold: float = Field(0.25, gt=0, description="population stability index that asks for training")
 
@@ -131,7 +131,7 @@ def parse(text: str) -> Settings:
     """Settings from YAML (or JSON) text; an empty document gives the defaults.
 
     Raises:
-        SettingsError: with one line a problem, each naming the key.
+        SettingsError: with one line per problem, each naming the key.
     """
     try:
         given = yaml.safe_load(text)

@@ -18,9 +18,9 @@ from headroom.forecast.features import level_and_scale, side_by_side
 BOOSTER, LAWS, COMBINATION = "booster", "laws of trends", "combination"
 CANDIDATES = (*methods.METHODS, methods.THETA, BOOSTER)
 THETA = CANDIDATES.index(methods.THETA)
-# A few series need more windows to learn as much from: so many forecasts, in no fewer and no more windows.
+# A few series need more windows to learn as much from: this many forecasts, in no fewer and no more windows.
 FORECASTS, FEWEST_WINDOWS, MOST_WINDOWS = 40, 3, 8
-# A backtest of the whole horizon wants a history of so many horizons; a shorter one reaches a third of the history.
+# A backtest of the whole horizon wants a history of this many horizons; a shorter one reaches a third of the history.
 LEAST_HORIZONS = 2
 # How sharply better candidates are preferred, and how many windows' worth a group's experience counts; both tuned on
 # the benchmarks' data sets together, where anything from 8 to 16 and 4 to 8 does about as well.
@@ -32,7 +32,7 @@ LIKELY_CLIMB = 0.5
 LEAN_SHARPNESS, LEAN_SERIES = 16.0, 10.0
 # The laws must have lost this much less for an equal say: a few windows speak for a whole group.
 LEAN_DOUBT = 1.2
-# The one method fitted a series at a time is tried on so many series at most, and used where it is the best.
+# The one method fitted one series at a time is tried on at most this many series, and used where it is the best.
 THETA_SERIES = 40
 
 
@@ -64,7 +64,7 @@ class Window:
 
 
 def reach(periods: int, settings: Settings) -> int:
-    """How many steps ahead a history of so many periods can be backtested."""
+    """How many steps ahead a history of this many periods can be backtested."""
     return settings.horizon if periods >= LEAST_HORIZONS * settings.horizon else min(periods // 3, settings.horizon)
 
 

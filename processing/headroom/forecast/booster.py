@@ -27,7 +27,7 @@ LEVELS = (0.1, 0.5, 0.9)
 ROWS = 30_000
 FEWEST = 400
 ROUNDS = 60
-# A model a thread: LightGBM's own threads wait for each other actively, which is slow on a busy machine.
+# A model per thread: LightGBM's own threads wait for each other actively, which is slow on a busy machine.
 PARAMETERS = {
     "objective": "quantile",
     "learning_rate": 0.12,
@@ -147,7 +147,7 @@ def training_origins(periods: int, settings: Settings) -> list[int]:
 
 
 def static_features(grid: Grid, servers: pd.DataFrame, codes: dict[str, list[str]]) -> pd.DataFrame:
-    """Metric and attributes a series as numbers; a value that training did not know is missing."""
+    """Metric and attributes per series as numbers; a value that training did not know is missing."""
     attributes = grid.series[["server_id"]].merge(servers.drop_duplicates("server_id"), on="server_id", how="left")
     columns = {"metric": grid.series["metric"].map(METRICS.index).to_numpy(float)}
     unknown = pd.Series(np.nan, index=attributes.index)

@@ -127,7 +127,7 @@ def snapshot(known: Grid, settings: Settings, expected: dict[str, np.ndarray]) -
 def matrix(at: Snapshot, rows: np.ndarray, steps: np.ndarray, days: pd.DataFrame, static: pd.DataFrame) -> pd.DataFrame:
     """Features of ``rows`` (series by index) at ``steps`` ahead (1 is the next period), one row each.
 
-    ``days`` is the calendar of the periods after the origin, ``static`` the attributes a series.
+    ``days`` is the calendar of the periods after the origin, ``static`` the attributes per series.
     """
     columns = {name: feature[rows] for name, feature in at.origin.items()}
     columns |= {name: table[rows, (steps - 1) % season] for name, (season, table) in at.phases.items()}

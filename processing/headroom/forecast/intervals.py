@@ -27,7 +27,7 @@ PRIOR_ROWS = 100
 
 @dataclass(frozen=True)
 class Calibration:
-    """Quantiles of scaled misses a group and step bucket, learned from a backtest.
+    """Quantiles of scaled misses per group and step bucket, learned from a backtest.
 
     ``factors``: (groups + 1) × buckets × 5, the last for series of any other group; buckets are centred on
     ``centres`` (steps ahead). ``typical``: (groups + 1) × 2, a series' usual spread in scales.
@@ -53,7 +53,7 @@ def own_spread(misses: np.ndarray) -> np.ndarray:
 
 
 def typical(each: np.ndarray, number: np.ndarray, groups: int) -> np.ndarray:
-    """The median over series of spreads a window (windows × n × 2): (groups + 1) × 2, the last over all groups."""
+    """The median over series of spreads per window (windows × n × 2): (groups + 1) × 2, the last over all groups."""
     overall = np.nan_to_num(_median(each), nan=UNTRIED)
     of_groups = [_median(each[:, number == one]) for one in range(groups)]
     return np.stack([np.where(np.isnan(one), overall, one) for one in of_groups] + [overall])

@@ -29,7 +29,7 @@ class ModelError(Exception):
 class Model:
     """Everything needed to forecast a panel, the one it was trained on or a newer one.
 
-    ``choices``: one row a series: server_id, metric, group, a weight a candidate, the own spread below and above in
+    ``choices``: one row per series: server_id, metric, group, a weight per candidate, the own spread below and above in
     scales. ``group_weights``: candidates × (groups + 1), for series that training did not know. ``lean``: how far to
     lean to the laws of trends, see :func:`backtest.lean`; ``reach``: how many steps ahead the backtests went.
     """
@@ -58,7 +58,7 @@ def predict_and_explain(model: Model, panel: pd.DataFrame, servers: pd.DataFrame
     Args:
         model: from :func:`load`.
         panel: server_id, metric, ds, y; may be newer than what the model was trained on, with other servers.
-        servers: one row a server with its attributes; may be empty.
+        servers: one row per server with its attributes; may be empty.
 
     Returns:
         server_id, metric, ds and COLUMNS (q05, q10, q20, … q90, q95): the horizon after the panel's last period for

@@ -33,7 +33,7 @@ HOURLY_DOUBTS = {
 }  # fmt: skip
 # Histories from these lengths on (periods) show an hour's own weekend, and a year's waves.
 LEAST_FOR_WEEKEND, LEAST_FOR_YEAR = WEEK, 540
-# The trend does not break within so many of the newest "recent" spans (weeks of hours, four weeks of days).
+# The trend does not break within this many of the newest "recent" spans (weeks of hours, four weeks of days).
 CALM_DAILY, CALM_HOURLY = 1.0, 0.5
 
 

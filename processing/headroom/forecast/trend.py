@@ -65,25 +65,25 @@ SIZES = {
 LINE_OF_TWO, AFTER_LINE = 0.06, {"slope": 0.3, "step": 10.0}
 # Periods in which a rise comes to 63 %: one that began some time ago, and one as old as the series.
 PACES, FIRST_PACES = (15.0, 35.0, 80.0), (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 150.0)
-# What may be a burst began at most so many days ago; and how fast it fades, in days.
+# What may be a burst began at most this many days ago; and how fast it fades, in days.
 OLDEST_BURST, FADING = 9, 3.0
 # Variance of a level that nothing is known of, in squared sizes of the noise.
 ANY_LEVEL = 1e4
 # Variances of a season's effects that are tried, likewise; the one with the most evidence is taken.
 SEASONS = (0.0, 10.0, 300.0)
-# From so many seasons on their effects are known well enough to be taken out before the laws are weighed.
+# From this many seasons on their effects are known well enough to be taken out before the laws are weighed.
 SURE_SEASONS = 5
 # Inverse gamma prior of the noise's variance, in squares of the usual change from one period to the next.
 SHAPE, RATE = 1.0, 0.5
-# A value that is further from the median of its neighbours than so many usual distances counts as that far.
+# A value that is further from the median of its neighbours than this many usual distances counts as that far.
 OUTLIER = 6.0
 # Shares of the horizon at which the forecast is worked out; between them it is a straight line.
 KNOTS = (0.0, 0.03, 0.07, 0.13, 0.2, 0.3, 0.42, 0.56, 0.72, 0.86, 1.0)
 PATHS = 199
 MOST_LAWS = 80
-# So many series at a time, for the processor's cache.
+# This many series at a time, for the processor's cache.
 CHUNK = 64
-# A change of the slope is recent for so many days: backtests have seen hardly anything of it.
+# A change of the slope is recent for this many days: backtests have seen hardly anything of it.
 LATELY = 61
 # The chance that a series climbs or has turned counts by this power: what only may have leaves the others their say.
 SURE = 4

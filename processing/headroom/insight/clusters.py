@@ -44,12 +44,12 @@ FEATURES = {
 _SIGNED = ("growth", "month_end", "weekend_drop")
 
 IDLE_BELOW = 5.0  # percent
-# Shares are of at least so much use: half of next to nothing is no rhythm.
+# Shares are of at least this much use: half of next to nothing is not a rhythm.
 LEAST_USE = 20.0
 # Growth, steps and leaks are told after eight weeks, weekends after three of them, by what nine of ten weeks show.
 LEAST_DAYS, LEAST_WEEKS, WEEKS_AGREE = 56, 3, 0.9
 LARGEST_K = 8
-# A cluster has at least this share of the servers and at least two of them; so many are enough in any fleet.
+# A cluster has at least this share of the servers and at least two of them; this many are enough in any fleet.
 LEAST_SHARE, LEAST_SIZE, ENOUGH = 0.05, 2, 20
 _SAMPLE = 2000
 # What is not clearly worse: by silhouette, and by the share of servers that their cluster's name fits.
@@ -67,14 +67,14 @@ class Clusters:
 
 
 def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.DataFrame:
-    """What a server is like, one row a server.
+    """What a server is like, one row per server.
 
     Level and rhythm are those of its leading metric (cpu where it is measured, else the first percent metric, else
     the first): ``level`` and ``p95`` in percent of capacity (of its own P95 for metrics without one),
     ``variability`` (standard deviation over mean), season strengths, ``weekend_drop`` (share by which weekends lie
     below weekdays), ``peakedness`` (share by which the mean lies below the days' peaks), ``month_end`` (points
     above other days), ``idle_share`` (share of periods below 5 %). ``growth`` (points within the last year),
-    ``step`` (points, up or down) and ``leak`` (points a month) are those of the metric that has most of it, NaN
+    ``step`` (points, up or down) and ``leak`` (points per month) are those of the metric that has most of it, NaN
     before eight weeks.
     """
     order = sorted(grid.by_metric, key=lambda name: (name != "cpu", name not in PERCENT_METRICS, name))
@@ -299,7 +299,7 @@ def _named_alike(label: np.ndarray, described: pd.DataFrame) -> tuple[np.ndarray
 
 
 def _old_clusters(previous: pd.DataFrame | None) -> pd.DataFrame | None:
-    """The previous run's clusters: one row a cluster, ``cluster_name`` and the coordinates; None if unusable."""
+    """The previous run's clusters: one row per cluster, ``cluster_name`` and the coordinates; None if unusable."""
     if previous is None or previous.empty or not {"cluster", "cluster_name", *FEATURES} <= set(previous.columns):
         return None
     table = previous.assign(cluster=pd.to_numeric(previous["cluster"], errors="coerce")).dropna(subset="cluster")
@@ -387,7 +387,7 @@ def describe(medians: pd.Series, growth_over: str = "within a year") -> str:
     if abs(medians["growth"]) >= 4:
         parts.append(f"{medians['growth']:+.0f} points {growth_over}")
     if medians["leak"] >= 3:
-        parts.append(f"climbing and falling back by {medians['leak']:.0f} points a month")
+        parts.append(f"climbing and falling back by {medians['leak']:.0f} points per month")
     if medians["step"] >= 4:
         parts.append(f"one lasting step of {medians['step']:.0f} points, up or down")
     if medians["idle_share"] >= 0.1:

@@ -14,7 +14,7 @@ import pandas as pd
 from headroom.core import wording
 from headroom.core.periods import Frequency
 
-# Above already is what was above on so many of the last days, and on one of the newest.
+# Above already is what was above on this many of the last days, and on one of the newest.
 DAYS, DAYS_ABOVE, NEWEST_DAYS = 7, 3, 3
 # From this share of the hours on it is all of the time, from this share on the same hours every day.
 AROUND_THE_CLOCK, SAME_HOURS = 0.9, 0.7

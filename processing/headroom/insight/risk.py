@@ -24,7 +24,7 @@ from headroom.insight.exceedance import Standing
 QUANTILES = {"q05": 0.05, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q95": 0.95}
 _SCORES = ndtri(np.array(list(QUANTILES.values())))
 
-# One noisy period is not a crossing: of the crossing window's periods at least so many are above.
+# One noisy period is not a crossing: of the crossing window's periods at least this many are above.
 CROSSING_PERIODS = 3
 
 # Chances from which on a crossing is expected, or possible; and the two ends of the range of dates.
@@ -315,7 +315,7 @@ def risks(
     not_judged: list[str] | None = None,
     climbs: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """One row a server and metric; the columns are those of ``Assessment.risks`` and ``score``.
+    """One row per server and metric; the columns are those of ``Assessment.risks`` and ``score``.
 
     ``seen`` and ``not_judged`` are what :func:`judged` gave; without the latter every series is judged. ``climbs`` is
     what the forecasts rest on (``forecast.predict_and_explain``); without it nothing is said of that.
@@ -409,7 +409,7 @@ def criticality(word: object) -> str:
 def _draws(periods: int) -> tuple[np.ndarray, np.ndarray]:
     """Normal scores of the paths: shared (PATHS, 1), evenly over the distribution, and separate (PATHS, periods).
 
-    All series use the same ones, so that a difference between two servers is never one of the dice.
+    All series use the same ones, so that a difference between two servers is never a sampling artefact.
     """
     shared = ndtri((np.arange(PATHS) + 0.5) / PATHS)[:, None]
     separate = np.random.default_rng(0).standard_normal((PATHS // 2, periods))

@@ -3,7 +3,7 @@
 The decomposition is STL (Cleveland, Cleveland, McRae & Terpenning, 1990) with periodic seasons: trend by local
 linear regression with tricube weights, seasons by the mean of each phase, fitted in turn until they agree. Missing
 periods weigh nothing, and because every series lies on the same calendar each step is one operation on the matrix of
-all series, some hundred times faster than a decomposition a series. Strengths are those of Wang, Smith & Hyndman
+all series, some hundred times faster than one decomposition per series. Strengths are those of Wang, Smith & Hyndman
 (2006) as Hyndman & Athanasopoulos define them in "Forecasting: Principles and Practice", section 4.3.
 """
 
@@ -24,7 +24,7 @@ from headroom.core.settings import PERCENT_METRICS, Settings
 YEAR_TREND_WINDOW = 547
 # The year's season is a smooth curve over the days of the year; one of 366 free values would fit the noise.
 YEAR_SMOOTHING = 31
-# What a history can show: a slope a month after a month, a lasting step after the days it must last on both sides
+# What a history can show: a slope per month after a month, a lasting step after the days it must last on both sides
 # together, the effect of an end of a month after three of them and of a quarter after two.
 LEAST_SLOPE_DAYS, LEAST_STEP_DAYS, LEAST_MONTH_ENDS, LEAST_QUARTER_ENDS = 28, 56, 3, 2
 # An hour, weekday or month is a peak where it is seen twice (a month once) and the means differ by this share.
@@ -80,7 +80,7 @@ def measure(grid: Grid, settings: Settings) -> pd.DataFrame:
     """Strengths, peaks and effects of every server and metric that has at least one value.
 
     Returns:
-        One row a server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
+        One row per server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
         trend_strength, trend_per_month, peak_hour, peak_weekday, peak_month, quarter_end_effect,
         month_end_effect, step, leak_per_month, noise``; effects, trend, step, leak and noise in the metric's unit.
         What the history is too short to show is NaN (``step``: 0).
@@ -114,7 +114,7 @@ def fleet_peaks(grid: Grid) -> dict[str, dict[str, list[float] | None]]:
 
 
 def by_day(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
-    """Means of the rows of a matrix (n, T) a day: array (n, days), NaN where nothing was measured."""
+    """Daily means of the rows of a matrix (n, T): array (n, days), NaN where nothing was measured."""
     day = np.asarray((ds.normalize() - ds[0].normalize()).days)
     return values if day[-1] + 1 == len(day) else profiles(values, day, int(day[-1]) + 1)
 
@@ -343,7 +343,7 @@ def _slope(values: np.ndarray) -> np.ndarray:
 
 
 def _peak(values: np.ndarray, phase: np.ndarray, phases: int, differ: float | np.ndarray, times: int) -> np.ndarray:
-    """The phase of each row's highest mean; NaN unless all were seen so many times and differ by so much."""
+    """The phase of each row's highest mean; NaN unless all were seen that many times and differ by that much."""
     total, count = _phase_sums(values, phase, phases)
     profile = total / np.maximum(count, 1)
     clear = (count >= times).all(axis=1) & (np.ptp(profile, axis=1) > np.maximum(differ, 1e-9))
