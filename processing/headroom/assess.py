@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 TOP = 20
 MOST_NOT_JUDGED = 200
 LEAST_HISTORY = 60
+# What the files hold of a recommendation; the report has parts of its reason besides.
+ADVICE = (
+    "action", "server_ids", "metric", "reason", "evidence", "effort", "monthly_saving", "target", "by", "priority",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -208,6 +212,7 @@ def assess(
         clusters=found.table,
         profiles=found.profiles,
         recommendations=plain(recommendations),
+        actions=recommend.actions(),
         changes=changed,
         not_judged=not_judged,
     )
@@ -253,7 +258,7 @@ def write(found: Assessment, folder: Path) -> None:
         "optimization_recommendations.json": {
             "schema": 1,
             "savings": found.summary["savings"],
-            "recommendations": found.recommendations,
+            "recommendations": [{key: one[key] for key in ADVICE} for one in found.recommendations],
         },
         "data_quality.json": found.quality,
         "model_metrics.json": found.metrics,

@@ -11,6 +11,27 @@ from headroom.core.settings import Settings
 
 # Risk levels, mildest first.
 LEVELS = ("none", "low", "medium", "high", "critical")
+AT_RISK = ("high", "critical")
+
+# The parts of a metric's reason, in the order in which people are told them; columns of ``Assessment.risks``.
+REASON_PARTS = ("what", "since", "how_sure", "lately")
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a rule may recommend.
+
+    Attributes:
+        name: the key in files: "grow".
+        title: the same as a heading.
+        what: what it means for the servers under that heading.
+        effort: "low", "medium" or "high".
+    """
+
+    name: str
+    title: str
+    what: str
+    effort: str
 
 
 @dataclass(frozen=True)
@@ -63,7 +84,8 @@ class Assessment:
         recommendations: most urgent first; each ``action`` ("grow", "shrink", "stop", "schedule", "consolidate"),
             ``server_ids, metric, reason, evidence, effort`` ("low", "medium", "high"), ``monthly_saving`` (in the
             settings' currency, 0 for grow), ``target`` (dict or None), ``by`` (ISO date or None), ``priority`` (1
-            first).
+            first), ``why`` (the reason without the sentence that names the target).
+        actions: what the rules may recommend, in their order.
         changes: against the previous run, or None where there is none: ``previous_run_id, new_at_risk, resolved,
             worse, better`` (lists of server_id).
         not_judged: the servers of which some or all metrics are not judged, sorted by name, one dict each: ``server_id,
@@ -84,5 +106,6 @@ class Assessment:
     clusters: pd.DataFrame
     profiles: list[dict[str, Any]]
     recommendations: list[dict[str, Any]]
+    actions: list[Action]
     changes: dict[str, Any] | None
     not_judged: list[dict[str, Any]] = field(default_factory=list)

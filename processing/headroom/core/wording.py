@@ -68,6 +68,12 @@ def span(count: int, frequency: str) -> str:
     return periods(count // 24, "D") if frequency == "h" and count % 24 == 0 else periods(count, frequency)
 
 
+def size(vcpus: float | None, memory_gb: float | None) -> list[str]:
+    """A server's size, as far as it is known: "8 vCPUs" and "32 GB of memory"."""
+    parts = [f"{vcpus:g} vCPU{'' if vcpus == 1 else 's'}"] if vcpus is not None else []
+    return [*parts, *([f"{memory_gb:g} GB of memory"] if memory_gb is not None else [])]
+
+
 def listed(parts: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""

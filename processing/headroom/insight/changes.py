@@ -11,9 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from headroom.core.findings import LEVELS
-
-AT_RISK = ("high", "critical")
+from headroom.core.findings import AT_RISK, LEVELS
 
 
 def against(

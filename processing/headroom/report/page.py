@@ -24,10 +24,9 @@ import numpy as np
 import pandas as pd
 
 from headroom.core import wording
-from headroom.core.findings import LEVELS, Assessment
+from headroom.core.findings import AT_RISK, LEVELS, Assessment
 from headroom.core.grid import STEP
 from headroom.core.settings import PERCENT_METRICS
-from headroom.insight.changes import AT_RISK
 from headroom.report import pictures
 
 MAX_BYTES = 7_800_000

@@ -22,10 +22,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from headroom.core import wording
-from headroom.core.findings import LEVELS, Assessment
+from headroom.core.findings import AT_RISK, LEVELS, Assessment
 from headroom.core.grid import STEP
 from headroom.core.settings import PERCENT_METRICS
-from headroom.insight.changes import AT_RISK
 
 ROWS = 25
 NAME_LENGTH = 28

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from headroom.core import grid
 from headroom.core.settings import Costs, Settings, parse
 from headroom.insight import recommend, risk
+from headroom.insight.recommend import sizes
 
 DAYS = pd.date_range("2026-06-01", periods=120)
 SIZE = {"vcpus": 8.0, "memory_gb": 32.0, "monthly_cost_usd": 280.0}
@@ -334,6 +335,6 @@ def test_no_server_is_counted_twice_and_nobody_saves_more_than_it_costs(levels, 
 
 
 def test_the_cheapest_size_that_fits_is_chosen():
-    assert recommend.size_for(2, 12, Costs()) == (2, 16)
-    assert recommend.size_for(3, 4, Costs()) == (4, 8)
-    assert recommend.size_for(1000, 4, Costs()) is None
+    assert sizes.size_for(2, 12, Costs()) == (2, 16)
+    assert sizes.size_for(3, 4, Costs()) == (4, 8)
+    assert sizes.size_for(1000, 4, Costs()) is None
