@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from headroom.core import grid, job, safe_csv, settings, wording
-from headroom.core.findings import LEVELS, Assessment
+from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
 from headroom.core.settings import Settings
 from headroom.forecast.model import ModelError, drift_of, load, predict_and_explain
 from headroom.insight import changes, clusters, recommend, risk, seasonality
@@ -282,8 +282,8 @@ def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
         advice[column] = [None if one is None else json.dumps(one, sort_keys=True) for one in advice[column]]
     return {
         "forecasts": found.forecasts,
-        "risks": found.risks,
-        "servers": found.servers,
+        "risks": found.risks.drop(columns=list(REASON_PARTS)),
+        "servers": found.servers.drop(columns="adjusted"),
         "seasonality": found.seasonality,
         "clusters": found.clusters,
         "recommendations": advice.rename(columns={"by": "due"}),

@@ -5,6 +5,8 @@ One place for each, so that a sentence in a mail reads as the same sentence in t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from headroom.core.settings import PERCENT_METRICS
@@ -26,6 +28,11 @@ def metric(name: str) -> str:
 def sentence(text: str) -> str:
     """The text with a capital letter at its beginning."""
     return text[:1].upper() + text[1:]
+
+
+def sentences(parts: Iterable[str]) -> str:
+    """The sentences that are there, one after another."""
+    return " ".join(part for part in parts if part)
 
 
 def percent(value: float, digits: int = 0) -> str:

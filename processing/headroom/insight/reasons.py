@@ -1,0 +1,116 @@
+"""Why a metric of a server stands where it does: the facts of ``risk.risks`` as sentences, phrased here once.
+
+A reason has the parts of ``findings.REASON_PARTS``, so that who shows it can leave out what stands beside it anyway;
+nobody takes a sentence apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from headroom.core import wording
+from headroom.core.settings import Settings
+from headroom.insight import exceedance
+from headroom.insight.exceedance import Standing
+
+# What ``current`` is the mean of.
+CURRENT = {"D": "7 days", "h": "24 hours"}
+
+# A climb without a date is longer than this, as far as the laws of trends look back, or as old as its series.
+LONG_CLIMB = {"D": 160, "h": 300}
+
+# From this chance on, what is above a threshold is said to stay so without a number.
+SURE = 0.9
+
+
+def of_series(
+    row: Any, last_seen: pd.Timestamp, above: dict[str, Standing | None], settings: Settings
+) -> dict[str, str]:
+    """The parts of a metric's reason, by name; "" for a part that there is nothing to say of.
+
+    Args:
+        row: of ``risk.risks``.
+        above: how it is above "warning" and "critical" already, or None.
+    """
+    if settings.thresholds.get(row.metric) is None:
+        peak = wording.amount(row.peak_q50, row.metric)
+        what = f"No thresholds are set for the {wording.metric(row.metric)}; its peak is expected at {peak}."
+        return {"what": what, "since": "", "how_sure": "", "lately": ""}
+    pressing = row.level != "none" and not above["critical"]
+    return {
+        "what": _what(row, above, settings),
+        "since": _since(row, settings) if pressing else "",
+        "how_sure": _how_sure(row, settings) if pressing else "",
+        "lately": _lately(row, last_seen, settings),
+    }
+
+
+def adjusted(before: str, after: str, criticality: str) -> str:
+    """Why a server's level is another than its metric's; "" where it is not."""
+    if before == after:
+        return ""
+    raised = criticality in ("high", "critical")
+    return f"{'Raised' if raised else 'Lowered'} to {after} for the server's criticality, {criticality}."
+
+
+def _what(row: Any, above: dict[str, Standing | None], settings: Settings) -> str:
+    """What is crossed, by when or since when, and how likely that is."""
+    frequency, metric = settings.frequency, row.metric
+    name, thresholds = wording.sentence(wording.metric(metric)), settings.thresholds[metric]
+    critical, warning = (wording.threshold(limit, metric) for limit in (thresholds.critical, thresholds.warning))
+    within, chance = f"within {wording.span(settings.horizon, frequency)}", wording.chance(row.p_critical)
+    peak = wording.amount(row.peak_q50, metric)
+    if row.level == "critical" and above["critical"]:
+        stays = "is expected to go on so" if row.p_critical >= SURE else f"goes on so with a chance of {chance}"
+        return f"{exceedance.sentence(above['critical'], metric, thresholds.critical, frequency)}; it {stays}."
+    if row.level == "critical":
+        latest = "after the horizon" if pd.isna(row.breach_latest) else wording.date(row.breach_latest, frequency)
+        return (
+            f"{name} is expected to cross {critical} by {wording.date(row.critical_date, frequency)} "
+            f"(earliest {wording.date(row.breach_earliest, frequency)}, latest {latest}); chance {within}: {chance}."
+        )
+    if row.level == "high":
+        return f"{name} crosses {critical} {within} with a chance of {chance}."
+    if row.level == "medium" and above["warning"]:
+        so = exceedance.sentence(above["warning"], metric, thresholds.warning, frequency)
+        return f"{so}; the chance of crossing {critical} {within} is {chance}."
+    if row.level == "medium":
+        return f"{name} is expected to cross {warning} by {wording.date(row.warning_date, frequency)}."
+    if row.level == "low":
+        return f"{name} crosses {warning} {within} with a chance of {wording.chance(row.p_warning)}."
+    if row.peak_q50 >= thresholds.warning:
+        return f"{name} reaches {peak} at its peak, but not for long enough to count as crossing {warning}."
+    return f"{name} stays below {warning}: its peak is expected at {peak}."
+
+
+def _since(row: Any, settings: Settings) -> str:
+    """How fast it climbs, and since when; "" where no climb is likely."""
+    if not np.isfinite(row.climb_per_day):
+        return ""
+    pace = wording.pace(row.climb_per_day, row.metric)
+    history = wording.span(int(row.history), settings.frequency)
+    since = f"for as long as it has been measured ({history})"
+    if row.history > LONG_CLIMB[settings.frequency]:
+        since = f"for longer than {wording.span(LONG_CLIMB[settings.frequency], settings.frequency)}"
+    if pd.notna(row.climb_since):
+        since = f"since {wording.date(row.climb_since, settings.frequency)}"
+    return f"It has been climbing by {pace} per day {since}."
+
+
+def _how_sure(row: Any, settings: Settings) -> str:
+    """On how little an early warning rests; "" for one that rests on enough."""
+    if not row.early:
+        return ""
+    tested = f"forecasts were tested {wording.span(int(row.backtested), settings.frequency)} ahead"
+    tested = tested if row.backtested > 0 else "no forecast could be tested yet"
+    return f"Early warning after {wording.span(int(row.history), settings.frequency)} of history; {tested}."
+
+
+def _lately(row: Any, last_seen: pd.Timestamp, settings: Settings) -> str:
+    """The average of the newest periods, or when it was last seen."""
+    if np.isfinite(row.current):
+        return f"Average of the last {CURRENT[settings.frequency]}: {wording.amount(row.current, row.metric)}."
+    return f"Last seen {wording.date(last_seen, settings.frequency)}."
