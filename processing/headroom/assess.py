@@ -17,6 +17,7 @@ from pyarrow import parquet
 
 from headroom.core import grid, job, safe_csv, settings, wording
 from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
+from headroom.core.plain import plain
 from headroom.core.settings import Settings
 from headroom.forecast.model import ModelError, drift_of, load, predict_and_explain
 from headroom.insight import changes, clusters, recommend, risk, seasonality
@@ -299,19 +300,6 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
             typed = pa.list_(pa.string()) if field.name == "server_ids" else pa.string()
             written = written.set_column(number, field.name, pa.nulls(len(written), typed))
     parquet.write_table(written, path, coerce_timestamps="us")
-
-
-def plain(value: Any) -> Any:
-    """The value as JSON has it: no NaN, no NumPy, dates as ISO 8601."""
-    if isinstance(value, dict):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(one) for one in value]
-    if value is None or value is pd.NaT or (isinstance(value, (float, np.floating)) and not np.isfinite(value)):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _with_missing(forecasts: pd.DataFrame, panel: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
