@@ -38,6 +38,7 @@ ACTIONS = [
     Action("stop", "Stop", "idle, nothing seems to use them", effort="low"),
     Action("shrink", "Shrink", "a smaller size keeps enough headroom", effort="medium"),
     Action("schedule", "Schedule", "switch off when nobody uses them", effort="low"),
+    Action("consolidate", "Consolidate", "move together onto fewer servers", effort="high"),
 ]
 
 
@@ -270,7 +271,8 @@ def assessment(
         "frequency": frequency, "horizon": settings.horizon, "servers": len(names), "series": n, "levels": levels,
         "savings": {"monthly": round(sum(saved.values()), 2), "currency": "USD", "by_action": saved,
                     "growth_monthly": 0.0},
-        "recommendations": by_action, "changes": changes if compare else None,
+        "levels_by_metric": {m: {} for m in metrics}, "ranking": "by level, then by score", "top": [], "not_judged": [],
+        "not_judged_total": 0, "clusters": [], "forecast": None, "recommendations": by_action, "changes": changes if compare else None,
         "drift": {"psi": dict.fromkeys(metrics, 0.041), "servers_out_of_range": 0.02, "new_series": 0.0,
                   "exceeded": False, "reason": None},
         "notes": ["2 servers have less than two weeks of history."],
@@ -389,7 +391,7 @@ def _model_metrics(
         "chosen": [{"metric": m, "group": "seasonal", "candidate": "combination", "series": len(names),
                     "reason": "lowest scaled quantile loss over 3 windows"} for m in metrics],
         "headline": {"mase": 0.78, "smape": 11.2, "scaled_quantile_loss": 0.41, "coverage_80": 0.804,
-                     "coverage_90": 0.893, "seasonal_naive_mase": 1.09, "improvement_percent": 28.4},
+                     "coverage_90": 0.893, "seasonal_naive_mase": 1.09, "relative_mase": 0.716, "improvement_percent": 28.4},
         "feature_importance": [
             {"feature": "lag7", "kind": "lag", "share": 0.41}, {"feature": "rolling_mean_28", "kind": "rolling",
              "share": 0.27}, {"feature": "weekday", "kind": "calendar", "share": 0.18},

@@ -37,7 +37,7 @@ def of_series(
     """
     if settings.thresholds.get(row.metric) is None:
         peak = wording.amount(row.peak_q50, row.metric)
-        what = f"No thresholds are set for the {wording.metric(row.metric)}; its peak is expected at {peak}."
+        what = f"No thresholds are set for the {wording.metric(row.metric)}, whose expected peak is {peak}."
         return {"what": what, "since": "", "how_sure": "", "lately": ""}
     pressing = row.level != "none" and not above["critical"]
     return {
@@ -61,11 +61,13 @@ def _what(row: Any, above: dict[str, Standing | None], settings: Settings) -> st
     frequency, metric = settings.frequency, row.metric
     name, thresholds = wording.sentence(wording.metric(metric)), settings.thresholds[metric]
     critical, warning = (wording.threshold(limit, metric) for limit in (thresholds.critical, thresholds.warning))
-    within, chance = f"within {wording.span(settings.horizon, frequency)}", wording.chance(row.p_critical)
+    within, chance = f"within {wording.span(settings.horizon, frequency)}", wording.likelihood(row.p_critical)
     peak = wording.amount(row.peak_q50, metric)
     if row.level == "critical" and above["critical"]:
-        stays = "is expected to go on so" if row.p_critical >= SURE else f"goes on so with a chance of {chance}"
-        return f"{exceedance.sentence(above['critical'], metric, thresholds.critical, frequency)}; it {stays}."
+        stays = "this is expected to continue"
+        if row.p_critical < SURE:
+            stays = f"the chance that this continues is {chance}"
+        return f"{exceedance.sentence(above['critical'], metric, thresholds.critical, frequency)}; {stays}."
     if row.level == "critical":
         latest = "after the horizon" if pd.isna(row.breach_latest) else wording.date(row.breach_latest, frequency)
         return (
@@ -73,17 +75,18 @@ def _what(row: Any, above: dict[str, Standing | None], settings: Settings) -> st
             f"(earliest {wording.date(row.breach_earliest, frequency)}, latest {latest}); chance {within}: {chance}."
         )
     if row.level == "high":
-        return f"{name} crosses {critical} {within} with a chance of {chance}."
+        return f"The chance that {wording.metric(metric)} crosses {critical} {within} is {chance}."
     if row.level == "medium" and above["warning"]:
         so = exceedance.sentence(above["warning"], metric, thresholds.warning, frequency)
         return f"{so}; the chance of crossing {critical} {within} is {chance}."
     if row.level == "medium":
         return f"{name} is expected to cross {warning} by {wording.date(row.warning_date, frequency)}."
     if row.level == "low":
-        return f"{name} crosses {warning} {within} with a chance of {wording.chance(row.p_warning)}."
+        chance = wording.likelihood(row.p_warning)
+        return f"The chance that {wording.metric(metric)} crosses {warning} {within} is {chance}."
     if row.peak_q50 >= thresholds.warning:
-        return f"{name} reaches {peak} at its peak, but not for long enough to count as crossing {warning}."
-    return f"{name} stays below {warning}: its peak is expected at {peak}."
+        return f"{name} is expected to peak at {peak}, but not for long enough to count as crossing {warning}."
+    return f"{name} is expected to stay below {warning}, with a peak of {peak}."
 
 
 def _since(row: Any, settings: Settings) -> str:
@@ -92,9 +95,9 @@ def _since(row: Any, settings: Settings) -> str:
         return ""
     pace = wording.pace(row.climb_per_day, row.metric)
     history = wording.span(int(row.history), settings.frequency)
-    since = f"for as long as it has been measured ({history})"
+    since = f"since measurements began {history} ago"
     if row.history > LONG_CLIMB[settings.frequency]:
-        since = f"for longer than {wording.span(LONG_CLIMB[settings.frequency], settings.frequency)}"
+        since = f"for more than {wording.span(LONG_CLIMB[settings.frequency], settings.frequency)}"
     if pd.notna(row.climb_since):
         since = f"since {wording.date(row.climb_since, settings.frequency)}"
     return f"It has been climbing by {pace} per day {since}."

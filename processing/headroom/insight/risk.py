@@ -289,14 +289,15 @@ def _what_to_do(there: dict[str, np.ndarray], whole: bool, grid: Grid) -> str:
         sentences.append(
             f"Nothing has been reported {since}: check whether the server, or only its monitoring, has stopped."
             if whole and not short
-            else f"{_has(list(silent))} not been reported {since}, though the server is heard of: check its monitoring."
+            else f"{_has(list(silent))} not been reported {since}, although the server reports other metrics: check "
+            "its monitoring."
         )
     if short:
         points = min(int(values.sum()) for values in short.values())
         least = SHORT[grid.frequency]
         sentences.append(
-            f"{_has(list(short))} only {wording.periods(points, grid.frequency)} of history; risk is judged from "
-            f"{wording.periods(least, grid.frequency)} on. Wait, or add older files."
+            f"{_has(list(short))} only {wording.periods(points, grid.frequency)} of history; risk is judged once "
+            f"there are {wording.periods(least, grid.frequency)}. Wait, or add older files."
             if points < least
             else f"{_has(list(short))} no forecast: train again."
         )

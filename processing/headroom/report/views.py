@@ -187,7 +187,7 @@ def _changes(found: Assessment) -> list[Block]:
         return [blocks.paragraph("The first run: there is nothing yet to compare with.", style="since")]
     kinds = {"new_at_risk": "New at risk", "worse": "Worse", "better": "Better", "resolved": "Resolved"}
     entries: list[tuple[Text, Text]] = [
-        (f"{title} {len(names):,}", blocks.servers(names[:MAX_LISTED], len(names)))
+        ([f"{title} ", blocks.bold(f"{len(names):,}")], blocks.servers(names[:MAX_LISTED], len(names)))
         for kind, title in kinds.items()
         if (names := found.changes[kind])
     ]
@@ -360,7 +360,7 @@ def profile(one: dict[str, Any]) -> dict[str, Any]:
         "about": pieces,
         "medians": blocks.fold("Medians", [blocks.facts(medians, "inline")] if medians else []),
         "week": week,
-        "texts": [f"{name}: {value:.0f}" for name, value in zip(WEEKDAYS, week, strict=False)],
+        "texts": [f"{name}: {_fixed(value, 0)}" for name, value in zip(WEEKDAYS, week, strict=False)],
         "names": WEEKDAYS,
         "ends": [name[0] for name in WEEKDAYS],
     }

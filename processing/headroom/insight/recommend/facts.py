@@ -138,7 +138,7 @@ class Advice:
     def told(self, action: Action) -> dict[str, Any]:
         """As ``Assessment.recommendations`` has it, without the priority."""
         known = pd.notna(self.saving)
-        cost = "" if known else "What it costs is not known."
+        cost = "" if known else "Its cost is not known."
         return {
             "action": action.name, "server_ids": self.server_ids, "metric": self.metric,
             "reason": " ".join(filter(None, [self.why, self.target_told, cost])), "evidence": self.evidence,

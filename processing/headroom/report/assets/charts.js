@@ -172,13 +172,14 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
   return {
     data,
     layout: {
-      height: 230,
-      margin: { l: 44, r: thresholds && isWide ? 88 : 12, t: 20, b: 26 },
+      height: TOUCH ? 254 : 230,
+      margin: { l: 44, r: thresholds && isWide ? 88 : 12, t: TOUCH ? 44 : 20, b: 26 },
       font: { family: getComputedStyle(document.body).fontFamily, color: ink.soft },
       hovermode: "x unified",
       hoverlabel: { bgcolor: ink.card, bordercolor: ink.line, font: { color: ink.ink, size: 12.5 } },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: ink.soft, activecolor: ink.ink },
       xaxis: { ...axis, type: "date", range: [first, last], showgrid: false, ticks: "outside", tickcolor: ink.soft,
+        spikecolor: ink.soft, spikethickness: 1, spikedash: "solid",
         nticks: Math.max(2, Math.floor(width / 95)), hoverformat: HOURLY ? "%-d %b %Y %H:%M" : "%-d %b %Y",
         tickformatstops: [
           { dtickrange: [null, 43200000], value: "%H:%M\n%-d %b" },
@@ -266,7 +267,7 @@ export function clusterMap() {
     });
     const title = ({ name }, rank) => ({
       x: names[rank][0], y: names[rank][1], showarrow: false, text: escaped(name), bgcolor: ink.card, opacity: 0.92,
-      borderpad: 1, font: { size: 14, color: colour(rank), weight: 700 },
+      borderpad: 1, font: { size: width < 640 ? 12 : 13, color: colour(rank), weight: 700 },
     });
     const leader = (_, rank) => {
       const [x, y, toX, toY] = names[rank];

@@ -84,8 +84,10 @@ def _pack(group: list[Server], movers: list[Server], fleet: Fleet) -> list[Advic
             metric="cpu",
             saving=saving,
             target={"host": group[host].name},
-            why=f"The work of {_servers(len(moved))} fits on {group[host].name}, of the same region and criticality: "
-                f"the joint peak there is {wording.percent(peak[0])} of CPU and {wording.percent(peak[1])} of memory.",
+            why=f"The work of {_servers(len(moved))} fits on {group[host].name}, which has the same region "
+                "and criticality: "
+                f"together they peak at {wording.percent(peak[0])} of its CPU and {wording.percent(peak[1])} of its "
+                "memory.",
             evidence={"joint_cpu_peak": number(peak[0]), "joint_memory_peak": number(peak[1]),
                       "periods": use.shape[2], "monthly_cost": number(saving)},
         ))  # fmt: skip

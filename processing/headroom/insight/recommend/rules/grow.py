@@ -87,14 +87,14 @@ def _also(rows: list[Any]) -> str:
     full = [wording.metric(row.metric) for row in rows if row.metric in PERCENT_METRICS and _need(row) >= FULL]
     if full:
         what = "Its forecast" if len(rows) == 1 else f"The forecast of {wording.listed(full)}"
-        text += f" {what} is at 100 %: the real need may be larger."
+        text += f" {what} reaches 100 %, so the real need may be higher."
     return text
 
 
 def _too_large(target: dict[str, Any] | None, factors: dict[str, float]) -> str:
     if target is not None or all(factor <= 1 for factor in factors.values()):
         return ""
-    return " No standard size is large enough: share the work between servers."
+    return " No standard size is large enough: spread the work over several servers."
 
 
 def _told(target: dict[str, Any] | None, server: Server) -> str:

@@ -55,8 +55,8 @@ def find(fleet: Fleet) -> list[Advice]:
             metric="cpu",
             saving=server.cost * hours / HOURS_A_WEEK,
             why=f"CPU is idle {_when(daily, weekend)}: below {wording.percent(IDLE_BELOW)} for "
-                f"{wording.chance(quiet)} of that time over {wording.periods(round(use.days), 'D')}, "
-                f"at most {wording.percent(most)}. Switch the server off then, {hours} hours a week.",
+                f"{wording.likelihood(quiet)} of that time over {wording.periods(round(use.days), 'D')}, "
+                f"at most {wording.percent(most)}. Switch the server off at these times: {hours} hours per week.",
             target={"off_hours_utc": daily, "off_weekends": weekend, "hours_a_week": hours},
             evidence={"off_idle_share": number(quiet, 3), "off_cpu_max": number(most), "cpu_p95": number(use.p95),
                       "days": number(use.days, 0), **cost_evidence(server)},

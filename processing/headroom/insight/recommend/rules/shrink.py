@@ -71,7 +71,7 @@ def _advice(server: Server, target: dict[str, Any], settings: Settings) -> Advic
     owned = {column: getattr(server.size, column) for column in RESOURCES.values() if column in target}
     known = {column: value for column, value in owned.items() if pd.notna(value)}
     spare_words, less = wording.percent(settings.headroom_percent), in_words(target, "memory" in use)
-    kept = "" if "memory" in use else " Memory is not measured and stays as it is."
+    kept = "" if "memory" in use else " Memory is not measured, so it stays as it is."
     return Advice(
         server_ids=[server.name],
         metric="cpu",
@@ -79,7 +79,7 @@ def _advice(server: Server, target: dict[str, Any], settings: Settings) -> Advic
         target=target,
         why=f"{wording.sentence(needs)} of today's {in_words(known) if known else 'size'} (P95 of the daily peaks "
             f"over {wording.periods(round(server.use['cpu'].days), 'D')}, or the forecast's peak if higher). With "
-            f"{spare_words} headroom {less} would do.{kept}",
+            f"{spare_words} headroom, {less} would be enough.{kept}",
         evidence={
             **{f"{metric}_p95": number(own.p95) for metric, own in use.items()},
             **{f"{metric}_daily_peak_p95": number(own.high) for metric, own in use.items()},
