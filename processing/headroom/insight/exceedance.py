@@ -32,7 +32,7 @@ class Standing:
         days, measured: how many of the last seven days were above, of how many measured.
         rhythm: "every day", "every working day" or "on 5 of the last 7 days".
         hours: "around the clock", "between 09:00 and 12:00 UTC" or
-            "for 14 hours on such a day, at changing times"; "" in daily panels.
+            "for 14 hours per day, at changing times"; "" in daily panels.
         peak: the median of the highest values of the days above, of the last seven.
     """
 
@@ -132,4 +132,4 @@ def _hours(above: np.ndarray, values: np.ndarray, ds: pd.DatetimeIndex, days: in
         end = (starts[0] + int(usual.sum()) - 1) % 24 + 1  # midnight is 24:00
         return f"between {starts[0]:02d}:00 and {end:02d}:00 UTC"
     hours = max(int(above.sum() / days + 0.5), 1)
-    return f"for {wording.periods(hours, 'h')} on such a day, at changing times"
+    return f"for {wording.periods(hours, 'h')} per day, at changing times"

@@ -61,7 +61,7 @@ def test_one_week_is_no_rhythm():
 def test_work_at_changing_hours_is_told_by_its_length():
     start = (np.arange(30) * 7) % 19
     busy = (HOURS.hour >= np.repeat(start, 24)) & (HOURS.hour < np.repeat(start, 24) + 5)
-    assert hourly(np.where(busy, 95, 10)).hours == "for 5 hours on such a day, at changing times"
+    assert hourly(np.where(busy, 95, 10)).hours == "for 5 hours per day, at changing times"
 
 
 def test_all_day_and_all_night_is_around_the_clock():
