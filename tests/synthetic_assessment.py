@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from headroom.core.findings import LEVELS, Assessment
+from headroom.core import wording
+from headroom.core.findings import LEVELS, REASON_PARTS, Action, Assessment
 from headroom.core.settings import Settings
 
 QUANTILES = {"q05": -1.645, "q10": -1.282, "q50": 0.0, "q90": 1.282, "q95": 1.645}
@@ -32,6 +33,14 @@ HOSTILE = [
     "__proto__",
 ]
 
+ACTIONS = [
+    Action("grow", "Grow", "give more capacity before it runs out", effort="medium"),
+    Action("stop", "Stop", "idle, nothing seems to use them", effort="low"),
+    Action("shrink", "Shrink", "a smaller size keeps enough headroom", effort="medium"),
+    Action("schedule", "Schedule", "switch off when nobody uses them", effort="low"),
+    Action("consolidate", "Consolidate", "move together onto fewer servers", effort="high"),
+]
+
 
 def assessment(
     servers: int | Sequence[str] = 60,
@@ -50,7 +59,7 @@ def assessment(
         calm: every server far from its thresholds.
         recommend: with recommendations.
         compare: with changes since a previous run.
-        bare: no manifest, data quality, model metrics or summary (all ``{}``).
+        bare: as from jobs without manifest, data quality and model metrics (all ``{}``).
     """
     random = np.random.default_rng(seed)
     names = (
@@ -134,12 +143,21 @@ def assessment(
             "climb_since": pd.Series(as_of - 50 * period, range(n)).where(kind == 2),
         }
     )
-    risks["reason"] = [
-        f"{r.metric} reaches 90 % on {r.critical_date:%d %b} at the present growth"
+    risks["score"] = 100 * risks["p_critical"]
+    risks["what"] = [
+        f"{r.metric} reaches 90 % on {r.critical_date:%d %b} at the present growth."
         if pd.notna(r.critical_date)
-        else f"{r.metric} peaks at {r.peak_q50:.0f} % on {r.peak_ds:%d %b}"
+        else f"{r.metric} peaks at {r.peak_q50:.0f} % on {r.peak_ds:%d %b}."
         for r in risks.itertuples()
     ]
+    risks["since"] = np.where(kind == 2, "It has been climbing since 26 Sep 2026.", "")
+    risks["how_sure"] = ""
+    days = "24 hours" if frequency == "h" else "7 days"
+    risks["lately"] = [
+        f"Average of the last {days}: {wording.amount(r.current, r.metric)}." for r in risks.itertuples()
+    ]
+    parts = risks[list(REASON_PARTS)].itertuples(index=False)
+    risks["reason"] = [wording.sentences(one) for one in parts]
     code_of = {(s, m): c for s, m, c in zip(risks.server_id, risks.metric, code, strict=True)}
     table_of_servers = []
     for i, name in enumerate(names):
@@ -152,6 +170,7 @@ def assessment(
                 "worst_metric": worst,
                 "score": 20.0 * code_of[name, worst] + float(row.peak_q50.iloc[0]) / 5,
                 "reason": row.reason.iloc[0],
+                "adjusted": "",
                 "business_unit": ("retail", "payments", "logistics")[i % 3],
                 "region": ("eu-west-1", "us-east-1")[i % 2],
                 "criticality": ("high", "medium", "low")[i % 3],
@@ -176,8 +195,10 @@ def assessment(
         peak_weekday=2.0,
         peak_month=11.0,
         quarter_end_effect=np.where(kind == 4, random.uniform(0, 9, n), np.nan),
+        month_end_effect=np.nan,
         step=np.nan,
         leak_per_month=np.nan,
+        noise=1.0,
     )
     hours = [float(30 + 12 * np.sin((h - 8) / 24 * 2 * np.pi)) for h in range(24)] if frequency == "h" else None
     days = [38.0, 40.5, 42.0, 41.0, 39.0, 24.0, 22.0]
@@ -221,7 +242,9 @@ def assessment(
                         "action": action,
                         "server_ids": [row.server_id],
                         "metric": row.worst_metric,
-                        "reason": f"{row.worst_metric} P95 is {30 + priority % 9} % over 90 days",
+                        "why": f"{row.worst_metric} P95 is {30 + priority % 9} % over 90 days.",
+                        "reason": f"{row.worst_metric} P95 is {30 + priority % 9} % over 90 days."
+                        + (" Target: 4 vCPUs and 16 GB of memory." if action == "grow" else ""),
                         "evidence": {"cpu_p95": 31.5, "cpu_peak_q50": 44.0, "network_in_p95": 0.412, "days": 90},
                         "effort": ("low", "medium", "high")[priority % 3],
                         "monthly_saving": 0.0 if action == "grow" else 70.08 * (1 + priority % 4),
@@ -246,9 +269,13 @@ def assessment(
     summary = {
         "schema": 1, "dataset": "demo", "run_id": "20261115T060000Z-8c2f", "as_of": as_of.isoformat(),
         "frequency": frequency, "horizon": settings.horizon, "servers": len(names), "series": n, "levels": levels,
-        "savings": {"monthly": round(sum(saved.values()), 2), "currency": "USD", "by_action": saved},
-        "recommendations": by_action, "changes": changes if compare else None,
-        "drift": {"psi": dict.fromkeys(metrics, 0.041), "servers_out_of_range": 0.02, "exceeded": False},
+        "savings": {"monthly": round(sum(saved.values()), 2), "currency": "USD", "by_action": saved,
+                    "growth_monthly": 0.0},
+        "levels_by_metric": {m: {} for m in metrics}, "ranking": "by level, then by score", "top": [], "not_judged": [],
+        "not_judged_total": 0, "clusters": [], "forecast": None, "recommendations": by_action,
+        "changes": changes if compare else None,
+        "drift": {"psi": dict.fromkeys(metrics, 0.041), "servers_out_of_range": 0.02, "new_series": 0.0,
+                  "exceeded": False, "reason": None},
         "notes": ["2 servers have less than two weeks of history."],
     }  # fmt: skip
     return Assessment(
@@ -256,7 +283,7 @@ def assessment(
         run={} if bare else _manifest(),
         quality={} if bare else _quality(names, metrics, frequency, as_of),
         metrics={} if bare else _model_metrics(metrics, names, frequency, settings.horizon, n),
-        summary={} if bare else summary,
+        summary=summary | {"dataset": None, "run_id": None, "notes": []} if bare else summary,
         forecasts=forecasts,
         risks=risks,
         servers=server_table,
@@ -265,6 +292,7 @@ def assessment(
         clusters=clusters,
         profiles=profiles,
         recommendations=recommendations,
+        actions=ACTIONS,
         changes=changes if compare else None,
     )
 
@@ -364,7 +392,8 @@ def _model_metrics(
         "chosen": [{"metric": m, "group": "seasonal", "candidate": "combination", "series": len(names),
                     "reason": "lowest scaled quantile loss over 3 windows"} for m in metrics],
         "headline": {"mase": 0.78, "smape": 11.2, "scaled_quantile_loss": 0.41, "coverage_80": 0.804,
-                     "coverage_90": 0.893, "seasonal_naive_mase": 1.09, "improvement_percent": 28.4},
+                     "coverage_90": 0.893, "seasonal_naive_mase": 1.09, "relative_mase": 0.716,
+                     "improvement_percent": 28.4},
         "feature_importance": [
             {"feature": "lag7", "kind": "lag", "share": 0.41}, {"feature": "rolling_mean_28", "kind": "rolling",
              "share": 0.27}, {"feature": "weekday", "kind": "calendar", "share": 0.18},

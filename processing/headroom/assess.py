@@ -16,9 +16,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from headroom.core import job, safe_csv, settings, wording
-from headroom.core.findings import LEVELS, Assessment
+from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
 from headroom.core.grid import Grid, of_panel
 from headroom.core.periods import Frequency
+from headroom.core.plain import plain
 from headroom.core.settings import Settings
 from headroom.forecast.model import ModelError, drift_of, load, predict_and_explain
 from headroom.insight import changes, clusters, recommend, risk, seasonality
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 TOP = 20
 MOST_NOT_JUDGED = 200
 LEAST_HISTORY = 60
+# What the files hold of a recommendation; the report has parts of its reason besides.
+ADVICE = (
+    "action", "server_ids", "metric", "reason", "evidence", "effort", "monthly_saving", "target", "by", "priority",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -210,6 +215,7 @@ def assess(
         clusters=found.table,
         profiles=found.profiles,
         recommendations=plain(recommendations),
+        actions=recommend.actions(),
         changes=changed,
         not_judged=not_judged,
     )
@@ -255,7 +261,7 @@ def write(found: Assessment, folder: Path) -> None:
         "optimization_recommendations.json": {
             "schema": 1,
             "savings": found.summary["savings"],
-            "recommendations": found.recommendations,
+            "recommendations": [{key: one[key] for key in ADVICE} for one in found.recommendations],
         },
         "data_quality.json": found.quality,
         "model_metrics.json": found.metrics,
@@ -279,8 +285,8 @@ def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
         advice[column] = [None if one is None else json.dumps(one, sort_keys=True) for one in advice[column]]
     return {
         "forecasts": found.forecasts,
-        "risks": found.risks,
-        "servers": found.servers,
+        "risks": found.risks.drop(columns=list(REASON_PARTS)),
+        "servers": found.servers.drop(columns="adjusted"),
         "seasonality": found.seasonality,
         "clusters": found.clusters,
         "recommendations": advice.rename(columns={"by": "due"}),
@@ -296,19 +302,6 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
             typed = pa.list_(pa.string()) if field.name == "server_ids" else pa.string()
             written = written.set_column(number, field.name, pa.nulls(len(written), typed))
     parquet.write_table(written, path, coerce_timestamps="us")
-
-
-def plain(value: Any) -> Any:
-    """The value as JSON has it: no NaN, no NumPy, dates as ISO 8601."""
-    if isinstance(value, dict):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(one) for one in value]
-    if value is None or value is pd.NaT or (isinstance(value, (float, np.floating)) and not np.isfinite(value)):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _with_missing(forecasts: pd.DataFrame, panel: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:

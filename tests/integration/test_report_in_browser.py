@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +15,10 @@ import pandas as pd
 import pytest
 from synthetic_assessment import HOSTILE, assessment, with_silent
 
+from headroom.core import wording
 from headroom.core.findings import Assessment
+from headroom.report import fleet
 from headroom.report import page as report
-from headroom.report import pictures
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the browser tests need it")
 
@@ -31,6 +33,9 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touc
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason="no Chromium found: install the package chromium to run the browser tests"
 )
+
+# The file itself, what it holds, and what a chart makes to be saved.
+OWN = ("file:", "data:", "blob:")
 
 Open = Callable[..., Any]
 
@@ -55,8 +60,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "bare": assessment(bare=True, recommend=False, compare=False),
         "quiet": _uncertain(with_silent(assessment())),
     }
-    for name, fleet in fleets.items():
-        report.write(fleet, folder / f"{name}.html")
+    for name, found in fleets.items():
+        report.write(found, folder / f"{name}.html")
     return {name: folder / f"{name}.html" for name in fleets}
 
 
@@ -71,7 +76,10 @@ def open_report(browser: Any, reports: dict[str, Path]) -> Iterator[Open]:
         page = context.new_page()
         page.on("console", lambda message: complaints.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url))
+        page.on(
+            "request",
+            lambda request: request.url.startswith(("file:", "data:", "blob:")) or complaints.append(request.url),
+        )
         page.goto((reports.get(str(name)) or Path(name)).as_uri() + fragment)
         return page
 
@@ -91,7 +99,7 @@ def test_every_section_is_there_without_errors_or_requests(open_report: Open, na
     ]  # fmt: skip
     assert page.locator("text=/NaN|undefined|Infinity|\\[object/").count() == 0
     page.locator(".open").first.click()
-    page.locator(".chart").first.wait_for()
+    page.locator(".chart.is-drawn").first.wait_for()
     for fold in page.locator("summary").all():
         fold.click()
     assert page.locator("text=/NaN|undefined|Infinity|\\[object/").count() == 0
@@ -105,7 +113,7 @@ def test_ten_seconds_are_enough_to_see_what_needs_a_decision(open_report: Open) 
     )
     text = "\n".join(first_screen)
     assert "3 of 60 servers expected to reach a critical threshold" in text
-    assert "New at risk 2" in text and "14\nat risk, 9 to watch" in text and "a month to save" in text
+    assert "New at risk 2" in text and "14\nat risk, 9 to watch" in text and "to save per month" in text
     bottoms = page.locator(".summary").evaluate_all("rows => rows.map((row) => row.getBoundingClientRect().bottom)")
     shown = sum(bottom <= 900 for bottom in bottoms)
     assert shown >= 3, "the most urgent servers are on the first screen"
@@ -131,7 +139,7 @@ def test_silent_servers_have_a_list_of_their_own_and_no_level(open_report: Open)
     cells = page.locator(".summary").inner_text()
     assert cells.count("not judged") == 2 and "not expected" not in cells
     page.locator(".open").first.click()
-    page.locator(".chart").first.wait_for()
+    page.locator(".chart.is-drawn").first.wait_for()
     assert "not expected" not in page.get_by_role("region", name=f"Server {quiet}").inner_text()
 
 
@@ -143,8 +151,8 @@ def test_a_fleet_without_silent_servers_says_nothing_of_them(open_report: Open) 
 
 def test_bands_that_held_too_few_or_too_many_values_are_warned_of_beside_the_chances(open_report: Open) -> None:
     warning = open_report("quiet").locator("#risk .warn").inner_text()
-    assert "CPU: the 80 % band held 55\u00a0% of later values, so it is too narrow" in warning
-    assert "Memory: the 80 % band held 97\u00a0% of later values, so it is too wide" in warning
+    assert "CPU: the 80\u00a0% band held 55\u00a0% of later values, so it is too narrow" in warning
+    assert "Memory: the 80\u00a0% band held 97\u00a0% of later values, so it is too wide" in warning
     assert "Disk" not in warning
     assert open_report("usual").locator("#risk .warn").count() == 0
 
@@ -161,15 +169,15 @@ def test_a_server_above_its_threshold_has_no_date_to_come_but_since_when(open_re
     found = assessment()
     first = found.servers.iloc[0]
     mine = (found.risks["server_id"] == first["server_id"]) & (found.risks["metric"] == first["worst_metric"])
-    since = pictures.last_period(found) - pd.Timedelta(days=400)
+    since = fleet.last_period(found) - pd.Timedelta(days=400)
     risks = found.risks.assign(above_already=mine, above_since=pd.Series(pd.NaT, found.risks.index).mask(mine, since))
     report.write(dataclasses.replace(found, risks=risks), tmp_path / "report.html")
     page = open_report(tmp_path / "report.html")
     cell = page.locator(".summary .column-critical").first.inner_text()
     assert cell.split("\n") == ["above now", f"since {since:%-d %b %Y}"]
     page.locator(".open").first.click()
-    page.locator(".chart").first.wait_for()
-    assert page.locator(".chart").first.locator(".breach").count() == 0
+    page.locator(".chart.is-drawn").first.wait_for()
+    assert page.locator(".chart.is-drawn").first.locator(".breach").count() == 0
 
 
 def test_forecasts_that_no_backtest_could_test_are_said_to_be_untested(open_report: Open, tmp_path: Path) -> None:
@@ -213,7 +221,7 @@ def test_the_run_s_cost_estimate_is_among_its_facts(open_report: Open) -> None:
 
 def test_what_a_recommendation_rests_on_is_told_in_its_unit(open_report: Open) -> None:
     evidence = open_report("quiet").locator("#actions td.wide small").first.inner_text().replace("\xa0", " ")
-    assert evidence == "CPU P95 32 %, CPU expected peak 44 %, network in P95 0.412 MB/s"
+    assert evidence == "CPU P95 32 %, CPU expected peak 44 %, incoming network P95 0.412 MB/s"
 
 
 def test_headings_sort_and_say_so(open_report: Open) -> None:
@@ -256,9 +264,9 @@ def test_the_keyboard_alone_opens_a_server_and_reads_its_forecast(open_report: O
     button = page.locator(".open").first
     assert button.get_attribute("aria-expanded") == "true"
     section = page.get_by_role("region", name=f"Server {name}")
-    section.locator(".chart").first.wait_for()
+    section.locator(".chart.is-drawn").first.wait_for()
     assert section.locator(".metric-panel").count() == 3
-    section.locator(".chart").first.focus()
+    section.locator(".chart.is-drawn").first.focus()
     page.keyboard.press("ArrowRight")
     assert "8 in 10 between" in section.locator(".readout").first.inner_text()
     page.keyboard.press("PageDown")
@@ -270,10 +278,13 @@ def test_the_keyboard_alone_opens_a_server_and_reads_its_forecast(open_report: O
 def test_a_server_s_section_has_band_thresholds_and_breach_date(open_report: Open) -> None:
     page = open_report("usual")
     page.locator(".open").first.click()
-    chart = page.locator(".chart").first
+    chart = page.locator(".chart.is-drawn").first
     chart.wait_for()
-    for part in (".history", ".forecast", ".band80", ".band90"):
-        assert len(chart.locator(f"path{part}").get_attribute("d")) > 200
+    lines = chart.locator(".scatterlayer path.js-line").evaluate_all(
+        "(paths) => paths.map((path) => path.getAttribute('d').length)"
+    )
+    assert sum(length > 200 for length in lines) >= 2, "history and forecast"
+    assert chart.locator(".fills path.js-fill, path.js-fill").count() == 2, "the bands of 8 and 9 in 10 values"
     texts = chart.locator("text").all_text_contents()
     assert "warning 80 %" in texts and "critical 90 %" in texts
     row = page.locator(".summary .column-critical b").first.inner_text()
@@ -283,18 +294,100 @@ def test_a_server_s_section_has_band_thresholds_and_breach_date(open_report: Ope
 def test_the_pointer_reads_out_history_and_forecast(open_report: Open) -> None:
     page = open_report("hourly")
     page.locator(".open").first.click()
-    chart = page.locator(".chart").first
+    chart = page.locator(".chart.is-drawn").first
     chart.wait_for()
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     readout = page.locator(".readout").first
     rest = readout.inner_text()
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 80)
-    assert "measured" in readout.inner_text()
-    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 80)
-    assert "expected" in readout.inner_text()
-    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] - 80)
-    assert readout.inner_text() == rest
+    sync_api.expect(readout).to_contain_text("measured")
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 80)
+    sync_api.expect(readout).to_contain_text("expected")
+    labels = " ".join(chart.locator(".hoverlayer text").all_text_contents())
+    assert re.search(r"expected \d+ %, 8 in 10 between \d+ % and \d+ %", labels), "the chart itself says it with units"
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] - 80)
+    sync_api.expect(readout).to_have_text(rest)
+
+
+def test_a_chart_zooms_by_mouse_and_keyboard_and_shows_all_again(open_report: Open) -> None:
+    page = open_report("usual")
+    page.locator(".open").first.click()
+    chart = page.locator(".chart.is-drawn").first
+    chart.wait_for()
+    chart.scroll_into_view_if_needed()
+    whole = _days_shown(chart)
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 90, steps=5)
+    page.mouse.up()
+    assert 0.15 * whole < _days_shown(chart) < 0.35 * whole
+    chart.focus()
+    page.keyboard.press("Escape")
+    assert _days_shown(chart) == pytest.approx(whole)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("+")
+    assert _days_shown(chart) == pytest.approx(whole / 2, rel=0.6)
+    assert _days_shown(chart) < whole
+
+
+def test_a_chart_is_saved_as_a_picture_under_its_server_s_name(open_report: Open) -> None:
+    page = open_report("usual")
+    name = _names(page)[0]
+    page.locator(".open").first.click()
+    chart = page.locator(".chart.is-drawn").first
+    chart.wait_for()
+    chart.hover()
+    with page.expect_download() as waiting:
+        chart.locator(".modebar-btn").last.click()
+    saved = waiting.value
+    assert saved.suggested_filename.startswith(name) and saved.suggested_filename.endswith(".png")
+    assert Path(saved.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_map_of_clusters_names_its_groups_and_opens_a_server(open_report: Open) -> None:
+    page = open_report("hostile")
+    chart = page.locator("#groups .map")
+    chart.scroll_into_view_if_needed()
+    points = chart.locator(".points path")
+    points.first.wait_for()
+    assert points.count() == len(HOSTILE)
+    found = assessment(HOSTILE)
+    assert set(chart.locator(".annotation-text").all_text_contents()) == {one["name"] for one in found.profiles}
+    # plotly draws a layer over the points that takes the mouse.
+    box = points.first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    chart.locator(".hoverlayer text").first.wait_for()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator(".chart.is-drawn").first.wait_for()
+    assert page.evaluate("window.broken") is None
+
+
+def test_the_colours_of_the_charts_follow_the_theme(open_report: Open) -> None:
+    page = open_report("usual", color_scheme="dark")
+    page.locator(".open").first.click()
+    label = page.locator(".chart.is-drawn .xtick text").first
+    label.wait_for()
+    dark = label.evaluate("(text) => getComputedStyle(text).fill")
+    page.get_by_role("button", name="Light").click()
+    page.wait_for_function(
+        "(dark) => getComputedStyle(document.querySelector('.chart .xtick text')).fill !== dark", arg=dark
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "metric"),
+    [(45.26, "cpu"), (0.4, "cpu"), (99.7, "disk"), (12.345, "network_in"), (0.4121, "network_in"), (5, "network_out"),
+     (12345.6, "network_in"), (999.4, "network_in")],
+)  # fmt: skip
+def test_script_and_sentences_write_a_value_alike(browser: Any, value: float, metric: str) -> None:
+    page = browser.new_page()
+    source = (report.ASSETS / "charts.js").read_text(encoding="utf-8")
+    function = re.search(r"^export (function amount.*?^})", source, re.DOTALL | re.MULTILINE)[1]
+    script = f"([value, unit]) => {{ const known = (one) => one !== null; {function} return amount(value, unit); }}"
+    assert page.evaluate(script, [value, wording.unit(metric)]) == wording.amount(value, metric)
+    page.close()
 
 
 def test_a_link_opens_its_server_even_when_filters_hide_it(open_report: Open) -> None:
@@ -302,11 +395,11 @@ def test_a_link_opens_its_server_even_when_filters_hide_it(open_report: Open) ->
     calm = found.servers.loc[found.servers["level"] == "none", "server_id"].iloc[-1]
     page = open_report("usual", f"#server={calm}")
     section = page.get_by_role("region", name=f"Server {calm}")
-    section.locator(".chart").first.wait_for()
+    section.locator(".chart.is-drawn").first.wait_for()
     assert page.evaluate("document.activeElement.textContent") == calm
     page.locator("#actions a.server").first.click()
     wanted = page.locator("#actions a.server").first.inner_text()
-    page.get_by_role("region", name=f"Server {wanted}").locator(".chart").first.wait_for()
+    page.get_by_role("region", name=f"Server {wanted}").locator(".chart.is-drawn").first.wait_for()
 
 
 def test_hostile_names_are_shown_and_harmless(open_report: Open) -> None:
@@ -315,7 +408,7 @@ def test_hostile_names_are_shown_and_harmless(open_report: Open) -> None:
     assert len(_names(page)) == len(HOSTILE)
     for button in page.locator(".open").all():
         button.click()
-    page.locator(".chart").nth(3 * len(HOSTILE) - 1).wait_for()
+    page.locator(".chart.is-drawn").nth(3 * len(HOSTILE) - 1).wait_for()
     assert page.evaluate("window.broken") is None
     assert (
         page.locator("main img, main script, main iframe, main [onerror], main [onload], main [onmouseover]").count()
@@ -349,7 +442,7 @@ def test_the_page_s_policy_stops_injected_script_and_requests(browser: Any, repo
 def test_text_has_enough_contrast_in_light_and_dark(open_report: Open, name: str, scheme: str) -> None:
     page = open_report(name, color_scheme=scheme)
     page.locator(".open").first.click()
-    page.locator(".chart").first.wait_for()
+    page.locator(".chart.is-drawn").first.wait_for()
     weak = page.evaluate(CONTRAST)
     assert weak == []
 
@@ -370,21 +463,21 @@ def test_the_theme_follows_the_system_and_the_button(open_report: Open) -> None:
 def test_a_phone_needs_no_sideways_scrolling(open_report: Open, name: str) -> None:
     page = open_report(name, **PHONE)
     page.locator(".open").first.tap()
-    page.locator(".chart").first.wait_for()
+    page.locator(".chart.is-drawn").first.wait_for()
     for fold in page.locator("summary").all():
         fold.tap()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(OVERFULL_CELLS) == []
-    assert page.locator(".chart").first.bounding_box()["width"] <= 390
+    assert page.locator(".chart.is-drawn").first.bounding_box()["width"] <= 390
 
 
 def test_it_prints_in_light_with_what_was_opened(open_report: Open, tmp_path: Path) -> None:
     page = open_report("usual", color_scheme="dark")
     page.locator(".open").first.click()
-    page.locator(".chart").first.wait_for()
+    page.locator(".chart.is-drawn").first.wait_for()
     page.emulate_media(media="print")
     assert not page.locator(".bar").is_visible() and not page.locator(".filters").is_visible()
-    assert page.locator(".chart").first.is_visible()
+    assert page.locator(".chart.is-drawn").first.is_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(22, 32, 43)"
     assert "more recommendations, not printed here" in page.locator("#actions .on-paper").first.inner_text()
     printed = page.pdf(format="A4", path=tmp_path / "report.pdf")
@@ -408,7 +501,7 @@ def test_a_thousand_servers_with_five_metrics_load_within_two_seconds_and_eight_
     page.locator(".summary").first.wait_for()
     assert time.monotonic() - started < 2
     page.evaluate("(name) => { location.hash = 'server=' + name }", "cache-200")
-    page.get_by_role("region", name="Server cache-200").locator(".chart").nth(4).wait_for()
+    page.get_by_role("region", name="Server cache-200").locator(".chart.is-drawn").nth(4).wait_for()
     assert page.locator("text=risk_flagged_forecasts.parquet").count() == 1, "every server has its charts"
 
 
@@ -431,6 +524,13 @@ def _uncertain(found: Assessment) -> Assessment:
     shares = dict(zip(("cpu", "memory"), (0.55, 0.97), strict=True))
     rows = [row | {"coverage_80": shares.get(row["metric"], row["coverage_80"])} for row in found.metrics["candidates"]]
     return dataclasses.replace(found, metrics=found.metrics | {"candidates": rows})
+
+
+def _days_shown(chart: Any) -> float:
+    return chart.evaluate(
+        """(chart) => chart.layout.xaxis.range.map((moment) => new Date(moment).getTime())
+               .reduce((from, to) => (to - from) / 86400000)"""
+    )
 
 
 def _names(page: Any) -> list[str]:

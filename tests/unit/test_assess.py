@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic_assessment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from headroom import assess, train
+from headroom import assess, preprocess, train
 from headroom.core import job
 from headroom.core.settings import Settings, parse
 from local import fleet
@@ -108,8 +113,8 @@ def test_servers_that_cannot_be_judged_have_a_list_of_their_own_that_says_what_t
         "monitoring, has stopped.",
     }  # fmt: skip
     assert listed["half blind"]["metrics"] == ["cpu"]
-    assert "though the server is heard of: check its monitoring" in listed["half blind"]["reason"]
-    assert "CPU has only 20 hours of history; risk is judged from 48 hours on" in listed["new"]["reason"]
+    assert "although the server reports other metrics: check its monitoring" in listed["half blind"]["reason"]
+    assert "CPU has only 20 hours of history; risk is judged once there are 48 hours" in listed["new"]["reason"]
     assert found.summary["not_judged"] == found.not_judged and found.summary["not_judged_total"] == 3
 
 
@@ -339,3 +344,54 @@ def test_a_model_of_another_frequency_is_an_error_and_of_another_horizon_is_foll
     with pytest.raises(job.InputError, match="train again"):
         assess.fitting(Settings(), Settings(frequency="h"))
     assert assess.fitting(Settings(), Settings(horizon=30)).horizon == 30
+
+
+def test_the_assessments_made_up_for_tests_have_the_columns_and_types_of_real_ones(found):
+    made_up = synthetic_assessment.assessment(10, ("cpu", "memory", "disk"))
+    for name in ("forecasts", "risks", "servers", "seasonality"):
+        real, other = getattr(found, name), getattr(made_up, name)
+        assert sorted(other.columns) == sorted(real.columns), name
+        kinds = {column: _kind(real[column]) for column in real}
+        assert {column: _kind(other[column]) for column in real} == kinds, name
+    assert set(made_up.clusters.columns) <= set(found.clusters.columns)
+    assert {"cluster", "cluster_name", "distance", "x", "y"} <= set(made_up.clusters.columns)
+    assert made_up.profiles[0].keys() == found.profiles[0].keys()
+    assert made_up.fleet_peaks.keys() == found.fleet_peaks.keys()
+    assert made_up.fleet_peaks["cpu"].keys() == found.fleet_peaks["cpu"].keys()
+    assert made_up.recommendations[0].keys() == found.recommendations[0].keys()
+    assert [one.name for one in made_up.actions] == [one.name for one in found.actions]
+    assert made_up.summary.keys() == found.summary.keys()
+    assert made_up.summary["savings"].keys() == found.summary["savings"].keys()
+    assert made_up.changes.keys() == {"previous_run_id", "new_at_risk", "resolved", "worse", "better"}
+
+
+def test_what_tests_make_up_of_quality_and_model_has_the_keys_of_real_ones(tmp_path):
+    made = fleet.generate(servers=6, days=120, sampling="1D", horizon=14, seed=5)
+    fleet.write(made, tmp_path / "fleet")
+    files = [{"file": path.name} for path in (tmp_path / "fleet" / "incoming").iterdir()]
+    (tmp_path / "manifest.json").write_text(json.dumps({"created_at": "2030-01-01T00:00:00Z", "files": files}))
+    jobs = {
+        preprocess: {"raw": tmp_path / "fleet" / "incoming", "settings": tmp_path / "fleet" / "settings.yaml",
+                     "manifest": tmp_path / "manifest.json", "panel": tmp_path / "panel"},
+        train: {"panel": tmp_path / "panel", "model": tmp_path / "model"},
+    }  # fmt: skip
+    for one, folders in jobs.items():
+        arguments = [part for name, path in folders.items() for part in (f"--{name}", str(path))]
+        subprocess.run([sys.executable, "-m", one.__name__, *arguments], check=True, env=os.environ | {
+            "PYTHONPATH": str(Path(train.__file__).parents[1])
+        })  # fmt: skip
+    made_up = synthetic_assessment.assessment(6)
+    quality = json.loads((tmp_path / "panel" / "data_quality.json").read_text())
+    metrics = json.loads((tmp_path / "model" / "model_metrics.json").read_text())
+    for real, other in ((quality, made_up.quality), (metrics, made_up.metrics)):
+        assert other.keys() == real.keys()
+        for key, value in real.items():
+            if isinstance(value, dict) and key != "trend_share":
+                assert other[key].keys() == value.keys(), key
+            if isinstance(value, list) and value and other[key] and isinstance(value[0], dict):
+                assert other[key][0].keys() == value[0].keys(), key
+
+
+def _kind(column):
+    """Numbers, dates, truth values, or anything else."""
+    return "text" if column.dtype.kind == "O" else "number" if column.dtype.kind in "if" else column.dtype.kind

@@ -11,8 +11,27 @@ from headroom.core.settings import Settings
 
 # Risk levels, mildest first.
 LEVELS = ("none", "low", "medium", "high", "critical")
-# A server of one of these levels is at risk.
 AT_RISK = ("high", "critical")
+
+# The parts of a metric's reason, in the order in which people are told them; columns of ``Assessment.risks``.
+REASON_PARTS = ("what", "since", "how_sure", "lately")
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a rule may recommend.
+
+    Attributes:
+        name: the key in files: "grow".
+        title: the same as a heading.
+        what: what it means for the servers under that heading.
+        effort: "low", "medium" or "high".
+    """
+
+    name: str
+    title: str
+    what: str
+    effort: str
 
 
 @dataclass(frozen=True)
@@ -20,7 +39,7 @@ class Assessment:
     """Everything an assessment found, in memory. Rules and units: ``docs/risk.md``.
 
     Every ``server_id`` is text from the outside: escape it wherever it is shown. Metrics in percent run from
-    0 to 100, the network metrics are megabytes a second. ``ds`` and all dates are datetime64 without zone, UTC.
+    0 to 100, the network metrics are megabytes per second. ``ds`` and all dates are datetime64 without zone, UTC.
     A value that cannot be known is NaN, NaT or None, never a made-up zero.
 
     Attributes:
@@ -29,13 +48,13 @@ class Assessment:
         quality: ``data_quality.json``; ``{}`` when the panel came without it.
         metrics: ``model_metrics.json``; ``{}`` when the model came without it.
         summary: ``risk_summary.json``.
-        forecasts: one row a server, metric and date, sorted so: ``server_id, metric, ds, is_future (bool), actual,
+        forecasts: one row per server, metric and date, sorted so: ``server_id, metric, ds, is_future (bool), actual,
             q05, q10, q50, q90, q95, risk_level``. History rows (the last 2 horizons, at least 60 periods, of what
             there is) have ``actual`` and no quantiles, future rows the reverse. ``risk_level`` is, on a future row,
             the level reached by that date (by the chance of having crossed the thresholds until then, so it only
             rises, and the first critical row is ``critical_date``; all are critical where it is above already), and on
             a history row the level that the measured value stands for.
-        risks: one row a server and metric: ``server_id, metric, level, current`` (mean of y over the last 7 days or
+        risks: one row per server and metric: ``server_id, metric, level, current`` (mean of y over the last 7 days or
             24 hours: an average, not the peak), ``peak_q50, peak_q95, peak_ds, p_warning, p_critical`` (probability
             of crossing within the horizon; NaN for a metric without thresholds), ``warning_date, critical_date``
             (first date by which a crossing is more likely than not, or NaT), ``breach_earliest, breach_latest``
@@ -44,15 +63,16 @@ class Assessment:
             has crossed the critical threshold and is expected to again; then all of these dates are the last
             period, and ``days_to_breach`` 0), ``above_since`` (when that began, or NaT), ``holiday_peak,
             holiday_ds, quarter_end_peak, quarter_end_ds`` (highest q50 in the next such window, NaN and NaT where
-            there is none within the horizon), ``score`` (0 to 100, before criticality), ``reason`` (sentences); what
-            they rest on: ``early`` (bool: a warning of a series younger than the horizon), ``history`` (periods since
-            the first value), ``backtested`` (periods ahead that forecasts were tested), ``climb_chance`` (that it
-            climbs now), and where that is likely ``climb_per_day`` and ``climb_since`` (NaT: for longer than the
-            laws of trends look back, or since it has been measured).
-        servers: one row a server, the most urgent first: ``server_id, level, worst_metric, score`` (0 to 100),
-            ``reason, business_unit, region, criticality, instance_type, vcpus, memory_gb, monthly_cost_usd,
-            cluster`` (int), ``cluster_name``.
-        seasonality: one row a server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
+            there is none within the horizon), ``score`` (0 to 100, before criticality), ``reason`` (sentences) and
+            its ``REASON_PARTS``, each a sentence or ""; what they rest on: ``early`` (bool: a warning of a series
+            younger than the horizon), ``history`` (periods since the first value), ``backtested`` (periods ahead that
+            forecasts were tested), ``climb_chance`` (that it climbs now), and where that is likely ``climb_per_day``
+            and ``climb_since`` (NaT: for longer than the laws of trends look back, or since it has been measured).
+        servers: one row per server, the most urgent first: ``server_id, level, worst_metric, score`` (0 to 100),
+            ``reason, adjusted`` (the part of the reason that is not its worst metric's, or ""), ``business_unit,
+            region, criticality, instance_type, vcpus, memory_gb, monthly_cost_usd, cluster`` (int),
+            ``cluster_name``.
+        seasonality: one row per server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
             trend_strength`` (0 to 1, NaN where not measurable), ``trend_per_month, peak_hour, peak_weekday``
             (0 Monday), ``peak_month`` (1 to 12), ``quarter_end_effect, month_end_effect, step, leak_per_month, noise``
             (in the metric's unit).
@@ -60,17 +80,18 @@ class Assessment:
             fleet; NaN where nothing was measured.
         clusters: ``server_clusters.csv``: ``server_id, cluster, cluster_name, distance``, the features, and ``x, y``
             (the two-dimensional projection for the map).
-        profiles: one dict a cluster: ``cluster, name, size, typical_server, description, features`` (name: median),
+        profiles: one dict per cluster: ``cluster, name, size, typical_server, description, features`` (name: median),
             ``weekday_profile`` [7], ``hour_profile`` [24] or None.
         recommendations: most urgent first; each ``action`` ("grow", "shrink", "stop", "schedule", "consolidate"),
             ``server_ids, metric, reason, evidence, effort`` ("low", "medium", "high"), ``monthly_saving`` (in the
             settings' currency, 0 for grow), ``target`` (dict or None), ``by`` (ISO date or None), ``priority`` (1
-            first).
+            first), ``why`` (the reason without the sentence that names the target).
+        actions: what the rules may recommend, in their order.
         changes: against the previous run, or None where there is none: ``previous_run_id, new_at_risk, resolved,
             worse, better`` (lists of server_id).
         not_judged: the servers of which some or all metrics are not judged, sorted by name, one dict each: ``server_id,
             metrics`` (those not judged), ``last`` (ISO date of their last period, or None), ``periods`` (how many of
-            them have a value), ``reason`` (a sentence with what to do). Their level is "none" for want of a better.
+            them have a value), ``reason`` (a sentence with what to do). Their level is "none", as a placeholder.
     """
 
     settings: Settings
@@ -86,5 +107,6 @@ class Assessment:
     clusters: pd.DataFrame
     profiles: list[dict[str, Any]]
     recommendations: list[dict[str, Any]]
+    actions: list[Action]
     changes: dict[str, Any] | None
     not_judged: list[dict[str, Any]] = field(default_factory=list)

@@ -5,6 +5,9 @@ One place for each, so that a sentence in a mail reads as the same sentence in t
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import pandas as pd
 
 from headroom.core.periods import Frequency
@@ -20,7 +23,7 @@ NAMES = {
 
 
 def metric(name: str) -> str:
-    """A metric's name inside a sentence."""
+    """A metric's name inside a sentence; one place for it, so that report, mail and files agree."""
     return NAMES.get(name, name)
 
 
@@ -29,45 +32,124 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def sentences(parts: Iterable[str]) -> str:
+    """The sentences that are there, one after another."""
+    return " ".join(part for part in parts if part)
+
+
+def count(number: float) -> str:
+    """A whole number, "1,234"."""
+    return f"{number:,.0f}"
+
+
+def plural(number: float, word: str, words: str | None = None) -> str:
+    """A number of things, "1 server", "1,234 servers"."""
+    return f"{count(number)} {word if number == 1 else words or word + 's'}"
+
+
+def money(value: float, currency: str) -> str:
+    """A sum in whole units of the currency, "USD 1,234"."""
+    return f"{currency} {count(value)}"
+
+
 def percent(value: float, digits: int = 0) -> str:
     """A number that is in percent already, "80 %"."""
     return f"{value:.{digits}f} %"
 
 
+def unit(name: str) -> str:
+    """The unit of a metric's values."""
+    return "%" if name in PERCENT_METRICS else "MB/s"
+
+
 def amount(value: float, name: str) -> str:
-    """A value of a metric in its unit: whole percent, or megabytes a second in three digits."""
-    return percent(value) if name in PERCENT_METRICS else f"{value:.3g} MB/s"
+    """A value of a metric in its unit: whole percent, or megabytes per second in three digits; "–" for none."""
+    if pd.isna(value):
+        return "–"
+    if name in PERCENT_METRICS:
+        return percent(value)
+    return f"{count(value) if abs(value) >= 1000 else f'{value:.3g}'} MB/s"
+
+
+def change(value: float, name: str) -> str:
+    """A change of a metric: of one in percent, in whole points."""
+    return plural(round(value), "point") if name in PERCENT_METRICS else amount(value, name)
 
 
 def pace(value: float, name: str) -> str:
-    """A change of a metric in its unit: points of a percentage, or megabytes a second, in two digits."""
+    """A change of a metric in its unit: points of a percentage, or megabytes per second, in two digits."""
     return f"{f'{value:.2g}' if value < 10 else f'{value:,.0f}'} {'points' if name in PERCENT_METRICS else 'MB/s'}"
 
 
 def threshold(value: float, name: str) -> str:
     """A threshold as its owner wrote it, in the metric's unit."""
-    return f"{value:g} {'%' if name in PERCENT_METRICS else 'MB/s'}"
+    return f"{value:g} {unit(name)}"
 
 
-def chance(share: float) -> str:
-    """In whole percent as the report rounds it; never certain, never impossible."""
-    return "> 99 %" if share > 0.99 else "< 1 %" if share < 0.01 else percent(int(100 * share + 0.5))
+def share(value: float) -> str:
+    """A share of one in whole percent; "< 1 %" and "> 99 %" rather than a wrong 0 and 100; "–" for none."""
+    if pd.isna(value):
+        return "–"
+    if 0 < value < 0.01:
+        return "< 1 %"
+    return "> 99 %" if 0.99 < value < 1 else percent(int(100 * value + 0.5))
 
 
-def date(moment: pd.Timestamp, frequency: Frequency) -> str:
+def chance(value: float) -> str:
+    """A probability as a figure, "> 99 %": a forecast is never certain, and nothing is impossible."""
+    return share(min(max(value, 0.001), 0.999))
+
+
+def likelihood(value: float) -> str:
+    """A probability inside a sentence, "more than 99 %"."""
+    return chance(value).replace("> ", "more than ").replace("< ", "less than ")
+
+
+def day(moment: pd.Timestamp, year: bool = True) -> str:
+    """A day, "3 Dec 2026" or "3 Dec"."""
+    return f"{moment.day} {moment:%b %Y}" if year else f"{moment.day} {moment:%b}"
+
+
+def date(moment: pd.Timestamp, frequency: Frequency, year: bool = True) -> str:
     """A day, and in hourly panels the hour."""
-    return f"{moment.day} {moment:%b %Y %H:%M}" if frequency.hourly else f"{moment.day} {moment:%b %Y}"
+    return f"{day(moment, year)} {moment:%H:%M}" if frequency.hourly else day(moment, year)
 
 
-def periods(count: int, frequency: Frequency) -> str:
+def periods(number: int, frequency: Frequency) -> str:
     """A number of the panel's periods, "1 day", "36 hours"."""
-    return f"{count:,} {frequency.word}{'' if count == 1 else 's'}"
+    return plural(number, frequency.word)
 
 
-def span(count: int, frequency: Frequency) -> str:
+def span(number: int, frequency: Frequency) -> str:
     """A length of time; hours that are whole days are told as days."""
-    per_day = frequency.per_day
-    return periods(count, frequency) if count % per_day else periods(count // per_day, Frequency.DAY)
+    days, rest = divmod(number, frequency.per_day)
+    return periods(number, frequency) if rest else periods(days, Frequency.DAY)
+
+
+def about(number: int, frequency: Frequency) -> str:
+    """A length of time, from two days on in whole days."""
+    days = number / frequency.per_day
+    return periods(round(days), Frequency.DAY) if days >= 2 else periods(number, frequency)
+
+
+def label(key: str) -> str:
+    """A key of the data as people read it: "cpu_p95" is "CPU P95", "network_in_p95" "incoming network P95"."""
+    known = next((name for name in NAMES if key == name or key.startswith(f"{name}_")), "")
+    rest = key.removeprefix(known).replace("_", " ").replace("peak q50", "expected peak").strip()
+    rest = re.sub(r"\bp(\d\d)\b", r"P\1", re.sub(r"\bcpu\b", "CPU", rest))
+    rest = re.sub(r"\bgb\b", "GB", re.sub(r"\bvcpus\b", "vCPUs", rest))
+    return f"{metric(known)} {rest}".strip() if known else rest
+
+
+def printable(text: str) -> str:
+    """Text from outside with its control and direction characters shown, not obeyed."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def size(vcpus: float | None, memory_gb: float | None) -> list[str]:
+    """A server's size, as far as it is known: "8 vCPUs" and "32 GB of memory"."""
+    parts = [f"{vcpus:g} vCPU{'' if vcpus == 1 else 's'}"] if vcpus is not None else []
+    return [*parts, *([f"{memory_gb:g} GB of memory"] if memory_gb is not None else [])]
 
 
 def listed(parts: list[str]) -> str:

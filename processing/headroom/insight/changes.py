@@ -67,18 +67,10 @@ def clusters_of(previous: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
 
 
 def _levels(previous: Path) -> dict[str, str]:
-    """Each server's level in the previous run; in results without that table its worst forecast level."""
-    servers = previous / "tables" / "servers" / "servers.parquet"
-    if servers.exists():
-        table = parquet.read_table(servers, columns=["server_id", "level"]).to_pandas()
-    else:
-        table = parquet.read_table(
-            previous / "risk_flagged_forecasts.parquet", columns=["server_id", "is_future", "risk_level"]
-        ).to_pandas()
-        table = table[table["is_future"]].rename(columns={"risk_level": "level"})
-    rank = pd.Series([LEVELS.index(str(level)) for level in table["level"]], index=table["server_id"].astype(str))
-    worst = rank.groupby(level=0).max()
-    return {str(server): LEVELS[number] for server, number in worst.items()}
+    """Each server's level in the previous run."""
+    table = parquet.read_table(previous / "tables" / "servers" / "servers.parquet", columns=["server_id", "level"])
+    # An unknown level is a ValueError here, not a wrong comparison later.
+    return {str(row["server_id"]): LEVELS[LEVELS.index(row["level"])] for row in table.to_pylist()}
 
 
 def _short(error: Exception) -> str:

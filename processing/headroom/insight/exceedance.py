@@ -30,7 +30,7 @@ class Standing:
         days, measured: how many of the last seven days were above, of how many measured.
         rhythm: "every day", "every working day" or "on 5 of the last 7 days".
         hours: "around the clock", "between 09:00 and 12:00 UTC" or
-            "for 14 hours of such a day, at changing times"; "" in daily panels.
+            "for 14 hours per day, at changing times"; "" in daily panels.
         peak: the median of the highest values of the days above, of the last seven.
     """
 
@@ -80,16 +80,21 @@ def of_series(
 
 
 def sentence(found: Standing, metric: str, threshold: float, frequency: Frequency) -> str:
-    """How it is above the threshold, without an end: "CPU reaches 97 % every day between 09:00 and 12:00 UTC, …"."""
+    """How it is above the threshold, without an end: "CPU has been above 90 % since 5 Oct 2026"."""
     name, limit = wording.sentence(wording.metric(metric)), wording.threshold(threshold, metric)
-    day = wording.date(found.since, Frequency.DAY)
-    since = f"for as long as it has been measured ({day})" if found.from_the_start else f"since {day}"
+    since = f"since {wording.day(found.since)}"
+    if found.from_the_start:
+        since += ", when measurements began"
+    always, past = found.rhythm == "every day", found.rhythm.startswith("on ")
     if not frequency.hourly:
-        often = "already" if found.rhythm == "every day" else found.rhythm
-        return f"{name} is above {limit} {often}, {since}"
-    if found.hours == "around the clock" and found.rhythm == "every day":
-        return f"{name} is above {limit} already, around the clock, {since}"
-    return f"{name} reaches {wording.amount(found.peak, metric)} {found.rhythm}, above {limit} {found.hours}, {since}"
+        if always:
+            return f"{name} has been above {limit} {since}"
+        return f"{name} {'was' if past else 'is'} above {limit} {found.rhythm} ({since})"
+    if always and found.hours == "around the clock":
+        return f"{name} has been above {limit} around the clock {since}"
+    peak = wording.amount(found.peak, metric)
+    reaches, stays = ("reached", "was") if past else ("reaches", "is")
+    return f"{name} {reaches} {peak} {found.rhythm} and {stays} above {limit} {found.hours} ({since})"
 
 
 def _start(reached: np.ndarray) -> int:
@@ -125,4 +130,4 @@ def _hours(above: np.ndarray, values: np.ndarray, ds: pd.DatetimeIndex, days: in
         end = (starts[0] + int(usual.sum()) - 1) % 24 + 1  # midnight is 24:00
         return f"between {starts[0]:02d}:00 and {end:02d}:00 UTC"
     hours = max(int(above.sum() / days + 0.5), 1)
-    return f"for {wording.periods(hours, Frequency.HOUR)} of such a day, at changing times"
+    return f"for {wording.periods(hours, Frequency.HOUR)} per day, at changing times"

@@ -14,11 +14,11 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from headroom.core import wording
-from headroom.core.findings import LEVELS
+from headroom.core.findings import LEVELS, REASON_PARTS
 from headroom.core.grid import Grid, mean
 from headroom.core.periods import Frequency, calendar, in_quarter_end
 from headroom.core.settings import Settings
-from headroom.insight import exceedance
+from headroom.insight import exceedance, reasons
 from headroom.insight.exceedance import Standing
 
 QUANTILES = {"q05": 0.05, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q95": 0.95}
@@ -283,14 +283,15 @@ def _what_to_do(there: dict[str, np.ndarray], whole: bool, grid: Grid) -> str:
         sentences.append(
             f"Nothing has been reported {since}: check whether the server, or only its monitoring, has stopped."
             if whole and not short
-            else f"{_has(list(silent))} not been reported {since}, though the server is heard of: check its monitoring."
+            else f"{_has(list(silent))} not been reported {since}, although the server reports other metrics: check "
+            "its monitoring."
         )
     if short:
         points = min(int(values.sum()) for values in short.values())
         least = grid.frequency.short
         sentences.append(
-            f"{_has(list(short))} only {wording.periods(points, grid.frequency)} of history; risk is judged from "
-            f"{wording.periods(least, grid.frequency)} on. Wait, or add older files."
+            f"{_has(list(short))} only {wording.periods(points, grid.frequency)} of history; risk is judged once "
+            f"there are {wording.periods(least, grid.frequency)}. Wait, or add older files."
             if points < least
             else f"{_has(list(short))} no forecast: train again."
         )
@@ -315,7 +316,7 @@ def risks(
     not_judged: list[str] | None = None,
     climbs: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """One row per server and metric; the columns are those of ``Assessment.risks`` and ``score``.
+    """One row per server and metric; the columns are those of ``Assessment.risks``.
 
     ``seen`` and ``not_judged`` are what :func:`judged` gave; without the latter every series is judged. ``climbs`` is
     what the forecasts rest on (``forecast.predict_and_explain``); without it nothing is said of that.
@@ -352,12 +353,15 @@ def risks(
     )
     # A warning of a series younger than the horizon, which has not come true yet.
     table["early"] = (table["level"] != "none") & ~above & (table["history"] < settings.horizon)
-    table["reason"] = [
-        why or _reason(row, seen_at, {"warning": warning, "critical": critical}, settings)
+    told = [
+        {"what": why} if why else reasons.of_series(row, seen_at, {"warning": warning, "critical": critical}, settings)
         for row, seen_at, why, warning, critical in zip(
             table.itertuples(), pd.DatetimeIndex(last_seen), not_judged, *standings, strict=True
         )
     ]
+    for part in REASON_PARTS:
+        table[part] = [one.get(part, "") for one in told]
+    table["reason"] = [wording.sentences(one.values()) for one in told]
     return table
 
 
@@ -373,7 +377,8 @@ def servers(table: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
         attributes: the panel's ``servers.parquet``; a server missing there has none.
 
     Returns:
-        ``server_id, level, worst_metric, score, reason`` and the attributes.
+        ``server_id, level, worst_metric, score, reason, adjusted`` (why the level is not the metric's, or "") and the
+        attributes.
     """
     rank = table["level"].map(LEVELS.index)
     worst = table.assign(rank=rank).sort_values(
@@ -388,11 +393,12 @@ def servers(table: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
     rank = rank + raised - lowered
     worst["level"] = np.array(LEVELS, dtype=object)[rank]
     worst["score"] = worst["score"] * how.map(WEIGHTS)
-    why = " to " + worst["level"] + " for the server's criticality, " + how + "."
-    worst["reason"] += np.where(raised, " Raised" + why, np.where(lowered, " Lowered" + why, ""))
+    before = np.array(LEVELS, dtype=object)[worst["rank"]]
+    worst["adjusted"] = [reasons.adjusted(*one) for one in zip(before, worst["level"], how, strict=True)]
+    worst["reason"] = [wording.sentences(one) for one in zip(worst["reason"], worst["adjusted"], strict=True)]
     worst["rank"] = rank
     worst = worst.sort_values(["rank", "score", "server_id"], ascending=[False, False, True], ignore_index=True)
-    worst = worst.reindex(columns=["server_id", "level", "worst_metric", "score", "reason", *ATTRIBUTES])
+    worst = worst.reindex(columns=["server_id", "level", "worst_metric", "score", "reason", "adjusted", *ATTRIBUTES])
     return worst.astype({name: float if name in SIZES else object for name in ATTRIBUTES})
 
 
@@ -460,63 +466,3 @@ def _first_date(reached: np.ndarray, ds: pd.DatetimeIndex) -> pd.DatetimeIndex:
 
 def _dates(ds: pd.DatetimeIndex, at: np.ndarray, there: np.ndarray) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.where(there, ds.to_numpy()[at], np.datetime64("NaT", "ns")))
-
-
-def _reason(row: Any, last_seen: pd.Timestamp, above: dict[str, Standing | None], settings: Settings) -> str:
-    """A metric's risk as a sentence; ``above`` says how it is above "warning" and "critical" already, or None."""
-    frequency, metric = settings.frequency, row.metric
-    name, thresholds = wording.sentence(wording.metric(metric)), settings.thresholds.get(metric)
-    if thresholds is None:
-        peak = wording.amount(row.peak_q50, metric)
-        return f"No thresholds are set for the {wording.metric(metric)}; its peak is expected at {peak}."
-    critical, warning = (wording.threshold(limit, metric) for limit in (thresholds.critical, thresholds.warning))
-    lately = f"Last seen {wording.date(last_seen, frequency)}."
-    if np.isfinite(row.current):
-        window = wording.periods(frequency.crossing_window, frequency)
-        lately = f"Average of the last {window}: {wording.amount(row.current, metric)}."
-    within, chance = f"within {wording.span(settings.horizon, frequency)}", wording.chance(row.p_critical)
-    peak = wording.amount(row.peak_q50, metric)
-    if row.level == "critical" and above["critical"]:
-        stays = "is expected to go on so" if row.p_critical >= LATEST else f"goes on so with a chance of {chance}"
-        told = f"{exceedance.sentence(above['critical'], metric, thresholds.critical, frequency)}; it {stays}"
-    elif row.level == "critical":
-        latest = "after the horizon" if pd.isna(row.breach_latest) else wording.date(row.breach_latest, frequency)
-        told = (
-            f"{name} is expected to cross {critical} by {wording.date(row.critical_date, frequency)} "
-            f"(earliest {wording.date(row.breach_earliest, frequency)}, latest {latest}); chance {within}: {chance}"
-        )
-    elif row.level == "high":
-        told = f"{name} crosses {critical} {within} with a chance of {chance}"
-    elif row.level == "medium" and above["warning"]:
-        so = exceedance.sentence(above["warning"], metric, thresholds.warning, frequency)
-        told = f"{so}; the chance of crossing {critical} {within} is {chance}"
-    elif row.level == "medium":
-        told = f"{name} is expected to cross {warning} by {wording.date(row.warning_date, frequency)}"
-    elif row.level == "low":
-        told = f"{name} crosses {warning} {within} with a chance of {wording.chance(row.p_warning)}"
-    elif row.peak_q50 >= thresholds.warning:
-        told = f"{name} reaches {peak} at its peak, but not for long enough to count as crossing {warning}"
-    else:
-        told = f"{name} stays below {warning}: its peak is expected at {peak}"
-    return " ".join([f"{told}.", *_grounds(row, above, settings), lately])
-
-
-def _grounds(row: Any, above: dict[str, Standing | None], settings: Settings) -> list[str]:
-    """Sentences on what a warning rests on: since when it climbs and how fast, and how short its history is."""
-    if row.level == "none" or above["critical"]:
-        return []
-    told = []
-    if np.isfinite(row.climb_per_day):
-        pace = wording.pace(row.climb_per_day, row.metric)
-        history = wording.span(int(row.history), settings.frequency)
-        since = f"for as long as it has been measured ({history})"
-        if row.history > settings.frequency.long_climb:
-            since = f"for longer than {wording.span(settings.frequency.long_climb, settings.frequency)}"
-        if pd.notna(row.climb_since):
-            since = f"since {wording.date(row.climb_since, settings.frequency)}"
-        told.append(f"It has been climbing by {pace} per day {since}.")
-    if row.early:
-        tested = f"forecasts were tested {wording.span(int(row.backtested), settings.frequency)} ahead"
-        tested = tested if row.backtested > 0 else "no forecast could be tested yet"
-        told.append(f"Early warning after {wording.span(int(row.history), settings.frequency)} of history; {tested}.")
-    return told

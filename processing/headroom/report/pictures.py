@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -24,16 +23,12 @@ from matplotlib.patches import Patch
 from headroom.core import wording
 from headroom.core.findings import AT_RISK, LEVELS, Assessment
 from headroom.core.settings import PERCENT_METRICS
+from headroom.report.cluster_map import dot_width, on_map, place_labels
+from headroom.report.fleet import RiskOverTime, calm, horizon_of, last_period, risk_over_time, unjudged
 
 ROWS = 25
 NAME_LENGTH = 28
-PAST_BUCKETS = 6
-MAX_BUCKETS = 26
 USE_ROWS, USE_ROW = 12, 0.42
-
-# Height by width of a cluster map, here and in the report, and the most servers whose dots can stand side by side.
-MAP_SHAPE = 0.67
-MOST_DOTS = 2000
 
 # From light to dark as risk grows, so that it survives a grey printer and every kind of colour blindness.
 LEVEL_COLOURS = {"none": "#e9edf1", "low": "#f8dc9b", "medium": "#f0a836", "high": "#cf4f14", "critical": "#86092c"}
@@ -43,57 +38,6 @@ CLUSTER_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4
 
 INK, MUTED, LINE = "#16202b", "#566474", "#d5dce3"
 _FONT = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
-
-
-@dataclass(frozen=True)
-class RiskOverTime:
-    """Each server's worst level in each stretch of time.
-
-    Attributes:
-        starts: first moment of each bucket, datetime64, UTC; ``past`` of them lie before the forecast begins.
-        bucket: a bucket's length.
-        server_ids: one a row of ``levels``, in the order of ``assessment.servers`` (most urgent first).
-        levels: int8 (servers, buckets), index into ``LEVELS``; -1 where there is no value.
-    """
-
-    starts: pd.DatetimeIndex
-    past: int
-    bucket: pd.Timedelta
-    server_ids: list[str]
-    levels: np.ndarray
-
-
-def last_period(assessment: Assessment) -> pd.Timestamp:
-    """The last period that was measured: where history ends and the forecast begins."""
-    history = assessment.forecasts.loc[~assessment.forecasts["is_future"], "ds"]
-    if len(history):
-        return history.max()
-    if len(assessment.forecasts):
-        return assessment.forecasts["ds"].min() - assessment.settings.frequency.step
-    return pd.Timestamp(assessment.summary.get("as_of") or "1970-01-01")
-
-
-def risk_over_time(assessment: Assessment) -> RiskOverTime:
-    """Each server's worst level a week (a day for hourly panels; longer for long horizons)."""
-    period, as_of = assessment.settings.frequency.step, last_period(assessment)
-    start = as_of + period
-    days = 1 if assessment.settings.frequency.hourly else 7
-    if assessment.settings.horizon * period > pd.Timedelta(days=days * MAX_BUCKETS):
-        days *= 7 if days == 1 else 4
-    bucket = pd.Timedelta(days=days)
-
-    forecasts = assessment.forecasts
-    column = ((forecasts["ds"] - start) // bucket).to_numpy()
-    past = min(PAST_BUCKETS, max(0, -int(column.min()))) if len(column) else 0
-    future = max(1, int(column.max()) + 1) if len(column) else 1
-    starts = pd.DatetimeIndex(start + bucket * pd.Index(range(-past, future)))
-    server_ids = assessment.servers["server_id"].tolist()
-    code = pd.Categorical(forecasts["risk_level"], categories=list(LEVELS)).codes
-    levels = np.full((len(server_ids), len(starts)), -1, dtype=np.int8)
-    row = pd.Index(server_ids).get_indexer(forecasts["server_id"])
-    seen = (row >= 0) & (column >= -past)
-    np.maximum.at(levels, (row[seen], column[seen] + past), code[seen])
-    return RiskOverTime(starts, past, bucket, server_ids, levels)
 
 
 def _use_over_time(assessment: Assessment, risk: RiskOverTime, rows: int) -> np.ndarray:
@@ -164,7 +108,7 @@ def utilization_clusters(assessment: Assessment) -> Figure:
     width, height = 13.0, 7.3 if len(profiles) > 1 else 2.0 + max(1.3, USE_ROW * len(use))
     figure = _figure(width, height)
     if len(profiles) > 1:
-        _draw_map(figure.add_axes((0.35 / width, 0.55 / height, 8.3 / width, 5.6 / height)), clusters, profiles)
+        _draw_map(figure, figure.add_axes((0.35 / width, 0.55 / height, 8.3 / width, 5.6 / height)), clusters, profiles)
         title = f"{len(clusters):,} servers fall into {len(profiles)} kinds of behaviour"
         subtitle = "Servers close together use their capacity alike; the ringed one is typical of its group"
     else:
@@ -257,18 +201,15 @@ def _risk_title(assessment: Assessment, listed: int) -> str:
     at_risk, critical = sum(_count(assessment, level) for level in AT_RISK), _count(assessment, "critical")
     watch = listed - at_risk
     if at_risk == 0:
-        unknown = len(unjudged(assessment))
-        others = [f", {watch:,} to watch" if watch else "", f", {unknown:,} not judged" if unknown else ""]
-        return f"No server is at risk {ahead}{''.join(others)}"
+        return calm(assessment)
     more = f"; {watch:,} more to watch" if watch else ""
     return f"{at_risk:,} of {servers:,} servers at risk {ahead}, {critical:,} of them critical{more}"
 
 
 def _risk_subtitle(assessment: Assessment, risk: RiskOverTime, rows: int, listed: int) -> str:
-    bucket = {1: "day", 7: "week"}.get(risk.bucket.days, f"{risk.bucket.days} days")
-    dataset = assessment.summary.get("dataset") or assessment.run.get("dataset")
+    dataset = assessment.summary["dataset"]
     what = "worst level" if listed else "highest use in percent of the warning threshold,"
-    parts = [f"{what} {'a' if bucket in ('day', 'week') else 'every'} {bucket}"]
+    parts = [f"{what} {risk.every}"]
     if risk.past:
         right = "reached by then, as forecast" if listed else "as forecast"
         parts.append(f"left of the line as measured, right of it {right}")
@@ -278,93 +219,6 @@ def _risk_subtitle(assessment: Assessment, risk: RiskOverTime, rows: int, listed
         parts.append(f"the {rows} nearest to their thresholds shown")
     lead = f"{readable(dataset)}, as of {last_period(assessment):%-d %B %Y}: " if dataset else ""
     return lead + "; ".join(parts)
-
-
-def on_map(clusters: pd.DataFrame) -> np.ndarray:
-    """The servers' places on the cluster map, shaped (servers, 2), on the unit square.
-
-    Each is moved to the nearest free place of a honeycomb, those in the middle of their cluster first, so that no
-    server's dot covers another's; beyond ``MOST_DOTS`` servers they stay where they are.
-    """
-    spots = clusters[["x", "y"]].to_numpy(float)
-    if not len(spots):
-        return spots
-    low, high = np.nanmin(spots, axis=0), np.nanmax(spots, axis=0)
-    share = np.divide(spots - low, high - low, out=np.full_like(spots, 0.5), where=high > low)
-    spots = 0.06 + 0.88 * np.nan_to_num(share, nan=0.5)
-    if len(spots) > MOST_DOTS:
-        return spots
-    across = dot_width(len(spots))
-    up = across * 0.866 / MAP_SHAPE
-    x, y = np.meshgrid(np.arange(across / 2, 1 - across / 2, across), np.arange(up / 2, 1, up))
-    x[1::2] += across / 2
-    places = np.stack([x.ravel(), y.ravel()], axis=1)
-    taken = np.zeros(len(places))
-    for number in np.argsort(clusters["distance"].to_numpy(float), kind="stable"):
-        nearest = int(np.argmin(((places - spots[number]) ** 2) @ [1, MAP_SHAPE**2] + taken))
-        spots[number], taken[nearest] = places[nearest], np.inf
-    return spots
-
-
-def dot_width(servers: int) -> float:
-    """How wide a server's dot is on the map, as a share of the map's width."""
-    return 0.0175 if servers <= 400 else 0.011 if servers <= MOST_DOTS else 0.0055
-
-
-def place_labels(points: np.ndarray, anchors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Where to write a label for each anchor: near it, over no other label and few points, its line crossing nothing.
-
-    Args:
-        points: shaped (points, 2), on the unit square, as are the other arguments and the result.
-        anchors: what the labels name, shaped (labels, 2), the most important first.
-        sizes: width and height of each label, shaped (labels, 2).
-
-    Returns:
-        The middle of each label, shaped (labels, 2).
-    """
-    angles = np.radians(np.arange(0, 360, 30))
-    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    anywhere = np.stack(np.meshgrid(np.linspace(0, 1, 10), np.linspace(0, 1, 16)), axis=-1).reshape(-1, 2)
-    along = np.linspace(0, 1, 24)[:, None]
-    choices = []
-    for anchor, size in zip(anchors, sizes, strict=True):
-        # Around the anchor, so that the label's edge and not its middle is at the distance; at worst, anywhere.
-        rings = [around * (size / 2 + 0.02 + ring) for ring in (0.0, 0.03, 0.08, 0.14, 0.21, 0.3)]
-        middles = np.concatenate([anchor + np.concatenate(rings), anywhere])
-        middles = np.clip(middles, size / 2 + 0.005, 0.995 - size / 2)
-        covered = _inside(points, middles, size / 2 + 0.008).sum(axis=1)
-        named = _inside(anchors, middles, size / 2 + 0.015).sum(axis=1)
-        choices.append((middles, 3.0 * np.minimum(covered, 20) + 100 * named + 60 * np.hypot(*(middles - anchor).T)))
-    places: dict[int, np.ndarray] = {}
-    # Once each, and then again with all of the others in place.
-    for number in 3 * list(range(len(anchors))):
-        anchor, size, (middles, cost) = anchors[number], sizes[number], choices[number]
-        lines = anchor + along * (middles - anchor)[:, None]
-        for other, place in places.items():
-            if other == number:
-                continue
-            line = anchors[other] + along * (place - anchors[other])
-            cost = cost + 10_000 * (np.abs(middles - place) < (size + sizes[other]) / 2 + 0.01).all(axis=1)
-            cost += 150 * (np.abs(lines - place) < sizes[other] / 2 + 0.005).all(axis=2).any(axis=1)
-            cost += 150 * _inside(line, middles, size / 2 + 0.005).any(axis=1)
-            cost += 150 * _crosses(anchor, middles, anchors[other], place)
-        places[number] = middles[int(np.argmin(cost))]
-    return np.array([places[number] for number in range(len(anchors))]).reshape(-1, 2)
-
-
-def _inside(points: np.ndarray, middles: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """Which points, in columns, lie in the box around each middle, in rows."""
-    return (np.abs(points - middles[:, None]) < reach).all(axis=2)
-
-
-def _crosses(start: np.ndarray, ends: np.ndarray, other: np.ndarray, other_end: np.ndarray) -> np.ndarray:
-    """Which of the lines from one start cross the other line."""
-
-    def side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-        return np.sign((b - a)[..., 0] * (c - a)[..., 1] - (b - a)[..., 1] * (c - a)[..., 0])
-
-    apart = side(start, ends, other) * side(start, ends, other_end) < 0
-    return apart & (side(other, other_end, start) * side(other, other_end, ends) < 0)
 
 
 def _draw_use(figure: Figure, shown: pd.DataFrame) -> None:
@@ -393,14 +247,14 @@ def _draw_use(figure: Figure, shown: pd.DataFrame) -> None:
         label.set_parse_math(False)
 
 
-def _draw_map(axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
+def _draw_map(figure: Figure, axes: Axes, clusters: pd.DataFrame, profiles: list[dict]) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_color(LINE)
     spots = on_map(clusters)
-    points_across = axes.get_figure().get_size_inches()[0] * 72 * axes.get_position().width
+    points_across = figure.get_size_inches()[0] * 72 * axes.get_position().width
     size = (0.9 * dot_width(len(spots)) * points_across) ** 2
     labels, anchors = [], []
     for rank, profile in enumerate(profiles):
@@ -453,20 +307,8 @@ def _draw_profiles(figure: Figure, profiles: list[dict], servers: int) -> None:
         axes.spines[:].set_visible(False)
 
 
-def unjudged(assessment: Assessment) -> set[str]:
-    """The servers of which nothing is judged."""
-    risks = assessment.risks
-    judged = set(risks.loc[risks["p_critical"].notna(), "server_id"])
-    return {item["server_id"] for item in assessment.not_judged} - judged
-
-
 def _count(assessment: Assessment, level: str) -> int:
     return int((assessment.servers["level"] == level).sum())
-
-
-def horizon_of(assessment: Assessment) -> str:
-    """How far the forecasts reach, "90 days"."""
-    return wording.span(assessment.settings.horizon, assessment.settings.frequency)
 
 
 def _figure(width: float, height: float) -> Figure:

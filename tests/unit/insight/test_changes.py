@@ -50,16 +50,6 @@ def test_the_first_run_has_nothing_to_compare_with(tmp_path):
     assert changes.clusters_of(tmp_path) == (None, [])
 
 
-def test_results_of_an_older_form_are_compared_by_their_forecasts(tmp_path):
-    (tmp_path / "risk_summary.json").write_text("{}")
-    pd.DataFrame({
-        "server_id": ["a", "a", "a", "b"], "is_future": [False, True, True, True],
-        "risk_level": ["critical", "low", "high", "none"],
-    }).to_parquet(tmp_path / "risk_flagged_forecasts.parquet")  # fmt: skip
-    found, _ = changes.against(tmp_path, levels(a="critical", b="none"))
-    assert found["worse"] == ["a"] and found["new_at_risk"] == [] and found["previous_run_id"] is None
-
-
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"schema": 99}'])
 def test_unreadable_results_of_the_previous_run_are_a_note_not_a_failure(tmp_path, content):
     (tmp_path / "risk_summary.json").write_text(content)

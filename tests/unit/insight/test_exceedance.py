@@ -28,18 +28,17 @@ def told(found, frequency=Frequency.DAY):
 def test_a_server_that_stays_above_is_above_since_it_began():
     found = daily(np.where(DAYS >= "2026-10-05", 95, 50))
     assert (found.since, found.rhythm, found.from_the_start) == (pd.Timestamp("2026-10-05"), "every day", False)
-    assert told(found) == "CPU is above 90 % already, since 5 Oct 2026"
+    assert told(found) == "CPU has been above 90 % since 5 Oct 2026"
 
 
 def test_a_server_always_above_is_so_for_as_long_as_it_has_been_measured():
-    assert told(daily(np.full(60, 95))) == "CPU is above 90 % already, for as long as it has been measured (2 Sep 2026)"
+    assert told(daily(np.full(60, 95))) == "CPU has been above 90 % since 2 Sep 2026, when measurements began"
 
 
 def test_a_batch_that_crosses_every_morning_is_told_with_its_hours():
     found = hourly(np.where((HOURS.hour >= 9) & (HOURS.hour < 12) & (HOURS >= "2026-10-10"), 97, 20))
-    assert (
-        told(found, Frequency.HOUR)
-        == "CPU reaches 97 % every day, above 90 % between 09:00 and 12:00 UTC, since 10 Oct 2026"
+    assert told(found, Frequency.HOUR) == (
+        "CPU reaches 97 % every day and is above 90 % between 09:00 and 12:00 UTC (since 10 Oct 2026)"
     )
 
 
@@ -63,12 +62,12 @@ def test_one_week_is_no_rhythm():
 def test_work_at_changing_hours_is_told_by_its_length():
     start = (np.arange(30) * 7) % 19
     busy = (HOURS.hour >= np.repeat(start, 24)) & (HOURS.hour < np.repeat(start, 24) + 5)
-    assert hourly(np.where(busy, 95, 10)).hours == "for 5 hours of such a day, at changing times"
+    assert hourly(np.where(busy, 95, 10)).hours == "for 5 hours per day, at changing times"
 
 
 def test_all_day_and_all_night_is_around_the_clock():
     assert told(hourly(np.where(HOURS >= "2026-10-10", 95, 20)), Frequency.HOUR) == (
-        "CPU is above 90 % already, around the clock, since 10 Oct 2026"
+        "CPU has been above 90 % around the clock since 10 Oct 2026"
     )
 
 
@@ -104,7 +103,7 @@ def test_a_server_new_today_is_above_on_the_only_day_there_is():
     values = np.full(60, np.nan)
     values[-1] = 95
     assert told(daily(values), Frequency.DAY) == (
-        "CPU is above 90 % on the only day measured of the last 7, for as long as it has been measured (31 Oct 2026)"
+        "CPU was above 90 % on the only day measured of the last 7 (since 31 Oct 2026, when measurements began)"
     )
 
 

@@ -216,8 +216,8 @@ def test_a_server_that_crosses_every_day_has_crossed_and_its_date_is_now():
     assert row["days_to_breach"] == 0
     assert row["current"] == pytest.approx((3 * 97 + 21 * 20) / 24)
     assert row["reason"] == (
-        "CPU reaches 97 % every day, above 90 % between 09:00 and 12:00 UTC, for as long as it has been measured "
-        "(1 Oct 2026); it is expected to go on so. Average of the last 24 hours: 30 %."
+        "CPU reaches 97 % every day and is above 90 % between 09:00 and 12:00 UTC (since 1 Oct 2026, when measurements "
+        "began); this is expected to continue. Average of the last 24 hours: 30 %."
     )
     assert (seen.levels == 4).all()
 
@@ -231,8 +231,8 @@ def test_a_server_above_the_warning_every_day_is_told_so_without_a_date_to_come(
     _, row, now = batch(level=85.0)
     assert (row["level"], row["above_already"], row["warning_date"]) == ("medium", False, now)
     assert pd.isna(row["critical_date"])
-    assert row["reason"].startswith("CPU reaches 85 % every day, above 80 % between 09:00 and 12:00 UTC")
-    assert "the chance of crossing 90 % within 7 days is < 1 %" in row["reason"]
+    assert row["reason"].startswith("CPU reaches 85 % every day and is above 80 % between 09:00 and 12:00 UTC")
+    assert "the chance of crossing 90 % within 7 days is less than 1 %" in row["reason"]
 
 
 def test_what_is_above_already_ranks_before_what_will_be():
@@ -243,7 +243,7 @@ def test_a_single_peak_above_the_warning_is_not_told_as_staying_below_it():
     peak = np.full(90, 60.0)
     peak[40] = 97
     reason = assessed(forecast(peak, 0.5))[1].iloc[0]["reason"]
-    assert reason.startswith("CPU reaches 97 % at its peak, but not for long enough to count as crossing 80 %")
+    assert reason.startswith("CPU is expected to peak at 97 %, but not for long enough to count as crossing 80 %")
 
 
 def climbs(history=400, backtested=90, chance=0.97, per_day=0.4, since="2026-10-02", metric="cpu"):
@@ -265,12 +265,12 @@ LATELY = "Average of the last 7 days: 50 %."
     ("found", "told"),
     [
         (climbs(), "It has been climbing by 0.4 points per day since 2 Oct 2026."),
-        (climbs(since=None), "It has been climbing by 0.4 points per day for longer than 160 days."),
+        (climbs(since=None), "It has been climbing by 0.4 points per day for more than 160 days."),
         (climbs(history=90, since=None),
-         "It has been climbing by 0.4 points per day for as long as it has been measured (90 days)."),
+         "It has been climbing by 0.4 points per day since measurements began 90 days ago."),
         (climbs(per_day=0.1234), "It has been climbing by 0.12 points per day since 2 Oct 2026."),
         (climbs(history=30, backtested=10, since=None),
-         "It has been climbing by 0.4 points per day for as long as it has been measured (30 days). Early warning "
+         "It has been climbing by 0.4 points per day since measurements began 30 days ago. Early warning "
          "after 30 days of history; forecasts were tested 10 days ahead."),
         (climbs(history=89, backtested=29, per_day=np.nan, since=None),
          "Early warning after 89 days of history; forecasts were tested 29 days ahead."),
@@ -290,7 +290,7 @@ def test_without_word_of_what_forecasts_rest_on_nothing_is_said_of_it():
 
 def test_where_nothing_is_warned_of_no_climb_is_told():
     assert reason(climbs(history=30, backtested=10), median=40.0) == (
-        "CPU stays below 80 %: its peak is expected at 40 %. Average of the last 7 days: 50 %."
+        "CPU is expected to stay below 80 %, with a peak of 40 %. Average of the last 7 days: 50 %."
     )
 
 

@@ -1,5 +1,14 @@
 // The frame: navigation, theme, and the sections in the order a capacity manager asks.
 
+import { h, remembered } from "./dom.js";
+import { view } from "./data.js";
+import { lay } from "./blocks.js";
+import { followColours } from "./charts.js";
+import { filterBar, followLink, serverTable } from "./servers.js";
+import { groups, heat, top } from "./fleet.js";
+
+const DRAWN = { filters: filterBar, servers: serverTable, heat, groups };
+
 function themeButton() {
   const root = document.documentElement;
   const kept = remembered("headroom-theme");
@@ -12,30 +21,25 @@ function themeButton() {
       root.dataset.theme = other().toLowerCase();
       remembered("headroom-theme", root.dataset.theme);
       button.textContent = other();
+      dispatchEvent(new Event("themechange"));
     },
   }, other());
   return button;
 }
 
-const SECTIONS = [
-  ["risk", "Servers", riskSection],
-  ["unjudged", "Not judged", unjudgedSection],
-  ["fleet", "Over time", fleetSection],
-  ["rhythm", "Rhythm", rhythmSection],
-  ["groups", "Groups", groupsSection],
-  ["actions", "Recommendations", actionsSection],
-  ["data", "Data", dataSection],
-  ["forecast", "Forecasts", forecastSection],
-  ["run", "Run", runSection],
-].map(([id, words, draw]) => [id, words, draw()]).filter(([, , part]) => part);
+function section({ id, title, content }) {
+  return h("section.part", { id, "aria-labelledby": `${id}-title` },
+    h("h2", { id: `${id}-title` }, title), lay(content, DRAWN));
+}
 
 document.getElementById("page").append(
   h("a.skip", { href: "#risk" }, "Skip to the servers"),
   h("nav.bar", { "aria-label": "Sections" },
     h("a.brand", { href: "#top" }, "Headroom"),
-    h("div.links", SECTIONS.map(([id, words]) => h("a", { href: `#${id}` }, words))),
+    h("div.links", view.sections.map(({ id, nav }) => h("a", { href: `#${id}` }, nav))),
     h("div.buttons", h("button", { type: "button", click: () => print() }, "Print"), themeButton())),
-  h("main", top(), SECTIONS.map(([, , part]) => part)),
+  h("main", top(), view.sections.map(section)),
   h("footer", h("p", "Written by Headroom. This file is complete in itself and asks nothing of the network.")));
 addEventListener("hashchange", followLink);
+followColours();
 followLink();

@@ -1,0 +1,221 @@
+"""What the rules of ``recommend`` look at: typed facts about each server, and what they answer with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from headroom.core.findings import Action
+from headroom.core.grid import Grid, quantile
+from headroom.core.periods import Frequency
+from headroom.core.settings import Settings
+from headroom.insight.clusters import IDLE_BELOW
+from headroom.insight.recommend.sizes import RESOURCES, Size, monthly_cost
+from headroom.insight.seasonality import highest_by_day
+
+LOOKBACK_DAYS = 90
+# Nothing is taken from a server with less CPU history than this.
+LEAST_DAYS = 14
+# An idle server never does more than this: a job that runs once a month is work.
+IDLE_PEAK = 20.0  # percent of cpu
+IDLE_NETWORK = 1.0  # megabytes per second
+NETWORKS = ("network_in", "network_out")
+
+
+@dataclass(frozen=True)
+class Use:
+    """One server's use of one metric over the last 90 days, in the metric's unit; NaN where it is not known.
+
+    Attributes:
+        p95: the 95th percentile of the panel's statistic.
+        high: what a job of an hour per day needs: the 95th percentile of the days' highest hours (hourly panels) or
+            of the days' P99 of samples.
+        highest: the highest sample.
+        peak: the highest median forecast within the horizon.
+        days: how many days have a value.
+    """
+
+    p95: float = math.nan
+    high: float = math.nan
+    highest: float = math.nan
+    peak: float = math.nan
+    days: float = 0.0
+
+    @property
+    def demand(self) -> float:
+        """What a size has to carry: the past's ``high`` or the forecast's peak, whichever is known and higher."""
+        return max((value for value in (self.high, self.peak) if not math.isnan(value)), default=math.nan)
+
+
+@dataclass(frozen=True)
+class Server:
+    """Facts about one server; a number that is not known is NaN.
+
+    Attributes:
+        row: its row in the fleet's arrays.
+        level: its risk, after criticality.
+        region, criticality: as its owner wrote them, or None.
+        cost: per month, in the settings' currency: as given (``cost_given``), else by size and rates.
+        pressed: whether its CPU or memory has any risk.
+        use: by metric; every metric of the fleet, and cpu and memory in any case.
+        at_risk: the rows of the risks (``risk.risks``) at critical or high, the most urgent first.
+    """
+
+    name: str
+    row: int
+    level: str
+    region: str | None
+    criticality: str | None
+    size: Size
+    cost: float
+    cost_given: bool
+    pressed: bool
+    use: dict[str, Use]
+    at_risk: list[Any] = field(default_factory=list)
+
+    def is_idle(self) -> bool:
+        """Whether its CPU has done nothing."""
+        return self.use["cpu"].p95 < IDLE_BELOW and self.use["cpu"].highest < IDLE_PEAK
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All servers, in order of urgency, and their recent past.
+
+    Attributes:
+        ds: the T periods of the arrays.
+        recent: by metric, the settings' statistic, shaped (servers, T).
+        highest_cpu: each period's highest sample of CPU, shaped the same; None where CPU is not measured.
+        done: names of the servers that have a recommendation already, or that are not judged.
+    """
+
+    servers: list[Server]
+    settings: Settings
+    frequency: Frequency
+    ds: pd.DatetimeIndex
+    recent: dict[str, np.ndarray]
+    highest_cpu: np.ndarray | None
+    done: frozenset[str] = frozenset()
+
+    def spared(self) -> Iterator[Server]:
+        """The servers from which something may be taken: with two weeks of CPU, and no risk to CPU or memory."""
+        for one in self.servers:
+            if one.use["cpu"].days >= LEAST_DAYS and not one.pressed and one.name not in self.done:
+                yield one
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What a rule recommends.
+
+    Attributes:
+        why: sentences for people, without the target.
+        target_told: the target as a sentence, where ``why`` does not name it; "" otherwise.
+        saving: per month in the settings' currency; NaN where the cost is not known.
+        evidence: the numbers that it rests on, as JSON has them.
+        target: what to change to, as JSON has it.
+        by: ISO date by which to act.
+    """
+
+    server_ids: list[str]
+    metric: str
+    saving: float
+    why: str
+    evidence: dict[str, Any]
+    target_told: str = ""
+    target: dict[str, Any] | None = None
+    by: str | None = None
+
+    @property
+    def involved(self) -> list[str]:
+        """The servers that get no other recommendation: its own, and the host that others move to."""
+        return [*self.server_ids, *([self.target["host"]] if self.target and "host" in self.target else [])]
+
+    def told(self, action: Action) -> dict[str, Any]:
+        """As ``Assessment.recommendations`` has it, without the priority."""
+        known = pd.notna(self.saving)
+        cost = "" if known else "Its cost is not known."
+        return {
+            "action": action.name, "server_ids": self.server_ids, "metric": self.metric,
+            "reason": " ".join(filter(None, [self.why, self.target_told, cost])), "evidence": self.evidence,
+            "effort": action.effort, "monthly_saving": round(max(float(self.saving), 0.0), 2) if known else 0.0,
+            "target": self.target, "by": self.by, "why": " ".join(filter(None, [self.why, cost])),
+        }  # fmt: skip
+
+
+def look(
+    grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings, panel: pd.DataFrame | None
+) -> Fleet:
+    """The facts of all servers; the arguments are those of ``recommend.recommend``."""
+    periods = LOOKBACK_DAYS * grid.frequency.per_day
+    recent, ds = {metric: values[:, -periods:] for metric, values in grid.by_metric.items()}, grid.ds[-periods:]
+    highest = {metric: _of_samples(panel, "max", metric, grid, values) for metric, values in recent.items()}
+    row = {server: number for number, server in enumerate(grid.servers)}
+    peaks = dict(zip(zip(risks["server_id"], risks["metric"], strict=True), risks["peak_q50"], strict=True))
+    uses: list[dict[str, Use]] = [{"cpu": Use(), "memory": Use()} for _ in grid.servers]
+    for metric, values in recent.items():
+        # What a job of an hour per day needs: of hours the highest of the day, of days the P99 of their samples.
+        high = highest_by_day(values, ds) if grid.frequency.hourly else _of_samples(panel, "p99", metric, grid, values)
+        measures = zip(
+            quantile(values, 0.95).tolist(), quantile(high, 0.95).tolist(), quantile(highest[metric], 1.0).tolist(),
+            (np.isfinite(values).sum(axis=1) / grid.frequency.per_day).tolist(), strict=True,
+        )  # fmt: skip
+        for server, number, (p95, own_high, own_highest, days) in zip(
+            grid.servers, row.values(), measures, strict=True
+        ):
+            peak = float(peaks.get((server, metric), math.nan))
+            uses[number][metric] = Use(p95, own_high, own_highest, peak, days)
+
+    pressed = set(risks.loc[risks["metric"].isin(list(RESOURCES)) & (risks["level"] != "none"), "server_id"])
+    at_risk: dict[str, list[Any]] = {}
+    urgent = risks[risks["level"].isin(["critical", "high"])]
+    urgent = urgent.sort_values(["server_id", "score", "metric"], ascending=[True, False, True])
+    for risk in urgent.itertuples(index=False):
+        at_risk.setdefault(risk.server_id, []).append(risk)
+
+    # A size of nothing is not known.
+    sizes = servers[list(RESOURCES.values())].where(servers[list(RESOURCES.values())] > 0)
+    costs = monthly_cost(servers.assign(**sizes), settings.costs).tolist()
+    facts = [
+        Server(
+            name=name, row=row[name], level=level, region=None if pd.isna(region) else region,
+            criticality=None if pd.isna(word) else word, size=Size(vcpus, memory), cost=cost,
+            cost_given=pd.notna(given), pressed=name in pressed, use=uses[row[name]], at_risk=at_risk.get(name, []),
+        )
+        for name, level, region, word, vcpus, memory, cost, given in zip(
+            servers["server_id"], servers["level"], servers["region"], servers["criticality"],
+            sizes["vcpus"].tolist(), sizes["memory_gb"].tolist(), costs, servers["monthly_cost_usd"].tolist(),
+            strict=True,
+        )
+    ]  # fmt: skip
+    return Fleet(facts, settings, grid.frequency, ds, recent, highest.get("cpu"))
+
+
+def cost_evidence(server: Server) -> dict[str, Any]:
+    """What a server costs, and whether its owner said so or its size and the settings' rates."""
+    source = "monthly_cost_usd" if server.cost_given else "rates" if pd.notna(server.cost) else None
+    return {"monthly_cost": number(server.cost), "cost_from": source}
+
+
+def number(value: float | None, digits: int = 2) -> float | int | None:
+    """As JSON has it: rounded, whole numbers without a point, None where it is not known."""
+    if value is None or not np.isfinite(value):
+        return None
+    value = round(float(value), digits)
+    return int(value) if value.is_integer() else value
+
+
+def _of_samples(panel: pd.DataFrame | None, column: str, metric: str, grid: Grid, values: np.ndarray) -> np.ndarray:
+    """Another statistic of the same periods as ``values`` (n, T), never below them; ``values`` where it is not kept."""
+    if panel is None or column not in panel:
+        return values
+    ds = grid.ds[-values.shape[1] :]
+    rows = panel[(panel["metric"] == metric) & (panel["ds"] >= ds[0])]
+    found = np.full_like(values, np.nan)
+    found[pd.Index(grid.servers).get_indexer(rows["server_id"]), ds.get_indexer(rows["ds"])] = rows[column]
+    return np.fmax(found, values)

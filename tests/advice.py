@@ -1,0 +1,59 @@
+"""Recommendations for fleets made up in a line: what the tests of the rules ask with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from headroom.core import grid
+from headroom.core.settings import Settings
+from headroom.insight import recommend, risk
+
+DAYS = pd.date_range("2026-06-01", periods=120)
+SIZE = {"vcpus": 8.0, "memory_gb": 32.0, "monthly_cost_usd": 280.0}
+
+
+def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None, levels=None, not_judged=(), samples=None):
+    """Recommendations for ``use`` = {server: {metric: values or level}}; forecasts are the last level.
+
+    ``owned`` = {server: attributes}; ``chances`` = {(server, metric): chance of a critical crossing}; ``levels`` =
+    {(server, metric): level} where it is another than that chance's; ``samples`` = {(server, metric): {"max": values,
+    "p99": values}} where the periods' samples go beyond ``use``.
+    """
+    config = config or Settings()
+    rows, risks = [], []
+    for server, metrics in use.items():
+        for metric, values in metrics.items():
+            y = np.broadcast_to(np.asarray(values, float), len(ds))
+            beyond = {"max": y, "p99": y} | (samples or {}).get((server, metric), {})
+            rows.append(pd.DataFrame({"server_id": server, "metric": metric, "ds": ds, "y": y, **beyond}))
+            chance = (chances or {}).get((server, metric), 0.0)
+            date = ds[-1] + pd.Timedelta(days=30) if chance >= 0.5 else pd.NaT
+            risks.append({
+                "server_id": server, "metric": metric, "current": y[-1],
+                "peak_q50": (peaks or {}).get((server, metric), y[-1]), "peak_q95": 95.0 if chance else y[-1],
+                "p_critical": chance, "level": (levels or {}).get(
+                    (server, metric), risk.LEVELS[int(risk.level_of(np.array(0.0), np.array(chance)))]),
+                "critical_date": date, "breach_earliest": date, "score": 100 * chance, "reason": f"{metric} grows.",
+            })  # fmt: skip
+    servers = pd.DataFrame([{"server_id": server, **(SIZE | (owned or {}).get(server, {}))} for server in use])
+    servers = servers.reindex(columns=["server_id", *risk.ATTRIBUTES])
+    for column in SIZE:
+        servers[column] = servers[column].astype(float)
+    risks = pd.DataFrame(risks)
+    worst = risks.sort_values("score", ascending=False).drop_duplicates("server_id")[["server_id", "level"]]
+    servers = servers.merge(worst, on="server_id")
+    panel = pd.concat(rows)
+    return recommend.recommend(grid.of_panel(panel, config.frequency), risks, servers, config, not_judged, panel)
+
+
+def only(found):
+    assert len(found) == 1, found
+    return found[0]
+
+
+SMALL = {"vcpus": 1.0, "memory_gb": 2.0, "monthly_cost_usd": 20.0, "region": "eu", "criticality": "low"}
+
+
+def small(*names, **changed):
+    return {name: SMALL | changed for name in names}
