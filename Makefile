@@ -15,11 +15,13 @@ up: install
 down: install
 	@$(BIN)/python -m local down
 
-test: install
+test: install .venv-toolkit/installed
 	$(BIN)/pytest
 
-lint: install
+lint: install .venv-lint/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sam validate --lint --region us-east-1
+	.venv-lint/bin/cfn-lint template.yaml
+	.venv-lint/bin/checkov --config-file .checkov.yaml
 
 bench: .venv-bench/installed  ## ONLY=accuracy for one of them
 	for one in $(or $(ONLY),preprocess findings accuracy speed); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
@@ -42,10 +44,12 @@ install: .venv/installed
 	@cp requirements/jobs.txt .venv/headroom-jobs.txt  # run.sh reads it: this environment carries the jobs' libraries
 	@touch $@
 
-.venv-bench/installed: requirements/bench.txt requirements/uv.txt
-	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
-	@.venv-bench/bin/uv pip sync --quiet --python .venv-bench/bin/python --require-hashes requirements/bench.txt
+# Environments apart from the development's: bench, lint, and the toolkit of AWS's training image, which one test runs.
+.venv-%/installed: requirements/%.txt requirements/uv.txt
+	@test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
+	@cp .venv-$*/bin/uv .venv-$*/uv  # its own sync would remove it
+	@.venv-$*/uv pip sync --quiet --python .venv-$*/bin/python --require-hashes requirements/$*.txt
 	@touch $@
 
 lock:  ## after a change of requirements/*.in; the order matters, each holds the next
@@ -53,4 +57,6 @@ lock:  ## after a change of requirements/*.in; the order matters, each holds the
 	&& ../$(LOCK) -c jobs.txt dev.in -o dev.txt \
 	&& ../$(LOCK) -c dev.txt $(addprefix --no-emit-package ,botocore urllib3 python-dateutil six jmespath) functions.in -o functions.txt \
 	&& ../$(LOCK) -c dev.txt uv.in -o uv.txt \
-	&& ../$(LOCK) -c dev.txt bench.in -o bench.txt
+	&& ../$(LOCK) -c dev.txt bench.in -o bench.txt \
+	&& ../$(LOCK) lint.in -o lint.txt \
+	&& ../$(LOCK) toolkit.in -o toolkit.txt

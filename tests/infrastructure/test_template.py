@@ -15,6 +15,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from infrastructure.stack import ROOT, TEMPLATE, Stack, template
 
 import images
+from local.emulator.lambdas import layers_twice
 from local.emulator.service_model import input_shape
 
 # Everything that a condition guards is there.
@@ -172,6 +173,13 @@ def messages_seen_twice(stack: Stack) -> Iterator[str]:
             yield f"{name}: one bad message sends the whole batch back"
 
 
+def layers_attached_twice(stack: Stack) -> Iterator[str]:
+    """Lists of Globals and of a function are merged, and Lambda refuses a layer in two versions or twice in one."""
+    for name, function in stack.of_type("AWS::Lambda::Function").items():
+        for layer in layers_twice(function.get("Layers", [])):
+            yield f"{name} has {layer} twice"
+
+
 RULES = [
     open_buckets,
     plain_transport,
@@ -181,6 +189,7 @@ RULES = [
     untagged,
     unwatched,
     messages_seen_twice,
+    layers_attached_twice,
 ]
 
 
@@ -192,6 +201,10 @@ def test_nothing_in_the_stack_is(rule, parameters):
 
 def of(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda source: source["Resources"][name]["Properties"]
+
+
+def double(items: list[Any]) -> None:
+    items.append(items[0])
 
 
 BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, Any]], Any]]] = [
@@ -220,6 +233,7 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
     (unwatched, "lost failures", lambda t: of("RunStatusFunction")(t).pop("DeadLetterConfig")),
     (unwatched, "no dead letters", lambda t: of("FileQueue")(t).pop("RedrivePolicy")),
     (messages_seen_twice, "too short a time hidden", lambda t: of("FileQueue")(t).update(VisibilityTimeout=600)),
+    (layers_attached_twice, "a layer of Globals again", lambda t: double(of("PlanFunction")(t)["Layers"])),
     (messages_seen_twice, "whole batches", lambda t: of("IngestFunctionFiles")(t).pop("FunctionResponseTypes")),
 ]
 
