@@ -144,8 +144,17 @@ def _create_training_job(request: dict[str, Any], authorize: Authorize) -> dict[
     algorithm = request["AlgorithmSpecification"]
     if bool(algorithm.get("TrainingImage")) == bool(algorithm.get("AlgorithmName")):
         raise ServiceError("ValidationException", "Provide exactly one of TrainingImage and AlgorithmName")
-    if not algorithm.get("ContainerEntrypoint"):
-        raise ServiceError("ValidationException", "the laptop cloud needs AlgorithmSpecification.ContainerEntrypoint")
+    given = request.get("HyperParameters", {})
+    script_mode = {"sagemaker_program", "sagemaker_submit_directory"} <= set(given)
+    if not algorithm.get("ContainerEntrypoint") and not script_mode:
+        raise ServiceError(
+            "ValidationException",
+            "the laptop cloud needs AlgorithmSpecification.ContainerEntrypoint, or the hyperparameters of script mode "
+            "(sagemaker_program, sagemaker_submit_directory)",
+        )
+    submitted = given.get("sagemaker_submit_directory", "/opt/ml/")
+    if not submitted.startswith("/opt/ml/") or ".." in submitted.split("/"):
+        raise ServiceError("ValidationException", "the laptop cloud takes a submitted folder under /opt/ml/ only")
     for metric in algorithm.get("MetricDefinitions", []):
         try:
             re.compile(metric["Regex"])
