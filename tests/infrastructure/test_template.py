@@ -335,7 +335,7 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
     (lost_letters, "lost events", lambda t: of("RunEnded")(t)["Targets"][0].pop("DeadLetterConfig")),
     (lost_letters, "lost failures", lambda t: of("RunStatusFunction")(t).pop("DeadLetterConfig")),
     (lost_letters, "no dead letters", lambda t: of("FileQueue")(t).pop("RedrivePolicy")),
-    (messages_seen_twice, "too short a time hidden", lambda t: of("FileQueue")(t).update(VisibilityTimeout=600)),
+    (messages_seen_twice, "too short a time hidden", lambda t: of("FileQueue")(t).update(VisibilityTimeout=300)),
     (layers_attached_twice, "a layer of Globals again", lambda t: double(of("PlanFunction")(t)["Layers"])),
     (messages_seen_twice, "whole batches", lambda t: of("IngestFunctionFiles")(t).pop("FunctionResponseTypes")),
 ]
