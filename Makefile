@@ -1,9 +1,9 @@
-# demo, test, up, down, lint, bench, deploy. Everything runs from .venv, made from the hashed locks.
+# demo, test, up, down, lint, bench, deploy, smoke. Everything runs from .venv, made from the hashed locks.
 PYTHON ?= python3
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
-.PHONY: demo up down status test lint bench screenshots deploy lock install
+.PHONY: demo up down status test lint bench screenshots deploy smoke wheelhouse lock install
 
 demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
@@ -31,6 +31,16 @@ screenshots: install  ## docs/images, with the present code; needs chromium
 
 deploy: install
 	PYTHON="$(CURDIR)/$(BIN)/python" $(BIN)/sam build && $(BIN)/sam deploy $(if $(ENV),--config-env $(ENV))
+	$(BIN)/aws cloudformation set-stack-policy --stack-name "$$($(STACK_OF) $(or $(ENV),default))" --stack-policy-body file://stack-policy.json
+
+# The stack policy guards the data: an update that would replace or delete a bucket or the ledger is refused.
+STACK_OF = $(BIN)/python -c 'import sys, tomllib; print(tomllib.load(open("samconfig.toml", "rb"))[sys.argv[1]]["deploy"]["parameters"]["stack_name"])'
+
+smoke: install  ## STACK=headroom [DATASET=<a name that is free>]: does a deployed stack work?
+	@PYTHONPATH=functions $(BIN)/python -m local.smoke --stack $(or $(STACK),headroom) $(if $(DATASET),--dataset "$(DATASET)")
+
+wheelhouse: install  ## BUCKET=<bucket>/<folder>: the jobs' libraries for jobs without internet
+	@$(BIN)/python -m local.wheelhouse $(if $(BUCKET),--to "s3://$(BUCKET)/")
 
 install: .venv/installed
 

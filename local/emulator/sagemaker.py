@@ -378,6 +378,16 @@ def _create_model_package(request: dict[str, Any], authorize: Authorize) -> dict
     return {"ModelPackageArn": package_arn}
 
 
+def _delete_model_package(request: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
+    _registry.delete_package(request["ModelPackageName"])
+    return {}
+
+
+def _delete_model_package_group(request: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
+    _registry.delete_group(_group_arn(request["ModelPackageGroupName"]))
+    return {}
+
+
 def _group_arn(name: str) -> str:
     return name if name.startswith("arn:") else arn("model-package-group", name)
 
@@ -410,5 +420,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], Authorize], dict[str, Any]]] = 
     "CreateModelPackage": _create_model_package,
     "DescribeModelPackage": lambda r, _: _registry.package(r["ModelPackageName"]),
     "ListModelPackages": _list_model_packages,
+    "DeleteModelPackage": _delete_model_package,
+    "DeleteModelPackageGroup": _delete_model_package_group,
     "UpdateModelPackage": lambda r, _: _registry.update(r),
 }
