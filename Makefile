@@ -31,10 +31,7 @@ screenshots: install  ## docs/images, with the present code; needs chromium
 
 deploy: install
 	PYTHON="$(CURDIR)/$(BIN)/python" $(BIN)/sam build && $(BIN)/sam deploy $(if $(ENV),--config-env $(ENV))
-	$(BIN)/aws cloudformation set-stack-policy --stack-name "$$($(STACK_OF) $(or $(ENV),default))" --stack-policy-body file://stack-policy.json
-
-# The stack policy guards the data: an update that would replace or delete a bucket or the ledger is refused.
-STACK_OF = $(BIN)/python -c 'import sys, tomllib; print(tomllib.load(open("samconfig.toml", "rb"))[sys.argv[1]]["deploy"]["parameters"]["stack_name"])'
+	$(BIN)/python -m local.release guard --environment $(or $(ENV),default)
 
 smoke: install  ## STACK=headroom [DATASET=<a name that is free>]: does a deployed stack work?
 	@PYTHONPATH=functions $(BIN)/python -m local.smoke --stack $(or $(STACK),headroom) $(if $(DATASET),--dataset "$(DATASET)")

@@ -16,12 +16,9 @@ def look(values: dict[str, float]) -> tuple[smoke.Smoke, list[str]]:
     stub = Stubber(client)
     quotas = [{"QuotaName": name, "QuotaCode": f"L-{n}", "Value": v} for n, (name, v) in enumerate(values.items())]
     half = len(quotas) // 2
-    stub.add_response(
-        "list_service_quotas", {"Quotas": quotas[:half], "NextToken": "more"}, {"ServiceCode": "sagemaker"}
-    )
-    stub.add_response(
-        "list_service_quotas", {"Quotas": quotas[half:]}, {"ServiceCode": "sagemaker", "NextToken": "more"}
-    )
+    asked = {"ServiceCode": "sagemaker"}
+    stub.add_response("list_service_quotas", {"Quotas": quotas[:half], "NextToken": "more"}, asked)
+    stub.add_response("list_service_quotas", {"Quotas": quotas[half:]}, asked | {"NextToken": "more"})
     stub.activate()
     said: list[str] = []
     test = smoke.Smoke(lambda _: client, "headroom", "smoke-x", said.append)
@@ -31,7 +28,9 @@ def look(values: dict[str, float]) -> tuple[smoke.Smoke, list[str]]:
 
 
 def test_a_missing_quota_is_named_with_the_command_that_asks_for_it():
-    with pytest.raises(smoke.SmokeFailure, match="ml.m5.2xlarge for training job usage' is 0: no run can start") as why:
+    with pytest.raises(
+        smoke.SmokeFailure, match=r"ml\.m5\.2xlarge for training job usage' is 0: no run can start"
+    ) as why:
         look({TYPES[0]: 4, TYPES[1]: 0, "ml.m5.xlarge for endpoint usage": 9})
     assert "--quota-code L-1" in why.value.look
 
