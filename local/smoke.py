@@ -59,6 +59,7 @@ class Smoke:
     dataset: str
     say: Callable[[str], None] = print
     outputs: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     def run(self) -> dict[str, Any]:
@@ -104,6 +105,7 @@ class Smoke:
                 f"there is no stack {self.stack} that you may see: {error}", "region and account"
             ) from error
         status = found["StackStatus"]
+        self.parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
         self.outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
         if not status.endswith("_COMPLETE") or status.startswith(("ROLLBACK", "DELETE")):
             raise SmokeFailure(
@@ -125,7 +127,8 @@ class Smoke:
             return
         preprocess, train, assess = self.outputs["InstanceTypes"].split(",")
         wanted = {f"{kind} for processing job usage" for kind in (preprocess, assess)}
-        wanted.add(f"{train} for training job usage")
+        spot = "spot " if self.parameters.get("TrainOnSpot") == "true" else ""
+        wanted.add(f"{train} for {spot}training job usage")
         try:
             pages = self.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
             quotas = {one["QuotaName"]: one for page in pages for one in page["Quotas"] if one["QuotaName"] in wanted}

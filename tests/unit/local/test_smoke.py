@@ -11,7 +11,7 @@ from local import smoke
 TYPES = ("ml.m5.xlarge for processing job usage", "ml.m5.2xlarge for training job usage")
 
 
-def look(values: dict[str, float]) -> tuple[smoke.Smoke, list[str]]:
+def look(values: dict[str, float], **parameters: str) -> tuple[smoke.Smoke, list[str]]:
     client = boto3.client("service-quotas", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     stub = Stubber(client)
     quotas = [{"QuotaName": name, "QuotaCode": f"L-{n}", "Value": v} for n, (name, v) in enumerate(values.items())]
@@ -23,6 +23,7 @@ def look(values: dict[str, float]) -> tuple[smoke.Smoke, list[str]]:
     said: list[str] = []
     test = smoke.Smoke(lambda _: client, "headroom", "smoke-x", said.append)
     test.outputs = {"InstanceTypes": "ml.m5.xlarge,ml.m5.2xlarge,ml.m5.xlarge"}
+    test.parameters = parameters
     test.look_at_quotas("123456789012")
     return test, said
 
@@ -33,6 +34,12 @@ def test_a_missing_quota_is_named_with_the_command_that_asks_for_it():
     ) as why:
         look({TYPES[0]: 4, TYPES[1]: 0, "ml.m5.xlarge for endpoint usage": 9})
     assert "--quota-code L-1" in why.value.look
+
+
+def test_spot_training_has_a_quota_of_its_own():
+    spot = "ml.m5.2xlarge for spot training job usage"
+    test, _ = look({TYPES[0]: 2, TYPES[1]: 0, spot: 2}, TrainOnSpot="true")
+    assert test.warnings == []
 
 
 def test_a_quota_of_one_is_enough_for_one_dataset_and_said_so():
