@@ -201,8 +201,8 @@ def jobs_reach_too_far(stack: Stack) -> Iterator[str]:
     for grant in found ^ wanted:
         yield f"{grant.action} on {grant.resource}"
     keys = {grant.resource for grant in grants(stack, "JobRole") if grant.action.startswith("kms:")}
-    if keys - {EVERYTHING["OutputKeyArn"]}:
-        yield f"other keys than that of the outputs: {sorted(keys)}"
+    if keys - {EVERYTHING["OutputKeyArn"], EVERYTHING["VolumeKeyArn"]}:
+        yield f"other keys than those of outputs and volumes: {sorted(keys)}"
     services = {grant.action.split(":")[0] for grant in grants(stack, "JobRole")}
     yield from services - {"s3", "logs", "ecr", "cloudwatch", "ec2", "kms"}
 
@@ -218,10 +218,13 @@ def locked_out(stack: Stack) -> Iterator[str]:
         for action in needed:
             if (action, EVERYTHING["OutputKeyArn"]) not in given:
                 yield f"{role} cannot {action} what the artifact bucket's key encrypts"
-    creates = {(grant.action, grant.resource) for grant in grants(stack, "CapacityRole")}
-    for action in ("kms:CreateGrant", "kms:DescribeKey"):
-        if (action, EVERYTHING["VolumeKeyArn"]) not in creates:
-            yield f"CapacityRole cannot {action} for the volumes of the jobs"
+    for role in ("CapacityRole", "JobRole"):
+        given = {(grant.action, grant.resource) for grant in grants(stack, role)}
+        for action in ("kms:CreateGrant", "kms:DescribeKey"):
+            if (action, EVERYTHING["VolumeKeyArn"]) not in given:
+                yield f"{role} cannot {action} for the volumes of the jobs"
+    if Grant("kms:Encrypt", EVERYTHING["OutputKeyArn"]) not in set(grants(stack, "JobRole")):
+        yield "JobRole cannot encrypt a training job's model"
 
 
 # ---------------------------------------------------------------- the functions' roles

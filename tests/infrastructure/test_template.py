@@ -165,8 +165,12 @@ def unwatched(stack: Stack) -> Iterator[str]:
     wanted |= {("ExecutionsTimedOut", "StateMachineArn", stack.arn(machine))}
     wanted |= {("ApproximateAgeOfOldestMessage", "QueueName", "FileQueue.QueueName")}
     wanted |= {("NumberOfNotificationsFailed", "TopicName", "Topic.TopicName")}
+    by_the_state_machine = str(next(iter(stack.of_type("AWS::StepFunctions::StateMachine").values())))
     for name in stack.of_type("AWS::Lambda::Function"):
-        wanted |= {(metric, "FunctionName", f"headroom-{name.lower()}") for metric in ("Errors", "Throttles")}
+        function = ("FunctionName", f"headroom-{name.lower()}")
+        wanted.add(("Throttles", *function))
+        if stack.arn(name) not in by_the_state_machine:
+            wanted.add(("Errors", *function))
     wanted |= {
         ("FailedInvocations", "RuleName", f"headroom-{name.lower()}") for name in stack.of_type("AWS::Events::Rule")
     }
