@@ -156,9 +156,11 @@ class Smoke:
             if one["ResourceType"] == "AWS::CloudWatch::Alarm"
         ]
         alarms = self.client("cloudwatch").describe_alarms(AlarmNames=names, MaxRecords=100)["MetricAlarms"]
-        mute = [one["AlarmName"] for one in alarms if self.outputs["TopicArn"] not in one.get("AlarmActions", [])]
-        if len(alarms) < len(names) or not alarms or mute:
-            raise SmokeFailure(f"alarms are missing or tell nobody: {', '.join(mute) or names}", "deploy again")
+        telling = [one for one in alarms if self.outputs["TopicArn"] in one.get("AlarmActions", [])]
+        if len(alarms) < len(names) or not telling:
+            raise SmokeFailure(
+                f"of {len(names)} alarms {len(alarms)} exist, {len(telling)} tell somebody", "deploy again"
+            )
         ringing = [one for one in alarms if one["StateValue"] == "ALARM"]
         for alarm in ringing:
             self.warn(f"{when} the run, alarm {alarm['AlarmName']} is on: {alarm.get('AlarmDescription', '')}")
