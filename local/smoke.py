@@ -11,9 +11,10 @@ import argparse
 import json
 import math
 import re
+import secrets
+import string
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -392,7 +393,7 @@ def main() -> None:
     arguments.add_argument("--stack", required=True, help="the deployed stack's name")
     arguments.add_argument("--dataset", help="the name of a dataset that does not exist; made up where not given")
     given = arguments.parse_args()
-    dataset = given.dataset or f"smoke-{uuid.uuid4().hex[:8]}"
+    dataset = given.dataset or "smoke-" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
     session = boto3.Session()
     began = time.monotonic()
     smoke = Smoke(session.client, given.stack, dataset)
