@@ -1,9 +1,9 @@
-# demo, test, up, down, lint, bench, deploy. Everything runs from .venv, made from the hashed locks.
+# demo, test, up, down, lint, bench, deploy, smoke. Everything runs from .venv, made from the hashed locks.
 PYTHON ?= python3
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
-.PHONY: demo up down status test lint bench screenshots deploy lock install
+.PHONY: demo up down status test lint bench screenshots deploy smoke wheelhouse lock install
 
 demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
@@ -15,11 +15,13 @@ up: install
 down: install
 	@$(BIN)/python -m local down
 
-test: install
+test: install .venv-toolkit/installed
 	$(BIN)/pytest
 
-lint: install
+lint: install .venv-lint/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sam validate --lint --region us-east-1
+	.venv-lint/bin/cfn-lint template.yaml
+	.venv-lint/bin/checkov --config-file .checkov.yaml
 
 bench: .venv-bench/installed  ## ONLY=accuracy for one of them
 	for one in $(or $(ONLY),preprocess findings accuracy speed); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
@@ -29,6 +31,13 @@ screenshots: install  ## docs/images, with the present code; needs chromium
 
 deploy: install
 	PYTHON="$(CURDIR)/$(BIN)/python" $(BIN)/sam build && $(BIN)/sam deploy $(if $(ENV),--config-env $(ENV))
+	$(BIN)/python -m local.release guard --environment $(or $(ENV),default)
+
+smoke: install  ## STACK=headroom [DATASET=<a name that is free>]: does a deployed stack work?
+	@PYTHONPATH=functions $(BIN)/python -m local.smoke --stack $(or $(STACK),headroom) $(if $(DATASET),--dataset "$(DATASET)")
+
+wheelhouse: install  ## BUCKET=<bucket>/<folder>: the jobs' libraries for jobs without internet
+	@$(BIN)/python -m local.wheelhouse $(if $(BUCKET),--to "s3://$(BUCKET)/")
 
 install: .venv/installed
 
@@ -42,10 +51,12 @@ install: .venv/installed
 	@cp requirements/jobs.txt .venv/headroom-jobs.txt  # run.sh reads it: this environment carries the jobs' libraries
 	@touch $@
 
-.venv-bench/installed: requirements/bench.txt requirements/uv.txt
-	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
-	@.venv-bench/bin/uv pip sync --quiet --python .venv-bench/bin/python --require-hashes requirements/bench.txt
+# Environments apart from the development's: bench, lint, and the toolkit of AWS's training image, which one test runs.
+.venv-%/installed: requirements/%.txt requirements/uv.txt
+	@test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
+	@cp .venv-$*/bin/uv .venv-$*/uv  # its own sync would remove it
+	@.venv-$*/uv pip sync --quiet --python .venv-$*/bin/python --require-hashes requirements/$*.txt
 	@touch $@
 
 lock:  ## after a change of requirements/*.in; the order matters, each holds the next
@@ -53,4 +64,6 @@ lock:  ## after a change of requirements/*.in; the order matters, each holds the
 	&& ../$(LOCK) -c jobs.txt dev.in -o dev.txt \
 	&& ../$(LOCK) -c dev.txt $(addprefix --no-emit-package ,botocore urllib3 python-dateutil six jmespath) functions.in -o functions.txt \
 	&& ../$(LOCK) -c dev.txt uv.in -o uv.txt \
-	&& ../$(LOCK) -c dev.txt bench.in -o bench.txt
+	&& ../$(LOCK) -c dev.txt bench.in -o bench.txt \
+	&& ../$(LOCK) lint.in -o lint.txt \
+	&& ../$(LOCK) toolkit.in -o toolkit.txt

@@ -27,6 +27,7 @@ class PublishSettings(_Environment):
     artifact_bucket: str = Field(alias="ARTIFACT_BUCKET")
     retention_days: int = Field(alias="RETENTION_DAYS")
     link_hours: int = Field(alias="LINK_HOURS")
+    keep_panels: int = Field(alias="KEEP_PANELS")
 
 
 class RunStatusSettings(_Environment):
@@ -45,6 +46,10 @@ class PlanSettings(_Environment):
     wheelhouse_uri: str = Field(alias="WHEELHOUSE_URI")
     subnet_ids: list[str] = Field(alias="SUBNET_IDS")
     security_group_ids: list[str] = Field(alias="SECURITY_GROUP_IDS")
+    network_isolation: bool = Field(alias="NETWORK_ISOLATION")
+    output_key_arn: str = Field(alias="OUTPUT_KEY_ARN")
+    volume_key_arn: str = Field(alias="VOLUME_KEY_ARN")
+    train_on_spot: bool = Field(alias="TRAIN_ON_SPOT")
     preprocess_instance_type: str = Field(alias="PREPROCESS_INSTANCE_TYPE")
     preprocess_volume_gb: int = Field(alias="PREPROCESS_VOLUME_GB")
     train_instance_type: str = Field(alias="TRAIN_INSTANCE_TYPE")

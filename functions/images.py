@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 # Its registries, one account a region. Here and not in the template, where a region that is not in a mapping
 # cannot be deployed to at all, not even with an image of one's own.
 ACCOUNTS = {
@@ -27,10 +29,26 @@ ACCOUNTS = {
     "ap-east-1": "651117190479",
     "me-south-1": "801668240914",
     "il-central-1": "898809789911",
+    # From the list of the image's earlier versions (aws/sagemaker-python-sdk, image_uri_config/sklearn.json); a
+    # region's account is the same for all of them.
+    "ap-south-2": "628508329040",
+    "ap-southeast-3": "951798379941",
+    "ap-southeast-4": "106583098589",
+    "eu-central-2": "680994064768",
+    "eu-south-2": "104374241257",
+    "me-central-1": "272398656194",
+    "us-gov-east-1": "237065988967",
+    "us-gov-west-1": "414596584902",
+    "cn-north-1": "450853457545",
+    "cn-northwest-1": "451049120500",
 }
+# AWS patches version 1.9-0 until then; a newer one is a change of TAG here, and of requirements/toolkit.in.
+TAG = "1.9-0-cpu-py3"
+END_OF_PATCHING = date(2027, 7, 16)
 
 
 def aws_image(region: str) -> str | None:
     """The address of AWS's image in a region; None where it is not known."""
     account = ACCOUNTS.get(region)
-    return account and f"{account}.dkr.ecr.{region}.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return account and f"{account}.dkr.ecr.{region}.{suffix}/sagemaker-scikit-learn:{TAG}"

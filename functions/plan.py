@@ -44,7 +44,8 @@ class Override(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")] | None = None
-    instance_count: Annotated[int, Field(ge=1, le=100)] | None = None
+    # A job is one process: further instances would be paid for, and idle.
+    instance_count: Annotated[int, Field(ge=1, le=1)] | None = None
     volume_gb: Annotated[int, Field(ge=1, le=16384)] | None = None
 
 
@@ -152,7 +153,7 @@ def make_plan(
     if image is None:
         raise CannotPlan(
             f"AWS's scikit-learn image is not known for region {environment.region}: deploy the stack with the address "
-            "of an image as ImageUri (Python 3.11 or newer, and bash)"
+            "of an image as ImageUri (Python 3.11 or newer, bash and sagemaker-training)"
         )
     train, reason = choose_mode(environment, given, state, known, code, settings_hash(config), now)
 
@@ -203,8 +204,6 @@ def make_plan(
     # nothing to give, the input holds the manifest (or the code again), in which the job finds nothing it seeks.
     nothing = f"{run_uri}/manifest.json"
     previous = f"{runs}/{state.current_run}" if state.current_run else None
-    vpc = {"SecurityGroupIds": environment.security_group_ids, "Subnets": environment.subnet_ids}
-    with_vpc = {"VpcConfig": vpc} if environment.subnet_ids else {}
     plan = {
         "dataset": dataset,
         "run_id": run_id,
@@ -224,10 +223,13 @@ def make_plan(
         "bar": bar(known, code, settings_hash(config)),
         "code": code,
         "settings": settings_hash(config),
-        "network": {"EnableNetworkIsolation": False, **with_vpc},
-        "training_network": with_vpc,
+        "network": {"EnableNetworkIsolation": environment.network_isolation, **vpc(environment)},
+        "training_options": training_options(environment, run_uri),
         "jobs": {
-            job: machines[job] | {"name": f"{environment.job_name_prefix}-{dataset[:20]}-{job}-{unique}"}
+            job: {
+                "name": f"{environment.job_name_prefix}-{dataset[:20]}-{job}-{unique}",
+                "cluster": cluster(environment, machines[job]),
+            }
             for job in JOBS
         },
     }
@@ -290,6 +292,36 @@ def machine(environment: PlanSettings, job: str, override: Override) -> dict[str
         "instance_count": override.instance_count or 1,
         "volume_gb": override.volume_gb or getattr(environment, f"{job}_volume_gb"),
     }
+
+
+def cluster(environment: PlanSettings, machine: dict[str, Any]) -> dict[str, Any]:
+    """A job's machine as SageMaker's requests have it."""
+    key = {"VolumeKmsKeyId": environment.volume_key_arn} if environment.volume_key_arn else {}
+    return {
+        "InstanceType": machine["instance_type"],
+        "InstanceCount": machine["instance_count"],
+        "VolumeSizeInGB": machine["volume_gb"],
+    } | key
+
+
+def vpc(environment: PlanSettings) -> dict[str, Any]:
+    """``VpcConfig``, which must be absent where the jobs have no subnets."""
+    if not environment.subnet_ids:
+        return {}
+    return {"VpcConfig": {"SecurityGroupIds": environment.security_group_ids, "Subnets": environment.subnet_ids}}
+
+
+def training_options(environment: PlanSettings, run_uri: str) -> dict[str, Any]:
+    """What Train's request holds only where the stack asks for it; the state machine merges it over the rest."""
+    options = vpc(environment)
+    if environment.network_isolation:
+        options["EnableNetworkIsolation"] = True
+    if environment.output_key_arn:
+        options["OutputDataConfig"] = {"S3OutputPath": f"{run_uri}/model/", "KmsKeyId": environment.output_key_arn}
+    if environment.train_on_spot:
+        options["EnableManagedSpotTraining"] = True
+        options["StoppingCondition"] = {"MaxRuntimeInSeconds": 10_800, "MaxWaitTimeInSeconds": 14_100}
+    return options
 
 
 def unpacked(file: File) -> int:

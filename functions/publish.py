@@ -24,6 +24,7 @@ from environment import PublishSettings, from_environment
 from ledger import Ledger, in_days
 from locks import start_if_idle
 from notification import cut, printable, subject
+from panels import expire_superseded
 
 logger = Logger()
 tracer = Tracer()
@@ -77,6 +78,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     published = ledger.publish(run.dataset, run.run_id, manifest["previous_run_id"], drifted)
     if published:
         ledger.close(run.dataset, manifest["ledger_items"], run.run_id, in_days(now, environment.retention_days))
+        before = manifest["previous_run_id"]
+        expire_superseded(s3, environment.artifact_bucket, run.dataset, run.run_id, before, environment.keep_panels)
     ledger.unlock(run.dataset, run.execution)
     # Release, then look again: a file that came while this run had the lock starts the next one here.
     # Where none came, drift starts a training (unless this run was asked for scores only); where one did, its run

@@ -1,14 +1,27 @@
 #!/bin/bash
-# Entry of every job's container: run.sh MESSAGE-FILE JOB ARGUMENT...
+# Entry of every job's container: run.sh --job NAME [--FLAG VALUE]...
 #
-# The image's own packages are never touched: the job's libraries go into a venv of their own, from the hashed
-# lock beside this file. An image that carries them already says so with a copy of the lock in Python's prefix.
+# The flags are those of `python -m headroom.NAME`; they may come in any order, because SageMaker's script mode makes
+# them of a training job's hyperparameters, sorted by name. The image's own packages are never touched: the job's
+# libraries go into a venv of their own, from the hashed lock beside this file. An image that carries them already
+# says so with a copy of the lock in Python's prefix.
 set -euo pipefail
 
+# Script mode starts a copy of this folder and tells where the channels are; a processing job has the folders as siblings.
 code="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-wheels="$code/../wheels"
-message="$1" job="$2"
-shift 2
+wheels="${SM_CHANNEL_WHEELS:-$code/../wheels}"
+# Script mode gives the image's packages to everything it starts: pip would take them for the venv's own.
+unset PYTHONPATH
+
+job="" message="" flags=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --job) job="$2" ;;
+    --message) message="$2" flags+=("$1" "$2") ;;
+    *) flags+=("$1" "$2") ;;
+  esac
+  shift 2
+done
 
 fail() {
   mkdir -p "$(dirname "$message")"
@@ -17,19 +30,13 @@ fail() {
   exit 1
 }
 
-# The job is one process; further instances of a larger cluster have nothing to do.
-root="$(dirname "$(dirname "$message")")"
-for hosts in "$root/config/resourceconfig.json" "$root/input/config/resourceconfig.json"; do
-  if [ -f "$hosts" ] && ! python3 -c 'import json, sys
-given = json.load(open(sys.argv[1]))
-sys.exit(given["current_host"] != sorted(given["hosts"])[0])' "$hosts"; then
-    echo "the first instance does the work"
-    exit 0
-  fi
-done
+# In Python, because AWS's image has no `cmp`.
+carries_lock='import pathlib, sys
+own = pathlib.Path(sys.prefix, "headroom-jobs.txt")
+sys.exit(not own.is_file() or own.read_bytes() != pathlib.Path(sys.argv[1]).read_bytes())'
 
 python=python3
-if ! cmp -s "$code/jobs.txt" "$(python3 -c 'import sys; print(sys.prefix)')/headroom-jobs.txt"; then
+if ! python3 -c "$carries_lock" "$code/jobs.txt"; then
   venv="$(mktemp -d)/venv"
   python="$venv/bin/python"
   from=()
@@ -49,4 +56,4 @@ if ! cmp -s "$code/jobs.txt" "$(python3 -c 'import sys; print(sys.prefix)')/head
   fi
 fi
 
-PYTHONPATH="$code" exec "$python" -m "headroom.$job" "$@" --message "$message"
+PYTHONPATH="$code" exec "$python" -m "headroom.$job" "${flags[@]}"

@@ -1,21 +1,27 @@
 """Evaluates CloudWatch alarms every few seconds; MiniStack does so only when somebody puts metric data.
 
-An alarm on one metric is judged as on AWS: its own dimensions, its periods, ``DatapointsToAlarm`` and
-``TreatMissingData``. Alarms on expressions of several metrics and anomaly detection are left alone.
+An alarm is judged as on AWS: its own dimensions, its periods, ``DatapointsToAlarm`` and ``TreatMissingData``. Of
+metric math it knows what the template uses, ``SUM(METRICS())`` and ``DIFF(FILL(name, 0))``, which MiniStack's
+CloudFormation refuses; any other expression is refused here, too. Anomaly detection is left alone.
 """
 
 from __future__ import annotations
 
 import operator
+import re
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core.iam_evaluator import pin_request_origin
-from ministack.services import cloudwatch, sqs
+from ministack.services import cloudwatch, lambda_svc, sqs
+from ministack.services.cloudformation import provisioners
 
 PERIOD_SECONDS = 2.0
 
+SUM = "SUM(METRICS())"
+_NEW = re.compile(r"DIFF\(FILL\((\w+), 0\)\)")
 _COMPARISONS = {
     "GreaterThanOrEqualToThreshold": operator.ge,
     "GreaterThanThreshold": operator.gt,
@@ -27,6 +33,8 @@ _COMPARISONS = {
 def start() -> None:
     """Keep evaluating in the background, for as long as the process lives."""
     cloudwatch._evaluate_alarm = evaluate
+    provisioners._cw_metric_alarm_record = _with_math(provisioners._cw_metric_alarm_record)
+    lambda_svc._execute_function = _measured(lambda_svc._execute_function)
     threading.Thread(target=_keep_evaluating, name="alarms", daemon=True).start()
 
 
@@ -38,13 +46,45 @@ def _keep_evaluating() -> None:
         cloudwatch._evaluate_all_alarms()
 
 
+def _with_math(record: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """MiniStack's record of a template's alarm, for alarms on expressions, too."""
+
+    def with_math(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+        metrics = properties.get("Metrics")
+        if not metrics:
+            return record(name, properties)
+        (expression,) = (one["Expression"] for one in metrics if "Expression" in one)
+        if not (expression == SUM or _NEW.fullmatch(expression)):
+            raise ValueError(f"the laptop cloud does not know the expression {expression!r}")
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        periods = {int(one["MetricStat"]["Period"]) for one in metrics if "MetricStat" in one}
+        alarm = record(name, plain | {"Namespace": "math", "MetricName": expression, "Period": max(periods)})
+        return alarm | {"Metrics": metrics}
+
+    return with_math
+
+
+def _measured(execute: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Lambda reports invocations and errors of its functions by itself."""
+
+    def measured(function: dict[str, Any], event: Any, *rest: Any, **more: Any) -> dict[str, Any]:
+        answer = execute(function, event, *rest, **more)
+        name = {"FunctionName": function["config"]["FunctionName"]}
+        cloudwatch.record_metric("AWS/Lambda", "Invocations", 1, "Count", name)
+        cloudwatch.record_metric("AWS/Lambda", "Errors", int(bool(answer.get("error"))), "Count", name)
+        return answer
+
+    return measured
+
+
 def _measure_queues() -> None:
     """SQS reports its queues to CloudWatch by itself; here, for the queues that an alarm asks about."""
     watched = {
         dimension["Value"]
         for alarm in list(cloudwatch._alarms.values())
-        if alarm.get("Namespace") == "AWS/SQS"
-        for dimension in alarm.get("Dimensions") or []
+        for metric in _metrics_of(alarm)
+        if metric.get("Namespace") == "AWS/SQS"
+        for dimension in metric.get("Dimensions") or []
         if dimension.get("Name") == "QueueName"
     }
     now = time.time()
@@ -52,9 +92,11 @@ def _measure_queues() -> None:
         if queue.get("name") in watched:
             messages = queue.get("messages", [])
             hidden = sum(message.get("visible_at", 0) > now for message in messages)
+            oldest = max((now - message.get("sent_at", now) for message in messages), default=0.0)
             for metric, value in (
                 ("ApproximateNumberOfMessagesVisible", len(messages) - hidden),
                 ("ApproximateNumberOfMessagesNotVisible", hidden),
+                ("ApproximateAgeOfOldestMessage", oldest),
             ):
                 cloudwatch.record_metric("AWS/SQS", metric, value, "Count", {"QueueName": queue["name"]})
 
@@ -65,7 +107,7 @@ def evaluate(alarm: dict[str, Any]) -> None:
     if compare is None or not alarm.get("MetricName"):
         return
     state = wanted_state(
-        [_values(alarm, number) for number in range(alarm.get("EvaluationPeriods", 1))],
+        [_math(alarm, number) for number in range(alarm.get("EvaluationPeriods", 1))],
         lambda value: bool(compare(value, alarm.get("Threshold", 0))),
         alarm.get("DatapointsToAlarm") or alarm.get("EvaluationPeriods", 1),
         alarm.get("TreatMissingData") or "missing",
@@ -95,8 +137,26 @@ def wanted_state(points: list[float | None], breaches: Any, needed: int, missing
     return "ALARM" if breaching >= needed else "OK"
 
 
+def _metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metrics that an alarm looks at: its own, or those of its expression, each as an alarm on it alone has it."""
+    stats = [one["MetricStat"] for one in alarm.get("Metrics") or [] if "MetricStat" in one]
+    return [one["Metric"] | {"Statistic": one["Stat"], "Period": int(one["Period"])} for one in stats] or [alarm]
+
+
+def _math(alarm: dict[str, Any], number: int) -> float | None:
+    """The alarm's value over the period ``number`` periods ago, or None without data."""
+    metrics = _metrics_of(alarm)
+    if "Metrics" not in alarm:
+        return _values(alarm, number)
+    if alarm["MetricName"] == SUM:
+        found = [value for one in metrics if (value := _values(one, number)) is not None]
+        return sum(found) if found else None
+    (one,) = metrics
+    return (_values(one, number) or 0) - (_values(one, number + 1) or 0)
+
+
 def _values(alarm: dict[str, Any], number: int) -> float | None:
-    """The alarm's statistic over the period ``number`` periods ago, or None without data."""
+    """One metric's statistic over the period ``number`` periods ago, or None without data."""
     period = alarm.get("Period", 60)
     dimensions = {d["Name"]: d["Value"] for d in alarm.get("Dimensions") or []}
     end = time.time() - number * period

@@ -9,9 +9,11 @@ with the temporary credentials of the job's role.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -127,6 +129,8 @@ def _run(job: Job) -> None:
     started = time.time()
     job.update("InProgress", "Training", "The job's program is running", **{f"{job.kind}StartTime": started})
     with LogStream(logs, f"/aws/sagemaker/{job.kind}Jobs", f"{job.name}/algo-1-{int(started)}") as log:
+        if any(kind == "ManifestFile" for _, kind, _ in _inputs(job)):
+            log.write(f"files of manifests lie under {'their whole keys' if whole_keys(job.name) else 'their names'}")
         code, timed_out = _run_program(job, log)
     job.description[f"{job.kind}EndTime"] = time.time()
 
@@ -183,7 +187,7 @@ def _download(job: Job, s3: Any) -> None:
     received = 0
     for uri, kind, folder in _inputs(job):
         folder.mkdir(parents=True, exist_ok=True)
-        received += transfer.download(s3, uri, kind, folder, role)
+        received += transfer.download(s3, uri, kind, folder, role, whole_keys(job.name))
         if received > volume:
             raise transfer.TransferError(
                 f" the input data ({received / 2**30:.1f} GB) does not fit on the volume ({volume / 2**30:.0f} GB): "
@@ -191,6 +195,14 @@ def _download(job: Job, s3: Any) -> None:
             )
         if job.stop.is_set():
             raise _Ended("Stopped", "Stopped")
+
+
+def whole_keys(name: str) -> bool:
+    """Whether the files of a job's manifests lie under their whole keys: either may be so on AWS, so either is so here.
+
+    Drawn by the job's name, so that a test can choose.
+    """
+    return hashlib.sha256(name.encode()).digest()[0] % 2 == 1
 
 
 def _inputs(job: Job) -> list[tuple[str, str, Path]]:
@@ -230,23 +242,82 @@ def _write_configuration(job: Job) -> None:
         (job.ml / name).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class Program:
+    """What a container starts: words, working directory, and variables beyond those of every job."""
+
+    words: list[str]
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def program_of(job: Job) -> Program:
+    """What the job's container starts: its entry point, or what script mode makes of the hyperparameters."""
+    image = job.description.get("AppSpecification") or job.description["AlgorithmSpecification"]
+    if "ContainerEntrypoint" in image:
+        words = [*image["ContainerEntrypoint"], *image.get("ContainerArguments", [])]
+        return Program([_relocated(job, word) for word in words], job.folder)
+    return script_mode(
+        {name: _relocated(job, value) for name, value in job.description["HyperParameters"].items()},
+        [channel["ChannelName"] for channel in job.description.get("InputDataConfig", [])],
+        job.ml,
+    )
+
+
+def script_mode(hyperparameters: dict[str, str], channels: list[str], ml: Path) -> Program:
+    """What AWS's scikit-learn image does for a training job without an entry point of its own.
+
+    As ``sagemaker-training`` 4.8.0 does it (``tests/integration/test_script_mode.py`` compares): the submitted folder
+    is copied to ``ml/code``, and its program is started there by ``/bin/sh`` with the other hyperparameters as flags,
+    sorted by name; Python programs also get the packages of the image by ``PYTHONPATH``.
+    """
+    code = ml / "code"
+    shutil.copytree(hyperparameters["sagemaker_submit_directory"], code)
+    program = hyperparameters["sagemaker_program"]
+    (code / program).chmod(0o777)
+    flags = [
+        word
+        for name, value in sorted(hyperparameters.items())
+        if not name.startswith("sagemaker_")
+        for word in (f"--{name}", shlex.quote(value))
+    ]
+    environment = {f"SM_CHANNEL_{name.upper()}": str(ml / "input" / "data" / name) for name in channels}
+    environment |= {"SM_MODEL_DIR": str(ml / "model"), "SM_OUTPUT_DIR": str(ml / "output")}
+    environment |= {"PYTHONPATH": os.pathsep.join([str(code), *sys.path[1:]])}
+    return Program(["/bin/sh", "-c", f"./{program} {' '.join(flags)}"], code, environment)
+
+
+def script_mode_failure(words: list[str], code: int) -> str:
+    """What the toolkit leaves as the reason of a failure where the program itself has left none."""
+    killed = 'ExtraInfo "OutOfMemory: Process killed by SIGKILL (signal 9)"\n' if code == 137 else ""
+    command = " ".join(words)
+    return f'ExecuteUserScriptError:\nExitCode {code}\nErrorMessage ""\n{killed}Command "{command}"'
+
+
+def leave_failure(ml: Path, words: list[str], code: int) -> int:
+    """Do as the toolkit does where the program of script mode has failed; returns the container's exit code."""
+    failure = ml / "output" / "failure"
+    if not failure.exists():
+        failure.write_text(script_mode_failure(words, code), encoding="utf-8")
+    return 1
+
+
 def _run_program(job: Job, log: LogStream) -> tuple[int, bool]:
     """Run the job's program to its end; returns its exit code and whether it ran out of time."""
-    image = job.description.get("AppSpecification") or job.description["AlgorithmSpecification"]
-    words = [*image["ContainerEntrypoint"], *image.get("ContainerArguments", [])]
+    starts = program_of(job)
     limit = job.description["StoppingCondition"]["MaxRuntimeInSeconds"]
     try:
         program = subprocess.Popen(
-            [_relocated(job, word) for word in words],
-            cwd=job.folder,
-            env=_environment(job),
+            starts.words,
+            cwd=starts.folder,
+            env=_environment(job) | starts.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             process_group=0,
         )
     except OSError as error:
-        log.write(f"exec {words[0]}: {error.strerror}")
+        log.write(f"exec {starts.words[0]}: {error.strerror}")
         return 127, False
     reader = threading.Thread(target=log.copy, args=(program.stdout, lambda line: _measure(job, line)), daemon=True)
     reader.start()
@@ -263,6 +334,8 @@ def _run_program(job: Job, log: LogStream) -> tuple[int, bool]:
         _signal(program, signal.SIGKILL)  # whatever it left running in the background
         reader.join(timeout=10)
     code = program.returncode
+    if code and starts.folder != job.folder:
+        return leave_failure(job.ml, starts.words, code), timed_out
     return (code if code >= 0 else 128 - code), timed_out
 
 

@@ -94,6 +94,18 @@ class Registry:
         package["LastModifiedTime"] = time.time()
         return {"ModelPackageArn": package["ModelPackageArn"]}
 
+    def delete_package(self, package_arn: str) -> None:
+        """Remove a version."""
+        self._existing(package_arn)
+        del self._packages[package_arn]
+
+    def delete_group(self, group_arn: str) -> None:
+        """Remove an empty group."""
+        name = self.group(group_arn)["ModelPackageGroupName"]
+        if any(package["ModelPackageGroupName"] == name for package in self._packages.values()):
+            raise ServiceError("ConflictException", f"ModelPackageGroup {name} still has model packages")
+        del self._groups[group_arn]
+
     def _existing(self, package_arn: str) -> dict[str, Any]:
         if package_arn not in self._packages:
             raise ServiceError("ValidationException", f"ModelPackage {package_arn} does not exist.")

@@ -144,8 +144,17 @@ def _create_training_job(request: dict[str, Any], authorize: Authorize) -> dict[
     algorithm = request["AlgorithmSpecification"]
     if bool(algorithm.get("TrainingImage")) == bool(algorithm.get("AlgorithmName")):
         raise ServiceError("ValidationException", "Provide exactly one of TrainingImage and AlgorithmName")
-    if not algorithm.get("ContainerEntrypoint"):
-        raise ServiceError("ValidationException", "the laptop cloud needs AlgorithmSpecification.ContainerEntrypoint")
+    given = request.get("HyperParameters", {})
+    script_mode = {"sagemaker_program", "sagemaker_submit_directory"} <= set(given)
+    if not algorithm.get("ContainerEntrypoint") and not script_mode:
+        raise ServiceError(
+            "ValidationException",
+            "the laptop cloud needs AlgorithmSpecification.ContainerEntrypoint, or the hyperparameters of script mode "
+            "(sagemaker_program, sagemaker_submit_directory)",
+        )
+    submitted = given.get("sagemaker_submit_directory", "/opt/ml/")
+    if not submitted.startswith("/opt/ml/") or ".." in submitted.split("/"):
+        raise ServiceError("ValidationException", "the laptop cloud takes a submitted folder under /opt/ml/ only")
     for metric in algorithm.get("MetricDefinitions", []):
         try:
             re.compile(metric["Regex"])
@@ -369,6 +378,16 @@ def _create_model_package(request: dict[str, Any], authorize: Authorize) -> dict
     return {"ModelPackageArn": package_arn}
 
 
+def _delete_model_package(request: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
+    _registry.delete_package(request["ModelPackageName"])
+    return {}
+
+
+def _delete_model_package_group(request: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
+    _registry.delete_group(_group_arn(request["ModelPackageGroupName"]))
+    return {}
+
+
 def _group_arn(name: str) -> str:
     return name if name.startswith("arn:") else arn("model-package-group", name)
 
@@ -401,5 +420,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], Authorize], dict[str, Any]]] = 
     "CreateModelPackage": _create_model_package,
     "DescribeModelPackage": lambda r, _: _registry.package(r["ModelPackageName"]),
     "ListModelPackages": _list_model_packages,
+    "DeleteModelPackage": _delete_model_package,
+    "DeleteModelPackageGroup": _delete_model_package_group,
     "UpdateModelPackage": lambda r, _: _registry.update(r),
 }

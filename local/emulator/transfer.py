@@ -20,15 +20,16 @@ class TransferError(Exception):
     """Data could not be moved; the message becomes the job's failure reason."""
 
 
-def download(s3: Any, uri: str, kind: str, folder: Path, role_arn: str) -> int:
+def download(s3: Any, uri: str, kind: str, folder: Path, role_arn: str, whole_keys: bool = False) -> int:
     """Bring what ``uri`` names into ``folder`` and return the number of bytes.
 
     ``kind`` is ``S3Prefix`` (every object whose key begins with the prefix) or ``ManifestFile`` (the object
-    lists them: ``[{"prefix": "s3://bucket/folder/"}, "a.csv", …]``). Raises ``TransferError`` where nothing
+    lists them: ``[{"prefix": "s3://bucket/folder/"}, "a.csv", …]``; with ``whole_keys`` they lie under their whole
+    keys, else under the names in that list). Raises ``TransferError`` where nothing
     matches, access is denied, or a key cannot be a file inside ``folder``.
     """
     bucket, prefix = split(uri)
-    found = _listed(s3, bucket, prefix) if kind == "S3Prefix" else _in_manifest(s3, bucket, prefix)
+    found = _listed(s3, bucket, prefix) if kind == "S3Prefix" else _in_manifest(s3, bucket, prefix, whole_keys)
     total = files = 0
     try:
         for source, key, name in found:
@@ -120,7 +121,7 @@ def relative(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def _in_manifest(s3: Any, bucket: str, key: str) -> Iterator[tuple[str, str, str]]:
+def _in_manifest(s3: Any, bucket: str, key: str, whole_keys: bool) -> Iterator[tuple[str, str, str]]:
     """The same for the objects that a manifest lists."""
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
@@ -133,7 +134,7 @@ def _in_manifest(s3: Any, bucket: str, key: str) -> Iterator[tuple[str, str, str
             f's3://{bucket}/{key} is not a manifest of the form [{{"prefix": "s3://…"}}, "name", …]: {error}'
         ) from error
     for name in names:
-        yield source, folder + name, name
+        yield source, folder + name, folder + name if whole_keys else name
 
 
 def _files(folder: Path) -> list[Path]:

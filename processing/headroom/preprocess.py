@@ -95,15 +95,27 @@ def _incoming(raw: Path, manifest: dict[str, Any]) -> tuple[list[Source], list[s
     present = sorted(path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file())
     if "files" not in manifest:
         return [Source(order, name, raw / name) for order, name in enumerate(present)], []
-    listed = list(dict.fromkeys(entry["file"] for entry in manifest["files"]))
-    sources = [Source(order, name, raw / name) for order, name in enumerate(listed)]
-    for source in sources:
-        if source.file not in present:
+    places = _places(manifest["files"], set(present))
+    sources = [Source(order, name, raw / place) for order, (name, place) in enumerate(places.items())]
+    for source, place in zip(sources, places.values(), strict=True):
+        if place not in present:
             source.error = "the file was planned but is not there (deleted meanwhile?): upload it again"
-    ignored = sorted(set(present) - set(listed) - {"manifest.json"})  # a run without new files is handed that instead
+    # A run without new files is handed the manifest instead.
+    ignored = sorted(set(present) - set(places.values()) - {"manifest.json"})
     if not ignored:
         return sources, []
     return sources, [f"Files left alone, as they are not in the run's manifest: {len(ignored)}, such as {ignored[0]}."]
+
+
+def _places(files: list[dict[str, Any]], present: set[str]) -> dict[str, str]:
+    """Where each listed file lies below the raw folder: under its name there, or under its whole S3 key.
+
+    SageMaker does not document which of the two it does with the files of a manifest. It does the same with all files
+    of a job, and a name may itself look like a key, so the layout that finds more of them is taken for all.
+    """
+    by_name = {entry["file"]: entry["file"] for entry in files}
+    by_key = {entry["file"]: entry.get("key", entry["file"]) for entry in files}
+    return max(by_name, by_key, key=lambda places: sum(place in present for place in places.values()))
 
 
 def _settings_before(history: Path | None) -> Settings | None:

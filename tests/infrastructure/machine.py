@@ -72,6 +72,16 @@ def walk(
             taken = (choice for choice in state["Choices"] if _evaluate(choice["Condition"], variables, states) is True)
             name = next(taken, {"Next": state["Default"]})["Next"]
             continue
+        if state["Type"] == "Wait":
+            seconds = _evaluate(state["Seconds"], variables, states)
+            if not isinstance(seconds, int | float) or seconds < 0:
+                raise EvaluationError(f"{name} waits for {seconds!r} seconds")
+            name = state["Next"]
+            continue
+        if state["Type"] == "Pass":
+            variables |= _evaluate(state["Assign"], variables, states)
+            name = state["Next"]
+            continue
         if state["Type"] != "Task":
             raise NotImplementedError(f"this walk does not know {state['Type']} states: teach it")
         steps.append(Step(name, state["Resource"], _evaluate(state["Arguments"], variables, states)))

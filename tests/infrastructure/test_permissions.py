@@ -24,6 +24,8 @@ EVERYTHING = {
     "WheelhouseUri": "s3://wheels/of/ours/",
     "SubnetIds": "subnet-0a,subnet-0b",
     "SecurityGroupIds": "sg-0c",
+    "OutputKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/headroom-outputs",
+    "VolumeKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/headroom-volumes",
 }
 
 # What may be allowed on every resource, each with the reason that nothing narrower can be named.
@@ -153,6 +155,7 @@ def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
     wanted = SYNC | REGISTRY | {"lambda:InvokeFunction", "sns:Publish", "kms:GenerateDataKey", "kms:Decrypt"}
     # CreateModelPackage checks the model's object and the image with its caller's permissions.
     wanted |= {"s3:GetObject", "ecr:BatchGetImage", "ecr:DescribeImages"}
+    wanted |= {"kms:CreateGrant", "kms:DescribeKey"}  # for the volumes of the jobs
     for action in wanted - {grant.action for grant in given}:
         yield f"lacks {action}"
     for action in {grant.action for grant in given} - wanted:
@@ -165,7 +168,7 @@ def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
         "events:": {f"arn:aws:events:{region}:rule/{rule}" for rule in rules},
         "lambda:": {stack.arn("PlanFunction"), stack.arn("PublishFunction")},
         "sns:": {stack.arn("Topic")},
-        "kms:": {stack.arn("TopicKey")},
+        "kms:": {stack.arn("TopicKey"), EVERYTHING["OutputKeyArn"], EVERYTHING["VolumeKeyArn"]},
         "s3:": {f"{stack.arn('ArtifactBucket')}/runs/*/model/*"},
         "ecr:": {"arn:aws:ecr:eu-central-1:*:repository/*"},
     }
@@ -197,8 +200,31 @@ def jobs_reach_too_far(stack: Stack) -> Iterator[str]:
     found = {grant for grant in grants(stack, "JobRole") if grant.action.startswith("s3:")}
     for grant in found ^ wanted:
         yield f"{grant.action} on {grant.resource}"
+    keys = {grant.resource for grant in grants(stack, "JobRole") if grant.action.startswith("kms:")}
+    if keys - {EVERYTHING["OutputKeyArn"], EVERYTHING["VolumeKeyArn"]}:
+        yield f"other keys than those of outputs and volumes: {sorted(keys)}"
     services = {grant.action.split(":")[0] for grant in grants(stack, "JobRole")}
-    yield from services - {"s3", "logs", "ecr", "cloudwatch", "ec2"}
+    yield from services - {"s3", "logs", "ecr", "cloudwatch", "ec2", "kms"}
+
+
+def locked_out(stack: Stack) -> Iterator[str]:
+    """Whoever reads or writes the artifact bucket may use its key; whoever creates jobs, that of their volumes."""
+    artifacts = stack.arn("ArtifactBucket")
+    for role in roles(stack):
+        given = {(grant.action, grant.resource) for grant in grants(stack, role)}
+        touches = {action for action, resource in given if resource.startswith(f"{artifacts}/")}
+        needed = {"kms:Decrypt"} if "s3:GetObject" in touches else set()
+        needed |= {"kms:GenerateDataKey"} if "s3:PutObject" in touches else set()
+        for action in needed:
+            if (action, EVERYTHING["OutputKeyArn"]) not in given:
+                yield f"{role} cannot {action} what the artifact bucket's key encrypts"
+    for role in ("CapacityRole", "JobRole"):
+        given = {(grant.action, grant.resource) for grant in grants(stack, role)}
+        for action in ("kms:CreateGrant", "kms:DescribeKey"):
+            if (action, EVERYTHING["VolumeKeyArn"]) not in given:
+                yield f"{role} cannot {action} for the volumes of the jobs"
+    if Grant("kms:Encrypt", EVERYTHING["OutputKeyArn"]) not in set(grants(stack, "JobRole")):
+        yield "JobRole cannot encrypt a training job's model"
 
 
 # ---------------------------------------------------------------- the functions' roles
@@ -228,6 +254,11 @@ COMES_WITH = {"sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"}}
 UNSPOKEN = {
     ("PlanFunction", "s3:ListBucket"): "without it S3 answers a missing settings file with access denied",
     ("RunStatusFunction", "sqs:SendMessage"): "Lambda leaves there what the function fails on",
+    ("SlackFunction", "sqs:SendMessage"): "as above",
+    ("PlanFunction", "kms:GenerateDataKey"): "S3 encrypts what it writes with the key of the bucket",
+    ("PlanFunction", "kms:Decrypt"): "as above",
+    ("PublishFunction", "kms:Decrypt"): "S3 decrypts what it reads, and what its links open",
+    ("PublishFunction", "kms:GenerateDataKey"): "said together with the other",
 }
 
 
@@ -386,6 +417,7 @@ RULES = [
     not_what_the_state_machine_needs,
     jobs_reach_too_far,
     roles_and_code_differ,
+    locked_out,
 ]
 
 
@@ -407,7 +439,11 @@ def test_a_link_opens_the_report_or_a_picture_and_nothing_else(hours):
     told_of = {"manifest.json", "assessment/risk_summary.json", "assessment/data_quality.json"}
     shown = {f"assessment/{file}" for file in publish.SHOWN} if hours != "0" else set()
     found = {grant for grant in grants(stack, "PublishFunctionRole") if grant.action.startswith(("s3:", "kms:"))}
-    assert found == {Grant("s3:GetObject", f"{stack.arn('ArtifactBucket')}/runs/*/{file}") for file in told_of | shown}
+    bucket = stack.arn("ArtifactBucket")
+    wanted = {Grant("s3:GetObject", f"{bucket}/runs/*/{file}") for file in told_of | shown}
+    # To have old panels expire.
+    wanted |= {Grant("s3:PutObjectTagging", f"{bucket}/runs/*/panel/*"), Grant("s3:ListBucket", bucket)}
+    assert found == wanted
     (encryption,) = stack.resources["ArtifactBucket"]["Properties"]["BucketEncryption"].values()
     algorithm = encryption[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
     assert algorithm == "AES256", "with a key of its own, links need kms:Decrypt"
@@ -417,7 +453,7 @@ def test_every_exception_is_still_needed():
     given = {grant.action for role in roles(Stack(**EVERYTHING)) for grant in grants(Stack(**EVERYTHING), role)}
     assert [action for action in ON_EVERY_RESOURCE if action not in given] == []
     for function, action in UNSPOKEN:
-        assert action in {grant.action for grant in grants(Stack(), f"{function}Role")}
+        assert action in {grant.action for grant in grants(Stack(**EVERYTHING), f"{function}Role")}
 
 
 def statements(source: dict[str, Any], role: str) -> list[dict[str, Any]]:
@@ -440,10 +476,16 @@ def allow(role: str, action: str, resource: Any) -> Callable[[dict[str, Any]], N
     return lambda source: statements(source, role).append(added)
 
 
+def no_keys(source: dict[str, Any], role: str) -> None:
+    found = statements(source, role)
+    found[:] = [one for one in found if "kms" not in str(one.get("Fn::If"))]
+
+
 def forbid(role: str, action: str) -> Callable[[dict[str, Any]], None]:
     def change(source: dict[str, Any]) -> None:
         for statement in statements(source, role):
-            statement["Action"] = [one for one in as_list(statement["Action"]) if not fnmatch.fnmatch(one, action)]
+            if "Action" in statement:  # not those under a condition
+                statement["Action"] = [one for one in as_list(statement["Action"]) if not fnmatch.fnmatch(one, action)]
 
     return change
 
@@ -482,6 +524,8 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
         "jobs of all the account",
         allow("CapacityRole", "sagemaker:CreateTrainingJob", ALL_TRAINING),
     ),
+    (locked_out, "volumes without their key", lambda t: no_keys(t, "CapacityRole")),
+    (locked_out, "jobs without the key of their outputs", lambda t: no_keys(t, "JobRole")),
     (jobs_reach_too_far, "jobs that write where files arrive", allow("JobRole", "s3:PutObject", LEDGER)),
     (jobs_reach_too_far, "jobs that cannot list", forbid("JobRole", "s3:ListBucket")),
     (jobs_reach_too_far, "jobs with the ledger", allow("JobRole", "dynamodb:GetItem", LEDGER)),

@@ -24,6 +24,7 @@ import publish
 from environment import PlanSettings
 from ledger import File, State
 from local.emulator.service_model import ServiceError, check, input_shape, unsupported
+from local.emulator.stepfunctions import doubtful
 from models import Model, Models
 
 LONGEST_DATASET = "a-very-long-data-set-name-of-forty-chars"  # the schema of a run's input allows no more
@@ -53,9 +54,17 @@ KNOWN = Models(approved=APPROVED, last_trained_at=APPROVED.registered_at)
 WITH_HISTORY: dict[str, Any] = {"state": PUBLISHED_BEFORE, "known": KNOWN}
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1"
 VPC = {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0c"}
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+LOCKED = {
+    "OutputKeyArn": KEY,
+    "VolumeKeyArn": KEY,
+    "NetworkIsolation": "true",
+    "WheelhouseUri": "s3://own/w/",
+    "TrainOnSpot": "true",
+}
 OVERRIDES = {
     "preprocess": {"instance_type": "ml.m5.12xlarge", "volume_gb": 16384},
-    "train": {"instance_type": "ml.c5.9xlarge", "instance_count": 2, "volume_gb": 500},
+    "train": {"instance_type": "ml.c5.9xlarge", "instance_count": 1, "volume_gb": 500},
     "assess": {"instance_count": 1},
 }
 
@@ -71,6 +80,8 @@ RUNS: dict[str, dict[str, Any]] = {
     "no new file": WITH_HISTORY | {"files": []},
     "jobs in a network": {"parameters": VPC},
     "scoring in a network": WITH_HISTORY | {"parameters": VPC},
+    "keys, isolation and spot": {"parameters": LOCKED},
+    "scoring with keys and isolation": WITH_HISTORY | {"parameters": LOCKED},
     "one subnet": {"parameters": VPC | {"SubnetIds": "subnet-0a"}},
     "an image and wheels of one's own": {"parameters": {"ImageUri": IMAGE, "WheelhouseUri": "s3://own/w/"}},
     "other machines": {"given": {"overrides": OVERRIDES}},
@@ -78,6 +89,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "a dataset named by one digit": {"given": {"dataset": "7"}},
 }
 SCORES = {"a run with history, the model fits", "scoring asked for", "no new file", "scoring in a network"}
+SCORES |= {"scoring with keys and isolation"}
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +236,7 @@ def test_overrides_reach_the_jobs_they_name(stack_of):
     assert (cluster["InstanceType"], cluster["VolumeSizeInGB"]) == ("ml.m5.12xlarge", 16384)
     assert steps["Train"]["ResourceConfig"] == {
         "InstanceType": "ml.c5.9xlarge",
-        "InstanceCount": 2,
+        "InstanceCount": 1,
         "VolumeSizeInGB": 500,
     }
     assert steps["AssessRisk"]["ProcessingResources"]["ClusterConfig"]["InstanceType"] == "ml.m5.xlarge"
@@ -253,7 +265,9 @@ def test_a_worse_model_waits_for_a_person_and_the_notification_says_so(stack_of)
     train = WITH_HISTORY | {"given": {"mode": "train"}}
     assert registered(train) == ("Approved", True, False)
     assert registered(train | {"relative_mase": 0.9}) == ("PendingManualApproval", False, True)
-    assert registered({"relative_mase": None}) == ("Approved", True, False)
+    assert registered({"relative_mase": None}) == ("Approved", True, False), "there is nothing to compare it with"
+    unknown = registered(train | {"relative_mase": None})
+    assert unknown == ("PendingManualApproval", False, True), "an error that was not reported is no good one"
 
 
 def test_what_is_published_has_a_text_for_every_protocol(stack_of):
@@ -288,22 +302,69 @@ def test_every_job_writes_only_into_its_own_run(stack_of):
 def test_every_path_that_a_job_is_told_of_is_an_input_or_output_of_it(stack_of):
     for step in jobs(steps_of(stack_of({}), {})):
         request = step.request
-        container = request.get("AppSpecification") or request["AlgorithmSpecification"]
         mounted = [one["S3Input"]["LocalPath"] for one in request.get("ProcessingInputs", [])]
         mounted += [
             one["S3Output"]["LocalPath"] for one in request.get("ProcessingOutputConfig", {}).get("Outputs", [])
         ]
         mounted += [f"/opt/ml/input/data/{one['ChannelName']}" for one in request.get("InputDataConfig", [])]
         mounted += ["/opt/ml/model", "/opt/ml/output"]
-        for path in [*container["ContainerEntrypoint"], *container["ContainerArguments"]]:
+        for path in words_of(request):
             if path.startswith("/"):
                 assert any(path == folder or path.startswith(f"{folder}/") for folder in mounted), path
 
 
+def words_of(request: dict[str, Any]) -> list[str]:
+    """What a job's container is told: its command line, or the hyperparameters that script mode makes one of."""
+    if "AppSpecification" in request:
+        container = request["AppSpecification"]
+        return [*container["ContainerEntrypoint"], *container["ContainerArguments"]]
+    return [word for name, value in request["HyperParameters"].items() for word in (f"--{name}", value)]
+
+
+def test_every_job_is_started_by_the_entry_that_its_code_has(stack_of):
+    for step in jobs(steps_of(stack_of({}), {})):
+        given = step.request.get("HyperParameters")
+        if given:
+            folder = f"{given['sagemaker_submit_directory']}/{given['sagemaker_program']}"
+            assert folder == "/opt/ml/input/data/code/run.sh"
+        else:
+            assert words_of(step.request)[:2] == ["bash", "/opt/ml/processing/input/code/run.sh"]
+
+
+def test_a_training_job_has_no_field_that_step_functions_may_not_know(stack_of):
+    (train,) = (step.request for step in steps_of(stack_of({}), {}) if step.state == "Train")
+    assert doubtful("CreateTrainingJob", train) == []
+    assert train.keys() == {
+        "TrainingJobName", "RoleArn", "AlgorithmSpecification", "HyperParameters", "InputDataConfig",
+        "OutputDataConfig", "ResourceConfig", "StoppingCondition", "Tags",
+    }, "what is optional is left out by default"  # fmt: skip
+
+
+def test_keys_isolation_and_spot_reach_every_job_that_knows_them(stack_of):
+    steps = {step.state: step.request for step in steps_of(stack_of(LOCKED), {})}
+    for state in ("Preprocess", "AssessRisk"):
+        assert steps[state]["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == KEY
+        assert steps[state]["NetworkConfig"]["EnableNetworkIsolation"] is True
+    train = steps["Train"]
+    assert train["ResourceConfig"]["VolumeKmsKeyId"] == KEY
+    assert train["OutputDataConfig"]["KmsKeyId"] == KEY
+    assert train["OutputDataConfig"]["S3OutputPath"].endswith("/model/")
+    assert train["EnableNetworkIsolation"] is True
+    assert train["EnableManagedSpotTraining"] is True
+    limits = train["StoppingCondition"]
+    assert limits["MaxRuntimeInSeconds"] <= limits["MaxWaitTimeInSeconds"]
+    definition = machine.definition(stack_of(LOCKED))
+    assert limits["MaxWaitTimeInSeconds"] < definition["States"]["Train"]["TimeoutSeconds"]
+
+
 def test_every_job_is_given_arguments_that_its_program_takes(stack_of):
     for step in jobs(steps_of(stack_of({}), {})):
-        container = step.request.get("AppSpecification") or step.request["AlgorithmSpecification"]
-        _message, program, *arguments = container["ContainerArguments"]
+        words = words_of(step.request)
+        arguments = words[words.index("--job") :] if "AppSpecification" in step.request else words
+        given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+        program, message = given.pop("--job"), given.pop("--message")
+        assert message == ("/opt/ml/output/failure" if program == "train" else "/opt/ml/output/message")
+        given = {flag: value for flag, value in given.items() if not flag.startswith("--sagemaker_")}
         source = (ROOT / "processing" / "headroom" / f"{program}.py").read_text(encoding="utf-8")
         added = [
             node for node in ast.walk(ast.parse(source)) if ast.unparse(node).startswith("arguments.add_argument(")
@@ -313,9 +374,9 @@ def test_every_job_is_given_arguments_that_its_program_takes(stack_of):
             for call in added
             if isinstance(call, ast.Call)
         }
-        assert set(arguments[::2]) <= set(flags), program
-        assert {flag for flag, required in flags.items() if required} <= set(arguments[::2]), program
-        assert all(value.startswith("/opt/ml/") for value in arguments[1::2])
+        assert set(given) <= set(flags), program
+        assert {flag for flag, required in flags.items() if required} <= set(given), program
+        assert all(value.startswith("/opt/ml/") for value in given.values())
 
 
 def test_the_image_is_the_regions_own_unless_another_is_given(stack_of):
@@ -367,6 +428,7 @@ BREAKS: dict[str, Any] = {
     "a name too long": ("Train", lambda r: r.update(TrainingJobName="a" * 64)),
     "a name with a dot": ("Preprocess", lambda r: r.update(ProcessingJobName="a.b")),
     "no role": ("AssessRisk", lambda r: r.pop("RoleArn")),
+    "a hyperparameter too long": ("Train", lambda r: r["HyperParameters"].update(panel="x" * 2501)),
     "too many arguments": (
         "AssessRisk",
         lambda r: r["AppSpecification"].update(ContainerArguments=["x"] * 101),

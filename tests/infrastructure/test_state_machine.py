@@ -12,9 +12,11 @@ from infrastructure.stack import Stack
 
 # design.md, section 1: this order, these integrations; the two of the model registry came with it.
 ORDER = [
+    ("Gather", None),
     ("PlanRun", "arn:aws:states:::lambda:invoke"),
     ("Preprocess", "arn:aws:states:::sagemaker:createProcessingJob.sync"),
     ("ChooseModel", None),
+    ("DescribeTraining", None),
     ("Train", "arn:aws:states:::sagemaker:createTrainingJob.sync"),
     ("MakeModelGroup", "arn:aws:states:::aws-sdk:sagemaker:createModelPackageGroup"),
     ("RegisterModel", "arn:aws:states:::aws-sdk:sagemaker:createModelPackage"),
@@ -40,6 +42,7 @@ SERVICE_FAULTS = {
     "SNS.KmsThrottlingException",
     "SNS.SdkClientException",
 }
+QUOTA = "SageMaker.ResourceLimitExceededException"
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +99,8 @@ def wrong_retries(definition: dict[str, Any]) -> Iterator[str]:
             if error.split(".")[0].lower() != service:
                 yield f"{name} retries {error}, which its service does not know"
         for retry in task.get("Retry", []):
-            if retry.get("MaxAttempts", 3) > 10 or retry.get("BackoffRate", 2) < 1.5:
+            most = 25 if retry["ErrorEquals"] == [QUOTA] else 10
+            if retry.get("MaxAttempts", 3) > most or retry.get("BackoffRate", 2) < 1.5:
                 yield f"{name} retries without backing off or without end"
 
 
@@ -111,18 +115,69 @@ def failures_hidden(definition: dict[str, Any]) -> Iterator[str]:
                 yield f"{name} catches its failure: a redrive would not run it again"
 
 
+def impatient(definition: dict[str, Any]) -> Iterator[str]:
+    """Two datasets may share a quota of one machine, and a run may take hours: a job waits as long for its turn."""
+    for name, task in tasks(definition).items():
+        if not task["Resource"].endswith("Job.sync"):
+            continue
+        (retry,) = (retry for retry in task["Retry"] if QUOTA in retry["ErrorEquals"])
+        if retry is not task["Retry"][0] or retry["ErrorEquals"] != [QUOTA]:
+            yield f"{name}: a quota's patience is shared with other errors"
+        delays = [
+            min(retry["IntervalSeconds"] * retry["BackoffRate"] ** number, retry.get("MaxDelaySeconds", 10**9))
+            for number in range(retry["MaxAttempts"])
+        ]
+        if sum(delays) / 2 < 4 * 3600:  # full jitter draws half of each delay on average
+            yield f"{name} waits for {sum(delays) / 7200:.1f} hours on average until a quota is free"
+
+
+def shorter_than_its_waits(definition: dict[str, Any]) -> Iterator[str]:
+    """The state machine's timeout leaves room for every job's run and every job's wait for its quota."""
+    longest = 0.0
+    for task in tasks(definition).values():
+        longest += task.get("TimeoutSeconds", 0)
+        for retry in task.get("Retry", []):
+            if retry["ErrorEquals"] == [QUOTA]:
+                limit = retry.get("MaxDelaySeconds", 10**9)
+                delays = (retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"]))
+                longest += sum(min(delay, limit) for delay in delays)
+    if definition.get("TimeoutSeconds", 0) < longest:
+        yield f"runs may take {longest / 3600:.0f} hours, and are ended before"
+
+
+def hidden_requests(definition: dict[str, Any]) -> Iterator[str]:
+    """Each job's inputs and outputs are to be read in the definition, not inside of an expression."""
+    for name, state in definition["States"].items():
+        for expression in expressions(state):
+            if "://" in expression or "/opt/ml" in expression or len(expression) > 260:
+                yield f"{name} hides part of a request: {expression[:60]}…"
+
+
+def expressions(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from expressions(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from expressions(item)
+    elif isinstance(value, str) and value.startswith("{%"):
+        yield value
+
+
 def test_jobs_end_by_their_own_limit_before_the_state_machine_gives_up_on_them(definition):
     """So that the failure says what happened, and no job runs on unseen."""
-    limits = {
-        name: task["Arguments"]["StoppingCondition"]["MaxRuntimeInSeconds"]
-        for name, task in tasks(definition).items()
-        if isinstance(task["Arguments"], dict) and "StoppingCondition" in task["Arguments"]
-    }
-    assert set(limits) == {"Preprocess", "AssessRisk"}
-    for name, limit in limits.items():
+    requests = {name: definition["States"][name]["Arguments"] for name in ("Preprocess", "AssessRisk")}
+    requests["Train"] = definition["States"]["DescribeTraining"]["Assign"]["training"]
+    for name, request in requests.items():
+        limit = request["StoppingCondition"]["MaxRuntimeInSeconds"]
         assert limit + 600 <= definition["States"][name]["TimeoutSeconds"]
-    assert "'MaxRuntimeInSeconds': 10800" in definition["States"]["Train"]["Arguments"]
-    assert definition["States"]["Train"]["TimeoutSeconds"] >= 10800 + 600
+
+
+def test_files_that_are_dropped_together_are_gathered_before_they_are_planned(definition):
+    assert definition["StartAt"] == "Gather"
+    gather = definition["States"]["Gather"]
+    assert (gather["Type"], gather["Next"]) == ("Wait", "PlanRun")
+    assert gather["Seconds"] == "{% 60 %}", "the parameter BatchWindowSeconds"
 
 
 def test_every_substitution_of_the_template_is_used(definition):
@@ -139,7 +194,15 @@ def test_the_state_machine_logs_and_traces(definition):
     assert resource["LoggingConfiguration"]["Destinations"]
 
 
-RULES = [out_of_order, untimed_tasks, wrong_retries, failures_hidden]
+RULES = [
+    out_of_order,
+    untimed_tasks,
+    wrong_retries,
+    failures_hidden,
+    impatient,
+    shorter_than_its_waits,
+    hidden_requests,
+]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -147,6 +210,7 @@ def test_the_state_machine_keeps(rule, definition):
     assert list(rule(definition)) == []
 
 
+HIDDEN = "{% $merge([$plan.options, {'OutputDataConfig': {'S3OutputPath': 's3://' & $plan.bucket}}]) %}"
 BREAKS: list[tuple[Callable[..., Iterator[str]], str, Callable[[dict[str, Any]], Any]]] = [
     (out_of_order, "a step left out", lambda d: d["States"]["Preprocess"].update(Next="AssessRisk")),
     (out_of_order, "a circle", lambda d: d["States"]["AssessRisk"].update(Next="Preprocess")),
@@ -167,6 +231,10 @@ BREAKS: list[tuple[Callable[..., Iterator[str]], str, Callable[[dict[str, Any]],
         lambda d: d["States"]["Train"].update(Catch=[{}]),
     ),
     (failures_hidden, "a detour", lambda d: d["States"]["MakeModelGroup"]["Catch"][0].update(Next="Publish")),
+    (impatient, "a quarter of an hour's patience", lambda d: d["States"]["Train"]["Retry"][0].update(MaxAttempts=5)),
+    (impatient, "one patience for all", lambda d: errors(d, "Train").append("SageMaker.AmazonSageMakerException")),
+    (shorter_than_its_waits, "a day for all", lambda d: d.update(TimeoutSeconds=86400)),
+    (hidden_requests, "an output in an expression", lambda d: d["States"]["Train"].update(Arguments=HIDDEN)),
     (failures_hidden, "a Fail state", lambda d: d["States"].update(Failed={"Type": "Fail"})),
 ]
 

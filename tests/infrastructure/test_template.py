@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,8 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from infrastructure.stack import ROOT, TEMPLATE, Stack, template
 
 import images
+import panels
+from local.emulator.lambdas import layers_twice
 from local.emulator.service_model import input_shape
 
 # Everything that a condition guards is there.
@@ -26,9 +29,16 @@ EVERYTHING = {
     "SubnetIds": "subnet-0a,subnet-0b",
     "SecurityGroupIds": "sg-0c",
     "Datasets": "demo,web",
+    "NetworkIsolation": "true",
+    "OutputKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-headroom",
+    "VolumeKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/4e5f6a7b-headroom",
+    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+    "AccessLogsBucket": "logs-of-ours",
+    "TrainOnSpot": "true",
+    "MonthlyBudgetUsd": "100",
 }
 
-# design.md, section 5.
+# The image's own list of registries (aws/sagemaker-python-sdk, image_uri_config/sklearn.json), and il-central-1.
 IMAGE_ACCOUNTS = {
     "us-east-1": "683313688378", "us-east-2": "257758044811", "us-west-1": "746614075791",
     "us-west-2": "246618743249", "ca-central-1": "341280168497", "sa-east-1": "737474898029",
@@ -37,7 +47,10 @@ IMAGE_ACCOUNTS = {
     "ap-northeast-1": "354813040037", "ap-northeast-2": "366743142698", "ap-northeast-3": "867004704886",
     "ap-south-1": "720646828776", "ap-southeast-1": "121021644041", "ap-southeast-2": "783357654285",
     "af-south-1": "510948584623", "ap-east-1": "651117190479", "me-south-1": "801668240914",
-    "il-central-1": "898809789911",
+    "il-central-1": "898809789911", "ap-south-2": "628508329040", "ap-southeast-3": "951798379941",
+    "ap-southeast-4": "106583098589", "eu-central-2": "680994064768", "eu-south-2": "104374241257",
+    "me-central-1": "272398656194", "us-gov-east-1": "237065988967", "us-gov-west-1": "414596584902",
+    "cn-north-1": "450853457545", "cn-northwest-1": "451049120500",
 }  # fmt: skip
 
 
@@ -109,8 +122,8 @@ def kept_for_ever(stack: Stack) -> Iterator[str]:
 def lost_with_the_stack(stack: Stack) -> Iterator[str]:
     for name, resource in stack.resources.items():
         if resource["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table"):
-            if resource.get("DeletionPolicy") != "Retain" or resource.get("UpdateReplacePolicy") != "Retain":
-                yield f"{name} and its data go when the stack goes"
+            if resource.get("DeletionPolicy") != "RetainExceptOnCreate" or resource["UpdateReplacePolicy"] != "Retain":
+                yield f"{name} and its data go when the stack goes, or stay when its first deployment fails"
             table = resource["Type"] == "AWS::DynamoDB::Table"
             recovery = resource["Properties"].get("PointInTimeRecoverySpecification", {})
             if table and recovery.get("PointInTimeRecoveryEnabled") is not True:
@@ -136,27 +149,94 @@ def untagged(stack: Stack) -> Iterator[str]:
             yield f"{name} ({resource['Type']}) has no tag project: headroom"
 
 
+def metrics_of(alarm: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(metric, dimension, value) of all that an alarm looks at."""
+    for one in [stat["MetricStat"]["Metric"] for stat in alarm.get("Metrics", []) if "MetricStat" in stat] or [alarm]:
+        for dimension in one["Dimensions"]:
+            yield one["MetricName"], dimension["Name"], str(dimension["Value"])
+
+
 def unwatched(stack: Stack) -> Iterator[str]:
-    """Failed and timed-out runs and dead letters raise an alarm that reaches the topic."""
+    """What goes wrong raises an alarm that reaches the topic: runs, queues, dead letters, functions, rules, mail."""
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
-    wanted = {"ExecutionsFailed", "ExecutionsTimedOut", "ApproximateNumberOfMessagesVisible"}
-    for missing in wanted - {alarm["MetricName"] for alarm in alarms.values()}:
+    watched = {metric for alarm in alarms.values() for metric in metrics_of(alarm)}
+    machine = next(iter(stack.of_type("AWS::StepFunctions::StateMachine")))
+    wanted = {("ExecutionsFailed", "StateMachineArn", stack.arn(machine))}
+    wanted |= {("ExecutionsTimedOut", "StateMachineArn", stack.arn(machine))}
+    wanted |= {("ApproximateAgeOfOldestMessage", "QueueName", "FileQueue.QueueName")}
+    wanted |= {("NumberOfNotificationsFailed", "TopicName", "Topic.TopicName")}
+    by_the_state_machine = str(next(iter(stack.of_type("AWS::StepFunctions::StateMachine").values())))
+    for name in stack.of_type("AWS::Lambda::Function"):
+        function = ("FunctionName", f"headroom-{name.lower()}")
+        wanted.add(("Throttles", *function))
+        if stack.arn(name) not in by_the_state_machine:
+            wanted.add(("Errors", *function))
+    wanted |= {
+        ("FailedInvocations", "RuleName", f"headroom-{name.lower()}") for name in stack.of_type("AWS::Events::Rule")
+    }
+    letters = dead_letter_queues(stack)
+    wanted |= {("ApproximateNumberOfMessagesVisible", "QueueName", f"{name}.QueueName") for name in letters}
+    for missing in sorted(wanted - watched):
         yield f"no alarm on {missing}"
     for name, alarm in alarms.items():
         if alarm.get("AlarmActions") != [stack.arn("Topic")]:
             yield f"{name} tells nobody"
+        if {metric for metric, *_ in metrics_of(alarm)} == {"ApproximateNumberOfMessagesVisible"}:
+            (expression,) = (
+                one["Expression"] for one in alarm.get("Metrics", [{"Expression": ""}]) if "Expression" in one
+            )
+            if not re.fullmatch(r"DIFF\(FILL\(\w+, 0\)\)", expression):
+                yield f"{name} stays on while letters lie there, and hides those that come"
+
+
+def dead_letter_queues(stack: Stack) -> dict[str, set[str]]:
+    """What each queue that takes dead letters takes them from: queues, rules, functions."""
+    sources: dict[str, set[str]] = {}
+    for queue in stack.of_type("AWS::SQS::Queue").values():
+        if "RedrivePolicy" in queue:
+            sources.setdefault(queue["RedrivePolicy"]["deadLetterTargetArn"], set()).add("queue")
+    for rule in stack.of_type("AWS::Events::Rule").values():
+        for target in rule["Targets"]:
+            if "DeadLetterConfig" in target:
+                sources.setdefault(target["DeadLetterConfig"]["Arn"], set()).add("rule")
+    for function in stack.of_type("AWS::Lambda::Function").values():
+        if "DeadLetterConfig" in function:
+            sources.setdefault(function["DeadLetterConfig"]["TargetArn"], set()).add("function")
+    return {name: sources[stack.arn(name)] for name in stack.of_type("AWS::SQS::Queue") if stack.arn(name) in sources}
+
+
+def lost_letters(stack: Stack) -> Iterator[str]:
+    """What cannot be delivered or handled is kept, in a queue of its own kind."""
     for name, rule in stack.of_type("AWS::Events::Rule").items():
         for target in rule["Targets"]:
-            if ":lambda:" in target["Arn"] and "DeadLetterConfig" not in target:
-                yield f"{name} loses events that its function cannot take"
+            if "DeadLetterConfig" not in target:
+                yield f"{name} loses events that its target cannot take"
+    asynchronous = {"run_status.handler", "slack.handler"}
     for name, function in stack.of_type("AWS::Lambda::Function").items():
-        if function["Handler"] == "run_status.handler" and "DeadLetterConfig" not in function:
+        if function["Handler"] in asynchronous and "DeadLetterConfig" not in function:
             yield f"{name} loses events that it fails on"
-    queues = stack.of_type("AWS::SQS::Queue")
-    dead = {queue["RedrivePolicy"]["deadLetterTargetArn"] for queue in queues.values() if "RedrivePolicy" in queue}
-    for name, queue in queues.items():
-        if "RedrivePolicy" not in queue and stack.arn(name) not in dead:
+    letters = dead_letter_queues(stack)
+    for name, queue in stack.of_type("AWS::SQS::Queue").items():
+        if "RedrivePolicy" not in queue and name not in letters:
             yield f"{name} has no dead-letter queue"
+    for name, sources in letters.items():
+        if len(sources) > 1:
+            yield f"{name} mixes dead letters of {sorted(sources)}: StartMessageMoveTask refuses it"
+
+
+def endless_panels(stack: Stack) -> Iterator[str]:
+    """Superseded panels expire by their tag, no sooner than a run that may read them can be redriven; results never."""
+    rules = stack.of_type("AWS::S3::Bucket")["ArtifactBucket"]["LifecycleConfiguration"]["Rules"]
+    (tag,) = panels.SUPERSEDED["TagSet"]
+    expiring = [rule for rule in rules if "ExpirationInDays" in rule]
+    if not any(rule["TagFilters"] == [tag] and rule["ExpirationInDays"] >= 14 for rule in expiring):
+        yield "superseded panels are kept for ever, or not for the 14 days of a redrive"
+    yield from (f"{rule['Id']} expires what nobody has superseded" for rule in expiring if "TagFilters" not in rule)
+
+
+def only_in_one_partition(text: str) -> Iterator[str]:
+    """Names of resources in aws-us-gov and aws-cn begin otherwise."""
+    yield from re.findall(r"arn:aws:[^\s\"]*", text)
 
 
 def messages_seen_twice(stack: Stack) -> Iterator[str]:
@@ -165,11 +245,18 @@ def messages_seen_twice(stack: Stack) -> Iterator[str]:
     for name, mapping in stack.of_type("AWS::Lambda::EventSourceMapping").items():
         (queue,) = (one for key, one in queues.items() if stack.arn(key) == mapping["EventSourceArn"])
         (function,) = (one for key, one in functions.items() if mapping["FunctionName"] == f"headroom-{key.lower()}")
-        window = int(template()["Parameters"]["BatchWindowSeconds"]["MaxValue"])
+        window = mapping["MaximumBatchingWindowInSeconds"]
         if queue.get("VisibilityTimeout", 30) < 6 * function["Timeout"] + window:
             yield f"{name}: messages come again while the function still works on them"
         if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{name}: one bad message sends the whole batch back"
+
+
+def layers_attached_twice(stack: Stack) -> Iterator[str]:
+    """Lists of Globals and of a function are merged, and Lambda refuses a layer in two versions or twice in one."""
+    for name, function in stack.of_type("AWS::Lambda::Function").items():
+        for layer in layers_twice(function.get("Layers", [])):
+            yield f"{name} has {layer} twice"
 
 
 RULES = [
@@ -181,6 +268,9 @@ RULES = [
     untagged,
     unwatched,
     messages_seen_twice,
+    layers_attached_twice,
+    lost_letters,
+    endless_panels,
 ]
 
 
@@ -192,6 +282,10 @@ def test_nothing_in_the_stack_is(rule, parameters):
 
 def of(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda source: source["Resources"][name]["Properties"]
+
+
+def double(items: list[Any]) -> None:
+    items.append(items[0])
 
 
 BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, Any]], Any]]] = [
@@ -214,12 +308,39 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
     (lost_with_the_stack, "no restore", lambda t: of("Ledger")(t).pop("PointInTimeRecoverySpecification")),
     (untagged, "a topic without tags", lambda t: of("Topic")(t).pop("Tags")),
     (untagged, "a rule with other tags", lambda t: of("RunEnded")(t).update(Tags=[{"Key": "project", "Value": "x"}])),
+    (
+        lost_with_the_stack,
+        "orphans of a failed deployment",
+        lambda t: t["Resources"]["Ledger"].update(DeletionPolicy="Retain"),
+    ),
+    (unwatched, "a queue that nobody watches", lambda t: t["Resources"].pop("FilesWaitAlarm")),
+    (unwatched, "functions that fail unseen", lambda t: t["Resources"].pop("FunctionErrorsAlarm")),
+    (unwatched, "mail that does not arrive", lambda t: t["Resources"].pop("NotificationsFailedAlarm")),
+    (
+        unwatched,
+        "an alarm that stays on",
+        lambda t: of("EventLettersAlarm")(t)["Metrics"][0].update(Expression="lying"),
+    ),
     (unwatched, "no alarm on time-outs", lambda t: t["Resources"].pop("RunTimedOutAlarm")),
-    (unwatched, "a silent alarm", lambda t: of("DeadLettersAlarm")(t).pop("AlarmActions")),
-    (unwatched, "lost events", lambda t: of("RunEnded")(t)["Targets"][0].pop("DeadLetterConfig")),
-    (unwatched, "lost failures", lambda t: of("RunStatusFunction")(t).pop("DeadLetterConfig")),
-    (unwatched, "no dead letters", lambda t: of("FileQueue")(t).pop("RedrivePolicy")),
-    (messages_seen_twice, "too short a time hidden", lambda t: of("FileQueue")(t).update(VisibilityTimeout=600)),
+    (unwatched, "a silent alarm", lambda t: of("ArrivalLettersAlarm")(t).pop("AlarmActions")),
+    (lost_letters, "lost arrivals", lambda t: of("FileArrived")(t)["Targets"][0].pop("DeadLetterConfig")),
+    (
+        lost_letters,
+        "one queue for all letters",
+        lambda t: of("FileQueue")(t)["RedrivePolicy"].update(
+            deadLetterTargetArn={"Fn::GetAtt": ["EventLetters", "Arn"]}
+        ),
+    ),
+    (
+        endless_panels,
+        "panels kept for ever",
+        lambda t: of("ArtifactBucket")(t)["LifecycleConfiguration"]["Rules"].pop(),
+    ),
+    (lost_letters, "lost events", lambda t: of("RunEnded")(t)["Targets"][0].pop("DeadLetterConfig")),
+    (lost_letters, "lost failures", lambda t: of("RunStatusFunction")(t).pop("DeadLetterConfig")),
+    (lost_letters, "no dead letters", lambda t: of("FileQueue")(t).pop("RedrivePolicy")),
+    (messages_seen_twice, "too short a time hidden", lambda t: of("FileQueue")(t).update(VisibilityTimeout=300)),
+    (layers_attached_twice, "a layer of Globals again", lambda t: double(of("PlanFunction")(t)["Layers"])),
     (messages_seen_twice, "whole batches", lambda t: of("IngestFunctionFiles")(t).pop("FunctionResponseTypes")),
 ]
 
@@ -233,7 +354,8 @@ def test_these_tests_see(rule, breaks):
 
 def test_the_image_is_known_in_every_region_of_the_design():
     assert {region: images.aws_image(region) for region in IMAGE_ACCOUNTS} == {
-        region: f"{account}.dkr.ecr.{region}.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+        region: f"{account}.dkr.ecr.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+        "/sagemaker-scikit-learn:1.9-0-cpu-py3"
         for region, account in IMAGE_ACCOUNTS.items()
     }
 
@@ -288,14 +410,65 @@ def test_every_parameter_is_used_and_shown_in_a_group():
     assert [name for name in source["Parameters"] if not re.search(rf"!Ref {name}\b|\$\{{{name}\}}", text)] == []
 
 
-def test_a_network_without_security_groups_is_refused_at_deployment():
-    (rule,) = template()["Rules"].values()
-    assert "SubnetIds" in str(rule["RuleCondition"])
-    assert "SecurityGroupIds" in str(rule["Assertions"])
+@pytest.mark.parametrize(
+    ("rule", "given", "needed"),
+    [
+        ("SubnetsComeWithSecurityGroups", "SubnetIds", {"SecurityGroupIds"}),
+        ("IsolatedJobsHaveTheirLibraries", "NetworkIsolation", {"WheelhouseUri", "ImageUri"}),
+        ("BudgetsHaveSomebodyToTell", "MonthlyBudgetUsd", {"NotificationEmail"}),
+    ],
+)
+def test_parameters_that_need_another_are_refused_alone_at_deployment(rule, given, needed):
+    found = template()["Rules"][rule]
+    assert given in str(found["RuleCondition"])
+    assert all(name in str(found["Assertions"]) for name in needed)
+    assert len(template()["Rules"]) == 3
+
+
+def test_the_stack_names_no_partition():
+    for path in (TEMPLATE, ROOT / "statemachine" / "capacity.asl.json"):
+        assert list(only_in_one_partition(path.read_text(encoding="utf-8"))) == [], path.name
+    assert list(only_in_one_partition('"Resource": "arn:aws:states:::sns:publish"')) != []
+
+
+def test_a_permissions_boundary_bounds_every_role():
+    boundary = EVERYTHING["PermissionsBoundaryArn"]
+    for name, role in Stack(**EVERYTHING).of_type("AWS::IAM::Role").items():
+        assert role.get("PermissionsBoundary") == boundary, name
+    assert not any("PermissionsBoundary" in role for role in Stack().of_type("AWS::IAM::Role").values())
+
+
+def test_a_key_and_a_bucket_for_access_logs_reach_the_buckets():
+    buckets = Stack(**EVERYTHING).of_type("AWS::S3::Bucket")
+    (rule,) = buckets["ArtifactBucket"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == EVERYTHING["OutputKeyArn"]
+    prefixes = {bucket["LoggingConfiguration"]["LogFilePrefix"] for bucket in buckets.values()}
+    assert prefixes == {"headroom/ingest/", "headroom/artifacts/"}
+
+
+def test_the_dashboard_is_json_and_shows_what_alarms_watch():
+    (dashboard,) = Stack().of_type("AWS::CloudWatch::Dashboard").values()
+    text = dashboard["DashboardBody"]
+    widgets = json.loads(text)["widgets"]
+    assert len({widget["properties"]["title"] for widget in widgets}) == len(widgets)
+    for alarm in Stack().of_type("AWS::CloudWatch::Alarm").values():
+        for metric, _, value in metrics_of(alarm):
+            assert f'"{metric}"' in text
+            assert value in text, f"{metric} of {value}"
+
+
+def test_the_runbook_has_a_section_for_every_alarm():
+    """Each alarm's description names it."""
+    runbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    for name, alarm in Stack().of_type("AWS::CloudWatch::Alarm").items():
+        if not name.startswith("Run"):  # whose notification says what to do
+            section = re.search(r"\(docs/operations.md, (.+?)\)", alarm["AlarmDescription"])
+            assert section, name
+            assert f"\n### {section[1]}\n" in runbook, section[1]
 
 
 def test_what_is_optional_is_left_out_by_default():
-    optional = {"EmailSubscription", "SlackFunction", "SlackLogs"}
+    optional = {"EmailSubscription", "SlackFunction", "SlackLogs", "Budget"}
     assert not optional & Stack().resources.keys()
     assert optional <= Stack(**EVERYTHING).resources.keys()
 

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.cloud import Cloud
+from local.emulator.jobs import whole_keys
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 BUCKET = "emulator-test"
@@ -198,17 +199,20 @@ def test_a_processing_job_gets_its_input_and_delivers_its_output(cloud: Cloud, j
     assert job["CreationTime"] <= job["ProcessingStartTime"] <= job["ProcessingEndTime"]
 
 
-def test_a_manifest_brings_just_the_files_it_lists(cloud: Cloud, job_role: str, put: Any) -> None:
+@pytest.mark.parametrize("whole", [False, True], ids=["under their names", "under their whole keys"])
+def test_a_manifest_brings_just_the_files_it_lists(cloud: Cloud, job_role: str, put: Any, whole: bool) -> None:
     for name in ("a", "b", "c"):
         put(f"listed/{name}.csv", name)
     put("lists/run.manifest", json.dumps([{"prefix": f"s3://{BUCKET}/listed/"}, "a.csv", "c.csv"]))
-    request = processing(cloud, job_role, COPY, inputs={"raw": f"s3://{BUCKET}/lists/run.manifest"})
+    name = next(name for name in (f"m-{uuid.uuid4().hex[:8]}" for _ in range(99)) if whole_keys(name) is whole)
+    request = processing(
+        cloud, job_role, COPY, inputs={"raw": f"s3://{BUCKET}/lists/run.manifest"}, ProcessingJobName=name
+    )
     job = finished(cloud, "Processing", request)
     assert job["ProcessingJobStatus"] == "Completed", job
-    assert [key.rsplit("/", 1)[-1] for key in keys(cloud, f"allowed/{request['ProcessingJobName']}/")] == [
-        "a.csv",
-        "c.csv",
-    ]
+    folder = f"allowed/{name}/{'listed/' if whole else ''}"
+    assert keys(cloud, f"allowed/{name}/") == [f"{folder}a.csv", f"{folder}c.csv"]
+    assert any("lie under their" in line for line in log_of(cloud, "Processing", name))
 
 
 def test_an_empty_prefix_fails_the_job_and_says_where_it_looked(cloud: Cloud, job_role: str) -> None:

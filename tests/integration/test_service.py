@@ -137,6 +137,14 @@ def test_dropped_files_become_results_and_a_notification(service: Service, first
     assert f"runs/web/{run_id}/assessment/report.html" in letter.body
 
 
+def test_files_that_are_dropped_together_are_one_run(service: Service, first_run: dict[str, Any]) -> None:
+    """Though the queue hands them over in several batches."""
+    [execution] = service.executions("web")[:1]
+    manifest = service.read_json("web", first_run["run_id"], "manifest.json")
+    assert len(manifest["files"]) >= 5
+    assert service.outcome(execution)["run_id"] == first_run["run_id"], "the first run had them all"
+
+
 def fetched(url: str) -> tuple[int, str, bytes]:
     """Status, content type and body that a browser without any credentials gets."""
     try:
@@ -182,8 +190,8 @@ def test_athena_can_find_a_run_of_the_demo_by_its_id_alone(service: Service) -> 
 
 def test_the_first_run_trains_and_registers_its_model(service: Service, first_run: dict[str, Any]) -> None:
     assert service.states(service.executions("web")[0]) == [
-        "PlanRun", "Preprocess", "ChooseModel", "Train", "MakeModelGroup", "RegisterModel", "AssessRisk", "Publish",
-        "NotifyCompletion",
+        "Gather", "PlanRun", "Preprocess", "ChooseModel", "DescribeTraining", "Train", "MakeModelGroup",
+        "RegisterModel", "AssessRisk", "Publish", "NotifyCompletion",
     ]  # fmt: skip
     sagemaker = service.cloud.client("sagemaker")
     [version] = sagemaker.list_model_packages(ModelPackageGroupName="headroom-web")["ModelPackageSummaryList"]

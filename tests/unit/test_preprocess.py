@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headroom.core.job import InputError
-from headroom.preprocess import preprocess
+from headroom.preprocess import _incoming, preprocess
 
 ROOT = Path(__file__).parents[2]
 REAL_DATA = ROOT.parent / "shared" / "data"
@@ -594,3 +594,30 @@ def test_a_cloud_accounts_export_has_a_server_a_file(desk):
     folder = desk.run({path.name: path.read_bytes() for path in (REAL_DATA / "cloudwatch").glob("*.csv")})
     assert "ec2_cpu_utilization_24ae8d" in set(panel_of(folder)["server_id"])
     assert quality_of(folder)["panel"]["servers"] == 10 and counts_add_up(quality_of(folder))
+
+
+def files_of(raw: Path, layout: str, contents: dict[str, str]) -> dict[str, object]:
+    """Lay files out as SageMaker may, by name or by whole key, and return the run's manifest."""
+    for name, text in contents.items():
+        path = raw / (name if layout == "name" else f"incoming/demo/{name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return {"dataset": "demo", "files": [{"file": name, "key": f"incoming/demo/{name}"} for name in contents]}
+
+
+@pytest.mark.parametrize("layout", ["name", "key"])
+def test_files_of_a_manifest_are_found_under_their_name_or_their_whole_key(tmp_path: Path, layout: str) -> None:
+    given = files_of(tmp_path, layout, {"a.csv": "first", "deep/b.csv": "second"})
+    sources, notes = _incoming(tmp_path, given)
+    assert [(source.file, source.path.read_text(), source.error) for source in sources] == [
+        ("a.csv", "first", None),
+        ("deep/b.csv", "second", None),
+    ]
+    assert notes == []
+
+
+@pytest.mark.parametrize("layout", ["name", "key"])
+def test_a_name_that_looks_like_a_whole_key_is_not_mistaken_for_one(tmp_path: Path, layout: str) -> None:
+    contents = {"a.csv": "outer", "incoming/demo/a.csv": "inner"}
+    sources, _ = _incoming(tmp_path, files_of(tmp_path, layout, contents))
+    assert {source.file: source.path.read_text() for source in sources} == contents

@@ -217,6 +217,7 @@ def test_a_lock_left_by_a_run_that_is_over_does_not_hold_up_one_started_by_hand(
         ({"dataset": "../other"}, "dataset"),
         ({"mode": "fast"}, "mode"),
         ({"overrides": {"train": {"instance_type": "m5.large"}}}, "overrides.train.instance_type"),
+        ({"overrides": {"train": {"instance_count": 2}}}, "overrides.train.instance_count"),  # the second would idle
         ({"overrides": {"trian": {}}}, "overrides.trian"),
         ({"datset": "demo"}, "datset"),
     ],
@@ -228,12 +229,11 @@ def test_a_wrong_input_is_named(aws, given: dict[str, Any], problem: str) -> Non
 
 def test_an_override_changes_one_job_of_one_run(aws) -> None:
     drop(aws, a_file())
-    jobs = start(aws, overrides={"train": {"instance_type": "ml.m5.4xlarge", "instance_count": 2, "volume_gb": 99}})[
+    jobs = start(aws, overrides={"train": {"instance_type": "ml.m5.4xlarge", "instance_count": 1, "volume_gb": 99}})[
         "jobs"
     ]
-    machine = {name: jobs["train"][name] for name in ("instance_type", "instance_count", "volume_gb")}
-    assert machine == {"instance_type": "ml.m5.4xlarge", "instance_count": 2, "volume_gb": 99}
-    assert jobs["assess"]["instance_type"] == "ml.m5.xlarge"
+    assert jobs["train"]["cluster"] == {"InstanceType": "ml.m5.4xlarge", "InstanceCount": 1, "VolumeSizeInGB": 99}
+    assert jobs["assess"]["cluster"]["InstanceType"] == "ml.m5.xlarge"
 
 
 def test_the_manifest_estimates_what_the_run_costs_the_same_each_time(aws) -> None:
@@ -299,7 +299,7 @@ def test_the_jobs_run_in_the_subnets_of_the_stack(aws, monkeypatch: pytest.Monke
     planned = start(aws)
     vpc = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
     assert planned["network"]["VpcConfig"] == vpc
-    assert planned["training_network"] == {"VpcConfig": vpc}
+    assert planned["training_options"] == {"VpcConfig": vpc}
 
 
 def test_the_settings_of_the_function_name_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

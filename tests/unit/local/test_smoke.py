@@ -1,0 +1,61 @@
+"""What the smoke test says of an account's quotas, before any run is tried."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from local import smoke
+
+TYPES = ("ml.m5.xlarge for processing job usage", "ml.m5.2xlarge for training job usage")
+
+
+def look(values: dict[str, float], **parameters: str) -> tuple[smoke.Smoke, list[str]]:
+    client = boto3.client("service-quotas", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    stub = Stubber(client)
+    quotas = [{"QuotaName": name, "QuotaCode": f"L-{n}", "Value": v} for n, (name, v) in enumerate(values.items())]
+    half = len(quotas) // 2
+    asked = {"ServiceCode": "sagemaker"}
+    stub.add_response("list_service_quotas", {"Quotas": quotas[:half], "NextToken": "more"}, asked)
+    stub.add_response("list_service_quotas", {"Quotas": quotas[half:]}, asked | {"NextToken": "more"})
+    stub.activate()
+    said: list[str] = []
+    test = smoke.Smoke(lambda _: client, "headroom", "smoke-x", said.append)
+    test.outputs = {"InstanceTypes": "ml.m5.xlarge,ml.m5.2xlarge,ml.m5.xlarge"}
+    test.parameters = parameters
+    test.look_at_quotas("123456789012")
+    return test, said
+
+
+def test_a_missing_quota_is_named_with_the_command_that_asks_for_it():
+    with pytest.raises(
+        smoke.SmokeFailure, match=r"ml\.m5\.2xlarge for training job usage' is 0: no run can start"
+    ) as why:
+        look({TYPES[0]: 4, TYPES[1]: 0, "ml.m5.xlarge for endpoint usage": 9})
+    assert "--quota-code L-1" in why.value.look
+
+
+def test_spot_training_has_a_quota_of_its_own():
+    spot = "ml.m5.2xlarge for spot training job usage"
+    test, _ = look({TYPES[0]: 2, TYPES[1]: 0, spot: 2}, TrainOnSpot="true")
+    assert test.warnings == []
+
+
+def test_a_quota_of_one_is_enough_for_one_dataset_and_said_so():
+    test, said = look({TYPES[0]: 1, TYPES[1]: 2, "ml.m5.xlarge for endpoint usage": 0})
+    assert [warning for warning in test.warnings if "two datasets cannot run at the same time" in warning]
+    assert f"ok    quota '{TYPES[1]}': 2" in said
+
+
+def test_the_laptop_cloud_has_no_quotas_to_look_at():
+    said: list[str] = []
+    smoke.Smoke(lambda _: pytest.fail("asked"), "headroom", "smoke-x", said.append).look_at_quotas("000000000000")
+    assert said == ["      quotas: not checked: emulator"]
+
+
+def test_the_fleet_is_the_same_for_everybody_and_usable():
+    lines = smoke.fleet().splitlines()
+    assert len(lines) == 1 + smoke.SERVERS * smoke.DAYS
+    values = [float(line.split(",")[2]) for line in lines[1:]]
+    assert min(values) > 0 and max(values) < 100
