@@ -121,7 +121,7 @@ class Ledger:
         """Whether this version of a file is in the ledger."""
         return "Item" in self._table.get_item(Key={"dataset": dataset, "item": file.item}, ConsistentRead=True)
 
-    def known(self, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    def in_the_table(self, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of the (dataset, item) pairs that are in the ledger."""
         wanted, found = sorted(set(keys)), set()
         while wanted:

@@ -37,7 +37,7 @@ metrics = Metrics()
 # A file is set aside when this many attempts at a run with it have failed in a job, and other files wait.
 ATTEMPTS = 3
 LOG_LINES = 15
-_NAMED = 5  # files that a notification names
+_NAMED, _ASIDE_NAMED = 5, 20  # files that a notification names: the newest, and those set aside
 # Where a state comes before publication, nothing has changed for anybody.
 AFTER_JOBS = ("Publish", "NotifyCompletion")
 # What fails every run whatever its files are: run.sh says it where a container cannot be made ready.
@@ -238,7 +238,7 @@ def reason_of_job(job: dict[str, Any], kind: str, error: str, state: str | None)
         limit = job.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
         began, ended = (job.get(f"{kind}{moment}Time") for moment in ("Start", "End"))
         # SageMaker's timestamps come in milliseconds here; a job is stopped a little after its limit at the latest.
-        if limit and began and ended and ended - began >= 0.98 * 1000 * limit:
+        if limit and None not in (began, ended) and ended - began >= 0.98 * 1000 * limit:
             return f"the job was stopped, as it ran longer than its {limit / 3600:g} hours", True
         return "the job was stopped, by hand or because it ran longer than its 3 hours", False
     if re.search(r"exit code: 137\b", given):
@@ -349,5 +349,9 @@ def file_lines(left: Left) -> list[str]:
         lines += [f"  {cut(file.key, 200)!r}" for file in reversed(left.files[-_NAMED:])]
     if left.aside:
         lines += ["", f"Set aside, so that the dataset can go on without: {len(left.aside):,}."]
-        lines += [f"  {cut(one.file.key, 200)!r}: {cut(one.reason, 500)}" for one in left.aside[:_NAMED]]
+        lines += [f"  {cut(one.file.key, 200)!r}: {cut(one.reason, 500)}" for one in left.aside[:_ASIDE_NAMED]]
+        if len(left.aside) > _ASIDE_NAMED:
+            lines.append(
+                f'  and {len(left.aside) - _ASIDE_NAMED:,} more: put "list" into the command below to see them.'
+            )
     return lines

@@ -121,7 +121,7 @@ def unknown(ledger: Ledger, files: list[File]) -> list[File]:
         with contextlib.suppress(Refused):
             owners.add(dataset_of(file))
         names[file] = {(owner, name) for owner in owners for name in (file.item, _by_etag(file).item)}
-    known = ledger.known(key for keys in names.values() for key in keys)
+    known = ledger.in_the_table(key for keys in names.values() for key in keys)
     return [file for file, keys in names.items() if not keys & known]
 
 
@@ -211,7 +211,11 @@ def _by_etag(file: File) -> File:
 
 def _known_as(ledger: Ledger, dataset: str, file: File) -> File:
     """The file under the name that the ledger has it by, if it has it."""
-    return _by_etag(file) if (dataset, _by_etag(file).item) in ledger.known([(dataset, _by_etag(file).item)]) else file
+    return (
+        _by_etag(file)
+        if (dataset, _by_etag(file).item) in ledger.in_the_table([(dataset, _by_etag(file).item)])
+        else file
+    )
 
 
 def _pages(s3: Any, bucket: str, prefix: str, since: datetime | None, until: datetime) -> Iterator[list[File]]:

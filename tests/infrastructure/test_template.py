@@ -143,8 +143,11 @@ def unwatched(stack: Stack) -> Iterator[str]:
     for missing in wanted - {alarm["MetricName"] for alarm in alarms.values()}:
         yield f"no alarm on {missing}"
     for name, alarm in alarms.items():
-        if alarm.get("AlarmActions") != [stack.arn("Topic")]:
+        # Failed runs are told of by their own notification, once; what that could not tell of is in the dead letters.
+        if alarm.get("AlarmActions") != [stack.arn("Topic")] and alarm["Namespace"] != "AWS/States":
             yield f"{name} tells nobody"
+        if "AlarmActions" in alarm and alarm["Namespace"] == "AWS/States":
+            yield f"{name} tells of a failed run a second time"
     for name, rule in stack.of_type("AWS::Events::Rule").items():
         for target in rule["Targets"]:
             if ":lambda:" in target["Arn"] and "DeadLetterConfig" not in target:
@@ -215,6 +218,7 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
     (untagged, "a topic without tags", lambda t: of("Topic")(t).pop("Tags")),
     (untagged, "a rule with other tags", lambda t: of("RunEnded")(t).update(Tags=[{"Key": "project", "Value": "x"}])),
     (unwatched, "no alarm on time-outs", lambda t: t["Resources"].pop("RunTimedOutAlarm")),
+    (unwatched, "two mails for one failure", lambda t: of("RunFailedAlarm")(t).update(AlarmActions=[{"Ref": "Topic"}])),
     (unwatched, "a silent alarm", lambda t: of("DeadLettersAlarm")(t).pop("AlarmActions")),
     (unwatched, "lost events", lambda t: of("RunEnded")(t)["Targets"][0].pop("DeadLetterConfig")),
     (unwatched, "lost failures", lambda t: of("RunStatusFunction")(t).pop("DeadLetterConfig")),
