@@ -31,8 +31,7 @@ LEVELS = ("critical", "high", "medium", "low", "none")
 
 def run_published(run: dict[str, Any], summary: dict[str, Any], results: str) -> list[dict[str, Any]]:
     """The entries of a published run: one of the run, one of each server whose level changed, the worst first."""
-    changes = summary.get("changes") or {}
-    moved = changes.get("levels", {})
+    moved = summary.get("moved") or {}
     order = sorted(moved, key=lambda server: (_rank(moved[server]["now"]), server))
     about = {name: run[name] for name in ("dataset", "run_id", "execution")}
     published = {

@@ -65,7 +65,9 @@ class Holidays(_Part):
     @model_validator(mode="after")
     def _known(self) -> Holidays:
         try:
-            holidays_package.country_holidays(self.country, subdiv=self.subdivision)
+            calendar = holidays_package.country_holidays(self.country, subdiv=self.subdivision)
+            if not getattr(calendar, "country", None):
+                raise ValueError(f"{self.country} is not a country")
         # The package looks the name up among its own: one of its modules is not callable, a helper takes other things.
         except (NotImplementedError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(

@@ -43,7 +43,7 @@ def check(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_published_run_and_each_changed_server_are_events_as_documented() -> None:
-    sent = events.run_published(RUN, SUMMARY | {"changes": {"levels": MOVED}}, "s3://a/b/")
+    sent = events.run_published(RUN, SUMMARY | {"moved": MOVED}, "s3://a/b/")
     run, *servers = [check(entry) for entry in sent]
     assert (run["schema"], run["dataset"], run["level"], run["levels_changed"]) == (1, "demo", "high", 3)
     assert [(one["server_id"], one["was"], one["level"]) for one in servers] == [
@@ -65,7 +65,7 @@ def test_a_failed_run_is_an_event_as_documented() -> None:
 
 def test_a_fleet_that_changes_as_a_whole_is_one_number_and_some_servers() -> None:
     moved = {f"web-{number}": {"was": "none", "now": "low"} for number in range(10_000)}
-    sent = events.run_published(RUN, SUMMARY | {"changes": {"levels": moved}}, "s3://a/b/")
+    sent = events.run_published(RUN, SUMMARY | {"moved": moved}, "s3://a/b/")
     assert len(sent) == 1 + events.MOST_SERVERS
     assert check(sent[0])["levels_changed"] == 10_000
 
