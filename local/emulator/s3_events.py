@@ -22,8 +22,8 @@ def install() -> None:
         finally:
             _version.reset(token)
 
-    def dispatch_with_version(event: dict[str, Any]) -> Any:
-        return dispatch(with_version(event, _version.get()))
+    def dispatch_with_version(event: dict[str, Any], *arguments: Any, **named: Any) -> Any:
+        return dispatch(with_version(event, _version.get()), *arguments, **named)
 
     s3._fire_s3_event = fire_with_version
     eventbridge._dispatch_event = dispatch_with_version

@@ -174,7 +174,7 @@ def refuse_what_is_not_a_server(db: duckdb.DuckDBPyConnection, sources: Sequence
             name = next((source.file for source in sources if source.order == file), file)
             raise job.InputError(
                 f"{name}: {servers:,} different servers, {once:,} of them in a single row, such as {example!r:.80}. "
-                "This column does not name servers (is it a request's id?): map the right one in the dataset's settings, "
+                "This column does not name servers (is it a request's id?): map the right one in the settings, "
                 "columns: {your column: server_id}, or leave the file out."
             )
 
