@@ -102,12 +102,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     # Before anything can fail, or these files would be tried again and again.
     ledger.plan(dataset, waiting, execution)
     opened = open_all(s3, environment.ingest_bucket, waiting)
+    if opened.refused and not opened.readable:
+        # Not set aside: it may well be a permission of this function that is missing, and nothing could go on.
+        told = "; ".join(f"{file.key!r}: {why}" for file, why in opened.refused[:3])
+        raise CannotPlan(f"none of the {len(opened.refused)} files that wait can be read: {told}")
     ledger.set_aside(dataset, opened.refused, execution)
     refused = {file.item: why for file, why in opened.refused}
     files = [file for file in waiting if file.item not in refused]
-    if refused and not files:
-        told = "; ".join(f"{file.key!r}: {why}" for file, why in opened.refused[:3])
-        raise CannotPlan(f"none of the files that wait can be read, so they were set aside: {told}")
 
     before = previous_results(s3, environment, dataset, state.current_run)
     known = with_file(s3, models(boto3.client("sagemaker"), model_group(environment, dataset)))

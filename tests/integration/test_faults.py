@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +89,58 @@ def test_a_stopped_job_is_told_with_its_log_and_redriven(service: Service, month
     redrive(service, mail.body)
     [execution] = service.wait("stopped")
     assert service.outcome(execution)["status"] == "published"
+
+
+def process_of(service: Service, job: str) -> int | None:  # noqa: F811
+    """The process of a job of this cloud, which works in the job's own folder."""
+    folder = service.cloud.state / "jobs" / job
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").resolve().is_relative_to(folder.resolve()):
+                return int(process.name)
+    return None
+
+
+def test_a_job_that_is_killed_is_told_as_out_of_memory_and_redriven(
+    service: Service,  # noqa: F811
+    months: dict[str, bytes],  # noqa: F811
+) -> None:
+    sagemaker = service.cloud.client("sagemaker")
+    service.drop("killed", "a.csv", next(iter(months.values())))
+    deadline, process = time.monotonic() + 120, None
+    while process is None and time.monotonic() < deadline:
+        found = sagemaker.list_processing_jobs(NameContains="headroom-killed-preprocess")["ProcessingJobSummaries"]
+        process = process_of(service, found[0]["ProcessingJobName"]) if found else None
+        time.sleep(0.05)
+    assert process is not None
+    os.killpg(process, signal.SIGKILL)
+    [execution] = service.wait("killed")
+    assert execution["status"] == "FAILED"
+    mail = letter(service, "Headroom killed: failed in Preprocess")
+    assert "out of memory: the job was killed (exit code 137)" in mail.body
+    assert "running" not in item(service, "killed")
+    redrive(service, mail.body)
+    [execution] = service.wait("killed")
+    assert service.outcome(execution)["status"] == "published"
+
+
+def test_an_execution_that_is_stopped_is_told_and_its_file_is_in_the_next_run(
+    service: Service,  # noqa: F811
+    months: dict[str, bytes],  # noqa: F811
+) -> None:
+    first, second = list(months.values())[:2]
+    service.drop("aborted", "a.csv", first)
+    deadline = time.monotonic() + 60
+    while not (running := service.executions("aborted")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    states = service.cloud.client("stepfunctions")
+    states.stop_execution(executionArn=running[0]["executionArn"], cause="by hand\nRun x of dataset y: published.")
+    mail = letter(service, "Headroom aborted: was stopped")
+    assert "it was stopped: by hand Run x of dataset y: published." in mail.body
+    service.wait("aborted")
+    service.drop_and_wait("aborted", {"b.csv": second})
+    [manifest] = published(service, "aborted")
+    assert [file["file"] for file in manifest["files"]] == ["a.csv", "b.csv"]
 
 
 def test_a_deleted_panel_is_brought_back_by_the_mails_command_and_the_run_goes_on(

@@ -154,17 +154,25 @@ def test_a_service_that_is_out_of_order_sets_no_file_aside(world: World) -> None
     assert world.ledger.aside("demo") == []
 
 
-def test_where_no_file_can_be_read_the_run_says_so_before_anything_is_paid_for(world: World) -> None:
+def test_where_no_file_can_be_read_the_run_says_so_at_once_and_sets_none_aside(
+    world: World,
+) -> None:
+    """It may be a permission that is missing: then every file would be set aside."""
     bad = world.drop("demo/bad.csv", b"x", ("AccessDenied", {}))
     world.arrive(("demo/bad.csv", bad))
     execution = started(world)
     with pytest.raises(
-        plan.CannotPlan, match="none of the files that wait can be read, so they were set aside"
-    ) as error:
+        plan.CannotPlan, match="none of the 1 files that wait can be read: 'incoming/demo/bad.csv'"
+    ) as e:
         world.plan(execution)
-    world.fail(execution, cause=json.dumps({"errorType": "CannotPlan", "errorMessage": str(error.value)}))
-    assert "Set aside, so that the dataset can go on without: 1." in world.letters[-1]["Message"]
-    assert world.running() == []
+    world.fail(execution, cause=json.dumps({"errorType": "CannotPlan", "errorMessage": str(e.value)}))
+    assert "encrypted with a KMS key" in world.letters[-1]["Message"]
+    assert world.ledger.aside("demo") == []
+    assert world.sweep()["started"] == [], "nothing is tried again for nothing"
+    world.buckets["ingest"]["incoming/demo/bad.csv"][-1].refuses = None  # the permission is given
+    drop(world, "good.csv")
+    world.run(started(world))
+    assert world.ledger.waiting("demo") == []
 
 
 def test_a_file_and_a_folder_of_one_name_are_not_given_to_a_job(world: World) -> None:
