@@ -161,9 +161,7 @@ def test_where_no_file_can_be_read_the_run_says_so_at_once_and_sets_none_aside(
     bad = world.drop("demo/bad.csv", b"x", ("AccessDenied", {}))
     world.arrive(("demo/bad.csv", bad))
     execution = started(world)
-    with pytest.raises(
-        plan.CannotPlan, match="none of the 1 files that wait can be read: 'incoming/demo/bad.csv'"
-    ) as e:
+    with pytest.raises(plan.CannotPlan, match=r"none of the 1 files that wait can be read: 'incoming") as e:
         world.plan(execution)
     world.fail(execution, cause=json.dumps({"errorType": "CannotPlan", "errorMessage": str(e.value)}))
     assert "encrypted with a KMS key" in world.letters[-1]["Message"]
