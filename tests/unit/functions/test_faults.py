@@ -501,6 +501,18 @@ def test_a_file_that_is_overwritten_while_its_run_goes_on_is_said_to_be(world: W
     assert "overwritten while the run was under way: 'incoming/demo/a.csv'" in mail
 
 
+def test_a_file_that_was_overwritten_before_its_run_is_read_once_under_the_version_that_is_there(world: World) -> None:
+    drop(world, "a.csv", "b.csv")
+    newer = world.drop("demo/a.csv", b"corrected")  # its event has not come yet
+    first = started(world)
+    world.run(first)
+    assert files_of(world, first) == ["b.csv"]
+    world.arrive(("demo/a.csv", newer))
+    second = started(world)
+    world.run(second)
+    assert [file["version"] for file in world.manifest(world.chain()[0])["files"]] == [newer.id]
+
+
 # ---------------------------------------------------------------- F9, F10: what does not fit
 
 
