@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from locks import Limits
+
 JOBS = ("preprocess", "train", "assess")
 
 
@@ -16,23 +18,39 @@ class _Environment(BaseModel):
     ledger_table: str = Field(alias="LEDGER_TABLE")
 
 
-class IngestSettings(_Environment):
+class _Starting(_Environment):
+    """Of the functions that start runs."""
+
     state_machine_arn: str = Field(alias="STATE_MACHINE_ARN")
+    minutes_between_runs: int = Field(alias="MINUTES_BETWEEN_RUNS")
+    parallel_runs: int = Field(alias="PARALLEL_RUNS")
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.minutes_between_runs, self.parallel_runs)
+
+
+class IngestSettings(_Starting):
     topic_arn: str = Field(alias="TOPIC_ARN")
     retention_days: int = Field(alias="RETENTION_DAYS")
+    most_datasets: int = Field(alias="MOST_DATASETS")
 
 
-class PublishSettings(_Environment):
-    state_machine_arn: str = Field(alias="STATE_MACHINE_ARN")
+class SweepSettings(IngestSettings):
+    ingest_bucket: str = Field(alias="INGEST_BUCKET")
+    artifact_bucket: str = Field(alias="ARTIFACT_BUCKET")
+
+
+class PublishSettings(_Starting):
     artifact_bucket: str = Field(alias="ARTIFACT_BUCKET")
     retention_days: int = Field(alias="RETENTION_DAYS")
     link_hours: int = Field(alias="LINK_HOURS")
     keep_panels: int = Field(alias="KEEP_PANELS")
 
 
-class RunStatusSettings(_Environment):
-    state_machine_arn: str = Field(alias="STATE_MACHINE_ARN")
+class RunStatusSettings(_Starting):
     topic_arn: str = Field(alias="TOPIC_ARN")
+    sweep_function: str = Field(alias="SWEEP_FUNCTION")
 
 
 class PlanSettings(_Environment):
@@ -43,6 +61,10 @@ class PlanSettings(_Environment):
     image_uri: str = Field(alias="IMAGE_URI")
     job_name_prefix: str = Field(alias="JOB_NAME_PREFIX")
     retrain_after_days: int = Field(alias="RETRAIN_AFTER_DAYS")
+    retention_days: int = Field(alias="RETENTION_DAYS")
+    most_files: int = Field(alias="MOST_FILES_PER_RUN", ge=1)
+    most_usd: float = Field(alias="MOST_USD_PER_RUN")
+    sweep_function: str = Field(alias="SWEEP_FUNCTION")
     wheelhouse_uri: str = Field(alias="WHEELHOUSE_URI")
     subnet_ids: list[str] = Field(alias="SUBNET_IDS")
     security_group_ids: list[str] = Field(alias="SECURITY_GROUP_IDS")

@@ -6,6 +6,8 @@ only read: which version is approved for scoring, and when a model was last trai
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -35,37 +37,60 @@ class Models:
 
     approved: Model | None = None
     last_trained_at: datetime | None = None
+    foreign: tuple[str, ...] = ()
+    """Approved versions, newer than ``approved``, that no run of Headroom registered: they are never used."""
+    gone: str | None = None
+    """Where the approved model was whose file is not there any more."""
 
 
 def models(sagemaker: SageMakerClient, group: str) -> Models:
-    """The newest approved version of a group and the time of its newest version; nothing where there is no group."""
+    """The newest approved version that a run registered and the time of the newest version; nothing without a group."""
     pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
     found = (summary["ModelPackageGroupName"] for page in pages for summary in page["ModelPackageGroupSummaryList"])
     if group not in found:
         return Models()
-    newest = _newest(sagemaker, group)
-    approved = _newest(sagemaker, group, ModelApprovalStatus="Approved")
-    return Models(
-        approved=_describe(sagemaker, approved["ModelPackageArn"]) if approved else None,
-        last_trained_at=newest["CreationTime"] if newest else None,
+    foreign: list[str] = []
+    approved = None
+    for version in _newest_first(sagemaker, group, ModelApprovalStatus="Approved"):
+        approved = _describe(sagemaker, version["ModelPackageArn"])
+        if approved is not None:
+            break
+        foreign.append(version["ModelPackageArn"])
+    newest = next(_newest_first(sagemaker, group), None)
+    return Models(approved, newest["CreationTime"] if newest else None, tuple(foreign))
+
+
+def _newest_first(sagemaker: SageMakerClient, group: str, **wanted: str) -> Iterator[dict]:
+    """The group's versions. A page may be empty and yet not be the last one (SageMaker filters what it has read)."""
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **wanted
     )
+    for page in pages:
+        yield from page["ModelPackageSummaryList"]
 
 
-def _newest(sagemaker: SageMakerClient, group: str, **wanted: str) -> dict | None:
-    listed = sagemaker.list_model_packages(
-        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", MaxResults=1, **wanted
-    )
-    return next(iter(listed["ModelPackageSummaryList"]), None)
-
-
-def _describe(sagemaker: SageMakerClient, arn: str) -> Model:
+def _describe(sagemaker: SageMakerClient, arn: str) -> Model | None:
+    """A version as a run registered it; None for one that was registered by hand, of which nobody knows what it is."""
     described = sagemaker.describe_model_package(ModelPackageName=arn)
-    facts = described["CustomerMetadataProperties"]
+    facts = described.get("CustomerMetadataProperties", {})
+    containers = described.get("InferenceSpecification", {}).get("Containers", [])
+    uri = containers[0].get("ModelDataUrl") if containers else None
+    if uri is None or not {"code", "settings"} <= facts.keys():
+        return None
     return Model(
         arn=arn,
-        uri=described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
+        uri=uri,
         registered_at=described["CreationTime"],
         code=facts["code"],
         settings=facts["settings"],
-        relative_mase=float(facts["relative_mase"]) if "relative_mase" in facts else None,
+        relative_mase=_number(facts.get("relative_mase")),
     )
+
+
+def _number(text: str | None) -> float | None:
+    """A person may have written anything there."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import math
 import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -19,15 +21,19 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import prices
+from commands import ask_sweep
 from environment import JOBS, PlanSettings, from_environment
 from images import aws_image
-from ledger import DATASET_NAME, File, Ledger, State
-from locks import take_lock
+from ledger import File, Ledger, State, connect, in_days
+from locks import run_token, take_lock
 from models import Models, models
+from names import DATASET_NAME
+from opening import open_all
 
 logger = Logger()
 tracer = Tracer()
@@ -64,6 +70,8 @@ class RunInput(BaseModel):
 
     dataset: Annotated[str, Field(pattern=rf"^{DATASET_NAME}$")]
     mode: Literal["auto", "train", "score"] = "auto"
+    max_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+    """What this run may cost, in place of the stack's MaxRunCostUsd; 0 for anything."""
     overrides: Overrides = Overrides()
 
 
@@ -77,8 +85,8 @@ def _environment() -> PlanSettings:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     environment = _environment()
-    ledger = Ledger(boto3.resource("dynamodb").Table(environment.ledger_table))
-    s3 = boto3.client("s3")
+    ledger = connect(environment.ledger_table)
+    s3 = boto3.client("s3", config=Config(max_pool_connections=16))
     given = parse_input(event["input"])
     dataset, execution = given.dataset, event["execution"]["name"]
     now = datetime.now(UTC)
@@ -89,25 +97,125 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             f"dataset {dataset!r} has a run already ({ledger.state(dataset).running}): "
             "wait for its end; files that came meanwhile start the next run by themselves"
         )
-    files, state = ledger.waiting(dataset), ledger.state(dataset)
+    state = ledger.state(dataset)
+    finish_closing(s3, ledger, environment, dataset, state, now)
+    waiting = share(ledger.waiting(dataset, environment.most_files), environment.preprocess_volume_gb)
     # Before anything can fail, or these files would be tried again and again.
-    ledger.plan(dataset, files, execution)
-    there = set(_sizes(s3, environment.ingest_bucket, f"incoming/{dataset}/")) if files else set()
-    before = f"runs/{dataset}/{state.current_run}/panel/"
-    panel_bytes = sum(_sizes(s3, environment.artifact_bucket, before).values()) if state.current_run else 0
-    known = models(boto3.client("sagemaker"), model_group(environment, dataset))
+    ledger.plan(dataset, waiting, execution)
+    opened = open_all(s3, environment.ingest_bucket, waiting)
+    if opened.refused and not opened.readable:
+        # Not set aside: it may well be a permission of this function that is missing, and nothing could go on.
+        told = "; ".join(f"{file.key!r}: {why}" for file, why in opened.refused[:3])
+        raise CannotPlan(f"none of the {len(opened.refused)} files that wait can be read: {told}")
+    ledger.set_aside(dataset, opened.refused, execution)
+    refused = {file.item: why for file, why in opened.refused}
+    files = [file for file in waiting if file.item not in refused]
+
+    before = previous_results(s3, environment, dataset, state.current_run)
+    known = with_file(s3, models(boto3.client("sagemaker"), model_group(environment, dataset)))
     code = job_code()
     config = read_settings(s3, environment.ingest_bucket, dataset)
+    readable = {file.item for file in opened.readable}
     plan, manifest = make_plan(
-        environment, given, event["execution"], state, files, there, panel_bytes, known, code_hash(code), config, now
+        environment, given, event["execution"], state, files, readable, before, known, code_hash(code), config, now
     )
 
+    ledger.begin(dataset, now, minutes_between_runs(config))
     upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
     for name, text in manifest.items():
         write(s3, f"{plan['run_uri']}/{name}", text.encode())
     metrics.add_metric("FilesPlanned", MetricUnit.Count, len(files))
+    metrics.add_metric("FilesSetAside", MetricUnit.Count, len(refused))
     logger.info("planned", extra={"plan": plan})
     return plan
+
+
+def finish_closing(
+    s3: Any, ledger: Ledger, environment: PlanSettings, dataset: str, state: State, now: datetime
+) -> None:
+    """The published run's files wait no more, even if Publish ended before it said so: no file is used twice."""
+    if state.current_run in (None, state.closed):
+        return
+    try:
+        key = f"runs/{dataset}/{state.current_run}/manifest.json"
+        answer = s3.get_object(Bucket=environment.artifact_bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return
+    used = json.loads(answer["Body"].read())["ledger_items"]
+    logger.warning("files of the published run may still wait", extra={"files": len(used)})
+    ledger.close(dataset, used, state.current_run, in_days(now, environment.retention_days))
+
+
+def share(waiting: list[File], volume_gb: int) -> list[File]:
+    """The first files that a run's volume surely has room for, at least one: half of it, for what is made of them."""
+    taken, size = [], 0
+    for file in waiting:
+        size += file.size
+        if taken and size > volume_gb * 1e9 / 2:
+            break
+        taken.append(file)
+    return taken
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is left of the current run's results."""
+
+    panel_bytes: int = 0
+    assessed: bool = True
+    """Whether its assessment is there, with which the new one is compared."""
+
+
+def previous_results(s3: Any, environment: PlanSettings, dataset: str, current_run: str | None) -> Before:
+    """What the new run builds on.
+
+    Raises:
+        CannotPlan: the current run's panel was deleted; the message has both ways back.
+    """
+    if current_run is None:
+        return Before()
+    bucket, run = environment.artifact_bucket, f"runs/{dataset}/{current_run}"
+    panel = _sizes(s3, bucket, f"{run}/panel/")
+    if f"{run}/panel/panel.parquet" not in panel:
+        raise CannotPlan(
+            f"the panel of the current run {current_run} is gone (s3://{bucket}/{run}/panel/panel.parquet), and every "
+            "run builds on it. Deleted objects of this bucket can be brought back for 30 days:\n"
+            f"{bring_back(bucket, f'{run}/panel/')}\n"
+            "then redrive this run. Otherwise begin anew from all files under incoming/:\n"
+            f"{ask_sweep(environment.sweep_function, do='start_over', dataset=dataset)}"
+        )
+    return Before(sum(panel.values()), bool(_sizes(s3, bucket, f"{run}/assessment/risk_summary.json")))
+
+
+def with_file(s3: Any, known: Models) -> Models:
+    """What the registry holds, without the approved model where its file is gone."""
+    if known.approved is None:
+        return known
+    bucket, _, key = known.approved.uri.removeprefix("s3://").partition("/")
+    if key in _sizes(s3, bucket, key):
+        return known
+    return replace(known, approved=None, gone=known.approved.uri)
+
+
+def bring_back(bucket: str, prefix: str) -> str:
+    """The command that takes the delete markers off all objects under a prefix."""
+    return (
+        f"  aws s3api list-object-versions --bucket {bucket} --prefix {prefix} "
+        "--query 'DeleteMarkers[?IsLatest].[Key,VersionId]' --output text | while read -r key version; do "
+        f'aws s3api delete-object --bucket {bucket} --key "$key" --version-id "$version"; done'
+    )
+
+
+def minutes_between_runs(config: str) -> int | None:
+    """The dataset's own ``minutes_between_runs``, None where the settings do not say or say nonsense.
+
+    The jobs judge the settings, with a YAML parser; of this one key, a number on a line of its own, a function
+    must know before any job runs.
+    """
+    found = re.findall(r"^minutes_between_runs:[ \t]+(\d{1,6})[ \t]*(?:#.*)?\r?$", config, flags=re.MULTILINE)
+    return int(found[-1]) if found else None
 
 
 def parse_input(given: Any) -> RunInput:
@@ -126,8 +234,8 @@ def make_plan(
     execution: dict[str, str],
     state: State,
     files: list[File],
-    there: set[str],
-    panel_bytes: int,
+    readable: set[str],
+    before: Before,
     known: Models,
     code: str,
     config: str,
@@ -135,16 +243,15 @@ def make_plan(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The plan of a run, and the texts to be written into the run's folder by name.
 
-    ``files`` are those that wait; a file that was deleted meanwhile, whose key is not ``there``, is passed over.
-    ``panel_bytes`` is the size of the current run's panel, ``code`` the hash of the job code, ``config`` the text
-    of the dataset's settings file.
+    ``files`` are those that the run is done with; it reads those whose ledger items are ``readable``, and passes over
+    the rest, deleted or overwritten meanwhile. ``before`` is what is left of the current run, ``code`` the hash of the
+    job code, ``config`` the text of the dataset's settings file.
 
     Raises:
-        CannotPlan: there is no data, no image, or no model to score with.
+        CannotPlan: there is no data, no image, or no model to score with, or the run would cost too much.
     """
     dataset = given.dataset
-    newest = {file.key: file for file in files}  # of one key only the newest version is there to be read
-    taken = [file for file in files if newest[file.key] is file and file.key in there]
+    taken = [file for file in files if file.item in readable]
     if not taken and state.current_run is None:
         raise CannotPlan(
             f"dataset {dataset!r} has no files yet: upload CSVs to s3://{environment.ingest_bucket}/incoming/{dataset}/"
@@ -158,7 +265,7 @@ def make_plan(
     train, reason = choose_mode(environment, given, state, known, code, settings_hash(config), now)
 
     # From the execution alone, so that a repeated PlanRun plans the same run.
-    unique = hashlib.sha256(execution["arn"].encode()).hexdigest()[:8]
+    unique = run_token(execution["arn"])
     started = datetime.fromisoformat(execution["started"]).astimezone(UTC)
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{unique}"
     runs = f"s3://{environment.artifact_bucket}/runs/{dataset}"
@@ -166,6 +273,8 @@ def make_plan(
 
     machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
     running = {job: machines[job] for job in JOBS if train or job != "train"}
+    cost = prices.estimate(environment.region, running, sum(map(unpacked, taken)), before.panel_bytes)
+    check_cost(environment, given, cost)
     folder = f"incoming/{dataset}/"
     manifest = {
         "schema": 1,
@@ -178,7 +287,8 @@ def make_plan(
         "previous_run_id": state.current_run,
         "code": {"uri": code_uri, "hash": code},
         "settings": settings_hash(config),
-        "cost_estimate": prices.estimate(environment.region, running, sum(map(unpacked, taken)), panel_bytes),
+        "cost_estimate": cost.words,
+        "notes": notes(known),
         "ledger_items": [file.item for file in files],
         "files": [
             {
@@ -217,7 +327,7 @@ def make_plan(
         if taken
         else {"type": "S3Prefix", "uri": nothing},
         "history_uri": f"{previous}/panel/" if previous else nothing,
-        "previous_assessment_uri": f"{previous}/assessment/" if previous else nothing,
+        "previous_assessment_uri": f"{previous}/assessment/" if previous and before.assessed else nothing,
         "model_group": model_group(environment, dataset),
         "model_uri": known.approved.uri if known.approved else "",
         "bar": bar(known, code, settings_hash(config)),
@@ -249,10 +359,18 @@ def choose_mode(
     model = known.approved
     if given.mode == "train":
         return True, "asked to train"
+    if given.mode == "score" and known.gone:
+        bucket, _, key = known.gone.removeprefix("s3://").partition("/")
+        raise CannotPlan(
+            f"the approved model's file is gone ({known.gone}). It can be brought back for 30 days after deletion:\n"
+            f"{bring_back(bucket, key)}\nOtherwise start the run with mode auto or train, which makes a new one"
+        )
     if given.mode == "score" and model is None:
         raise CannotPlan(f"dataset {given.dataset!r} has no model to score with yet: start it with mode auto or train")
     if given.mode == "score":
         return False, "asked to score"
+    if known.gone:
+        return True, f"the approved model's file is gone ({known.gone})"
     if model is None or known.last_trained_at is None:
         return True, "there is no approved model yet"
     if model.code != code:
@@ -264,6 +382,27 @@ def choose_mode(
     if now - known.last_trained_at >= timedelta(days=environment.retrain_after_days):
         return True, f"the last training was {environment.retrain_after_days} days ago or more"
     return False, "the current model is recent and fits"
+
+
+def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate) -> None:
+    """Raise :class:`CannotPlan` where the run is estimated to cost more than it may."""
+    most = given.max_usd if given.max_usd is not None else environment.most_usd
+    if cost.usd is None or not most or cost.usd <= most:
+        return
+    more = json.dumps({"dataset": given.dataset, "mode": given.mode, "max_usd": math.ceil(cost.usd)})
+    raise CannotPlan(
+        f"the run would cost {cost.words}, and a run may cost {most:g} USD (the stack's MaxRunCostUsd). Its files wait "
+        f"on. To run it all the same, start it by hand with this input:\n  {more}"
+    )
+
+
+def notes(known: Models) -> list[str]:
+    """What a person should know of the plan."""
+    return [
+        f"The registry's approved version {arn} was registered by hand: it is not comparable and is not used, as "
+        "nobody wrote down what it was made from."
+        for arn in known.foreign[:5]
+    ]
 
 
 def bar(known: Models, code: str, config_hash: str) -> dict[str, float]:

@@ -5,6 +5,7 @@ An estimate, and nothing measured: a run's files must be the same when its jobs 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 # USD an hour and instance, on demand, the same for processing and training, as published lists gave them in 2025.
@@ -35,17 +36,27 @@ PER_GIGABYTE = {"preprocess": 1, "train": 20, "assess": 20}
 PANEL_SHARE = 0.1
 
 
-def estimate(region: str, machines: dict[str, dict[str, Any]], file_bytes: float, panel_bytes: float) -> str:
-    """A run's cost in words: USD, and the minutes and instances it is made of; or why there is no estimate.
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will cost."""
+
+    usd: float | None
+    """None where it cannot be told."""
+    words: str
+    """The sum and the minutes and instances it is made of; or why there is none."""
+
+
+def estimate(region: str, machines: dict[str, dict[str, Any]], file_bytes: float, panel_bytes: float) -> Estimate:
+    """A run's cost.
 
     ``machines`` are the instance type and count of each job that will run, ``file_bytes`` and ``panel_bytes``
     the sizes of the new files, unpacked, and of the previous panel. Storage, requests and taxes are not in it.
     """
     if region != REGION:
-        return f"none, because prices are known here for {REGION} only, not for {region}"
+        return Estimate(None, f"unknown, because prices are known here for {REGION} only, not for {region}")
     unknown = sorted({machine["instance_type"] for machine in machines.values()} - PRICES.keys())
     if unknown:
-        return f"none, because no price is known here for {', '.join(unknown)}"
+        return Estimate(None, f"unknown, because no price is known here for {', '.join(unknown)}")
     total, parts = 0.0, []
     for job, machine in machines.items():
         read = file_bytes + panel_bytes if job == "preprocess" else PANEL_SHARE * file_bytes + panel_bytes
@@ -53,4 +64,4 @@ def estimate(region: str, machines: dict[str, dict[str, Any]], file_bytes: float
         kind, count = machine["instance_type"], machine["instance_count"]
         total += minutes / 60 * count * PRICES[kind]
         parts.append(f"{job} {minutes} min on {f'{count} × ' if count > 1 else ''}{kind}")
-    return f"about {total:.2f} USD ({', '.join(parts)}; on demand in {REGION})"
+    return Estimate(total, f"about {total:.2f} USD ({', '.join(parts)}; on demand in {REGION})")

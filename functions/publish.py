@@ -1,9 +1,9 @@
 """Publish: moves the dataset's pointer to this run, closes its files, starts the next run if files wait
 or the model no longer fits.
 
-Event: ``{"dataset", "run_id", "execution", "trained", "model_package", "approved"}``.
-Returns ``{"status": "published" | "superseded", "subject", "message"}``: what NotifyCompletion says, the message
-as SNS's JSON with a text a protocol.
+Event: ``{"dataset", "run_id", "execution", "trained", "model_package", "approved", "measured"}``.
+Returns ``{"status": "published" | "superseded", "level", "subject", "message"}``: what NotifyCompletion says, the
+message as SNS's JSON with a text for each protocol.
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from pydantic import BaseModel
 
+from commands import start
 from environment import PublishSettings, from_environment
-from ledger import Ledger, in_days
-from locks import start_if_idle
-from notification import cut, printable, subject
+from events import put, run_published, worst
+from ledger import Ledger, connect, in_days
+from locks import Limits, earliest, start_held_back, start_if_idle
+from notification import cut, subject, text
 from panels import expire_superseded
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
+
+# Waiting files that a notification looks at, of which there may be a great many more.
+_LOOKED_AT = 1_000
 
 # What people look at first, with what the notification calls it.
 SHOWN = {
@@ -49,6 +54,8 @@ class Finished(BaseModel):
     """The version that this run registered; empty where it did not train."""
     approved: bool
     """Whether the run scored with its own model; otherwise with the approved one."""
+    measured: bool = True
+    """Whether the training job reported the error that new models are compared by."""
 
 
 @cache
@@ -62,7 +69,8 @@ def _environment() -> PublishSettings:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     environment = _environment()
     run = Finished.model_validate(event)
-    ledger = Ledger(boto3.resource("dynamodb").Table(environment.ledger_table))
+    ledger = connect(environment.ledger_table)
+    stepfunctions = boto3.client("stepfunctions")
     # As links need it: the region's own host name, and the signature that every region takes.
     s3 = boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
     logger.append_keys(dataset=run.dataset, run_id=run.run_id)
@@ -77,6 +85,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     drifted = bool((summary.get("drift") or {}).get("exceeded")) and not run.trained
     published = ledger.publish(run.dataset, run.run_id, manifest["previous_run_id"], drifted)
     if published:
+        # By which the ledger can be rebuilt: a manifest alone does not say whether its run was published.
+        mark = json.dumps({"previous_run_id": manifest["previous_run_id"], "published_at": now.isoformat()})
+        s3.put_object(Bucket=environment.artifact_bucket, Key=f"{folder}/published.json", Body=mark.encode())
         ledger.close(run.dataset, manifest["ledger_items"], run.run_id, in_days(now, environment.retention_days))
         before = manifest["previous_run_id"]
         expire_superseded(s3, environment.artifact_bucket, run.dataset, run.run_id, before, environment.keep_panels)
@@ -85,19 +96,61 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     # Where none came, drift starts a training (unless this run was asked for scores only); where one did, its run
     # trains by the flag in the ledger.
     trains = published and drifted and manifest["mode"] == "auto"
+    machine, limits = environment.state_machine_arn, environment.limits
     following = start_if_idle(
-        ledger, boto3.client("stepfunctions"), environment.state_machine_arn, run.dataset, now, trains
+        ledger, stepfunctions, machine, run.dataset, now, limits, trains, after=f"{run.execution}/published"
     )
+    start_held_back(ledger, stepfunctions, machine, now, limits, run.execution)
 
     status = "published" if published else "superseded"
     metrics.add_metric("RunsPublished" if published else "RunsSuperseded", MetricUnit.Count, 1)
     logger.info(status, extra={"following": following})
     results = f"s3://{environment.artifact_bucket}/{folder}/assessment/"
+    if published:
+        entries = run_published(run.model_dump(), summary, results)
+        metrics.add_metric("EventsLost", MetricUnit.Count, put(boto3.client("events"), entries, now))
     told = notification(run, status, summary, quality, manifest, results, following, trains)
+    told["message"] = text(
+        told["message"].splitlines(), [*left_lines(ledger, run, manifest, following, machine, limits, now)]
+    )
     hours = environment.link_hours
     shown = links(s3, environment.artifact_bucket, f"{folder}/assessment", hours)
     message = with_links(told["message"], shown, now + timedelta(hours=hours))
-    return {"status": status, "subject": told["subject"], "message": message}
+    return {"status": status, "level": worst(summary["levels"]), "subject": told["subject"], "message": message}
+
+
+def left_lines(
+    ledger: Ledger,
+    run: Finished,
+    manifest: dict[str, Any],
+    following: str | None,
+    machine: str,
+    limits: Limits,
+    now: datetime,
+) -> list[str]:
+    """What is left to be done with the dataset's files: set aside, overwritten meanwhile, or waiting for the time."""
+    aside = ledger.aside(run.dataset)
+    waiting = ledger.waiting(run.dataset, _LOOKED_AT)
+    read = {file["key"] for file in manifest["files"]}
+    newer = sorted({file.key for file in waiting if file.key in read})
+    lines = [f"  overwritten while the run was under way: {cut(key, 200)!r}" for key in newer[:3]]
+    if newer:
+        lines.append(
+            f"  Of {_count(len(newer), 'file')} in all, this run may have read either version; the newer one waits and "
+            "is what counts from the next run on."
+        )
+    if aside:
+        lines.append(f"Set aside, and in no run until put back: {_count(len(aside), 'file')}.")
+        lines += [f"  {cut(one.file.key, 200)!r}: {cut(one.reason, 500)}" for one in aside[-3:]]
+    due = earliest(ledger.state(run.dataset), limits)
+    if waiting and following is None and due > now:
+        more = "at least " if len(waiting) == _LOOKED_AT else ""
+        lines += [
+            f"{more}{_count(len(waiting), 'file')} wait for the next run, which starts by itself at {due:%H:%M} UTC "
+            "(see MinutesBetweenRuns). To start it now:",
+            start(machine, run.dataset),
+        ]
+    return lines
 
 
 def links(s3: Any, bucket: str, folder: str, hours: int) -> list[dict[str, str]]:
@@ -125,7 +178,8 @@ def with_links(message: str, shown: list[dict[str, str]], until: datetime) -> st
         *[f"{link['title']}: {link['url']}" for link in shown],
     ]
     everywhere = "\n".join([message, *lines]) if shown else message
-    return json.dumps({"default": everywhere, "lambda": json.dumps({"text": message, "links": shown})})
+    apart = json.dumps({"text": message, "links": shown}, ensure_ascii=False)
+    return json.dumps({"default": everywhere, "lambda": apart}, ensure_ascii=False)
 
 
 def notification(
@@ -155,19 +209,25 @@ def notification(
         *changes_lines(summary.get("changes")),
         *savings_lines(summary),
         f"Data: {_count(files, 'new file')}, {rows['read']:,} rows read, {rows['quarantined']:,} in quarantine.",
-        *[f"  settings ignored: {problem}" for problem in quality["settings"]["errors"]],
+        *[f"  settings ignored: {cut(problem, 500)}" for problem in quality["settings"]["errors"][:10]],
+        *more_lines(quality["settings"]["errors"], 10),
         *unused_lines(quality["files"]),
         *[f"  {note}" for note in quality["notes"][:5]],
         *model_lines(run, manifest["train_reason"]),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
-        *[f"  {note}" for note in summary.get("notes", [])[:5]],
+        *[f"  {note}" for note in [*manifest.get("notes", []), *summary.get("notes", [])[:5]]],
         "",
         f"Report: aws s3 cp {results}report.html .",
         f"All results: {results}",
         *following_lines(following, summary["drift"] if trains else None),
     ]
     about = f"Headroom {run.dataset}: {headline if status == 'published' else 'run superseded'}"
-    return {"subject": subject(about), "message": "\n".join(map(printable, lines))}
+    return {"subject": subject(about), "message": text(lines)}
+
+
+def more_lines(problems: list[str], shown: int) -> list[str]:
+    """How many problems are not shown."""
+    return [f"  and {len(problems) - shown:,} more: see data_quality.json."] if len(problems) > shown else []
 
 
 def following_lines(following: str | None, drift: dict[str, Any] | None) -> list[str]:
@@ -186,8 +246,9 @@ def model_lines(run: Finished, why: str) -> list[str]:
         return [f"Model: scored with the approved one ({why})."]
     if run.approved:
         return [f"Model: trained ({why})."]
+    but = "in backtests it is worse than the approved one" if run.measured else "its job reported no error to compare"
     return [
-        f"Model: trained ({why}), but in backtests it is worse than the approved one, which made these forecasts.",
+        f"Model: trained ({why}), but {but}, so the approved one made these forecasts.",
         "  It waits for approval. To score with it from the next run on:",
         "  aws sagemaker update-model-package --model-approval-status Approved "
         f"--model-package-arn {run.model_package}",

@@ -1,12 +1,15 @@
 """RunStatus: a run that failed is told of, with the reason and the way on, and its dataset is freed.
 
 Event: EventBridge "Step Functions Execution Status Change" with FAILED, TIMED_OUT or ABORTED, or RUNNING after
-a redrive. Failures are seen from outside: the state machine itself stays at the state that failed.
+a redrive. Failures are seen from outside: the state machine itself stays at the state that failed. Events may come
+twice, late and out of order, so each looks at what is so now before it touches the lock.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
@@ -17,16 +20,28 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
+from commands import ask_sweep, redrive, start
 from environment import RunStatusSettings, from_environment
-from ledger import Ledger
-from locks import start_if_idle, take_lock
-from notification import subject
+from events import put, run_failed
+from ledger import Aside, File, Ledger, connect
+from locks import run_token, runs, start_held_back, start_if_idle, take_lock
+from notification import attributes, cut, subject, text
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
+
+# A file is set aside when this many attempts at a run with it have failed in a job, and other files wait.
+ATTEMPTS = 3
+LOG_LINES = 15
+_NAMED, _ASIDE_NAMED = 5, 20  # files that a notification names: the newest, and those set aside
+# Where a state comes before publication, nothing has changed for anybody.
+AFTER_JOBS = ("Publish", "NotifyCompletion")
+# What fails every run whatever its files are: run.sh says it where a container cannot be made ready.
+_NOT_THE_FILES = ("The job's libraries could not be installed", "The image's Python")
 
 
 class StatusChange(BaseModel):
@@ -45,6 +60,37 @@ class StatusChangeEvent(EventBridgeModel):
     detail: StatusChange
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed."""
+
+    reason: str
+    job: str | None = None
+    """Name of the job that failed, where one did."""
+    kind: str | None = None
+    """Processing or Training."""
+    by_data: bool = False
+    """Whether the run's files may be to blame: the job failed by itself, or could not fetch what it reads."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is so now, as the notification has to say."""
+
+    published: bool = False
+    """Whether the run's results are the current ones."""
+    redriven: bool = False
+    """Whether the run goes on again already."""
+    files: tuple[File, ...] = ()
+    """The run's files, in order of arrival, as far as they still wait."""
+    aside: tuple[Aside, ...] = ()
+    """The files that this run, or its failure, set aside."""
+    following: str | None = None
+    """The run that was started in its place."""
+    log: tuple[str, ...] = ()
+    """The last lines of the job's log."""
+
+
 @cache
 def _environment() -> RunStatusSettings:
     return from_environment(RunStatusSettings)
@@ -58,27 +104,92 @@ def handler(event: StatusChangeEvent, context: LambdaContext) -> None:
     environment = _environment()
     run = event.detail
     dataset = dataset_of(run.input)
-    ledger = Ledger(boto3.resource("dynamodb").Table(environment.ledger_table))
+    ledger = connect(environment.ledger_table)
     stepfunctions = boto3.client("stepfunctions")
     now = datetime.now(UTC)
     logger.append_keys(dataset=dataset, execution=run.name)
 
     if run.status == "RUNNING":
-        machine = environment.state_machine_arn
-        if dataset and not take_lock(ledger, stepfunctions, machine, dataset, run.name, now):
-            logger.warning("redriven beside a newer run; whichever is published first stays")
+        redriven(ledger, stepfunctions, environment.state_machine_arn, run, dataset, now)
         return
 
     metrics.add_metric("RunsFailed", MetricUnit.Count, 1)
     state = failed_state(stepfunctions, run.execution_arn)
+    failure = failure_of(run, state)
+    left = Left(log=last_lines(boto3.client("logs"), failure))
     if dataset:
-        # Freed at once, so that new files are not held up by a run that waits for a person.
-        ledger.unlock(dataset, run.name)
-        # A run that could not even be planned would fail again, and again. Its redrive takes what waits by then.
-        if state != "PlanRun" and ledger.has_unplanned(dataset):
-            start_if_idle(ledger, stepfunctions, environment.state_machine_arn, dataset, now)
+        left = free(ledger, stepfunctions, environment, run, dataset, state, failure, left, now)
     logger.error("run failed", extra={"state": state, "error": run.error, "cause": run.cause})
-    boto3.client("sns").publish(TopicArn=environment.topic_arn, **notification(run, dataset, state))
+    told = notification(run, dataset, state, failure, left, environment.sweep_function)
+    outcome = {"FAILED": "failed", "TIMED_OUT": "timed_out", "ABORTED": "stopped"}[run.status]
+    boto3.client("sns").publish(TopicArn=environment.topic_arn, MessageAttributes=attributes(outcome, dataset), **told)
+    detail = {
+        "dataset": dataset,
+        "execution": run.name,
+        "execution_arn": run.execution_arn,
+        "outcome": outcome,
+        "state": state,
+        "reason": failure.reason,
+        "published": left.published,
+        "set_aside": len(left.aside),
+        "redrive": redrive(run.execution_arn).strip(),
+    }
+    metrics.add_metric("EventsLost", MetricUnit.Count, put(boto3.client("events"), run_failed(detail), now))
+
+
+def redriven(
+    ledger: Ledger, stepfunctions: Any, machine: str, run: StatusChange, dataset: str | None, now: datetime
+) -> None:
+    """A redriven run takes its dataset's lock again, if it is free. It may have ended before this event came."""
+    if dataset is None:
+        return
+    if not take_lock(ledger, stepfunctions, machine, dataset, run.name, now):
+        logger.warning("redriven beside a newer run; whichever is published first stays")
+    elif not runs(stepfunctions, machine, run.name):
+        ledger.unlock(dataset, run.name)
+
+
+def free(
+    ledger: Ledger,
+    stepfunctions: Any,
+    environment: RunStatusSettings,
+    run: StatusChange,
+    dataset: str,
+    state: str | None,
+    failure: Failure,
+    left: Left,
+    now: datetime,
+) -> Left:
+    """Free the dataset of a run that ended badly, count its failure on its files, and start what can go on."""
+    machine, attempt = environment.state_machine_arn, run.redrive_count or 0
+    if runs(stepfunctions, machine, run.name):
+        logger.warning("this failure is told late: the run has been redriven meanwhile")
+        return replace(left, redriven=True)
+    state_before = ledger.state(dataset)
+    if failure.by_data:
+        files = ledger.blame(dataset, run.name, attempt)
+        spent = [file for file in files if file.failures >= ATTEMPTS]
+        why = f"{ATTEMPTS} runs that had it failed; the last one: {cut(failure.reason, 300)}"
+        if spent and len(ledger.waiting(dataset, len(spent) + 1)) > len(spent):
+            ledger.set_aside(dataset, ((file, why) for file in spent), run.name)
+    else:
+        files = [file for file in ledger.waiting(dataset) if file.planned == run.name]
+        if state_before.running == run.name and state_before.running_since:
+            ledger.failed(dataset, datetime.fromisoformat(state_before.running_since))
+    aside = [one for one in ledger.aside(dataset) if one.by == run.name]
+    # Freed at once, so that new files are not held up by a run that waits for a person.
+    ledger.unlock(dataset, run.name)
+    current = ledger.state(dataset)
+    # What the files are not to blame for would fail again: only what came since the run began is tried by itself.
+    # What they may be to blame for is tried with what else waits, or without what has been set aside.
+    since = None if failure.by_data else current.failed_at
+    following = None
+    if state != "PlanRun" and (ledger.has_unplanned(dataset, since) or (failure.by_data and aside)):
+        after = f"{run.name}/failed {attempt}"
+        following = start_if_idle(ledger, stepfunctions, machine, dataset, now, environment.limits, after=after)
+    start_held_back(ledger, stepfunctions, machine, now, environment.limits, f"{run.name}/{attempt}")
+    published = (current.current_run or "").endswith(f"-{run_token(run.execution_arn)}")
+    return replace(left, published=published, files=tuple(files), aside=tuple(aside), following=following)
 
 
 def dataset_of(execution_input: str | None) -> str | None:
@@ -99,57 +210,148 @@ def failed_state(stepfunctions: Any, execution_arn: str) -> str | None:
     return next(entered, None)
 
 
-def reason_of(run: StatusChange) -> tuple[str, str | None]:
-    """Why the run failed in words, and the command that shows the log, where a job failed."""
+def failure_of(run: StatusChange, state: str | None) -> Failure:
+    """Why the run failed, in words."""
     if run.status == "TIMED_OUT":
-        return "it ran longer than the state machine allows", None
+        return Failure("it ran longer than the state machine allows")
     if run.status == "ABORTED":
-        return f"it was stopped: {run.cause or 'no reason was given'}", None
+        return Failure(f"it was stopped: {' '.join((run.cause or 'no reason was given').split())}")
     if run.error == "States.Timeout":
-        return "it waited longer for this step than the state machine allows", None
+        return Failure("it waited longer for this step than the state machine allows")
     try:
         cause = json.loads(run.cause or "")
     except ValueError:
-        return f"{run.error}: {run.cause}", None
+        return Failure(f"{run.error}: {run.cause}")
     if not isinstance(cause, dict):
-        return f"{run.error}: {run.cause}", None
+        return Failure(f"{run.error}: {run.cause}")
     for kind in ("Processing", "Training"):
-        name = cause.get(f"{kind}JobName")
-        if name:
-            logs = (
-                f"aws logs filter-log-events --log-group-name /aws/sagemaker/{kind}Jobs "
-                f"--log-stream-name-prefix {name} --query 'events[].message' --output text"
-            )
-            stopped = "the job was stopped, by hand or because it ran longer than its 3 hours"
-            told = cause.get("ExitMessage") or cause.get("FailureReason")
-            return told or (stopped if cause.get(f"{kind}JobStatus") == "Stopped" else str(run.error)), logs
-    return cause.get("errorMessage") or f"{run.error}: {run.cause}", None
+        if name := cause.get(f"{kind}JobName"):
+            reason, by_data = reason_of_job(cause, kind, str(run.error), state)
+            return Failure(reason, name, kind, by_data)
+    return Failure(cause.get("errorMessage") or f"{run.error}: {run.cause}")
 
 
-def notification(run: StatusChange, dataset: str | None, state: str | None) -> dict[str, str]:
+def reason_of_job(job: dict[str, Any], kind: str, error: str, state: str | None) -> tuple[str, bool]:
+    """Why a job failed, from its description, and whether what it read may be to blame."""
+    given, last_word = job.get("FailureReason") or "", job.get("ExitMessage") or ""
+    if job.get(f"{kind}JobStatus") == "Stopped":
+        limit = job.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
+        began, ended = (job.get(f"{kind}{moment}Time") for moment in ("Start", "End"))
+        # SageMaker's timestamps come in milliseconds here; a job is stopped a little after its limit at the latest.
+        if limit and None not in (began, ended) and ended - began >= 0.98 * 1000 * limit:
+            return f"the job was stopped, as it ran longer than its {limit / 3600:g} hours", True
+        return "the job was stopped, by hand or because it ran longer than its 3 hours", False
+    if re.search(r"exit code: 137\b", given):
+        which = {"Preprocess": "preprocess", "Train": "train", "AssessRisk": "assess"}.get(state or "", "<job>")
+        return (
+            "out of memory: the job was killed (exit code 137). Use a larger instance, through the stack's parameters "
+            f'or for one run through its overrides ({{"{which}": {{"instance_type": "ml.m5.4xlarge"}}}}); or the files '
+            "hold what no fleet has, such as a server column of request ids",
+            True,
+        )
+    # What SageMaker says itself is why; only where it says no more than that the program failed, the program knows.
+    if not given.startswith("AlgorithmError"):
+        if not given:
+            return last_word or error, False
+        return given, "download" in given.lower()
+    reason = last_word or given
+    return reason, not any(words in reason for words in _NOT_THE_FILES)
+
+
+def last_lines(logs: Any, failure: Failure) -> tuple[str, ...]:
+    """The last lines of a failed job's log; none where they cannot be had, which holds up nothing."""
+    if failure.job is None:
+        return ()
+    group = f"/aws/sagemaker/{failure.kind}Jobs"
+    try:
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{failure.job}/")["logStreams"]
+        if not streams:
+            return ()
+        stream = streams[0]["logStreamName"]
+        events = logs.get_log_events(logGroupName=group, logStreamName=stream, limit=LOG_LINES, startFromHead=False)[
+            "events"
+        ]
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("the job's log cannot be read", extra={"error": str(error)})
+        return ()
+    return tuple(cut(event["message"].rstrip(), 300) for event in events)
+
+
+def notification(
+    run: StatusChange, dataset: str | None, state: str | None, failure: Failure, left: Left, sweep_function: str
+) -> dict[str, str]:
     """Subject and message of the failure notification."""
-    reason, logs = reason_of(run)
     verb = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"}[run.status]
     where = f" in {state}" if state else ""
-    kept = "The results of the last good run stay the current ones. This run's files are kept: the next run takes them."
-    published = "The run's results are published; only the message about them could not be sent."
     machine, _, _ = run.execution_arn.replace(":execution:", ":stateMachine:").rpartition(":")
-    again = [
-        "A redrive keeps the files and settings of this run. Corrected files start a new one when they are uploaded; "
-        "after a change of settings start it:",
-        f"  aws stepfunctions start-execution --state-machine-arn {machine} "
-        f"--input '{json.dumps({'dataset': dataset})}'",
-    ]
+    first, *more = failure.reason.splitlines() or [""]
     lines = [
         f"Run {run.name} of dataset {dataset or '(not named)'} {verb}{where}.",
         "",
-        f"Reason: {reason}",
+        f"Reason: {first}",
+        *[f"  {line.strip()}" for line in more],
         "",
-        published if state == "NotifyCompletion" else kept,
-        *(["", f"Log: {logs}"] if logs else []),
+        what_stays(state, left),
+        *file_lines(left),
+        *(["", f"Files that wait are processed by: {left.following}."] if left.following else []),
+        *(["", f"The last lines of the log of {failure.job}:"] if left.log else []),
+        *[f"  | {line}" for line in left.log],
+    ]
+    log = [
+        "",
+        f"Log: aws logs filter-log-events --log-group-name /aws/sagemaker/{failure.kind}Jobs "
+        f"--log-stream-name-prefix {failure.job} --query 'events[].message' --output text",
+    ]
+    again = [
+        "A redrive (for 14 days) keeps the files and settings of this run. Corrected files start a new one when they "
+        "are uploaded; after a change of settings start it:",
+        start(machine, dataset or ""),
+    ]
+    back = [
+        "The files that were set aside wait where they lie. To have them tried again:",
+        ask_sweep(sweep_function, do="put_back", dataset=dataset),
+    ]
+    commands = [
+        *(log if failure.job else []),
         "",
         "Once the cause is put right, go on from the state that failed:",
-        f"  aws stepfunctions redrive-execution --execution-arn {run.execution_arn}",
-        *(again if logs and dataset else []),
+        redrive(run.execution_arn),
+        *(again if failure.job and dataset else []),
+        *(back if left.aside else []),
     ]
-    return {"Subject": subject(f"Headroom {dataset or 'run'}: {verb}{where}"), "Message": "\n".join(lines)}
+    return {"Subject": subject(f"Headroom {dataset or 'run'}: {verb}{where}"), "Message": text(lines, commands)}
+
+
+def what_stays(state: str | None, left: Left) -> str:
+    """Which results are the current ones now, and what becomes of the run's files."""
+    if left.redriven:
+        return "It has been redriven meanwhile, and goes on."
+    if left.published and state == "NotifyCompletion":
+        return "The run's results are published; only the message about them could not be sent."
+    if left.published:
+        return (
+            "The run's results are published. What Publish does after that is not done: its message, perhaps the start "
+            "of the next run. The redrive does it."
+        )
+    if state in AFTER_JOBS:
+        return (
+            "Its jobs have ended well, but its results are not the current ones. A redrive publishes them, unless a "
+            "newer run has been published."
+        )
+    return "The results of the last good run stay the current ones. This run's files are kept: the next run takes them."
+
+
+def file_lines(left: Left) -> list[str]:
+    """The run's newest files, among which the cause is to be sought, and those that were set aside."""
+    lines = []
+    if left.files:
+        lines += ["", f"Newest of the {len(left.files):,} new file{'' if len(left.files) == 1 else 's'} of this run:"]
+        lines += [f"  {cut(file.key, 200)!r}" for file in reversed(left.files[-_NAMED:])]
+    if left.aside:
+        lines += ["", f"Set aside, so that the dataset can go on without: {len(left.aside):,}."]
+        lines += [f"  {cut(one.file.key, 200)!r}: {cut(one.reason, 500)}" for one in left.aside[:_ASIDE_NAMED]]
+        if len(left.aside) > _ASIDE_NAMED:
+            lines.append(
+                f'  and {len(left.aside) - _ASIDE_NAMED:,} more: put "list" into the command below to see them.'
+            )
+    return lines

@@ -9,11 +9,14 @@ import json
 import os
 import urllib.error
 import urllib.request
+from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.data_classes import SNSEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from notification import text
 
 logger = Logger()
 tracer = Tracer()
@@ -29,15 +32,15 @@ LONGEST_ADDRESS = 2900
 def handler(event: SNSEvent, context: LambdaContext) -> None:
     webhook = parameters.get_parameter(os.environ["SLACK_WEBHOOK_PARAMETER"], decrypt=True, max_age=300)
     for record in event.records:
-        subject, (text, links) = record.sns.subject or "Headroom", parts(record.sns.message)
+        subject, (told, links) = record.sns.subject or "Headroom", parts(record.sns.message)
         try:
-            post(webhook, message(subject, text, links))
+            post(webhook, message(subject, told, links))
         except urllib.error.HTTPError as error:
             if error.code != 400 or not links:
                 raise
             # Slack refuses a message whose pictures it cannot fetch, as when a link has expired: then without them.
             logger.warning("refused with pictures", extra={"answer": error.read(500).decode(errors="replace")})
-            post(webhook, message(subject, text, [link for link in links if not is_picture(link)]))
+            post(webhook, message(subject, told, [link for link in links if not is_picture(link)]))
 
 
 def parts(notification: str) -> tuple[str, list[dict[str, str]]]:
@@ -48,12 +51,26 @@ def parts(notification: str) -> tuple[str, list[dict[str, str]]]:
         return notification, []
     if isinstance(told, dict) and told.keys() == {"text", "links"}:
         return told["text"], told["links"]
+    if isinstance(told, dict) and {"AlarmName", "NewStateValue"} <= told.keys():
+        return alarm_text(told), []
     return notification, []
 
 
-def message(subject: str, text: str, links: list[dict[str, str]]) -> dict[str, object]:
+def alarm_text(alarm: dict[str, Any]) -> str:
+    """An alarm in words; CloudWatch sends it as JSON, of which most is its own definition."""
+    return text(
+        [
+            f"{alarm['AlarmName']}: {alarm.get('OldStateValue', '?')} → {alarm['NewStateValue']}",
+            str(alarm.get("AlarmDescription") or ""),
+            f"Since {alarm.get('StateChangeTime', '?')} in {alarm.get('Region', '?')}.",
+            f"Why: {alarm.get('NewStateReason', '?')}",
+        ]
+    )
+
+
+def message(subject: str, told: str, links: list[dict[str, str]]) -> dict[str, object]:
     """A Slack message of blocks: the text, shown as it is and never read as markup or mentions, links, pictures."""
-    shown = text if len(text) <= LONGEST_TEXT - 8 else text[: LONGEST_TEXT - 9] + "…"
+    shown = told if len(told) <= LONGEST_TEXT - 8 else told[: LONGEST_TEXT - 9] + "…"
     escaped = escape(shown).replace("```", "'''")
     return {
         "text": subject,

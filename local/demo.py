@@ -19,12 +19,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from functions.names import ENDINGS, dataset_problem
 from local import cloud as clouds
 from local import deploy, follow
 from local.cloud import ROOT, Cloud, CloudError
 from local.emulator import image, mailbox, transfer
 
-SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz", ".parquet")
 SERVERS, DAYS, SAMPLING = 60, 400, "1h"
 FEWEST_DAYS, MOST_DAYS = 7, 1_100
 START_SECONDS, MAIL_SECONDS = 90, 10
@@ -79,17 +79,15 @@ def run(console: Console, dataset: str, data: list[Path], settings: Path | None,
 
 def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
     """The user's own files, checked: folders are searched for data files, the older names first."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", dataset):
-        raise CloudError(
-            f"{dataset!r} cannot be a dataset: up to 40 of a-z, 0-9 and -, beginning with a letter or digit"
-        )
+    if problem := dataset_problem(dataset):
+        raise CloudError(problem)
     files: list[tuple[Path, str]] = []
     others: list[str] = []
     for path in data:
         if path.is_dir():
             for file in sorted(inside for inside in path.rglob("*") if inside.is_file()):
                 name = file.relative_to(path).as_posix()
-                if file.name.endswith(SUFFIXES):
+                if file.name.lower().endswith(ENDINGS):
                     files.append((file, name))
                 else:
                     others.append(name)
@@ -99,7 +97,7 @@ def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
             raise CloudError(f"there is no file or folder {path}")
     if not files:
         found = f"; {passed_over(others)}" if others else ""
-        raise CloudError(f"no data files ({', '.join(SUFFIXES)}) in {', '.join(map(str, data))}{found}")
+        raise CloudError(f"no data files ({', '.join(ENDINGS)}) in {', '.join(map(str, data))}{found}")
     if len({name for _, name in files}) < len(files):
         raise CloudError("two of the files have the same name: give the folder that they are in")
     if settings is not None:
@@ -110,7 +108,7 @@ def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
 def passed_over(names: list[str]) -> str:
     """One line on files that are not dropped, because their names do not end as data files' do."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"passed over, being none of {', '.join(SUFFIXES)}: {', '.join(names[:5])}{more}"
+    return f"passed over, being none of {', '.join(ENDINGS)}: {', '.join(names[:5])}{more}"
 
 
 def _check_settings(path: Path) -> None:

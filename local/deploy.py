@@ -19,7 +19,7 @@ STACK = "headroom"
 EMAIL = "you@example.com"
 BUILD = STATE / "build"
 SOURCES = ("template.yaml", "samconfig.toml", "functions", "processing", "statemachine", "requirements")
-PARAMETERS = {"NotificationEmail": EMAIL, "BatchWindowSeconds": "2", "Datasets": "demo"}
+PARAMETERS = {"NotificationEmail": EMAIL, "BatchWindowSeconds": "2", "MinutesBetweenRuns": "0", "Datasets": "demo"}
 
 
 @dataclass(frozen=True)

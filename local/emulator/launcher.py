@@ -29,7 +29,7 @@ def main() -> None:
     from ministack.core import iam_actions, router
 
     from local import processes
-    from local.emulator import alarms, lambdas, logs, mailbox, sagemaker, stepfunctions
+    from local.emulator import alarms, lambdas, logs, mailbox, s3_events, sagemaker, stepfunctions
 
     state, port = Path(os.environ["HEADROOM_STATE"]), int(os.environ["GATEWAY_PORT"])
     sagemaker.folder = state / "jobs"
@@ -44,6 +44,7 @@ def main() -> None:
     app.pin_request_origin = lambda address, _encrypted: pin_origin(address, True)
     stepfunctions.install()
     lambdas.install()
+    s3_events.install()
     mailbox.install(state / "mailbox")
     logs.install()
     alarms.start()

@@ -42,13 +42,6 @@ class Registry:
             raise ServiceError("ValidationException", f"ModelPackageGroup {group_arn} does not exist.")
         return dict(self._groups[group_arn])
 
-    def groups(self, request: dict[str, Any]) -> list[dict[str, Any]]:
-        """All groups, filtered and sorted as the request says (by default the oldest first)."""
-        wanted = [g for g in self._groups.values() if request.get("NameContains", "") in g["ModelPackageGroupName"]]
-        by = "ModelPackageGroupName" if request.get("SortBy") == "Name" else "CreationTime"
-        wanted.sort(key=lambda group: group[by], reverse=request.get("SortOrder") == "Descending")
-        return [{k: v for k, v in group.items() if k != "CreatedBy"} for group in wanted]
-
     def create_package(self, group_arn: str, arn_of_versions: str, request: dict[str, Any]) -> str:
         """Add the group's next version and return its ARN, ``<arn_of_versions>/<version>``."""
         group = self.group(group_arn)
@@ -70,15 +63,36 @@ class Registry:
         """One version."""
         return dict(self._existing(package_arn))
 
-    def packages(self, group_arn: str | None, request: dict[str, Any]) -> list[dict[str, Any]]:
-        """Summaries of a group's versions, filtered and sorted as the request says (by default the oldest first)."""
-        name = self.group(group_arn)["ModelPackageGroupName"] if group_arn else None
-        wanted = [
-            package
-            for package in self._packages.values()
-            if name in (None, package["ModelPackageGroupName"])
-            and request.get("ModelApprovalStatus") in (None, package["ModelApprovalStatus"])
+    def package_page(self, group_arn: str | None, request: dict[str, Any]) -> dict[str, Any]:
+        """One page of summaries of a group's versions, sorted as the request says (by default the oldest first).
+
+        As SageMaker may do, it cuts the page first and filters then: a page can be empty and yet have a ``NextToken``.
+        """
+        found = self._sorted(group_arn, request)
+        start, size = _token(request), request.get("MaxResults", 100)
+        status = request.get("ModelApprovalStatus")
+        page = [one for one in found[start : start + size] if status in (None, one["ModelApprovalStatus"])]
+        more = {"NextToken": str(start + size)} if start + size < len(found) else {}
+        return {"ModelPackageSummaryList": page} | more
+
+    def group_page(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One page of groups, cut before it is filtered, as above; by default the oldest first."""
+        by = "ModelPackageGroupName" if request.get("SortBy") == "Name" else "CreationTime"
+        found = sorted(self._groups.values(), key=lambda g: g[by], reverse=request.get("SortOrder") == "Descending")
+        start, size = _token(request), request.get("MaxResults", 100)
+        page = [
+            one
+            for one in found[start : start + size]
+            if request.get("NameContains", "") in one["ModelPackageGroupName"]
         ]
+        more = {"NextToken": str(start + size)} if start + size < len(found) else {}
+        return {
+            "ModelPackageGroupSummaryList": [{k: v for k, v in one.items() if k != "CreatedBy"} for one in page]
+        } | more
+
+    def _sorted(self, group_arn: str | None, request: dict[str, Any]) -> list[dict[str, Any]]:
+        name = self.group(group_arn)["ModelPackageGroupName"] if group_arn else None
+        wanted = [one for one in self._packages.values() if name in (None, one["ModelPackageGroupName"])]
         newest_first = request.get("SortOrder") == "Descending"
         wanted.sort(key=lambda p: (p["CreationTime"], p["ModelPackageVersion"]), reverse=newest_first)
         return [{k: package[k] for k in _IN_SUMMARY if k in package} for package in wanted]
@@ -110,3 +124,10 @@ class Registry:
         if package_arn not in self._packages:
             raise ServiceError("ValidationException", f"ModelPackage {package_arn} does not exist.")
         return self._packages[package_arn]
+
+
+def _token(request: dict[str, Any]) -> int:
+    token = request.get("NextToken", "0")
+    if not token.isdigit():
+        raise ServiceError("ValidationException", "Invalid NextToken")
+    return int(token)

@@ -394,12 +394,11 @@ def _group_arn(name: str) -> str:
 
 def _list_model_packages(request: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
     group = request.get("ModelPackageGroupName")
-    packages = _registry.packages(_group_arn(group) if group else None, request)
-    return page(packages, "ModelPackageSummaryList", request)
+    return _registry.package_page(_group_arn(group) if group else None, request)
 
 
 def _list_model_package_groups(request: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
-    return page(_registry.groups(request), "ModelPackageGroupSummaryList", request)
+    return _registry.group_page(request)
 
 
 _OPERATIONS: dict[str, Callable[[dict[str, Any], Authorize], dict[str, Any]]] = {

@@ -197,6 +197,7 @@ def assess(
         "recommendations": pd.Series([one["action"] for one in recommendations], dtype=object).value_counts().to_dict(),
         "clusters": [{key: one[key] for key in ("cluster", "name", "size")} for one in found.profiles],
         "changes": changed,
+        "moved": changes.moved(previous, servers),
         "forecast": metrics.get("headline"),
         "drift": drift,
         "notes": [*notes, *notes_on_clusters, *notes_on_changes],

@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ def preprocess(
         work = Path(folder)
         db = _open_database(work)
         reading.read(db, sources, effective, _latest(manifest), work / "files")
+        refuse_what_is_not_a_server(db, sources)
         merged = merge.merge(db, history, effective, before, work / "samples")
         report = quality.report(db, sources, effective, merged, settings_report, manifest.get("dataset"), notes)
         if not report["panel"]["rows"]:
@@ -165,6 +167,28 @@ def _available_memory() -> int | None:
         return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
     except (OSError, TypeError):
         return None
+
+
+# More servers than one machine carries, nearly all of them with one row, are not servers. 400,000 of them took 9 GB of
+# memory in AssessRisk before this was refused.
+MOST_SERVERS_OF_ONE_ROW, ONE_ROW_SHARE = 100_000, 0.9
+
+
+def refuse_what_is_not_a_server(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Raise ``InputError`` where a file's server column holds what is new in every row, such as a request's id."""
+    found = db.execute(
+        """
+        SELECT file, count(*), count(*) FILTER (rows = 1), any_value(server_id)
+        FROM (SELECT file, server_id, count(*) AS rows FROM reading GROUP BY ALL) GROUP BY file ORDER BY file"""
+    ).fetchall()
+    for file, servers, once, example in found:
+        if once > MOST_SERVERS_OF_ONE_ROW and once >= ONE_ROW_SHARE * servers:
+            name = next((source.file for source in sources if source.order == file), file)
+            raise job.InputError(
+                f"{name}: {servers:,} different servers, {once:,} of them in a single row, such as {example!r:.80}. "
+                "This column does not name servers (is it a request's id?): map the right one in the settings, "
+                "columns: {your column: server_id}, or leave the file out."
+            )
 
 
 def _nothing_usable(report: dict[str, Any]) -> str:

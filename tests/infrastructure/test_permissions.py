@@ -17,6 +17,7 @@ import pytest
 from botocore import xform_name
 from infrastructure.stack import ROOT, Stack, template
 
+import environment
 import publish
 
 EVERYTHING = {
@@ -236,6 +237,7 @@ HANDLERS = {
     "PublishFunction": "publish",
     "RunStatusFunction": "run_status",
     "SlackFunction": "slack",
+    "SweepFunction": "sweep",
 }
 # Receivers that are AWS by the names that functions/ gives them; a client is named as its service.
 RECEIVERS = {
@@ -244,10 +246,13 @@ RECEIVERS = {
     "sns": "sns",
     "sagemaker": "sagemaker",
     "_table": "dynamodb",
+    "_client": "dynamodb",
+    "events": "events",
+    "logs": "logs",
     "parameters": "ssm",
 }
 IAM_PREFIXES = {"stepfunctions": "states"}
-IAM_ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket"}
+IAM_ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjectVersions": "s3:ListBucketVersions"}
 # Publishing to a topic with a key of its own uses that key.
 COMES_WITH = {"sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"}}
 # Needed though no call says so.
@@ -255,6 +260,7 @@ UNSPOKEN = {
     ("PlanFunction", "s3:ListBucket"): "without it S3 answers a missing settings file with access denied",
     ("RunStatusFunction", "sqs:SendMessage"): "Lambda leaves there what the function fails on",
     ("SlackFunction", "sqs:SendMessage"): "as above",
+    ("SweepFunction", "sqs:SendMessage"): "as above",
     ("PlanFunction", "kms:GenerateDataKey"): "S3 encrypts what it writes with the key of the bucket",
     ("PlanFunction", "kms:Decrypt"): "as above",
     ("PublishFunction", "kms:Decrypt"): "S3 decrypts what it reads, and what its links open",
@@ -383,29 +389,18 @@ def test_the_code_is_read_right(module, some):
 
 def test_functions_get_the_environment_they_read():
     """Each variable that the code reads is set by the template, and none is set in vain."""
-    read: dict[str, set[str]] = {}
-    for path in FUNCTIONS.glob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef):
-                aliases = {
-                    keyword.value.value
-                    for call in ast.walk(node)
-                    if isinstance(call, ast.Call)
-                    for keyword in call.keywords
-                    if keyword.arg == "alias" and isinstance(keyword.value, ast.Constant)
-                }
-                read[node.name] = {alias for alias in aliases if str(alias).isupper()}
     classes = {
         "IngestFunction": "IngestSettings",
         "PlanFunction": "PlanSettings",
         "PublishFunction": "PublishSettings",
         "RunStatusFunction": "RunStatusSettings",
+        "SweepFunction": "SweepSettings",
     }
     functions = Stack(**EVERYTHING).of_type("AWS::Lambda::Function")
     for function, name in classes.items():
         given = {key for key in functions[function]["Environment"]["Variables"] if not key.startswith("POWERTOOLS_")}
-        assert given == read[name] | read["_Environment"], function
+        read = {field.alias for field in getattr(environment, name).model_fields.values()}
+        assert given == read, function
 
 
 # ---------------------------------------------------------------- the tests
@@ -438,7 +433,11 @@ def test_a_link_opens_the_report_or_a_picture_and_nothing_else(hours):
     stack = Stack(LinkHours=hours)
     told_of = {"manifest.json", "assessment/risk_summary.json", "assessment/data_quality.json"}
     shown = {f"assessment/{file}" for file in publish.SHOWN} if hours != "0" else set()
-    found = {grant for grant in grants(stack, "PublishFunctionRole") if grant.action.startswith(("s3:", "kms:"))}
+    found = {
+        grant
+        for grant in grants(stack, "PublishFunctionRole")
+        if grant.action.startswith(("s3:Get", "s3:PutObjectTagging", "s3:List", "kms:"))
+    }
     bucket = stack.arn("ArtifactBucket")
     wanted = {Grant("s3:GetObject", f"{bucket}/runs/*/{file}") for file in told_of | shown}
     # To have old panels expire.

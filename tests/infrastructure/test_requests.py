@@ -75,6 +75,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "a first run whose job reports no error": {"relative_mase": None},
     "a run with history, the model fits": WITH_HISTORY,
     "a run with history that trains": WITH_HISTORY | {"given": {"mode": "train"}},
+    "a run with history whose job reports no error": WITH_HISTORY | {"given": {"mode": "train"}, "relative_mase": None},
     "a run that trains a worse model": WITH_HISTORY | {"given": {"mode": "train"}, "relative_mase": 0.9},
     "scoring asked for": WITH_HISTORY | {"given": {"mode": "score"}},
     "no new file": WITH_HISTORY | {"files": []},
@@ -111,8 +112,9 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
         given = plan.parse_input(request["Payload"]["input"])
         execution = request["Payload"]["execution"] | {"arn": f"arn:of:{given.dataset}"}
         state, files, known = run.get("state", State()), run.get("files", ARRIVED), run.get("known", Models())
-        there = {file.key for file in files}
-        made, _ = plan.make_plan(environment, given, execution, state, files, there, 0, known, CODE, "", NOW)
+        readable = {file.item for file in files}
+        before = plan.Before()
+        made, _ = plan.make_plan(environment, given, execution, state, files, readable, before, known, CODE, "", NOW)
         return {"Payload": json.loads(json.dumps(made))}
 
     def trained(request: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +131,8 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
             finished, "published", SUMMARY, QUALITY, {"files": [], "train_reason": "x"}, "s3://a/b/", None
         )
         message = publish.with_links(told["message"], LINKS, NOW)
-        return {"Payload": {"status": "published", "subject": told["subject"], "message": message}}
+        status = {"status": "published", "level": "critical"}
+        return {"Payload": {**status, "subject": told["subject"], "message": message}}
 
     results = {
         "PlanRun": planned,

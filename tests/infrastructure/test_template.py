@@ -179,8 +179,12 @@ def unwatched(stack: Stack) -> Iterator[str]:
     for missing in sorted(wanted - watched):
         yield f"no alarm on {missing}"
     for name, alarm in alarms.items():
-        if alarm.get("AlarmActions") != [stack.arn("Topic")]:
+        # Failed runs are told of by their own notification, once; what that could not tell of is in the dead letters.
+        of_runs = alarm.get("Namespace") == "AWS/States"
+        if alarm.get("AlarmActions") != [stack.arn("Topic")] and not of_runs:
             yield f"{name} tells nobody"
+        if "AlarmActions" in alarm and of_runs:
+            yield f"{name} tells of a failed run a second time"
         if {metric for metric, *_ in metrics_of(alarm)} == {"ApproximateNumberOfMessagesVisible"}:
             (expression,) = (
                 one["Expression"] for one in alarm.get("Metrics", [{"Expression": ""}]) if "Expression" in one
@@ -211,7 +215,7 @@ def lost_letters(stack: Stack) -> Iterator[str]:
         for target in rule["Targets"]:
             if "DeadLetterConfig" not in target:
                 yield f"{name} loses events that its target cannot take"
-    asynchronous = {"run_status.handler", "slack.handler"}
+    asynchronous = {"run_status.handler", "slack.handler", "sweep.handler"}
     for name, function in stack.of_type("AWS::Lambda::Function").items():
         if function["Handler"] in asynchronous and "DeadLetterConfig" not in function:
             yield f"{name} loses events that it fails on"
@@ -341,6 +345,7 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
     (lost_letters, "no dead letters", lambda t: of("FileQueue")(t).pop("RedrivePolicy")),
     (messages_seen_twice, "too short a time hidden", lambda t: of("FileQueue")(t).update(VisibilityTimeout=300)),
     (layers_attached_twice, "a layer of Globals again", lambda t: double(of("PlanFunction")(t)["Layers"])),
+    (unwatched, "two mails for one failure", lambda t: of("RunFailedAlarm")(t).update(AlarmActions=[{"Ref": "Topic"}])),
     (messages_seen_twice, "whole batches", lambda t: of("IngestFunctionFiles")(t).pop("FunctionResponseTypes")),
 ]
 

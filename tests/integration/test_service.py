@@ -414,16 +414,20 @@ def test_weekly_files_of_real_monitoring_give_the_same_panel_one_by_one_as_all_a
     pd.testing.assert_frame_equal(panels["weekly"], panels["whole"])
 
 
-def test_the_alarm_on_failed_runs_goes_off(service: Service) -> None:
+def test_the_alarm_on_failed_runs_goes_off_and_leaves_the_telling_to_the_run(service: Service) -> None:
     """Runs on what the tests above made fail; alarms look at whole minutes, so it may take one."""
-    states = service.cloud.client("stepfunctions")
+    states, cloudwatch = service.cloud.client("stepfunctions"), service.cloud.client("cloudwatch")
     states.start_execution(stateMachineArn=service.machine, input="{}")
     deadline = time.monotonic() + 150
     while time.monotonic() < deadline:
-        if any("ALARM" in x.subject for x in mailbox.letters(service.cloud.mailbox)):
-            return
+        alarms = cloudwatch.describe_alarms()["MetricAlarms"]
+        if any(one.get("MetricName") == "ExecutionsFailed" and one["StateValue"] == "ALARM" for one in alarms):
+            break
         time.sleep(1)
-    raise AssertionError("no alarm came by mail")
+    else:
+        raise AssertionError("the alarm did not go off")
+    assert service.mail("Headroom run: failed in PlanRun")
+    assert not any("ALARM" in x.subject for x in mailbox.letters(service.cloud.mailbox)), "one failure, one mail"
 
 
 def test_logs_of_a_job_are_where_aws_logs_finds_them(service: Service, first_run: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ import ingest
 import plan
 import publish
 import run_status
+import sweep
 from ledger import File, Ledger
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +99,12 @@ def _stack(monkeypatch: pytest.MonkeyPatch) -> Aws:
         "INGEST_BUCKET": "ingest-bucket",
         "ARTIFACT_BUCKET": "artifact-bucket",
         "RETENTION_DAYS": "365",
+        "MOST_DATASETS": "50",
+        "MINUTES_BETWEEN_RUNS": "0",
+        "PARALLEL_RUNS": "10",
+        "MOST_FILES_PER_RUN": "5000",
+        "MOST_USD_PER_RUN": "100",
+        "SWEEP_FUNCTION": "headroom-sweep",
         "LINK_HOURS": "6",
         "KEEP_PANELS": "3",
         "NETWORK_ISOLATION": "false",
@@ -115,7 +122,6 @@ def _stack(monkeypatch: pytest.MonkeyPatch) -> Aws:
         **{f"{job}_VOLUME_GB": "30" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
     }.items():
         monkeypatch.setenv(name, value)
-    for module in (ingest, plan, publish, run_status):
+    for module in (ingest, plan, publish, run_status, sweep):
         module._environment.cache_clear()
-    ingest._ledger.cache_clear()
     return Aws(table, s3, stepfunctions, machine, queue, Ledger(table))

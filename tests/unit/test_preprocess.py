@@ -621,3 +621,17 @@ def test_a_name_that_looks_like_a_whole_key_is_not_mistaken_for_one(tmp_path: Pa
     contents = {"a.csv": "outer", "incoming/demo/a.csv": "inner"}
     sources, _ = _incoming(tmp_path, files_of(tmp_path, layout, contents))
     assert {source.file: source.path.read_text() for source in sources} == contents
+
+
+def test_a_column_of_request_ids_is_refused_with_a_sentence_before_it_fills_the_memory(desk, monkeypatch):
+    monkeypatch.setattr("headroom.preprocess.MOST_SERVERS_OF_ONE_ROW", 100)
+    rows = [f"2026-01-01T00:{number % 60:02d}:00Z,req-{number},50" for number in range(200)]
+    requests = "\n".join(["timestamp,server_id,cpu", *rows])
+    with pytest.raises(InputError, match=r"a\.csv: 200 different servers, 200 of them in a single row, such as 'req-"):
+        desk.run({"a.csv": requests})
+
+
+def test_a_large_fleet_with_several_samples_of_each_server_is_read(desk, monkeypatch):
+    monkeypatch.setattr("headroom.preprocess.MOST_SERVERS_OF_ONE_ROW", 100)
+    rows = [f"2026-01-01T00:{number % 2:02d}:00Z,web-{number // 2},50" for number in range(400)]
+    desk.run({"a.csv": "\n".join(["timestamp,server_id,cpu", *rows])})

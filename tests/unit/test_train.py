@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,15 @@ def test_the_jobs_last_word_says_how_good_the_model_is(folder, ran):
     assert word["series"] == 25 and word["fallbacks"] == 1
     assert 0 < word["relative_mase"] < 1 and 0.6 < word["coverage_80"] <= 1
     assert json.loads((folder / "message").read_text()) == word
+
+
+def test_the_error_that_models_are_compared_by_is_said_well_before_the_exit(ran):
+    """SageMaker reads it from the log, and may miss what comes with the last line."""
+    said = [line for line in ran.stdout.splitlines() if '"relative_mase": ' in line]
+    assert len(said) == 2
+    assert said[1] == ran.stdout.splitlines()[-1]
+    found = [re.search(r'"relative_mase": ([0-9.]+)', line)[1] for line in said]
+    assert found[0] == found[1]
 
 
 def test_a_missing_panel_is_an_error_that_says_what_to_do(tmp_path):

@@ -67,9 +67,14 @@ class Holidays(_Part):
     @model_validator(mode="after")
     def _known(self) -> Holidays:
         try:
-            holidays_package.country_holidays(self.country, subdiv=self.subdivision)
-        except NotImplementedError as error:
-            raise ValueError(f"{error} (use an ISO 3166 code such as US or DE)") from error
+            calendar = holidays_package.country_holidays(self.country, subdiv=self.subdivision)
+            if not getattr(calendar, "country", None):
+                raise ValueError(f"{self.country} is not a country")
+        # The package looks the name up among its own: one of its modules is not callable, a helper takes other things.
+        except (NotImplementedError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"no calendar of {self.country!r}: {error} (use an ISO 3166 code such as US or DE)"
+            ) from error
         return self
 
 
@@ -97,6 +102,9 @@ class Settings(_Part):
     headroom_percent: float = Field(20, ge=0, le=200, description="spare capacity kept by a rightsizing")
     keep_samples_days: int = Field(
         62, ge=1, description="days of raw samples to keep, so that late files merge exactly"
+    )
+    minutes_between_runs: int | None = Field(
+        None, ge=0, le=10080, description="least time between the starts of two runs; by default the stack's"
     )
     drift_threshold: float = Field(0.25, gt=0, description="population stability index that asks for training")
 

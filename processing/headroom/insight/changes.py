@@ -56,6 +56,22 @@ def against(
     return {"previous_run_id": run_id, **lists}, []
 
 
+def moved(previous: Path | None, servers: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Each server whose level is another one than in the previous run: ``{server: {"was": level, "now": level}}``.
+
+    Servers that the previous run did not have count where they have a level; none count in a first run, or where the
+    previous results cannot be read.
+    """
+    if previous is None or not (previous / "risk_summary.json").exists():
+        return {}
+    try:
+        before = _levels(previous)
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return {}
+    now = zip(servers["server_id"], servers["level"], strict=True)
+    return {one: {"was": was, "now": level} for one, level in now if (was := before.get(one, "none")) != level}
+
+
 def clusters_of(previous: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
     """The previous run's ``server_clusters.csv`` and notes for a person; None where there is none to use."""
     if previous is None or not (previous / "server_clusters.csv").exists():

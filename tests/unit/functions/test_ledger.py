@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import zlib
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-from moto import mock_aws
-
-from ledger import File, Ledger
-from locks import start_if_idle, take_lock
-from tests.unit.conftest import a_file, create_ledger_table
+from ledger import connect
+from tests.unit.conftest import a_file
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-MACHINE = "arn:aws:states:x:1:stateMachine:m"
 
 
 def test_each_version_of_a_file_is_recorded_once(aws) -> None:
@@ -74,148 +72,48 @@ def test_published_files_wait_no_more_and_expire(aws) -> None:
     assert not aws.ledger.record("demo", a_file()), "the event of a published file may come again"
 
 
-class Executions:
-    """Step Functions as the ledger sees it: executions that start, run, and end."""
+class Busy(BaseHTTPRequestHandler):
+    """DynamoDB's address, where the first five requests are throttled and the others succeed."""
 
-    def __init__(self) -> None:
-        self.status: dict[str, str] = {}
+    protocol_version = "HTTP/1.1"
+    throttled = 0
 
-    def start_execution(self, stateMachineArn: str, name: str, input: str) -> None:
-        self.status[name] = "RUNNING"
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        busy = Busy.throttled < 5
+        Busy.throttled += busy
+        answer = {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"} if busy else {}
+        body = json.dumps(answer).encode()
+        self.send_response(400 if busy else 200)
+        for name, value in {
+            "Content-Type": "application/x-amz-json-1.0",
+            "Content-Length": len(body),
+            "x-amz-crc32": zlib.crc32(body),
+        }.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
 
-    def describe_execution(self, executionArn: str) -> dict[str, str]:
-        return {"status": self.status[executionArn.rpartition(":")[2]]}
-
-
-class Interleavings(RuleBasedStateMachine):
-    """Files arrive, runs are planned, published, fail and are redriven, each step on its own, in any order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.moto = mock_aws()
-        self.moto.start()
-        self.table = create_ledger_table()
-        self.ledger, self.executions = Ledger(self.table), Executions()
-        self.dropped: list[File] = []
-        self.to_start = 0
-        self.plans: dict[str, tuple[str | None, list[File]]] = {}
-        self.failed_before_plan = False
-        self.order: list[str | None] = [None]
-        self.clock = 0
-
-    def teardown(self) -> None:
-        # However it went, once every step that is due has been taken, no file is left behind but those of
-        # failed runs (also of those that failed before they were planned): they wait for a redrive or the next file.
-        while self.to_start or self.running():
-            while self.to_start:
-                self.ingest_tries_the_lock()
-            for name in self.running():
-                if name not in self.plans:
-                    self.plan_one(name)
-                if self.executions.status[name] == "RUNNING":
-                    self.publish_one(name)
-        assert not self.ledger.has_unplanned("demo") or self.failed_before_plan
-        waiting = {file.item for file in self.ledger.waiting("demo")}
-        published = {file.item for name in self.order if name for file in self.plans[name][1]}
-        assert waiting | published == {file.item for file in self.dropped}
-        assert self.ledger.state("demo").running is None
-        self.moto.stop()
-
-    def now(self) -> datetime:
-        self.clock += 1
-        return datetime.fromtimestamp(1_750_000_000 + self.clock, UTC)
-
-    def start(self) -> None:
-        start_if_idle(self.ledger, self.executions, MACHINE, "demo", self.now())
-
-    def takes_lock(self, name: str) -> bool:
-        return take_lock(self.ledger, self.executions, MACHINE, "demo", name, self.now())
-
-    def running(self) -> list[str]:
-        return [name for name, status in self.executions.status.items() if status == "RUNNING"]
-
-    def unplanned(self) -> list[str]:
-        return [name for name in self.running() if name not in self.plans]
-
-    def planned(self) -> list[str]:
-        return [name for name in self.running() if name in self.plans]
-
-    def failed(self) -> list[str]:
-        return [name for name, status in self.executions.status.items() if status == "FAILED" and name in self.plans]
-
-    @rule()
-    def a_file_is_written_down(self) -> None:
-        file = a_file(f"incoming/demo/{len(self.dropped)}.csv", time=f"2026-01-01T00:00:{self.clock % 60:02d}Z")
-        self.dropped.append(file)
-        self.ledger.record("demo", file)
-        self.to_start += 1
-
-    @precondition(lambda self: self.to_start)
-    @rule()
-    def ingest_tries_the_lock(self) -> None:
-        self.to_start -= 1
-        self.start()
-
-    @precondition(lambda self: self.unplanned())
-    @rule(data=st.data())
-    def a_run_is_planned(self, data: st.DataObject) -> None:
-        self.plan_one(data.draw(st.sampled_from(self.unplanned())))
-
-    def plan_one(self, name: str) -> None:
-        if not self.takes_lock(name):
-            self.executions.status[name] = "FAILED"
-            return
-        files = self.ledger.waiting("demo")
-        self.ledger.plan("demo", files, name)
-        self.plans[name] = (self.ledger.state("demo").current_run, files)
-        self.failed_before_plan = False
-
-    @precondition(lambda self: self.planned())
-    @rule(data=st.data())
-    def a_run_is_published(self, data: st.DataObject) -> None:
-        self.publish_one(data.draw(st.sampled_from(self.planned())))
-
-    def publish_one(self, name: str, looks_again: bool = True) -> None:
-        base, files = self.plans[name]
-        if self.ledger.publish("demo", name, base, False):
-            assert self.order[-1] in (base, name), "a run is published only on top of the run it started from"
-            if name != self.order[-1]:
-                self.order.append(name)
-            self.ledger.close("demo", [file.item for file in files], name, self.now())
-        self.ledger.unlock("demo", name)
-        if looks_again:
-            self.start()
-            self.executions.status[name] = "SUCCEEDED"
-
-    @precondition(lambda self: self.running())
-    @rule(data=st.data())
-    def a_run_fails(self, data: st.DataObject) -> None:
-        self.fail(data.draw(st.sampled_from(self.running())))
-
-    def fail(self, name: str) -> None:
-        self.executions.status[name] = "FAILED"
-        self.ledger.unlock("demo", name)
-        if name not in self.plans:
-            self.failed_before_plan = True
-        elif self.ledger.has_unplanned("demo"):
-            self.start()
-
-    @precondition(lambda self: self.planned())
-    @rule(data=st.data())
-    def a_run_dies_between_giving_up_the_lock_and_looking_again(self, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(self.planned()))
-        self.publish_one(name, looks_again=False)
-        self.fail(name)
-
-    @precondition(lambda self: self.failed())
-    @rule(data=st.data())
-    def a_failed_run_is_redriven(self, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(self.failed()))
-        self.executions.status[name] = "RUNNING"
-        self.takes_lock(name)
+    def log_message(self, *_: Any) -> None:
+        pass
 
 
-Interleavings.TestCase.settings = settings(
-    max_examples=6, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
-TestWhateverTheInterleaving = Interleavings.TestCase
+def test_a_table_that_throttles_is_waited_for(monkeypatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", pauses.append)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "NO_PROXY": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    try:
+        assert connect("ledger").record("demo", a_file(), NOW)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert len(pauses) == 5

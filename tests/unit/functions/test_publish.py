@@ -42,7 +42,7 @@ MANIFEST: dict[str, Any] = {
     "settings": "5e77",
     "train_reason": "there is no approved model yet",
     "cost_estimate": "about 0.06 USD (on demand in us-east-1)",
-    "files": [{"file": "a.csv"}],
+    "files": [{"key": "incoming/demo/a.csv", "file": "a.csv"}],
     "ledger_items": [a_file().item],
 }
 EVENT = {
@@ -123,7 +123,8 @@ def test_the_mail_has_links_to_report_and_pictures_and_says_how_long_they_work(f
 def test_links_name_the_regions_own_host(finished, monkeypatch: pytest.MonkeyPatch) -> None:
     """The host is signed: a redirect from the global one to the region's would break the link."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setattr(publish, "Ledger", lambda _: finished.ledger)
+    monkeypatch.setattr(publish, "connect", lambda _: finished.ledger)
+    monkeypatch.setattr(publish, "start_if_idle", lambda *_, **__: None)
     assert "https://artifact-bucket.s3.eu-central-1.amazonaws.com/" in text(publish.handler(EVENT, finished.context))
 
 

@@ -22,6 +22,7 @@ def stopped_in(aws, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         def __init__(self, client: Any) -> None:
             self.start_execution, self.describe_execution = client.start_execution, client.describe_execution
+            self.list_executions = client.list_executions
 
         def get_execution_history(self, **_: Any) -> dict[str, Any]:
             entered = [{"stateEnteredEventDetails": {"name": name}} for name in reversed(states)]
@@ -40,8 +41,18 @@ def failed_run(aws, stopped_in: list[str]) -> str:
     started = aws.stepfunctions.start_execution(stateMachineArn=aws.state_machine, name="demo-1", input="{}")
     aws.ledger.record("demo", a_file())
     aws.ledger.lock("demo", "demo-1", datetime.now(UTC))
-    aws.ledger.plan("demo", [a_file()], "run1")
+    aws.ledger.plan("demo", [a_file()], "demo-1")
+    aws.stepfunctions.stop_execution(executionArn=started["executionArn"])
     return started["executionArn"]
+
+
+def go_on(aws) -> None:
+    """The run is redriven, which moto does not know."""
+    from moto.stepfunctions.models import stepfunctions_backends
+
+    [backend] = [regions["us-east-1"] for regions in stepfunctions_backends.values()]
+    [execution] = [one for machine in backend.state_machines for one in machine.executions if one.name == "demo-1"]
+    execution.status = "RUNNING"
 
 
 def change(arn: str, status: str = "FAILED", **detail: Any) -> dict[str, Any]:
@@ -75,7 +86,7 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
     job = {
         "ProcessingJobName": "headroom-demo-assess-1",
         "ExitMessage": "no such column",
-        "FailureReason": "exit code: 1",
+        "FailureReason": "AlgorithmError: , exit code: 1",
     }
     run_status.handler(change(failed_run, cause=json.dumps(job)), aws.context)
     [mail] = aws.notifications()
@@ -85,7 +96,7 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
         "--log-group-name /aws/sagemaker/ProcessingJobs --log-stream-name-prefix headroom-demo-assess-1",
         f"aws stepfunctions redrive-execution --execution-arn {failed_run}",
         # A redriven job reads the settings that its run was planned with: new ones need a new run.
-        "A redrive keeps the files and settings of this run.",
+        "A redrive (for 14 days) keeps the files and settings of this run.",
         """start-execution --state-machine-arn """ + machine_of(failed_run) + """ --input '{"dataset": "demo"}'""",
     ):
         assert words in mail["Message"]
@@ -142,6 +153,7 @@ def test_a_run_that_cannot_even_be_planned_frees_its_dataset_and_is_not_tried_fo
 
 def test_a_redriven_run_holds_its_dataset_again(aws, failed_run: str) -> None:
     run_status.handler(change(failed_run), aws.context)
+    go_on(aws)
     run_status.handler(change(failed_run, status="RUNNING", redriveCount=1), aws.context)
     assert aws.ledger.state("demo").running == "demo-1"
     assert len(aws.notifications()) == 1
@@ -151,6 +163,7 @@ def test_a_redriven_run_takes_its_dataset_back_from_a_run_that_is_over(aws, fail
     run_status.handler(change(failed_run), aws.context)
     newer = aws.stepfunctions.start_execution(stateMachineArn=aws.state_machine, name="newer", input="{}")
     assert aws.ledger.lock("demo", "newer", datetime.now(UTC))
+    go_on(aws)
     run_status.handler(change(failed_run, status="RUNNING", redriveCount=1), aws.context)
     assert aws.ledger.state("demo").running == "newer", "it still runs"
     aws.stepfunctions.stop_execution(executionArn=newer["executionArn"])

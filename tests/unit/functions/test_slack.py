@@ -97,6 +97,38 @@ def test_pictures_that_slack_cannot_fetch_cost_neither_the_message_nor_the_link_
     assert "|Report>" in posted["blocks"][2]["text"]["text"]
 
 
+@pytest.mark.parametrize("code", [429, 500, 503])
+@pytest.mark.parametrize("message", ["Run x failed.", PUBLISHED])
+def test_a_slack_that_is_out_of_order_fails_the_function_so_that_lambda_tries_again(
+    monkeypatch: pytest.MonkeyPatch, code: int, message: str
+) -> None:
+    def refuses(webhook: str, body: dict[str, Any]) -> None:
+        raise urllib.error.HTTPError(webhook, code, "no", {}, io.BytesIO(b"rate_limited"))  # type: ignore[arg-type]
+
+    with pytest.raises(urllib.error.HTTPError):
+        notify(monkeypatch, refuses, message)
+
+
+def test_an_alarm_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    alarm = {
+        "AlarmName": "headroom-DeadLetters",
+        "AlarmDescription": "Files that ingest could not take in.",
+        "AWSAccountId": "123456789012",
+        "NewStateValue": "ALARM",
+        "OldStateValue": "OK",
+        "NewStateReason": "Threshold Crossed: 1 datapoint [3.0] was greater than the threshold (1.0).",
+        "StateChangeTime": "2026-01-01T00:00:00.000+0000",
+        "Region": "EU (Frankfurt)",
+        "Trigger": {"MetricName": "x", "Dimensions": [{"name": "QueueName", "value": "q"}]},
+    }
+    channel = Channel(cannot_fetch=False)
+    notify(monkeypatch, channel, json.dumps(alarm))
+    shown = text_of(channel.posted[0])
+    assert "headroom-DeadLetters: OK → ALARM\nFiles that ingest could not take in." in shown
+    assert "Why: Threshold Crossed" in shown
+    assert "{" not in shown
+
+
 @pytest.mark.parametrize("message", ["Run x failed.", '{"AlarmName": "RunFailed"}', "[1]", "3", '{"text": "x"}'])
 def test_alarms_and_failures_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
     channel = Channel(cannot_fetch=False)

@@ -37,6 +37,16 @@ def test_new_resolved_worse_and_better_are_told_apart(tmp_path):
     }  # fmt: skip
 
 
+def test_each_server_that_moved_is_told_with_both_levels(tmp_path):
+    before = previous(tmp_path, {"calm": "none", "new": "low", "solved": "critical", "gone": "high"})
+    now = levels(calm="none", new="critical", solved="none", arrived="high")
+    assert changes.moved(before, now) == {
+        "new": {"was": "low", "now": "critical"}, "solved": {"was": "critical", "now": "none"},
+        "arrived": {"was": "none", "now": "high"},
+    }  # fmt: skip
+    assert changes.moved(None, now) == {}
+
+
 def test_a_server_that_has_fallen_silent_has_solved_nothing(tmp_path):
     before = previous(tmp_path, {"silent": "critical", "half": "medium", "well": "critical", "pressed": "low"})
     now = levels(silent="none", half="low", well="none", pressed="critical")

@@ -43,7 +43,7 @@ def test_single_files_of_any_name_are_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dataset", "data", "settings", "words"),
     [
-        ("Demo Fleet", ["a.csv"], None, "cannot be a dataset"),
+        ("Demo Fleet", ["a.csv"], None, "is not a valid dataset name"),
         ("demo", ["missing.csv"], None, "no file or folder"),
         ("demo", ["empty"], None, "no data files"),
         ("demo", ["a.csv", "again/a.csv"], None, "same name"),

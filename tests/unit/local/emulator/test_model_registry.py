@@ -20,8 +20,20 @@ def registry() -> Registry:
 
 
 def test_the_newest_approved_version_comes_first_when_asked_so(registry: Registry) -> None:
-    found = registry.packages(GROUP, {"ModelApprovalStatus": "Approved", "SortOrder": "Descending"})
-    assert [package["ModelPackageVersion"] for package in found] == [3, 1]
+    found = registry.package_page(GROUP, {"ModelApprovalStatus": "Approved", "SortOrder": "Descending"})
+    assert [package["ModelPackageVersion"] for package in found["ModelPackageSummaryList"]] == [3, 1]
+
+
+def test_a_page_that_is_filtered_can_be_empty_and_yet_not_be_the_last(registry: Registry) -> None:
+    asked = {"ModelApprovalStatus": "PendingManualApproval", "SortOrder": "Descending", "MaxResults": 1}
+    assert registry.package_page(GROUP, asked) == {"ModelPackageSummaryList": [], "NextToken": "1"}
+    second = registry.package_page(GROUP, asked | {"NextToken": "1"})
+    assert [package["ModelPackageVersion"] for package in second["ModelPackageSummaryList"]] == [2]
+    registry.create_group("arn:group/zoo", {"ModelPackageGroupName": "zoo"})
+    assert registry.group_page({"NameContains": "zoo", "MaxResults": 1}) == {
+        "ModelPackageGroupSummaryList": [],
+        "NextToken": "1",
+    }
 
 
 def test_an_update_adds_and_removes_metadata(registry: Registry) -> None:

@@ -1,0 +1,41 @@
+"""What a key under ``incoming/`` must look like. Imports nothing: the laptop's demo holds its files to it too."""
+
+from __future__ import annotations
+
+import re
+
+# The first folder under incoming/. Names of jobs and of the model group are made of it, hence the hyphen rule.
+DATASET_NAME = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
+DATASET_RULE = "1 to 40 lower-case letters, digits and hyphens, beginning and ending with a letter or digit"
+# The endings of files that may hold data, compared in lower case.
+ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
+# Bytes of one part of a key: the longest file name that the job's file system takes (NAME_MAX of Linux).
+LONGEST_PART = 255
+
+# 2026-01-31, 20260131, 2026-01, 2026: folders by date, each of which would become a dataset with runs of its own.
+_DATE = re.compile(r"(19|20)\d\d-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])|^(19|20)\d\d(-?(0[1-9]|1[0-2]))?$")
+
+
+def dataset_problem(name: str) -> str | None:
+    """Why a folder under ``incoming/`` cannot be a dataset, and what to do; None where it can."""
+    if not re.fullmatch(DATASET_NAME, name):
+        return f"{name!r} is not a valid dataset name: use {DATASET_RULE}"
+    if _DATE.search(name):
+        return (
+            f"{name!r} looks like a date, and every dataset has runs and a model of its own: upload to one folder for "
+            "the fleet, with dates below it, such as incoming/web/2026-01-31/"
+        )
+    return None
+
+
+def name_problem(name: str) -> str | None:
+    """Why a file of this name, its path below the dataset's folder, cannot be taken; None where it can."""
+    parts = name.split("/")
+    if not name.isprintable() or any(part in ("", ".", "..") for part in parts) or "\\" in name:
+        return "its key holds control characters, backslashes, or empty, '.' or '..' folders: rename it"
+    longest = max(len(part.encode()) for part in parts)
+    if longest > LONGEST_PART:
+        return f"one part of its key has {longest} bytes, and a file name at most {LONGEST_PART}: rename it"
+    if not name.lower().endswith(ENDINGS):
+        return f"its name ends in none of {', '.join(ENDINGS)}: convert or rename it"
+    return None

@@ -1,0 +1,232 @@
+"""Faults on the laptop cloud: what is told, what is kept, and that the commands of the mails do what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.test_service import Service, months, results_refused, service  # noqa: F401 - fixtures
+
+from local.emulator import mailbox
+
+
+def item(service: Service, dataset: str) -> dict[str, Any]:  # noqa: F811
+    """The dataset's lock and pointer."""
+    key = {"dataset": {"S": dataset}, "item": {"S": "STATE"}}
+    table = service.stack.outputs["LedgerTable"]
+    return service.cloud.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
+
+
+def letter(service: Service, about: str) -> mailbox.Letter:  # noqa: F811
+    """The one letter with these words."""
+    [found] = service.mail(about)
+    return found
+
+
+def ask(service: Service, mail: str) -> dict[str, Any]:  # noqa: F811
+    """Do what the mail's `aws lambda invoke` command says."""
+    [(function, payload)] = re.findall(r"lambda invoke --function-name (\S+) .*--payload '(.*?)'", mail)
+    answer = service.cloud.client("lambda").invoke(FunctionName=function, Payload=payload.encode())
+    assert "FunctionError" not in answer
+    return json.loads(answer["Payload"].read())
+
+
+def redrive(service: Service, mail: str) -> None:  # noqa: F811
+    """Do what the mail's `redrive-execution` command says."""
+    [arn] = re.findall(r"redrive-execution --execution-arn (\S+)", mail)
+    service.cloud.client("stepfunctions").redrive_execution(executionArn=arn)
+
+
+def empty(service: Service, prefix: str) -> None:  # noqa: F811
+    """Delete what lies under a prefix of the artifact bucket, as a person does in the console."""
+    s3, bucket = service.cloud.client("s3"), service.stack.outputs["ArtifactBucketName"]
+    for entry in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+        s3.delete_object(Bucket=bucket, Key=entry["Key"])
+
+
+def bring_back(service: Service, mail: str) -> None:  # noqa: F811
+    """Do what the mail's command says that takes delete markers away."""
+    [(bucket, prefix)] = re.findall(r"list-object-versions --bucket (\S+) --prefix (\S+) ", mail)
+    s3 = service.cloud.client("s3")
+    for marker in s3.list_object_versions(Bucket=bucket, Prefix=prefix)["DeleteMarkers"]:
+        if marker["IsLatest"]:
+            s3.delete_object(Bucket=bucket, Key=marker["Key"], VersionId=marker["VersionId"])
+
+
+def published(service: Service, dataset: str) -> list[dict[str, Any]]:  # noqa: F811
+    """The manifests of the published chain, the newest first."""
+    run = item(service, dataset).get("current_run", {}).get("S")
+    found = []
+    while run is not None:
+        found.append(service.read_json(dataset, run, "manifest.json"))
+        run = found[-1]["previous_run_id"]
+    return found
+
+
+def test_a_stopped_job_is_told_with_its_log_and_redriven(service: Service, months: dict[str, bytes]) -> None:  # noqa: F811
+    sagemaker = service.cloud.client("sagemaker")
+    service.drop("stopped", "a.csv", next(iter(months.values())))
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        found = sagemaker.list_processing_jobs(NameContains="headroom-stopped-preprocess", StatusEquals="InProgress")
+        if jobs := found["ProcessingJobSummaries"]:
+            sagemaker.stop_processing_job(ProcessingJobName=jobs[0]["ProcessingJobName"])
+            break
+        time.sleep(0.1)
+    [execution] = service.wait("stopped")
+    assert execution["status"] == "FAILED"
+    mail = letter(service, "Headroom stopped: failed in Preprocess")
+    assert "the job was stopped" in mail.body
+    assert "'incoming/stopped/a.csv'" in mail.body, "the newest files are named"
+    assert "running" not in item(service, "stopped")
+    redrive(service, mail.body)
+    [execution] = service.wait("stopped")
+    assert service.outcome(execution)["status"] == "published"
+
+
+def process_of(service: Service, job: str) -> int | None:  # noqa: F811
+    """The process of a job of this cloud, which works in the job's own folder."""
+    folder = service.cloud.state / "jobs" / job
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").resolve().is_relative_to(folder.resolve()):
+                return int(process.name)
+    return None
+
+
+def test_a_job_that_is_killed_is_told_as_out_of_memory_and_redriven(
+    service: Service,  # noqa: F811
+    months: dict[str, bytes],  # noqa: F811
+) -> None:
+    sagemaker = service.cloud.client("sagemaker")
+    service.drop("killed", "a.csv", next(iter(months.values())))
+    deadline, process = time.monotonic() + 120, None
+    while process is None and time.monotonic() < deadline:
+        found = sagemaker.list_processing_jobs(NameContains="headroom-killed-preprocess")["ProcessingJobSummaries"]
+        process = process_of(service, found[0]["ProcessingJobName"]) if found else None
+        time.sleep(0.05)
+    assert process is not None
+    os.killpg(process, signal.SIGKILL)
+    [execution] = service.wait("killed")
+    assert execution["status"] == "FAILED"
+    mail = letter(service, "Headroom killed: failed in Preprocess")
+    assert "out of memory: the job was killed (exit code 137)" in mail.body
+    assert "running" not in item(service, "killed")
+    redrive(service, mail.body)
+    [execution] = service.wait("killed")
+    assert service.outcome(execution)["status"] == "published"
+
+
+def test_an_execution_that_is_stopped_is_told_and_its_file_is_in_the_next_run(
+    service: Service,  # noqa: F811
+    months: dict[str, bytes],  # noqa: F811
+) -> None:
+    first, second = list(months.values())[:2]
+    service.drop("aborted", "a.csv", first)
+    deadline = time.monotonic() + 60
+    while not (running := service.executions("aborted")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    states = service.cloud.client("stepfunctions")
+    states.stop_execution(executionArn=running[0]["executionArn"], cause="by hand\nRun x of dataset y: published.")
+    mail = letter(service, "Headroom aborted: was stopped")
+    assert "it was stopped: by hand Run x of dataset y: published." in mail.body
+    service.wait("aborted")
+    service.drop_and_wait("aborted", {"b.csv": second})
+    [manifest] = published(service, "aborted")
+    assert [file["file"] for file in manifest["files"]] == ["a.csv", "b.csv"]
+
+
+def test_a_deleted_panel_is_brought_back_by_the_mails_command_and_the_run_goes_on(
+    service: Service,  # noqa: F811
+    months: dict[str, bytes],  # noqa: F811
+) -> None:
+    first, second = list(months.values())[:2]
+    run = service.outcome(service.drop_and_wait("emptied", {"a.csv": first})[-1])["run_id"]
+    empty(service, f"runs/emptied/{run}/panel/")
+    [failed] = service.drop_and_wait("emptied", {"b.csv": second})
+    assert failed["status"] == "FAILED"
+    mail = letter(service, "Headroom emptied: failed in PlanRun")
+    assert f"the panel of the current run {run} is gone" in mail.body
+    bring_back(service, mail.body)
+    redrive(service, mail.body)
+    again = service.wait("emptied", more_than=1)[-1]
+    assert service.outcome(again)["status"] == "published"
+    assert [[file["file"] for file in one["files"]] for one in published(service, "emptied")] == [["b.csv"], ["a.csv"]]
+
+
+def test_a_deleted_model_is_trained_anew(service: Service, months: dict[str, bytes]) -> None:  # noqa: F811
+    first, second = list(months.values())[:2]
+    run = service.outcome(service.drop_and_wait("modelless", {"a.csv": first})[-1])["run_id"]
+    empty(service, f"runs/modelless/{run}/model/")
+    after = service.drop_and_wait("modelless", {"b.csv": second})
+    assert "Train" in service.states(after[0])
+    assert service.mail("the approved model's file is gone")
+
+
+def test_a_redrive_after_its_file_was_overwritten_and_beside_a_newer_run_uses_each_version_once(
+    service: Service,  # noqa: F811
+    months: dict[str, bytes],  # noqa: F811
+) -> None:
+    first, second = list(months.values())[:2]
+    with results_refused(service, "rewritten"):
+        [old] = service.drop_and_wait("rewritten", {"a.csv": first})
+    assert old["status"] == "FAILED"
+    mail = letter(service, "Headroom rewritten: failed in AssessRisk")
+    assert "Reason: ClientError" in mail.body or "AccessDenied" in mail.body or "upload" in mail.body.lower()
+    assert "\nReason: {" not in mail.body, "the summary of a job that went well is not a reason"
+    service.drop("rewritten", "a.csv", second)
+    redrive(service, mail.body)
+    service.wait("rewritten", more_than=1)
+    used = [(file["key"], file["version"]) for one in published(service, "rewritten") for file in one["files"]]
+    assert len(set(used)) == len(used)
+    assert service.waiting("rewritten") == 0
+    assert "running" not in item(service, "rewritten")
+
+
+def test_a_file_whose_event_was_lost_is_found_by_the_sweep(service: Service, months: dict[str, bytes]) -> None:  # noqa: F811
+    """The ledger is emptied of the dataset, as if no event had ever come; then it is rebuilt from S3."""
+    service.outcome(service.drop_and_wait("forgotten", {"a.csv": next(iter(months.values()))})[-1])
+    chain = published(service, "forgotten")
+    dynamodb, table = service.cloud.client("dynamodb"), service.stack.outputs["LedgerTable"]
+    of_dataset = {"KeyConditionExpression": "dataset = :d", "ExpressionAttributeValues": {":d": {"S": "forgotten"}}}
+    for entry in dynamodb.query(TableName=table, **of_dataset)["Items"]:
+        dynamodb.delete_item(TableName=table, Key={name: entry[name] for name in ("dataset", "item")})
+    assert published(service, "forgotten") == []
+    function = service.stack.outputs["SweepFunctionName"]
+    answer = service.cloud.client("lambda").invoke(FunctionName=function, Payload=b'{"do": "rebuild_ledger"}')
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert published(service, "forgotten") == chain
+    assert service.waiting("forgotten") == 0, "what a published run has had does not come again"
+
+
+def test_the_topics_messages_can_be_filtered_by_dataset_and_outcome(
+    service: Service,  # noqa: F811
+    months: dict[str, bytes],  # noqa: F811
+) -> None:
+    sns, sqs = service.cloud.client("sns"), service.cloud.client("sqs")
+    queue = sqs.create_queue(QueueName="only-routed")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = json.dumps({"dataset": ["routed"], "outcome": ["published"]})
+    sns.subscribe(
+        TopicArn=service.stack.outputs["TopicArn"], Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": policy}
+    )
+    service.drop("another", "setup.exe", b"MZ")
+    execution = service.drop_and_wait("routed", {"a.csv": next(iter(months.values()))})[-1]
+    run = service.outcome(execution)["run_id"]
+    received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=5).get("Messages", [])
+    assert len(received) == 1
+    assert run in received[0]["Body"]
+
+
+@pytest.mark.parametrize("name", ["2026-01-31", "web-"])
+def test_folders_that_cannot_be_datasets_are_refused(service: Service, name: str) -> None:  # noqa: F811
+    service.drop(name, "a.csv", b"timestamp,server_id,cpu\n")
+    assert service.mail(f"'incoming/{name}/a.csv'")
+    assert service.executions(name) == []
