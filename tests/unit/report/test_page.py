@@ -184,7 +184,7 @@ def test_a_recommendation_s_target_is_told_once() -> None:
     view = _view(report.render(found))
     rows = _table(view, "actions", "Recommendations: Grow")
     assert "Target" not in json.dumps([row[1] for row in rows])
-    assert rows[0][2] == ["4 vCPUs and 16 GB of memory"]
+    assert rows[0][2] == ["4 vCPUs, 16 GB"]
 
 
 def test_what_drives_a_crossing_to_come_is_told_where_the_columns_say_the_rest() -> None:
