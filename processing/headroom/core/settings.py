@@ -40,7 +40,7 @@ class _Part(BaseModel):
 
 
 class Thresholds(_Part):
-    """Levels of one metric, in the metric's own unit (percent, or megabytes a second)."""
+    """Levels of one metric, in the metric's own unit (percent, or megabytes per second)."""
 
     warning: float = Field(ge=0)
     critical: float = Field(ge=0)

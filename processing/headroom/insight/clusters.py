@@ -386,7 +386,7 @@ def describe(medians: pd.Series, growth_over: str = "within a year") -> str:
     if abs(medians["growth"]) >= 4:
         parts.append(f"{medians['growth']:+.0f} points {growth_over}")
     if medians["leak"] >= 3:
-        parts.append(f"climbing and falling back by {medians['leak']:.0f} points a month")
+        parts.append(f"climbing and falling back by {medians['leak']:.0f} points per month")
     if medians["step"] >= 4:
         parts.append(f"one lasting step of {medians['step']:.0f} points, up or down")
     if medians["idle_share"] >= 0.1:

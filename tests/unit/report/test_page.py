@@ -7,7 +7,10 @@ import dataclasses
 import hashlib
 import html
 import json
+import os
 import re
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,6 +236,15 @@ def test_the_policy_allows_exactly_the_script_and_style_of_the_page() -> None:
         sources = " ".join(f"'sha256-{one}'" for one in digests)
         assert f"{directive} {sources};" in policy
     assert "unsafe" not in policy
+
+
+def test_the_page_is_written_without_the_drawing_library_of_the_pictures_and_without_other_rooms() -> None:
+    code = "import sys; import headroom.report.page; print(*sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(Path(report.__file__).parents[2])}
+    loaded = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    rooms = {name for name in loaded.stdout.split() if name.startswith("headroom.")}
+    assert not [name for name in rooms if name.split(".")[1] not in ("core", "report")]
+    assert "matplotlib" not in loaded.stdout.split()
 
 
 def test_the_same_assessment_gives_the_same_bytes(tmp_path: Path) -> None:
