@@ -143,7 +143,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
   const last = momentOf(Math.max(...spans.map((part) => part.first + part.values.length - 1)));
   const critical = thresholds ? thresholds[1].at : 0;
   const highest = Math.max(...[...history.values, ...q95.values].filter(known), critical * 1.05, unit === "%" ? 100 : 1e-9);
-  const now = momentOf(0.5);
+  const now = momentOf(0.5), margin = { l: 44, r: thresholds && isWide ? 88 : 12, t: TOUCH ? 44 : 20, b: 26 };
   const upright = (at, colour, more) => ({ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1,
     line: { color: colour, width: 1, dash: "dot", ...more } });
   const shapes = [
@@ -166,7 +166,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
   }
   if (mark) {
     const at = momentOf(mark.at), colour = ink["critical-ink"];
-    const flip = (at - first) / (last - first) > (HOURLY ? 0.72 : 0.8);
+    const room = (1 - (at - first) / (last - first)) * (width - margin.l - margin.r), flip = room < (HOURLY ? 160 : 115);
     if (known(mark.earliest)) {
       const until = known(mark.latest) ? momentOf(mark.latest) : last;
       shapes.push({ type: "line", x0: momentOf(mark.earliest), x1: until, yref: "paper", y0: 0.01, y1: 0.01, opacity: 0.55,
@@ -182,7 +182,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
     data,
     layout: {
       height: TOUCH ? 254 : 230,
-      margin: { l: 44, r: thresholds && isWide ? 88 : 12, t: TOUCH ? 44 : 20, b: 26 },
+      margin,
       font: { family: getComputedStyle(document.body).fontFamily, color: ink.soft },
       hovermode: "x unified",
       hoverlabel: { bgcolor: ink.card, bordercolor: ink.line, font: { color: ink.ink, size: 12.5 } },
