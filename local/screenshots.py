@@ -103,7 +103,7 @@ def _open_a_server(page: Any) -> dict[str, float]:
     """Open the first server that is still to become critical; where its row and two charts are on the page."""
     row = page.locator(".summary:has(.column-critical small)").filter(has_not_text="above now").first
     row.locator(".open").click()
-    page.locator(".chart").nth(1).wait_for()
+    page.locator(".chart.is-drawn").nth(1).wait_for()
     page.evaluate("document.activeElement.blur()")
     row.evaluate("(row) => row.scrollIntoView()")
     above, below = row.bounding_box(), page.locator(".metric-panel").nth(1).bounding_box()

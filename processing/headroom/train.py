@@ -78,7 +78,7 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
     weight, group_weights = backtest.weights(windows, group[sample], groups)
     judged, lean = backtest.judge(windows, group[sample], groups, chosen.frequency)
     final = judged[backtest.COMBINATION]
-    reach = backtest.reach(len(history.dates), chosen) if windows else 0
+    reach = backtest.reach(len(history.ds), chosen) if windows else 0
     # Said long before the job ends: SageMaker reads metrics from the log, and may miss what comes just before the exit.
     log.info("backtest: %s", json.dumps({"relative_mase": _relative_mase(judged, reach, chosen)}))
 

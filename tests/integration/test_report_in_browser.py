@@ -478,6 +478,7 @@ def test_it_prints_in_light_with_what_was_opened(open_report: Open, tmp_path: Pa
     page.emulate_media(media="print")
     assert not page.locator(".bar").is_visible() and not page.locator(".filters").is_visible()
     assert page.locator(".chart.is-drawn").first.is_visible()
+    page.wait_for_function("getComputedStyle(document.querySelector('.chart .xtick text')).fill === 'rgb(76, 90, 105)'")
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(22, 32, 43)"
     assert "more recommendations, not printed here" in page.locator("#actions .on-paper").first.inner_text()
     printed = page.pdf(format="A4", path=tmp_path / "report.pdf")

@@ -24,6 +24,36 @@ ROOT = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::123456789012:role/test"
 
 
+# What the template tells the functions, where a test says nothing else.
+ENVIRONMENT = {
+    "LEDGER_TABLE": "ledger",
+    "INGEST_BUCKET": "ingest-bucket",
+    "ARTIFACT_BUCKET": "artifact-bucket",
+    "RETENTION_DAYS": "365",
+    "MOST_DATASETS": "50",
+    "MINUTES_BETWEEN_RUNS": "0",
+    "PARALLEL_RUNS": "10",
+    "MOST_FILES_PER_RUN": "5000",
+    "MOST_USD_PER_RUN": "100",
+    "SWEEP_FUNCTION": "headroom-sweep",
+    "LINK_HOURS": "6",
+    "KEEP_PANELS": "3",
+    "NETWORK_ISOLATION": "false",
+    "OUTPUT_KEY_ARN": "",
+    "VOLUME_KEY_ARN": "",
+    "TRAIN_ON_SPOT": "false",
+    "REGION": "us-east-1",
+    "IMAGE_URI": "",
+    "JOB_NAME_PREFIX": "headroom",
+    "RETRAIN_AFTER_DAYS": "7",
+    "WHEELHOUSE_URI": "",
+    "SUBNET_IDS": "",
+    "SECURITY_GROUP_IDS": "",
+    **{f"{job}_INSTANCE_TYPE": "ml.m5.xlarge" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
+    **{f"{job}_VOLUME_GB": "30" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
+}
+
+
 @dataclass
 class Aws:
     """The resources of a stack, and what happened to them."""
@@ -92,35 +122,13 @@ def _stack(monkeypatch: pytest.MonkeyPatch) -> Aws:
     machine = stepfunctions.create_state_machine(
         name="capacity", roleArn=ROLE, definition='{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}'
     )["stateMachineArn"]
-    for name, value in {
-        "LEDGER_TABLE": "ledger",
-        "STATE_MACHINE_ARN": machine,
-        "TOPIC_ARN": topic,
-        "INGEST_BUCKET": "ingest-bucket",
-        "ARTIFACT_BUCKET": "artifact-bucket",
-        "RETENTION_DAYS": "365",
-        "MOST_DATASETS": "50",
-        "MINUTES_BETWEEN_RUNS": "0",
-        "PARALLEL_RUNS": "10",
-        "MOST_FILES_PER_RUN": "5000",
-        "MOST_USD_PER_RUN": "100",
-        "SWEEP_FUNCTION": "headroom-sweep",
-        "LINK_HOURS": "6",
-        "KEEP_PANELS": "3",
-        "NETWORK_ISOLATION": "false",
-        "OUTPUT_KEY_ARN": "",
-        "VOLUME_KEY_ARN": "",
-        "TRAIN_ON_SPOT": "false",
-        "REGION": "us-east-1",
-        "IMAGE_URI": "",
-        "JOB_NAME_PREFIX": "headroom",
-        "RETRAIN_AFTER_DAYS": "7",
-        "WHEELHOUSE_URI": "",
-        "SUBNET_IDS": "",
-        "SECURITY_GROUP_IDS": "",
-        **{f"{job}_INSTANCE_TYPE": "ml.m5.xlarge" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
-        **{f"{job}_VOLUME_GB": "30" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
-    }.items():
+    for name, value in (
+        ENVIRONMENT
+        | {
+            "STATE_MACHINE_ARN": machine,
+            "TOPIC_ARN": topic,
+        }
+    ).items():
         monkeypatch.setenv(name, value)
     for module in (ingest, plan, publish, run_status, sweep):
         module._environment.cache_clear()

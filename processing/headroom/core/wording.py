@@ -146,10 +146,10 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
-def size(vcpus: float | None, memory_gb: float | None) -> list[str]:
-    """A server's size, as far as it is known: "8 vCPUs" and "32 GB of memory"."""
+def size(vcpus: float | None, memory_gb: float | None, of: str = " of memory") -> list[str]:
+    """A server's size, as far as it is known: "8 vCPUs" and "32 GB of memory"; ``of`` is what the GB are of."""
     parts = [f"{vcpus:g} vCPU{'' if vcpus == 1 else 's'}"] if vcpus is not None else []
-    return [*parts, *([f"{memory_gb:g} GB of memory"] if memory_gb is not None else [])]
+    return [*parts, *([f"{memory_gb:g} GB{of}"] if memory_gb is not None else [])]
 
 
 def listed(parts: list[str]) -> str:

@@ -48,7 +48,7 @@ def last_period(assessment: Assessment) -> pd.Timestamp:
 
 
 def risk_over_time(assessment: Assessment) -> RiskOverTime:
-    """Each server's worst level a week (a day for hourly panels; longer for long horizons)."""
+    """Each server's worst level per week (per day for hourly panels; longer for long horizons)."""
     period, as_of = assessment.settings.frequency.step, last_period(assessment)
     start = as_of + period
     days = 1 if assessment.settings.frequency.hourly else 7

@@ -205,7 +205,7 @@ def _advice(item: dict[str, Any], found: Assessment) -> list[Any]:
     target, now = views.target_of(item)
     if item["action"] == "grow" and target:
         by = views.by_when(item["by"], fleet.last_period(found))
-        pieces += ["to ", *target, *([blocks.small(f"now {now}")] if now else []), f", {by}." if by else "."]
+        pieces += ["to ", *target, f" (today {now})" if now else "", f", {by}." if by else "."]
     else:
         pieces.append(item["reason"])
     if item["monthly_saving"] > 0:

@@ -159,7 +159,7 @@ def target_of(item: dict[str, Any]) -> tuple[list[Any], str]:
         return [], ""
     if "host" in target:
         return ["onto ", blocks.server(target["host"])], ""
-    size = wording.listed(wording.size(target.get("vcpus"), target.get("memory_gb")))
+    size = ", ".join(wording.size(target.get("vcpus"), target.get("memory_gb"), of=""))
     parts = [size] if size else []
     if "factor" in target:
         parts.append(f"{target['factor']:g} × today's size")
@@ -167,7 +167,7 @@ def target_of(item: dict[str, Any]) -> tuple[list[Any], str]:
         parts.append(f"off {target['hours_a_week']} hours per week")
     factors = {key.removesuffix("_factor"): value for key, value in target.items() if key.endswith("_factor")}
     parts += [f"{value:g} × today's {wording.metric(name)}" for name, value in factors.items()]
-    now = wording.listed(wording.size(item["evidence"].get("vcpus"), item["evidence"].get("memory_gb")))
+    now = ", ".join(wording.size(item["evidence"].get("vcpus"), item["evidence"].get("memory_gb"), of=""))
     return [", ".join(parts)], now if size and now != size else ""
 
 

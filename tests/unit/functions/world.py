@@ -29,33 +29,18 @@ import run_status
 import sweep
 from ledger import File, Ledger
 from locks import execution_arn
+from tests.unit import conftest
 from tests.unit.conftest import LambdaContext
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:headroom-capacity"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:headroom"
-ENVIRONMENT = {
+ENVIRONMENT = conftest.ENVIRONMENT | {
     "LEDGER_TABLE": "ledger",
     "STATE_MACHINE_ARN": MACHINE,
     "TOPIC_ARN": TOPIC,
     "INGEST_BUCKET": "ingest",
     "ARTIFACT_BUCKET": "artifacts",
-    "RETENTION_DAYS": "365",
     "LINK_HOURS": "0",
-    "REGION": "us-east-1",
-    "IMAGE_URI": "",
-    "JOB_NAME_PREFIX": "headroom",
-    "RETRAIN_AFTER_DAYS": "7",
-    "WHEELHOUSE_URI": "",
-    "SUBNET_IDS": "",
-    "SECURITY_GROUP_IDS": "",
-    "MOST_DATASETS": "50",
-    "MINUTES_BETWEEN_RUNS": "0",
-    "PARALLEL_RUNS": "10",
-    "MOST_FILES_PER_RUN": "5000",
-    "MOST_USD_PER_RUN": "100",
-    "SWEEP_FUNCTION": "headroom-sweep",
-    **{f"{job}_INSTANCE_TYPE": "ml.m5.xlarge" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
-    **{f"{job}_VOLUME_GB": "30" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
 }
 SUMMARY = {
     "as_of": "2026-01-01T00:00:00",

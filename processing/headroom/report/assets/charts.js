@@ -66,11 +66,20 @@ function when(moment) {
   return HOURLY ? `${day} ${String(date.getUTCHours()).padStart(2, "0")}:00` : day;
 }
 
+/** A moment as plotly tells it, milliseconds or "2026-11-21 05:00", both UTC, in milliseconds. */
+function millisecondsOf(moment) {
+  if (typeof moment === "number") return moment;
+  const [day, time = "00:00"] = moment.split(" ");
+  return Date.parse(`${day}T${time}Z`);
+}
+
 /** Draw into a place as wide as it is, and again when its width, the theme or the medium changes. */
 function drawToFit(place, figure, ready) {
   let width = 0, started = null;
   const draw = async () => {
     const library = await plotly();
+    if (!place.isConnected) drawn.delete(draw);
+    if (!place.isConnected || width === 0) return;
     const { data, layout, config } = figure(width, colours());
     const common = { width, autosize: false, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       uirevision: true, showlegend: false, dragmode: TOUCH ? false : "zoom" };
@@ -134,7 +143,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
   const last = momentOf(Math.max(...spans.map((part) => part.first + part.values.length - 1)));
   const critical = thresholds ? thresholds[1].at : 0;
   const highest = Math.max(...[...history.values, ...q95.values].filter(known), critical * 1.05, unit === "%" ? 100 : 1e-9);
-  const now = momentOf(0.5);
+  const now = momentOf(0.5), margin = { l: 44, r: thresholds && isWide ? 88 : 12, t: TOUCH ? 44 : 20, b: 26 };
   const upright = (at, colour, more) => ({ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1,
     line: { color: colour, width: 1, dash: "dot", ...more } });
   const shapes = [
@@ -157,7 +166,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
   }
   if (mark) {
     const at = momentOf(mark.at), colour = ink["critical-ink"];
-    const flip = (at - first) / (last - first) > (HOURLY ? 0.72 : 0.8);
+    const room = (1 - (at - first) / (last - first)) * (width - margin.l - margin.r), flip = room < (HOURLY ? 160 : 115);
     if (known(mark.earliest)) {
       const until = known(mark.latest) ? momentOf(mark.latest) : last;
       shapes.push({ type: "line", x0: momentOf(mark.earliest), x1: until, yref: "paper", y0: 0.01, y1: 0.01, opacity: 0.55,
@@ -173,7 +182,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
     data,
     layout: {
       height: TOUCH ? 254 : 230,
-      margin: { l: 44, r: thresholds && isWide ? 88 : 12, t: TOUCH ? 44 : 20, b: 26 },
+      margin,
       font: { family: getComputedStyle(document.body).fontFamily, color: ink.soft },
       hovermode: "x unified",
       hoverlabel: { bgcolor: ink.card, bordercolor: ink.line, font: { color: ink.ink, size: 12.5 } },
@@ -219,16 +228,16 @@ export function forecastChart(series, { title, summary, mark }, server) {
     const [curveNumber, part] = place > 0 ? [5, q50] : [4, history];
     if (library && known(valueAt(part, place))) library.Fx.hover(chart, [{ curveNumber, pointNumber: place - part.first }]);
   };
+  const show = (from, to) =>
+    library.relayout(chart, { "xaxis.range": [Math.max(momentOf(first), from), Math.min(momentOf(last), to)] });
   const zoom = (by) => {
-    const middle = momentOf(place), half = ((last - first) * PERIOD * by) / 2;
-    const [from, to] = chart.layout.xaxis.range.map((moment) => new Date(typeof moment === "string" ? `${moment.replace(" ", "T")}Z` : moment).getTime());
-    const reach = by ? ((to - from) / 2) * by : half;
-    library.relayout(chart, { "xaxis.range": [Math.max(momentOf(first), middle - reach), Math.min(momentOf(last), middle + reach)] });
+    const [from, to] = chart.layout.xaxis.range.map(millisecondsOf), reach = ((to - from) / 2) * by;
+    show(momentOf(place) - reach, momentOf(place) + reach);
   };
   const keys = {
     ArrowLeft: () => readOut(place - 1), ArrowRight: () => readOut(place + 1), PageUp: () => readOut(place - 7),
     PageDown: () => readOut(place + 7), "+": () => zoom(0.5), "-": () => zoom(2),
-    Escape: () => library.relayout(chart, { "xaxis.range": [momentOf(first), momentOf(last)] }),
+    Escape: () => show(momentOf(first), momentOf(last)),
   };
   const chart = h("div.chart", {
     tabindex: 0,
@@ -246,7 +255,7 @@ export function forecastChart(series, { title, summary, mark }, server) {
   drawToFit(chart, (width, ink) => ({ ...forecastFigure(series, mark, width, ink), config }), (loaded) => {
     library = loaded;
     chart.classList.add("is-drawn");
-    chart.on("plotly_hover", ({ points: [{ x }] }) => readOut(((typeof x === "number" ? x : Date.parse(`${x.replace(" ", "T")}Z`)) - view.asOf) / PERIOD));
+    chart.on("plotly_hover", ({ points: [{ x }] }) => readOut((millisecondsOf(x) - view.asOf) / PERIOD));
     chart.on("plotly_unhover", () => { readout.textContent = summary; });
   });
   return [readout, chart];
