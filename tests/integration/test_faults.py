@@ -220,7 +220,7 @@ def test_the_topics_messages_can_be_filtered_by_dataset_and_outcome(
     service.drop("another", "setup.exe", b"MZ")
     execution = service.drop_and_wait("routed", {"a.csv": next(iter(months.values()))})[-1]
     run = service.outcome(execution)["run_id"]
-    received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=5).get("Messages", [])
+    received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=10).get("Messages", [])
     assert len(received) == 1
     assert run in received[0]["Body"]
 
