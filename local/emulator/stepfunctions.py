@@ -309,7 +309,16 @@ def _invoke(original: Callable[[str, Any], Any], resource: str, arguments: Any) 
             _authorize_task(resource, arguments)
         except ServiceError as refusal:
             raise sfn._ExecutionError(_error_name(resource, refusal), refusal.message) from refusal
-    return original(resource, arguments)
+    return original(resource, _with_attributes(arguments) if resource.endswith(":sns:publish") else arguments)
+
+
+def _with_attributes(message: dict[str, Any]) -> dict[str, Any]:
+    """A message to SNS whose attributes MiniStack finds: it looks for them as the query protocol spells them."""
+    flat = {key: value for key, value in message.items() if key != "MessageAttributes"}
+    for number, (name, attribute) in enumerate(message.get("MessageAttributes", {}).items(), start=1):
+        entry = f"MessageAttributes.entry.{number}"
+        flat |= {f"{entry}.Name": name} | {f"{entry}.Value.{key}": value for key, value in attribute.items()}
+    return flat
 
 
 def _authorize(action: str, resource: str, context: dict[str, Any]) -> None:

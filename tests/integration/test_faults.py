@@ -213,6 +213,9 @@ def test_the_topics_messages_can_be_filtered_by_dataset_and_outcome(
     sns, sqs = service.cloud.client("sns"), service.cloud.client("sqs")
     queue = sqs.create_queue(QueueName="only-routed")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sender = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    allowed = {"Version": "2012-10-17", "Statement": [sender | {"Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(allowed)})
     policy = json.dumps({"dataset": ["routed"], "outcome": ["published"]})
     sns.subscribe(
         TopicArn=service.stack.outputs["TopicArn"], Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": policy}
@@ -220,7 +223,7 @@ def test_the_topics_messages_can_be_filtered_by_dataset_and_outcome(
     service.drop("another", "setup.exe", b"MZ")
     execution = service.drop_and_wait("routed", {"a.csv": next(iter(months.values()))})[-1]
     run = service.outcome(execution)["run_id"]
-    received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=5).get("Messages", [])
+    received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=10).get("Messages", [])
     assert len(received) == 1
     assert run in received[0]["Body"]
 
