@@ -4,6 +4,12 @@ Where :mod:`local.fleet.generator` makes a company's fleet, this makes the stori
 fills in a straight line, a leak that began three weeks ago, a cache that fills and stays. The history of ``days`` days
 and what follows come out of the same process; ``truth`` says what that law is and when it crosses.
 
+How noisy the series are, and how high the teeth and how far apart the batches, was set so that a Theil-Sen line that is
+told if its slope is surely positive does about as well as in the table of the issue on early warnings (recall and
+precision 0.90 and 0.68 after 30 days, 0.84 and 0.80 after 60, 0.72 and 0.93 after 120, 0.74 and 0.87 after 240, 0.76
+and 0.92 after 400, on eleven of these laws). On these eleven, 408 servers, it has 0.72 and 0.77, 0.74 and 0.86, 0.72
+and 0.91, 0.70 and 0.88, 0.66 and 0.91: bends and batches are still harder to see here, above all in the first weeks.
+
 By the hour the same laws run in hours of the week ahead as they do in days of the quarter ahead, on top of a daily
 rhythm.
 """
@@ -70,9 +76,9 @@ def _saturation(time: np.ndarray, days: int, random: np.random.Generator) -> Lev
 
 
 def _batches(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
-    """A line that is climbed in steps, one in one to three weeks."""
+    """A line that is climbed in steps, one in five to fourteen days."""
     line, _ = _line(time, days, random)
-    apart = random.uniform(6, 21)
+    apart = random.uniform(5, 14)
     loads = np.cumsum(random.gamma(4, apart / 4, int(3 * len(time) / apart) + 10)) + time[0] - 2 * apart
     newest = np.maximum(np.searchsorted(loads, time, side="right") - 1, 0)
     return np.interp(loads[newest], time, line), np.nan
@@ -80,7 +86,7 @@ def _batches(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
 
 def _teeth(time: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """What fills up and is emptied at once, again and again: logs, leaks with restarts."""
-    length, height = random.uniform(5, 21), random.uniform(6, 20)
+    length, height = random.uniform(5, 14), random.uniform(4, 12)
     return height * ((time + random.uniform(0, length)) % length) / length
 
 
@@ -232,13 +238,13 @@ def generate_laws(
 
 def _around(level: np.ndarray, rhythm: bool, frequency: str, random: np.random.Generator) -> np.ndarray:
     """What a series does around its level: noise with some memory, a burst now and then, and perhaps a rhythm."""
-    spread, share = random.uniform(0.3, 1.8), random.uniform(0, 0.7)
+    spread, share = random.uniform(0.3, 1.2), random.uniform(0, 0.5)
     noise = spread * (_autoregression(len(level), share, random) + 0.5 * random.standard_normal(len(level)))
     noise += (random.random(len(level)) < 0.01) * random.uniform(5, 15)
     if rhythm:
         period = np.arange(len(level)) % SEASON[frequency]
         free = period < 2 if frequency == "D" else (period < 7) | (period > 19)
-        noise -= random.uniform(3, 18) * free
+        noise -= random.uniform(3, 12) * free
     return noise
 
 

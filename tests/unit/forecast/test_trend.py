@@ -99,6 +99,13 @@ def test_a_step_that_lasts_is_no_climb(age):
     assert np.median(width(found)) < 15
 
 
+@pytest.mark.parametrize("age", [10, 15, 21, 25, 30, 37])
+def test_a_step_is_found_on_whatever_day_it_was(age):
+    found = told(*noisy(40 + 20.0 * (np.arange(60) >= 60 - age), many=40))
+    assert (found.climbing < 0.3).mean() > 0.9
+    assert (chance_above(found, 90) < 0.5).all()
+
+
 def test_what_only_remembers_where_it_has_been_may_go_anywhere():
     """Long swings look like trends: most are not told as such, and the band has room for the next ones."""
     wandering, climbing = told(*with_memory(120, 60)), told(*noisy(30 + 0.4 * np.arange(120)))

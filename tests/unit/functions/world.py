@@ -377,6 +377,11 @@ class S3:
         self.world.put(Bucket, Key, Body)
         self.world.wrote()
 
+    def put_object_tagging(self, Bucket: str, Key: str, Tagging: dict[str, Any]) -> None:
+        """Tags are looked at by S3's own lifecycle only, so that none is kept here; the write can fail like any."""
+        self.world.called("PutObjectTagging")
+        self.world.wrote()
+
     def generate_presigned_url(self, *_: Any, **__: Any) -> str:
         return "https://link"
 
