@@ -20,6 +20,7 @@ test: install .venv-toolkit/installed
 
 lint: install .venv-lint/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sam validate --lint --region us-east-1
+	$(BIN)/mypy && cd functions && ../$(BIN)/mypy --config-file ../pyproject.toml .
 	.venv-lint/bin/cfn-lint template.yaml
 	.venv-lint/bin/checkov --config-file .checkov.yaml
 

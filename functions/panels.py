@@ -15,10 +15,11 @@ from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import TaggingTypeDef
 
 logger = Logger()
 
-SUPERSEDED = {"TagSet": [{"Key": "superseded", "Value": "true"}]}
+SUPERSEDED: TaggingTypeDef = {"TagSet": [{"Key": "superseded", "Value": "true"}]}
 
 
 def expire_superseded(s3: S3Client, bucket: str, dataset: str, run: str, previous: str | None, keep: int) -> None:

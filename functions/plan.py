@@ -150,7 +150,8 @@ def finish_closing(
 
 def share(waiting: list[File], volume_gb: int) -> list[File]:
     """The first files that a run's volume surely has room for, at least one: half of it, for what is made of them."""
-    taken, size = [], 0
+    taken: list[File] = []
+    size = 0
     for file in waiting:
         size += file.size
         if taken and size > volume_gb * 1e9 / 2:
@@ -306,7 +307,10 @@ def make_plan(
         "manifest.json": json.dumps(manifest, indent=1),
         "settings.yaml": config or "{}\n",  # an input is never empty
         "raw.manifest": json.dumps(
-            [{"prefix": f"s3://{environment.ingest_bucket}/{folder}"}, *(f["file"] for f in manifest["files"])]
+            [
+                {"prefix": f"s3://{environment.ingest_bucket}/{folder}"},
+                *(file.key.removeprefix(folder) for file in taken),
+            ]
         ),
     }
 
@@ -411,9 +415,9 @@ def bar(known: Models, code: str, config_hash: str) -> dict[str, float]:
     A model of other job code is none: this run's code may not be able to score with it.
     """
     model = known.approved
-    comparable = model is not None and (model.code, model.settings) == (code, config_hash)
-    comparable = comparable and model.relative_mase is not None
-    return {"relative_mase": model.relative_mase} if comparable else {}
+    if model is None or model.relative_mase is None or (model.code, model.settings) != (code, config_hash):
+        return {}
+    return {"relative_mase": model.relative_mase}
 
 
 def model_group(environment: PlanSettings, dataset: str) -> str:

@@ -238,7 +238,7 @@ def reason_of_job(job: dict[str, Any], kind: str, error: str, state: str | None)
         limit = job.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
         began, ended = (job.get(f"{kind}{moment}Time") for moment in ("Start", "End"))
         # SageMaker's timestamps come in milliseconds here; a job is stopped a little after its limit at the latest.
-        if limit and None not in (began, ended) and ended - began >= 0.98 * 1000 * limit:
+        if limit and began is not None and ended is not None and ended - began >= 0.98 * 1000 * limit:
             return f"the job was stopped, as it ran longer than its {limit / 3600:g} hours", True
         return "the job was stopped, by hand or because it ran longer than its 3 hours", False
     if re.search(r"exit code: 137\b", given):

@@ -66,14 +66,14 @@ def main() -> None:
     given = arguments.parse_args()
     parameters = environments()[given.environment]
     stack = parameters["stack_name"]
-    session = boto3.Session(region_name=parameters["region"])
+    client: Any = boto3.Session(region_name=parameters["region"]).client
     try:
         if given.what == "name":
             print(stack)
         elif given.what == "guard":
-            guard(session.client, stack)
+            guard(client, stack)
         else:
-            print(f"{stack} is {execute(session.client, stack, given.change_set)}")
+            print(f"{stack} is {execute(client, stack, given.change_set)}")
     except (ReleaseError, ClientError) as error:
         sys.exit(f"Error: {error}")
 

@@ -394,9 +394,9 @@ def main() -> None:
     arguments.add_argument("--dataset", help="the name of a dataset that does not exist; made up where not given")
     given = arguments.parse_args()
     dataset = given.dataset or "smoke-" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
-    session = boto3.Session()
+    client: Any = boto3.Session().client
     began = time.monotonic()
-    smoke = Smoke(session.client, given.stack, dataset)
+    smoke = Smoke(client, given.stack, dataset)
     try:
         smoke.run()
     except SmokeFailure as failure:

@@ -201,7 +201,7 @@ def _relative_mase(judged: dict[str, backtest.Judged], reach: int, chosen: Setti
     A backtest of less than the horizon is another exercise, and no bar for later models.
     """
     ours, naive = (_mean(judged[name].scores)["mase"] for name in (backtest.COMBINATION, backtest.CANDIDATES[0]))
-    return round(ours / naive, 4) if naive and reach == chosen.horizon else None
+    return round(ours / naive, 4) if ours is not None and naive and reach == chosen.horizon else None
 
 
 def _trend_share(lean: np.ndarray, groups: list[str]) -> dict[str, float]:

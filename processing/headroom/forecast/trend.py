@@ -116,7 +116,9 @@ def of_grid(history: Grid, settings: Settings) -> Trend:
     values = history.values[:, -round(LONGEST * pace) :]
     seen = np.isfinite(values)
     length = np.where(seen.any(axis=1), values.shape[1] - seen.argmax(axis=1), 0)
-    found = Trend(np.full((count, horizon, len(LEVELS)), np.nan), *np.full((4, count), np.nan), values.shape[1])
+    quantiles = np.full((count, horizon, len(LEVELS)), np.nan)
+    climbing, turned, slope, age = np.full((4, count), np.nan)
+    found = Trend(quantiles, climbing, turned, slope, age, values.shape[1])
     cut = np.array([bucket(one, values.shape[1]) for one in length], dtype=int)
     moves = np.nanmax(np.where(seen, values, -np.inf), axis=1) > np.nanmin(np.where(seen, values, np.inf), axis=1)
     usable = (seen.sum(axis=1) >= np.maximum(SHORTEST, LEAST_SEEN * length)) & moves
@@ -315,13 +317,18 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> L
     """
     time = np.concatenate([np.arange(1 - periods, 1), steps]) / pace
     oldest = periods / pace
-    names, ages, slopes, turns, columns, rates = [], [], [], [], [], []
+    names: list[str] = []
+    paces: list[tuple[str, ...]] = []
+    ages: list[float] = []
+    slopes: list[float] = []
+    turns: list[float] = []
+    columns: list[np.ndarray] = []
 
     def shape(
         name: str, age: float, column: np.ndarray, slope: float = 0.0, turn: float = 0.0, rate: float | None = None
     ) -> None:
         names.append(name)
-        rates.append(() if rate is None else (f"{name} in {rate:g}",))
+        paces.append(() if rate is None else (f"{name} in {rate:g}",))
         ages.append(age)
         columns.append(column)
         slopes.append(slope)
@@ -347,33 +354,34 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> L
 
     nothing = len(names) - 1
     laws: list[tuple[tuple[str, ...], tuple[int, int], tuple[float, float], float]] = []
-    for number, (name, age, rate) in enumerate(zip(names, ages, rates, strict=True)):
-        since = _age_group(age)
+    for number, (name, began, pace_of) in enumerate(zip(names, ages, paces, strict=True)):
+        since = _age_group(began)
         of_age = name if name in ("warming", "level") else f"{name} {since}"
         for size in SIZES[name]:
-            parts = (of_age,) if name == "level" else (of_age, f"{name} x {size}", *rate)
+            own = (of_age,) if name == "level" else (of_age, f"{name} x {size}", *pace_of)
             if name in ("line", "slope"):
-                laws.append(((*parts, f"lasts, {since}"), (number, nothing), (size, 1.0), np.inf))
-                laws += [((*parts, f"ends in {end}, {since}"), (number, nothing), (size, 1.0), end) for end in ENDS]
+                laws.append(((*own, f"lasts, {since}"), (number, nothing), (size, 1.0), np.inf))
+                laws += [((*own, f"ends in {end}, {since}"), (number, nothing), (size, 1.0), end) for end in ENDS]
             else:
-                laws.append((parts, (number, nothing), (size, 1.0), np.inf))
+                laws.append((own, (number, nothing), (size, 1.0), np.inf))
         if name in AFTER_LINE:
             laws.append(((f"line and {of_age}",), (0, number), (LINE_OF_TWO, AFTER_LINE[name]), np.inf))
-    parts, pairs, sizes, ends = zip(*laws, strict=True)
-    shared, pairs, sizes = np.stack(columns, axis=1), np.array(pairs), np.array(sizes)
+    parts = [one for one, *_ in laws]
+    pairs, sizes = np.array([pair for _, pair, *_ in laws]), np.array([size for _, _, size, _ in laws])
+    shared = np.stack(columns, axis=1)
     noises = [
-        _factorised(parts, covariance, shared, periods, pairs, sizes)
-        for parts, covariance in _covariances(time, periods, season).items()
+        _factorised(of_noise, covariance, shared, periods, pairs, sizes)
+        for of_noise, covariance in _covariances(time, periods, season).items()
     ]
     return Laws(
         np.array(ages),
         np.array(slopes),
         np.array(turns),
         noises,
-        list(parts),
+        parts,
         pairs,
         sizes,
-        np.array(ends, dtype=float),
+        np.array([end for *_, end in laws], dtype=float),
     )
 
 
