@@ -57,7 +57,7 @@ def preprocess(
         work = Path(folder)
         db = _open_database(work)
         reading.read(db, sources, effective, _latest(manifest), work / "files")
-        merged = merge.merge(db, history, effective, before, work / "samples")
+        merged = merge.merge(db, history, effective, before, work / "samples", sources)
         report = quality.report(db, sources, effective, merged, settings_report, manifest.get("dataset"), notes)
         if not report["panel"]["rows"]:
             raise job.InputError(_nothing_usable(report))
