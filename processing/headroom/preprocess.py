@@ -22,7 +22,7 @@ from headroom.core import job, settings
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import merge, quality, reading
 from headroom.intake.layout import LATEST
-from headroom.intake.reading import Source
+from headroom.intake.sources import Source
 
 _log = logging.getLogger(__name__)
 

@@ -44,7 +44,36 @@ _METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey 
 _VALUES = ["value metricvalue countervalue", "average avg mean valueavg"]
 _UNITS = ["unit units unitname uom metricunit"]
 _ENTITIES = set(
-    ["entity", "mount", "mountpoint", "path", "filesystem", "partition", "volume", "drive", "lun", "device", "disk", "diskname", "interface", "ifname", "nic", "adapter", "core", "cpu", "gpu", "container", "queue", "instance", "instancename", "objectinstance", "dev", "iface", "port", "datastore"]
+    [
+        "entity",
+        "mount",
+        "mountpoint",
+        "path",
+        "filesystem",
+        "partition",
+        "volume",
+        "drive",
+        "lun",
+        "device",
+        "disk",
+        "diskname",
+        "interface",
+        "ifname",
+        "nic",
+        "adapter",
+        "core",
+        "cpu",
+        "gpu",
+        "container",
+        "queue",
+        "instance",
+        "instancename",
+        "objectinstance",
+        "dev",
+        "iface",
+        "port",
+        "datastore",
+    ]
 )
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
@@ -147,7 +176,10 @@ def understand(
         place
         for place, heading in enumerate(headings)
         if place not in used
-        and (_mapped(heading, rules) == "entity" or (_plain(heading) in _ENTITIES and place not in sizes))
+        and (
+            _mapped(heading, rules) == "entity"
+            or (_plain(heading) in _ENTITIES and place not in sizes and not re.search(r"[%\[(]", heading))
+        )
     ]
     read = {metric for metric, _ in meanings}
     told = [

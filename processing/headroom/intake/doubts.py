@@ -15,7 +15,7 @@ import duckdb
 from headroom.core.settings import METRICS, PERCENT_METRICS
 
 if TYPE_CHECKING:
-    from headroom.intake.reading import Source
+    from headroom.intake.sources import Source
 
 PERCENT_LIMIT = 110
 # So large a part of a server's values above the limit is no spike that a monitor overshot by.

@@ -15,7 +15,7 @@ import io
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
@@ -75,7 +75,7 @@ class Layout:
     where: tuple[tuple[int, tuple[str, ...]], ...] = ()
     unclear: tuple[tuple[str, str], ...] = ()
     labels: tuple[int, ...] = ()
-    time: TimeLayout = TimeLayout()
+    time: TimeLayout = field(default_factory=TimeLayout)
     sample_times: tuple[str, ...] = ()
     zone: str | None = None
     decimal: str = ""
@@ -130,7 +130,7 @@ def layout_of_samples(name: str, file: File, sample: Sequence[Sequence[str]]) ->
         named=file.name.meaning if file.rules.metric is None else meaning.of_metric(file.rules.metric),
         parts=(SAMPLE_COLUMNS.index("entity"),),
         sample_times=_sample_times(places, sample),
-        decimal=file.rules.decimal_mark or "",
+        decimal=file.rules.decimal_mark or _decimal_mark([row[3:4] for row in sample], ";"),
         export=True,
     )
 
@@ -209,7 +209,7 @@ def _csv_layout(file: File) -> Layout:
         if _is_preface(headings, rows, file.rules):
             continue
         unit_row = bool(rows) and _is_unit_row(rows[0])
-        said = rows[0] if unit_row else ()
+        said = [cell.strip().strip("()[]") for cell in rows[0]] if unit_row else ()
         try:
             understood = columns.understand(
                 headings, rows[unit_row:], file.rules, file.statistic, file.name.meaning, said

@@ -49,7 +49,20 @@ _RESOURCE = {
 }  # fmt: skip
 _RESOURCE_OF = {word: resource for resource, words in _RESOURCE.items() for word in words.split()}
 _UTILIZATION = set(
-    ["utilization", "utilisation", "util", "usage", "used", "inuse", "active", "auslastung", "nutzung", "uso", "utilización", "utilizzo"]
+    [
+        "utilization",
+        "utilisation",
+        "util",
+        "usage",
+        "used",
+        "inuse",
+        "active",
+        "auslastung",
+        "nutzung",
+        "uso",
+        "utilización",
+        "utilizzo",
+    ]
 )
 _FREE = set(["idle", "free", "available", "avail", "usable", "unused", "libre", "frei"])
 _PERCENT = {"percent", "pct", "percentage", "perc", "prozent"}
@@ -242,7 +255,38 @@ _JOINED = {"cpupercent": "cpu", "networkin": "network"}
 _DATE = re.compile(r"[-_ ]*\d{4}-?\d{2}-?\d{2}(?:[-_ T]+\d{1,2}[-_:h]?\d{2}(?:[-_:]?\d{2})?)?")
 _GRAFANA = re.compile(r"(.*?)-data(?:-as-\w+)?(?=-\d{4}|$)")
 _SAYS_NOTHING = set(
-    ["data", "export", "report", "metrics", "metric", "query", "result", "results", "query_data", "usage", "values", "stats", "stat", "history", "hist", "render", "trends", "download", "sheet1", "series", "timeseries", "ts", "file", "output", "test", "render", "csv", "sample", "samples", "table"]
+    [
+        "data",
+        "export",
+        "report",
+        "metrics",
+        "metric",
+        "query",
+        "result",
+        "results",
+        "query_data",
+        "usage",
+        "values",
+        "stats",
+        "stat",
+        "history",
+        "hist",
+        "render",
+        "trends",
+        "download",
+        "sheet1",
+        "series",
+        "timeseries",
+        "ts",
+        "file",
+        "output",
+        "test",
+        "render",
+        "csv",
+        "sample",
+        "samples",
+        "table",
+    ]
 )
 
 

@@ -21,7 +21,9 @@ import duckdb
 
 from headroom.core.settings import METRICS, Settings
 from headroom.intake.layout import ATTRIBUTES, NAME_LENGTH, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
-from headroom.intake.reading import Source, columns_that_differ, for_each, quoted, refuse
+from headroom.intake.reading import columns_that_differ, refuse
+from headroom.intake.sources import Source
+from headroom.intake.tables import for_each, quoted
 
 PERIOD = {"D": timedelta(days=1), "h": timedelta(hours=1)}
 _UNIT = {"D": "day", "h": "hour"}

@@ -14,7 +14,9 @@ import duckdb
 from headroom.core.safe_csv import harmless_sql
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
 from headroom.intake.merge import PERIOD, Merge
-from headroom.intake.reading import Source, for_each, line_numbers, quoted
+from headroom.intake.reading import line_numbers
+from headroom.intake.sources import Source
+from headroom.intake.tables import for_each, quoted
 
 _EXAMPLES = 100
 _WORST_GAPS = 20

@@ -8,43 +8,33 @@ kept with the reason, so that the counts of the data-quality report add up.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-import json
 import logging
-import zlib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
-from headroom.core.settings import METRICS, PERCENT_METRICS, FileRules, Settings
+from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
 from headroom.intake import doubts, meaning, times, units
-from headroom.intake.columns import WHOLE, best, name_of_cell
-from headroom.intake.formats import Export, format_of
+from headroom.intake.columns import best
 from headroom.intake.layout import (
     ATTRIBUTES,
     EARLIEST,
     NAME_LENGTH,
     NETWORK_LIMIT,
     PERCENT_LIMIT,
-    File,
     Layout,
-    UnreadableFile,
     brief,
-    encoding_of,
-    head_of,
-    is_gzip,
-    layout_of,
-    layout_of_samples,
     open_bytes,
 )
-from headroom.intake.meaning import FileName, Meaning, Unclear
-from headroom.intake.times import UnclearTime, layout_of_times
+from headroom.intake.meaning import Meaning, Unclear
+from headroom.intake.sources import Source, meaning_of_cell, name_all, recognize
+from headroom.intake.tables import field_of, for_each, key_text, left_out, name_text, quoted, scan_of, time_text
 
 _log = logging.getLogger(__name__)
 
@@ -52,16 +42,6 @@ _TOO_MANY = "more fields than the header"
 _TOO_FEW = "fewer fields than the header: is the line cut off, or a quotation mark never closed?"
 _UNKNOWN_METRIC = f"unknown metric: known are {', '.join(METRICS)}; map others under `columns` in the settings"
 _NO_TIMESTAMP = "not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds"
-
-
-def quoted(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def for_each(names: Sequence[str], pattern: str, separator: str = ", ") -> str:
-    """SQL text repeated for each name, which replaces every % in it."""
-    return separator.join(pattern.replace("%", name) for name in names)
 
 
 _PERCENT = f"BETWEEN 0 AND {PERCENT_LIMIT}"
@@ -265,27 +245,6 @@ _BUSIEST = f"""
     WINDOW same AS (PARTITION BY file, server_id, sampled_at)"""
 
 
-@dataclass
-class Source:
-    """One incoming file. ``order`` is its place in the order of arrival: of equal samples the later file's wins.
-
-    After reading, it has either a ``layout`` or an ``error`` that says why it holds no table and what to do.
-    ``readable`` is what DuckDB reads in its place: UTF-8, under a name of our own. ``said`` are sentences about what
-    of the file was left alone; ``meanings`` how its numbers were read.
-    """
-
-    order: int
-    file: str
-    path: Path
-    readable: Path = Path()
-    layout: Layout | None = None
-    error: str | None = None
-    name: FileName = FileName("", None)
-    rules: FileRules = field(default_factory=FileRules)
-    said: list[str] = field(default_factory=list)
-    meanings: list[tuple[str, Meaning]] = field(default_factory=list)
-
-
 def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Settings, latest: str, work: Path) -> None:
     """Read all sources into the tables ``reading`` and ``rejected`` (lines that are no rows) of ``db``.
 
@@ -293,10 +252,10 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
     temporary files, needed as long as the sources are.
     """
     db.execute(_TABLES + _MACROS)
-    _name(sources, settings)
+    name_all(sources, settings)
     alike: dict[tuple, list[Source]] = defaultdict(list)
     for source in sources:
-        _recognize(db, source, settings, work)
+        recognize(db, source, settings, work)
         if source.layout is not None:
             alike[source.layout, source.rules.model_dump_json()].append(source)
     for (layout, _), group in alike.items():
@@ -338,198 +297,13 @@ def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int,
     first = db.execute("SELECT min(rowid) FROM reading WHERE file = ?", [source.order]).fetchone()[0]
     rows = []
     for row in (one, other):
-        fields = ", ".join(f"coalesce({_field(layout, place)}, '')" for place in range(len(layout.columns)))
-        found = db.execute(f"SELECT {fields} FROM {_scan_function(layout, [source])} LIMIT 1 OFFSET {row - first}")
+        fields = ", ".join(f"coalesce({field_of(layout, place)}, '')" for place in range(len(layout.columns)))
+        found = db.execute(f"SELECT {fields} FROM {scan_of(layout, [source.readable])} LIMIT 1 OFFSET {row - first}")
         rows.append(found.fetchone() or ())
     db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
     values = {place for column, place in layout.places if column in METRICS or column == "value"}
     differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
     return [layout.columns[place] for place in differ if layout.columns[place]]
-
-
-def _name(sources: Sequence[Source], settings: Settings) -> None:
-    """What the files' names say; files of one name in several folders are told apart by these."""
-    folders: dict[str, set[str]] = defaultdict(set)
-    for source in sources:
-        folder, _, name = source.file.rpartition("/")
-        folders[name].add(folder)
-    for source in sources:
-        source.rules, source.name = settings.for_file(source.file), meaning.of_file(source.file)
-        folder, _, name = source.file.rpartition("/")
-        if source.rules.server == "folder" or (len(folders[name]) > 1 and source.name.server == meaning.stem(name)):
-            source.name = FileName(meaning.folder_of(source.file), source.name.meaning)
-        elif source.rules.server == "file":
-            source.name = FileName(meaning.stem(name), source.name.meaning)
-        elif source.rules.server is not None:
-            source.name = FileName(source.rules.server, source.name.meaning)
-        elif source.rules.metric is not None and source.name.server and source.name.meaning is not None:
-            source.name = FileName(meaning.stem(name), source.name.meaning)
-
-
-def _recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings, work: Path) -> None:
-    if source.error is not None:
-        return
-    source.readable = work / f"{source.order:06}"
-    try:
-        file = File(source.path, source.name, source.rules, settings.statistic)
-        export = _export_of(source, file)
-        if export is not None:
-            source.layout = _convert(source, file, *export)
-        else:
-            layout = layout_of(file, db)
-            if layout.compressed:
-                _check_gzip(source.path)
-            if layout.format == "csv" and encoding_of(source.path) != "utf-8":
-                _to_utf8(source.path, source.readable)
-                layout = layout_of(replace(file, path=source.readable), db)
-            else:
-                # DuckDB would take * ? [ ] in the file's own name for a pattern.
-                source.readable.symlink_to(source.path.resolve())
-            source.layout = layout
-            _name_of_wide(source)
-        _settle(db, source)
-    except UnreadableFile as error:
-        source.layout, source.error = None, str(error)
-    except OSError as error:
-        source.layout, source.error = None, f"the file cannot be read ({brief(error)}): send it again"
-
-
-def _export_of(source: Source, file: File) -> tuple[Export, object] | None:
-    with file.path.open("rb") as content:
-        if content.read(4) in (b"", b"PAR1", b"PK\x03\x04"):
-            return None
-    export = Export(source.file, head_of(file.path), file.path)
-    module = format_of(export)
-    return None if module is None else (export, module)
-
-
-def _convert(source: Source, file: File, export: Export, module: object) -> Layout:
-    """Write an export's samples as one table."""
-    path = file.path
-    if is_gzip(path) or encoding_of(path) != "utf-8":
-        if is_gzip(path):
-            _check_gzip(path)
-        path = source.readable.with_suffix(".text")
-        _to_utf8(source.path, path)
-    sample: list[Sequence[str]] = []
-    try:
-        with source.readable.open("w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out)
-            for one in module.read(replace(export, path=path)):
-                if len(sample) < _SAMPLE:
-                    sample.append((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
-                writer.writerow((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
-    except json.JSONDecodeError as error:
-        raise UnreadableFile(f"it looks like {module.NAME}, but it is damaged ({error}): export it again") from error
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, csv.Error) as error:
-        raise UnreadableFile(
-            f"it looks like {module.NAME}, but is not as that is known ({type(error).__name__}: {brief(error)}): export "
-            "it again, or send CSV"
-        ) from error
-    if not sample:
-        raise UnreadableFile(f"it is an export of {module.NAME} without any samples: export it again")
-    return layout_of_samples(module.NAME, file, sample)
-
-
-_SAMPLE = 1000
-
-
-def _name_of_wide(source: Source) -> None:
-    """Where columns say the metric, a word for one in the file's name belongs to the server's name."""
-    folder, _, name = source.file.rpartition("/")
-    stem = meaning.stem(name)
-    if source.layout.shape == "wide" and source.rules.server is None and source.name.server not in ("", stem):
-        if source.name.server != meaning.folder_of(source.file):
-            source.name = FileName(stem, None)
-
-
-def _settle(db: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Decide what only all rows of a file can tell: how its times are written, its servers, its parts."""
-    layout, rules = source.layout, source.rules
-    scan = f"(FROM {_scan_function(layout, [source])})"
-    where = {name for name in rules.where if name.casefold() not in {one.casefold() for one in layout.columns}}
-    if where:
-        raise UnreadableFile(f"`where` names a column that is not there ({', '.join(where)}): correct the settings")
-    try:
-        time = layout_of_times(db, scan, _time_text(layout), layout.sample_times, rules.time_format, rules.zones)
-        layout = replace(layout, time=time)
-        if layout.place("server_id") is None and not source.name.server:
-            raise UnreadableFile(
-                "nothing says which server this is: add a column server_id, name the file after the server, or put it "
-                "into a folder named so"
-            )
-        if layout.labels:
-            _refuse_nameless(db, layout, scan)
-        if layout.parts:
-            layout = replace(layout, wholes=_only_wholes(db, source, layout, scan))
-    except UnclearTime as error:
-        raise UnreadableFile(str(error)) from error
-    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
-        raise UnreadableFile(f"the file cannot be read to its end ({brief(error)}): send it again") from error
-    finally:
-        db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-    source.layout = layout
-    for heading, reason in layout.unclear:
-        source.said.append(f"{heading if heading.startswith(chr(39)) else repr(heading)} {reason}; it is not read.")
-
-
-def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
-    """A file without a server's column is about one server, unless something in it varies as names do."""
-    counts = ", ".join(f"count(DISTINCT nullif(trim({_field(layout, place)}), ''))" for place in layout.labels)
-    found = db.execute(f"SELECT count(*), {counts} FROM {scan}").fetchone()
-    for place, distinct in zip(layout.labels, found[1:], strict=True):
-        if 1 < distinct <= max(found[0] // 2, 1):
-            heading = layout.columns[place] or f"the {place + 1}. column"
-            raise UnreadableFile(
-                f"no column is known to be the server, and {heading!r} has {distinct} different names: if they are "
-                f"servers, map it (columns: {{{heading}: server_id}}), else say that it is not (columns: "
-                f"{{{heading}: ignore}})"
-            )
-
-
-def _only_wholes(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: str) -> bool:
-    """Whether a file has rows of whole servers beside those of their parts; only the former count then.
-
-    Raises:
-        UnreadableFile: a server has several parts and no row for the whole, and the settings do not say what to do.
-    """
-    server = f"clean({_field(layout, layout.place('server_id'))})" if layout.place("server_id") is not None else "''"
-    metric = _name_text(layout) if layout.shape == "long" else "''"
-    part = _part_text(layout)
-    whole = f"coalesce(bool_or(lower({part}) IN ({', '.join(map(quoted, WHOLE))})), false)"
-    found = db.execute(f"""
-        SELECT server, metric, parts, whole FROM (
-            SELECT {server} AS server, {metric} AS metric, count(DISTINCT {part}) AS parts, {whole} AS whole,
-            FROM {scan} WHERE {_where(layout)} GROUP BY ALL
-        ) WHERE parts > 1""").fetchall()
-    if layout.shape == "long":
-        names = {metric for _, metric, _, _ in found}
-        known = {name for name in names if isinstance(_meaning_of_cell(layout, name, "", source.rules), Meaning)
-                 or isinstance(_meaning_of_cell(layout, name, "%", source.rules), Meaning)
-                 or isinstance(_meaning_of_cell(layout, name, "MB/s", source.rules), Meaning)}  # fmt: skip
-        found = [row for row in found if row[1] in known]
-    several = [row for row in found if not row[3]]
-    if several and source.rules.entities == "busiest":
-        db.execute("INSERT INTO busiest_file VALUES (?)", [source.order])
-        return False
-    if several:
-        headings = " and ".join(repr(layout.columns[place]) for place in layout.parts)
-        server, metric, parts, _ = several[0]
-        examples = db.execute(f"""
-            SELECT DISTINCT {part} AS part FROM {scan} WHERE {server_is(layout, server)} ORDER BY part LIMIT 3""").fetchall()
-        shown = ", ".join(repr(name) for (name,) in examples)
-        raise UnreadableFile(
-            f"{parts} parts of {server or source.name.server!r} ({shown}, by {headings}) have values of "
-            f"{metric or 'the same metric'} each: export one, or say under `sources` which (where: "
-            "{heading: value}) or that the busiest counts (entities: busiest)"
-        )
-    return bool(found)
-
-
-def server_is(layout: Layout, server: str) -> str:
-    """An SQL condition for the rows of a server."""
-    place = layout.place("server_id")
-    return "true" if place is None else f"clean({_field(layout, place)}) = {quoted(server)}"
 
 
 def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
@@ -554,10 +328,10 @@ def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
             "date",
         ):
             continue
-        texts = ", ".join(f"coalesce(trim({_field(layout, place)}), '')" for place in range(len(layout.columns)))
+        texts = ", ".join(f"coalesce(trim({field_of(layout, place)}), '')" for place in range(len(layout.columns)))
         rows = db.execute(f"""
-            SELECT DISTINCT [{texts}] FROM {_scan_function(layout, [source])}
-            WHERE {_time_text(layout)} = {quoted(at_text)}""").fetchall()
+            SELECT DISTINCT [{texts}] FROM {scan_of(layout, [source.readable])}
+            WHERE {time_text(layout)} = {quoted(at_text)}""").fetchall()
         db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
         others = [
             row for (row,) in rows if [name.casefold() for name in row] != [name.casefold() for name in layout.columns]
@@ -568,24 +342,6 @@ def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
         elif layout.place("server_id") is None:
             refuse(db, source, f"its header stands in it {count + 1} times, so these are several series, and nothing says whose: "
                    "send one file per server, or add a column server_id")  # fmt: skip
-
-
-def _check_gzip(path: Path) -> None:
-    """DuckDB takes some damaged gzip files for shorter ones; the checksums tell."""
-    try:
-        with open_bytes(path) as file:
-            while file.read(1 << 20):
-                pass
-    except (EOFError, OSError, zlib.error) as error:
-        raise UnreadableFile(f"damaged gzip file ({error}): send it again") from error
-
-
-def _to_utf8(path: Path, target: Path) -> None:
-    decoder = codecs.getincrementaldecoder(encoding_of(path))(errors="replace")
-    with open_bytes(path) as source, target.open("w", encoding="utf-8", newline="") as out:
-        while chunk := source.read(1 << 20):
-            out.write(decoder.decode(chunk))
-        out.write(decoder.decode(b"", final=True))
 
 
 def _scan(
@@ -635,8 +391,8 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
 def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source], statistic: str) -> tuple[str, str]:
     """A SELECT over files of one layout that gives every canonical column as text, NULL where there is none, and the
     expressions that make the metrics' numbers of these texts."""
-    scan = _scan_function(layout, sources)
-    cell = {column: _field(layout, place) for column, place in layout.places}
+    scan = scan_of(layout, [source.readable for source in sources])
+    cell = {column: field_of(layout, place) for column, place in layout.places}
     orders = ", ".join(str(source.order) for source in sources)
     servers = ", ".join(quoted(source.name.server) for source in sources)
     unknown_metric = key = "NULL"
@@ -653,7 +409,7 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         values = {metric: cell["value"]}
         numbers[metric] = _ours(found, numbers[metric])
     else:
-        name, key = _name_text(layout), _key_text(layout)
+        name, key = name_text(layout), key_text(layout)
         understood = _names(db, layout, scan, sources, statistic)
         known = ", ".join(quoted(one) for one in understood) or "NULL"
         unknown_metric = f"CASE WHEN {key} IN ({known}) THEN NULL ELSE {name} END"
@@ -671,14 +427,14 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         )
     structure = "NULL"
     if layout.format == "csv":
-        last = _field(layout, len(layout.columns) - 1)
+        last = field_of(layout, len(layout.columns) - 1)
         structure = f"CASE WHEN beyond <> '' THEN {quoted(_TOO_MANY)} WHEN {last} IS NULL THEN {quoted(_TOO_FEW)} END"
     if layout.shape != "long":
         values = {metric: f"coalesce({value}, '')" for metric, value in values.items()}
-    left_out = _left_out(layout)
-    if left_out:
-        values = {metric: f"CASE WHEN NOT ({left_out}) THEN {value} END" for metric, value in values.items()}
-        unknown_metric = f"CASE WHEN NOT ({left_out}) THEN {unknown_metric} END"
+    without = left_out(layout)
+    if without:
+        values = {metric: f"CASE WHEN NOT ({without}) THEN {value} END" for metric, value in values.items()}
+        unknown_metric = f"CASE WHEN NOT ({without}) THEN {unknown_metric} END"
     attributes = "NULL"
     if any(name in cell for name in ATTRIBUTES):
         attributes = f"[{', '.join(cell.get(name, 'NULL') for name in ATTRIBUTES)}]"
@@ -688,7 +444,7 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         server = f"coalesce(nullif({server}, ''), {named})" if layout.export else server
     texts = {
         "file": f"[{orders}][file_index::BIGINT + 1]",
-        "at_text": _time_text(layout),
+        "at_text": time_text(layout),
         "server_text": server,
         "structure_problem": structure,
         "unknown_metric": unknown_metric,
@@ -719,53 +475,15 @@ def _by_key(keys: Mapping[str, Meaning], number: str) -> str:
     return f"CASE {cases} END"
 
 
-def _time_text(layout: Layout) -> str:
-    at = f"coalesce({_field(layout, layout.place('timestamp'))}, '')"
-    clock = layout.place("clock")
-    return at if clock is None else f"{at} || ' ' || coalesce({_field(layout, clock)}, '')"
-
-
-def _name_text(layout: Layout) -> str:
-    return f"coalesce(clean({_field(layout, layout.place('metric'))}), '')"
-
-
-def _key_text(layout: Layout) -> str:
-    """What decides a row's meaning in the long form: its metric, and its unit where there is one."""
-    unit = layout.place("unit")
-    return (
-        _name_text(layout)
-        if unit is None
-        else f"{_name_text(layout)} || chr(31) || coalesce(clean({_field(layout, unit)}), '')"
-    )
-
-
-def _part_text(layout: Layout) -> str:
-    return " || ' ' || ".join(f"coalesce(clean({_field(layout, place)}), '')" for place in layout.parts)
-
-
-def _where(layout: Layout) -> str:
-    conditions = [
-        f"coalesce(clean({_field(layout, place)}), '') IN ({', '.join(map(quoted, values))})"
-        for place, values in layout.where
-    ]
-    return " AND ".join(conditions) or "true"
-
-
-def _left_out(layout: Layout) -> str:
-    """The SQL condition of rows that the settings or the rows of whole servers leave out; nothing if there are none."""
-    parts = f"lower({_part_text(layout)}) NOT IN ({', '.join(map(quoted, WHOLE))})" if layout.wholes else ""
-    return " OR ".join(filter(None, [parts, f"NOT ({_where(layout)})" if layout.where else ""]))
-
-
 def _names(
     db: duckdb.DuckDBPyConnection, layout: Layout, scan: str, sources: Sequence[Source], statistic: str
 ) -> dict[str, Meaning]:
     """What the names in a long file's metric column mean, by name and unit; the reasons of others are kept."""
-    keys = [key for (key,) in db.execute(f"SELECT DISTINCT {_key_text(layout)} FROM {scan}").fetchall()]
+    keys = [key for (key,) in db.execute(f"SELECT DISTINCT {key_text(layout)} FROM {scan}").fetchall()]
     understood: dict[str, Meaning] = {}
     for key in sorted(keys):
         name, _, unit = key.partition("\x1f")
-        found = _meaning_of_cell(layout, name, unit, sources[0].rules)
+        found = meaning_of_cell(layout, name, unit, sources[0].rules)
         if isinstance(found, Meaning):
             understood[key] = found
         elif isinstance(found, Unclear):
@@ -786,41 +504,6 @@ def _names(
         "CREATE OR REPLACE TABLE unclear_name AS SELECT name, min(reason) AS reason FROM unclear_name GROUP BY name"
     )
     return taken
-
-
-def _meaning_of_cell(layout: Layout, name: str, unit: str, rules: FileRules) -> Meaning | Unclear | None:
-    if name:
-        return name_of_cell(name, unit, rules)
-    if isinstance(layout.named, Meaning) and unit:
-        said = meaning.of_metric(layout.named.metric, unit)
-        return replace(said, free=layout.named.free) if isinstance(said, Meaning) else said
-    if isinstance(layout.named, Meaning) and (said := rules.units.get(layout.named.metric)):
-        return meaning.of_metric(layout.named.metric, said)
-    return layout.named
-
-
-def _field(layout: Layout, place: int) -> str:
-    if layout.format == "csv":
-        return f"c{place}"
-    name = layout.columns[place].replace('"', '""')
-    return f'CAST("{name}" AS VARCHAR)'
-
-
-def _scan_function(layout: Layout, sources: Sequence[Source]) -> str:
-    paths = ", ".join(quoted(str(source.readable)) for source in sources)
-    if layout.format == "parquet":
-        return f"read_parquet([{paths}], hive_partitioning = false)"
-    # One column more than the header has shows rows that are too long. Of a short row the missing fields come
-    # as NULL, which an empty field does not because no field equals this null string. DuckDB's parallel
-    # scan of a single file guesses where rows begin, wrongly in messy files, so each file has one reader.
-    columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(layout.columns)))
-    return (
-        f"read_csv([{paths}], auto_detect = false, columns = {{{columns}, 'beyond': 'VARCHAR'}}, "
-        f"delim = {quoted(layout.delimiter)}, quote = {quoted(layout.quote)}, escape = {quoted(layout.quote)}, "
-        f"header = false, skip = {layout.header_line}, nullstr = chr(1), null_padding = true, strict_mode = false, "
-        f"parallel = false, store_rejects = true, hive_partitioning = false, "
-        f"compression = '{'gzip' if layout.compressed else 'none'}')"
-    )
 
 
 def _keep_rejects(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import csv
 import importlib
-import io
 import json
 import pkgutil
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -66,14 +66,28 @@ class Export:
                     while place < len(line) and line[place] in " ,\t\r\n":
                         place += 1
 
-    def rows(self, delimiter: str = ",") -> Iterator[list[str]]:
+    @cached_property
+    def delimiter(self) -> str:
+        """What most often stands between fields of its first lines that are no remarks."""
+        lines = [line for line in self.first_lines[:20] if not line.startswith("#")][:5]
+        return max(",;\t", key=lambda mark: sum(len(self.fields(line, mark)) for line in lines))
+
+    def rows(self, delimiter: str = "") -> Iterator[list[str]]:
         """Its rows as CSV."""
         with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            yield from csv.reader(file, delimiter=delimiter)
+            yield from csv.reader(file, delimiter=delimiter or self.delimiter)
 
-    def header(self, delimiter: str = ",") -> list[str]:
-        """The fields of the first line."""
-        return next(csv.reader(io.StringIO(self.first_lines[0] if self.first_lines else ""), delimiter=delimiter), [])
+    def header(self) -> list[str]:
+        """The fields of the first line that is not a remark (PowerShell and Excel write some before the header)."""
+        lines = (line for line in self.first_lines if line.strip() and not re.match(r"#TYPE|\"?sep=", line))
+        return [name.strip() for name in self.fields(next(lines, ""))]
+
+    def fields(self, line: str, delimiter: str = "") -> list[str]:
+        """The fields of one line."""
+        try:
+            return next(csv.reader([line], delimiter=delimiter or self.delimiter), [])
+        except csv.Error:
+            return []
 
 
 @cache

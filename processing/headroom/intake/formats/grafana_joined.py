@@ -14,7 +14,46 @@ _TIME = ("time", "timestamp", "_time", "date")
 _LABELS = re.compile(r"(?P<name>[\w:]*)\s*\{(?P<labels>.*)\}")
 # Words for parts of a value, which in headings are series of one server and not servers.
 _NOT_A_SERVER = set(
-    ["user", "system", "idle", "iowait", "nice", "steal", "guest", "irq", "softirq", "used", "free", "buffers", "cached", "total", "min", "max", "avg", "mean", "value", "read", "write", "in", "out", "rx", "tx", "load", "load1", "load5", "load15", "median", "p50", "p90", "p95", "p99", "count", "rate", "name", "status"]
+    [
+        "user",
+        "system",
+        "idle",
+        "iowait",
+        "nice",
+        "steal",
+        "guest",
+        "irq",
+        "softirq",
+        "used",
+        "free",
+        "buffers",
+        "cached",
+        "total",
+        "min",
+        "max",
+        "avg",
+        "mean",
+        "value",
+        "read",
+        "write",
+        "in",
+        "out",
+        "rx",
+        "tx",
+        "load",
+        "load1",
+        "load5",
+        "load15",
+        "median",
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+        "count",
+        "rate",
+        "name",
+        "status",
+    ]
 )
 
 
@@ -23,7 +62,7 @@ def recognise(export: Export) -> bool:
     lines = _table(export)
     if len(lines) < 2:
         return False
-    headings = _fields(lines[0])
+    headings = export.fields(lines[0])
     if len(headings) < 2 or headings[0].strip().casefold() not in _TIME or "" in headings:
         return False
     series = [_series(heading, export) for heading in headings[1:]]
@@ -33,7 +72,7 @@ def recognise(export: Export) -> bool:
     numbers = all(
         re.fullmatch(r"|[-+]?[\d.,]+(e[-+]?\d+)?\s*[%\w/]*|null|nan", cell.strip(), re.IGNORECASE)
         for line in lines[1:20]
-        for cell in _fields(line)[1:]
+        for cell in export.fields(line)[1:]
     )
     return numbers and (known or all(metric for _, metric, _ in series))
 
@@ -55,12 +94,6 @@ def read(export: Export) -> Iterator[Sample]:
 def _table(export: Export) -> list[str]:
     lines = export.first_lines
     return lines[1:] if lines and lines[0].strip('"').startswith("sep=") else lines
-
-
-def _fields(line: str) -> list[str]:
-    import csv
-
-    return next(csv.reader([line]), [])
 
 
 def _series(heading: str, export: Export) -> tuple[str, str, str]:

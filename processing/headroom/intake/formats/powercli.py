@@ -11,7 +11,7 @@ NAME = "VMware PowerCLI Get-Stat (CSV)"
 
 def recognise(export: Export) -> bool:
     """By its columns, below PowerShell's line of type information."""
-    return {"metricid", "timestamp", "value", "entity"} <= {name.casefold() for name in _header(export)}
+    return {"metricid", "timestamp", "value", "entity"} <= {name.casefold() for name in export.header()}
 
 
 def read(export: Export) -> Iterator[Sample]:
@@ -28,10 +28,3 @@ def read(export: Export) -> Iterator[Sample]:
                 said.get("entity", ""), said.get("metricid", "-"), said.get("timestamp", ""), said.get("value", ""),
                 said.get("unit", ""), said.get("instance", ""),
             )  # fmt: skip
-
-
-def _header(export: Export) -> list[str]:
-    import csv
-
-    line = next((one for one in export.first_lines if not one.startswith("#TYPE")), "")
-    return [name.strip() for name in next(csv.reader([line]), [])]
