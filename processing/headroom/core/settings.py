@@ -21,7 +21,8 @@ METRICS = (*PERCENT_METRICS, "network_in", "network_out")
 
 Metric = Literal["cpu", "memory", "disk", "network_in", "network_out"]
 CanonicalColumn = Literal[
-    "timestamp", "server_id", "metric", "value", "unit", "entity", "ignore", "cpu", "memory", "disk", "network_in", "network_out",
+    "timestamp", "server_id", "metric", "value", "unit", "entity", "ignore",
+    "cpu", "memory", "disk", "network_in", "network_out",
     "business_unit", "region", "criticality", "instance_type", "vcpus", "memory_gb", "monthly_cost_usd",
 ]  # fmt: skip
 

@@ -55,7 +55,7 @@ def _unreadable_numbers(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, s
 def _shares(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tuple[int, str, str]]:
     """Columns whose values never exceed 1, and whose unit nobody said: shares of one, or percent of idle servers?"""
     highest = ", ".join(
-        f"max({metric}), min({metric}), count({metric}) FILTER ({metric} > 0 AND {metric} < 100 AND {metric} <> floor({metric}))"
+        f"max({metric}), min({metric}), count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
         for metric in PERCENT_METRICS
     )
     counts = db.execute(f"SELECT file, {highest} FROM reading GROUP BY file").fetchall()
@@ -70,8 +70,8 @@ def _shares(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tu
             if (least >= 99 and most <= 100) if free else (most <= 1.1 and least >= 0):
                 found.append((
                     file, metric,
-                    f"{metric} never exceeds 1 here: shares of one, or percent of idle servers? Say it under `units` in "
-                    f"the settings ({metric}: ratio, or {metric}: percent) or in the heading ([%])",
+                    f"{metric} never exceeds 1 here: shares of one, or percent of idle servers? Say it under `units` "
+                    f"in the settings ({metric}: ratio, or {metric}: percent) or in the heading ([%])",
                 ))  # fmt: skip
     return found
 
@@ -100,8 +100,8 @@ def _more_than_all(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
                 likely = " (100 % per core, perhaps)" if metric == "cpu" else ""
                 found.append((
                     file, metric,
-                    f"{metric} exceeds {PERCENT_LIMIT} % again and again, of {names} up to {servers[0][3]:g}: not percent of "
-                    f"the whole server{likely}. Nothing under this heading is used; export percent of the whole",
+                    f"{metric} exceeds {PERCENT_LIMIT} % often, of {names} up to {servers[0][3]:g}: not percent "
+                    f"of the whole server{likely}. Nothing under this heading is used; export percent of the whole",
                 ))  # fmt: skip
     return found
 

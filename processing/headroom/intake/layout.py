@@ -2,8 +2,8 @@
 
 A file is CSV (any common delimiter, quoting and encoding, plain or gzip), Parquet, or an export that one of the
 readers in ``formats`` turns into rows of one long table. Its header decides its shape: *wide* (one column per metric),
-*long* (columns ``metric`` and ``value``) or *two-column* (only ``value``). Only a table's first rows are looked at here;
-``reading`` reads all of them.
+*long* (columns ``metric`` and ``value``) or *two-column* (only ``value``). Only a table's first rows are looked at
+here; ``reading`` reads all of them.
 """
 
 from __future__ import annotations

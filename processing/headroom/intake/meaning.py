@@ -126,7 +126,6 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "processor information\\% processor time": ("cpu", "%", False),
     "processor information\\% idle time": ("cpu", "%", True),
     "logicaldisk\\% free space": ("disk", "%", True),
-    "ec2 cpu utilization": ("cpu", "%", False),
 }
 # Names that fit by their words and are something else.
 _NOT_BY_TOOL = {
@@ -225,7 +224,7 @@ def _network(
 
 
 def _written_unit(words: list[str]) -> str:
-    """``bytes per sec`` of a heading's words; small letters do not tell kilobits from kilobytes, so only whole words."""
+    """``bytes per sec`` of a heading's words, as a unit; abbreviations in small letters could be bits as well."""
     return re.sub(r"^(\w*bytes) (?:per )?(s|sec|second)$", r"\1/\2", " ".join(words))
 
 
@@ -329,9 +328,15 @@ def _part(stem: str) -> tuple[str | None, Meaning | Unclear] | None:
             if isinstance(found, Meaning) and server.strip(" -_."):
                 return server, found
     words = words_of(stem)
-    if "ec2" in words and {"cpu", "utilization"} <= set(words):
-        return None, Meaning("cpu", certain=True)
+    for begin in range(1, len(words) - 2):
+        found = meaning_of(" ".join(words[begin : begin + 2]))  # ec2_cpu_utilization_24ae8d
+        if isinstance(found, Meaning) and found.metric in PERCENT_METRICS:
+            return None, replace(found, certain=found.certain or bool(_AWS & set(words)))
     return None
+
+
+# CloudWatch's CPUUtilization is always percent.
+_AWS = {"ec2", "rds", "ecs", "elasticache", "aws"}
 
 
 def stem(name: str) -> str:

@@ -240,10 +240,12 @@ def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> lis
     replaced = db.execute("SELECT file, later, sum(samples)::BIGINT FROM replaced GROUP BY ALL ORDER BY ALL").fetchall()
     for file, later, samples in replaced[:_NAMES]:
         notes.append(
-            f"{samples} samples of {by_order[file]} were replaced by other values of {by_order[later]}, which came later."
+            f"{samples} samples of {by_order[file]} were replaced by other values of {by_order[later]}, "
+            "which came later."
         )
     gone = db.execute("""
-        SELECT DISTINCT server_id FROM suspect ANTI JOIN (SELECT DISTINCT server_id FROM usable_reading) USING (server_id)
+        SELECT DISTINCT server_id FROM suspect
+        ANTI JOIN (SELECT DISTINCT server_id FROM usable_reading) USING (server_id)
         WHERE server_id <> '' ORDER BY server_id""").fetchall()
     if gone:
         shown = ", ".join(server for (server,) in gone[:_NAMES]) + (", and so on" if len(gone) > _NAMES else "")

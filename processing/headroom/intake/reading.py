@@ -76,15 +76,18 @@ CREATE MACRO instant_of_epoch(number) AS CASE
     WHEN number < 1e17 THEN to_timestamp(number / 1e6)
     WHEN number < 1e20 THEN to_timestamp(number / 1e9) END;
 
--- DuckDB takes abbreviations of zones for one of the places that use them; only texts without one come here.
+-- DuckDB takes abbreviations of zones for one of the places that use them: only texts without letters get there, but
+-- for the T, Z, UTC and GMT of plain times. CASE looks at its ways one by one; coalesce tries them all on every row.
 CREATE MACRO instant(text) AS CASE
-    WHEN length(text) <= 20 AND NOT contains(text, 'T+') AND NOT contains(text, 'T-') AND NOT contains(text, 'C+')
-        AND NOT contains(text, 'C-') AND right(text, 1) IN ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'Z')
-        OR regexp_full_match(text, '\s*[0-9TZ:.+ \-/]*\s*(UTC|GMT|z)?\s*')
-    THEN coalesce(
-        try_cast(text AS TIMESTAMPTZ),
-        instant_of_epoch(try_cast(text AS DOUBLE)),
-        try_cast(regexp_replace(clean(text), '\s+([+-]\d{{2}}:?\d{{2}})$', '\1') AS TIMESTAMPTZ)) END;
+    WHEN suffix(text, 'Z') AND strlen(text) <= 20 THEN try_cast(text AS TIMESTAMPTZ)
+    WHEN lower(text) = upper(text) OR regexp_full_match(text, '[0-9TZ:.+ \t\-/]*(UTC|GMT|z)?\s*') THEN CASE
+        WHEN try_cast(text AS TIMESTAMPTZ) IS NOT NULL THEN try_cast(text AS TIMESTAMPTZ)
+        WHEN try_cast(text AS DOUBLE) IS NOT NULL THEN instant_of_epoch(try_cast(text AS DOUBLE))
+        ELSE try_cast(regexp_replace(clean(text), '\s+([+-]\d{{2}}:?\d{{2}})$', '\1') AS TIMESTAMPTZ) END END;
+
+-- The quick way first: the others are only looked at where it fails.
+CREATE MACRO quick_or(text, slow) AS
+    CASE WHEN try_cast(text AS DOUBLE) IS NULL THEN slow ELSE try_cast(text AS DOUBLE) END;
 
 CREATE MACRO plain_number(text) AS coalesce(try_cast(text AS DOUBLE), try_cast(rtrim(text, '% ') AS DOUBLE));
 
@@ -101,14 +104,18 @@ CREATE MACRO number_with_comma(text) AS CASE
 -- Not known: 6,104.50 and 45,12 can be read in one way only, 6,104 in two.
 CREATE MACRO number(text) AS coalesce(
     plain_number(text),
-    CASE WHEN regexp_full_match(text, '\s*[-+]?\d{{1,3}}(,\d{{3}})+(\.\d+|,\d{{3}})\s*%?\s*') THEN number_with_point(text)
-        WHEN regexp_full_match(text, '\s*[-+]?(\d{{1,3}}(\.\d{{3}})+(,\d+|\.\d{{3}})|\d+,(\d{{1,2}}|\d{{4,}})|0,\d+)\s*%?\s*')
+    CASE WHEN regexp_full_match(clean(text), '[-+]?\d{{1,3}}(,\d{{3}})+(\.\d+|,\d{{3}})\s*%?')
+        THEN number_with_point(text)
+        WHEN regexp_full_match(clean(text), '[-+]?\d{{1,3}}(\.\d{{3}})+(,\d+|\.\d{{3}})\s*%?')
+            OR regexp_full_match(clean(text), '[-+]?(\d+,(\d\d?|\d{{4,}})|0,\d+)\s*%?')
         THEN number_with_comma(text) END);
 
 -- A percentage above a thousand is none, so a comma in it stands before decimals.
 CREATE MACRO percent(text) AS coalesce(number(text), plain_number(replace(text, ',', '.')));
 
-CREATE MACRO rate(text, read) AS coalesce(read, try_cast(regexp_extract(text, '^\s*([-+]?[\d.]+)\s*[A-Za-z/]+\s*$', 1) AS DOUBLE)
+-- A rate may have its unit in its cell.
+CREATE MACRO rate(text, read) AS coalesce(read,
+    try_cast(regexp_extract(text, '^\s*([-+]?[\d.]+)\s*[A-Za-z/]+\s*$', 1) AS DOUBLE)
     * CASE regexp_extract(text, '([A-Za-z/]+)\s*$', 1) {_RATES} END);
 
 CREATE MACRO is_nothing(text) AS lower(clean(text)) IN ('', 'nan', 'null', 'none', 'na', 'n/a', '-');
@@ -121,6 +128,11 @@ CREATE MACRO value_problem(text, number, most, unit) AS CASE
     WHEN number IS NULL THEN 'not a number'
     WHEN isinf(number) THEN 'not a finite number'
     ELSE 'outside 0 to ' || most || unit END;
+
+-- A column in doubt has no good values.
+CREATE MACRO doubt(text, number, reason, most, unit) AS CASE
+    WHEN reason IS NOT NULL AND number IS NOT NULL AND NOT isnan(number) THEN reason
+    ELSE value_problem(text, number, most, unit) END;
 
 CREATE MACRO problem(source_column, cell, reason) AS {{'column': source_column, 'value': cell, 'reason': reason}};
 CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
@@ -155,8 +167,13 @@ SELECT file, server_text AS server_id,
 FROM parsed
 """
 
-# What becomes of the rows with evidence. A row is usable if it has a server, a moment and no fault in its
-# structure, and not all that it says is wrong. Of its cells, those that are empty or wrong are NULL.
+_TEXTS_OF_EVIDENCE = ", ".join(
+    f"CASE WHEN evidence IS NULL THEN {metric}::VARCHAR ELSE evidence[{place}] END AS {metric}_text"
+    for place, metric in enumerate(METRICS, start=6)
+)
+
+# What becomes of the rows with evidence, and of those whose column is in doubt. A row is usable if it has a server, a
+# moment and no fault in its structure, and not all that it says is wrong. Of its cells, those that are empty or wrong are NULL.
 _JUDGE = f"""
 CREATE TABLE suspect AS
 WITH with_doubt AS (
@@ -164,32 +181,14 @@ WITH with_doubt AS (
     FROM reading LEFT JOIN doubt_of_file USING (file)
     WHERE evidence IS NOT NULL OR {for_each(METRICS, "(%_doubt IS NOT NULL AND % IS NOT NULL)", " OR ")}
 ), parsed AS (
-    SELECT row, file, server_id, sampled_at, {
-    for_each(METRICS, "% AS written_%, CASE WHEN %_doubt IS NULL THEN % END AS %_number")
-},
-        {for_each(METRICS, "%_doubt")},
+    SELECT row, file, server_id, sampled_at, {for_each(METRICS, "% AS %_number, %_doubt")},
         {", ".join(f"evidence[{place}] AS {name}" for place, name in enumerate(_EVIDENCE[:5], start=1))},
-        {
-    ", ".join(
-        f"CASE WHEN evidence IS NULL THEN {metric}::VARCHAR ELSE evidence[{place}] END AS {metric}_text"
-        for place, metric in enumerate(METRICS, start=6)
-    )
-}
+        {_TEXTS_OF_EVIDENCE}
     FROM with_doubt
 ), checked AS (
-    SELECT *,
-        {
-    for_each(
-        PERCENT_METRICS,
-        f"CASE WHEN %_text IS NOT NULL AND written_% IS NOT NULL AND NOT isnan(written_%) AND %_doubt IS NOT NULL THEN %_doubt ELSE value_problem(%_text, %_number, {PERCENT_LIMIT}, ' percent') END AS %_problem",
-    )
-},
-        {
-    for_each(
-        _NETWORK_METRICS,
-        f"CASE WHEN %_text IS NOT NULL AND written_% IS NOT NULL AND NOT isnan(written_%) AND %_doubt IS NOT NULL THEN %_doubt ELSE value_problem(%_text, %_number, {NETWORK_LIMIT}, ' MB/s') END AS %_problem",
-    )
-},
+    SELECT * REPLACE ({for_each(METRICS, "CASE WHEN %_doubt IS NULL THEN %_number END AS %_number")}),
+        {for_each(PERCENT_METRICS, f"doubt(%_text, %_number, %_doubt, {PERCENT_LIMIT}, ' percent') AS %_problem")},
+        {for_each(_NETWORK_METRICS, f"doubt(%_text, %_number, %_doubt, {NETWORK_LIMIT}, ' MB/s') AS %_problem")},
         CASE
             WHEN structure_problem IS NOT NULL THEN problem('', at_text, structure_problem)
             WHEN sampled_at IS NULL THEN problem('timestamp', at_text, time_problem)
@@ -337,11 +336,17 @@ def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
             row for (row,) in rows if [name.casefold() for name in row] != [name.casefold() for name in layout.columns]
         ]
         if others:
-            refuse(db, source, f"a second header with other columns stands in it ({', '.join(others[0])}): these are files put "
-                   "together; send them one by one")  # fmt: skip
+            refuse(
+                db, source,
+                f"a second header with other columns stands in it ({', '.join(others[0])}): these are files put "
+                "together; send them one by one",
+            )  # fmt: skip
         elif layout.place("server_id") is None:
-            refuse(db, source, f"its header stands in it {count + 1} times, so these are several series, and nothing says whose: "
-                   "send one file per server, or add a column server_id")  # fmt: skip
+            refuse(
+                db, source,
+                f"its header stands in it {count + 1} times, so these are several series, and nothing says whose: "
+                "send one file per server, or add a column server_id",
+            )  # fmt: skip
 
 
 def _scan(
@@ -400,7 +405,9 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
     numbers = {}
     for metric in METRICS:
         number = f"{mark or ('percent' if metric in PERCENT_METRICS else 'number')}({metric}_text)"
-        numbers[metric] = number if metric in PERCENT_METRICS else f"rate({metric}_text, {number})"
+        number = number if metric in PERCENT_METRICS else f"rate({metric}_text, {number})"
+        # Where commas are decimal marks a point may stand between thousands, and no way is quicker.
+        numbers[metric] = number if layout.decimal == "," else f"quick_or({metric}_text, {number})"
     if layout.shape == "wide":
         values = {metric: cell[metric] for metric, _ in layout.meanings}
         numbers |= {metric: _ours(found, numbers[metric]) for metric, found in layout.meanings}

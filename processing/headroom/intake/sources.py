@@ -138,8 +138,8 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
         raise UnreadableFile(f"it looks like {module.NAME}, but it is damaged ({error}): export it again") from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, csv.Error) as error:
         raise UnreadableFile(
-            f"it looks like {module.NAME}, but is not as that is known ({type(error).__name__}: {brief(error)}): export "
-            "it again, or send CSV"
+            f"it looks like {module.NAME}, but is not as that is known ({type(error).__name__}: {brief(error)}): "
+            "export it again, or send CSV"
         ) from error
     if not sample:
         raise UnreadableFile(f"it is an export of {module.NAME} without any samples: export it again")
@@ -227,7 +227,8 @@ def _only_wholes(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, 
         headings = " and ".join(repr(layout.columns[place]) for place in layout.parts)
         server, metric, parts, _ = several[0]
         examples = db.execute(f"""
-            SELECT DISTINCT {part} AS part FROM {scan} WHERE {server_is(layout, server)} ORDER BY part LIMIT 3""").fetchall()
+            SELECT DISTINCT {part} AS part FROM {scan} WHERE {server_is(layout, server)} ORDER BY part LIMIT 3
+        """).fetchall()
         shown = ", ".join(repr(name) for (name,) in examples)
         raise UnreadableFile(
             f"{parts} parts of {server or source.name.server!r} ({shown}, by {headings}) have values of "

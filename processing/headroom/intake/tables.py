@@ -1,7 +1,5 @@
 """The SQL that reads the rows of files of one layout: a relation, and the texts of its canonical columns."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Sequence

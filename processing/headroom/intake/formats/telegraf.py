@@ -9,8 +9,6 @@ from headroom.intake.formats import Export, Sample
 NAME = "Telegraf (CSV)"
 _MEASUREMENTS = ("measurement", "name")
 _SERVERS = ("host", "hostname")
-_TAGS = ("fstype", "mode", "device", "path", "cpu", "interface", "host", "hostname", "region", "datacenter", "rack", "dc",
-         "os", "env")  # fmt: skip
 _FIELDS = ("usage_idle", "usage_active", "used_percent", "available_percent", "usage_user", "bytes_recv", "load1")
 
 
