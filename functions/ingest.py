@@ -27,7 +27,10 @@ logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
 
-ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
+ENDINGS = (
+    ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".csv.gz", ".tsv.gz", ".txt.gz", ".json.gz", ".jsonl.gz",
+    ".ndjson.gz", ".gz", ".parquet",
+)  # fmt: skip
 # Above this a file is surely not one of utilization samples, and no job volume is sized for it.
 LARGEST_FILE = 20 * 1024**3
 
@@ -124,7 +127,8 @@ def dataset_of(file: File) -> str:
         )
     if not name.isprintable() or any(part in ("", ".", "..") for part in name.split("/")) or "\\" in name:
         raise Refused("its key holds control characters, backslashes, or empty, '.' or '..' folders: rename it")
-    if not name.lower().endswith(ENDINGS):
+    # Firehose and collectd give their files no ending at all.
+    if "." in name.rsplit("/", 1)[-1] and not name.lower().endswith(ENDINGS):
         raise Refused(f"its name ends in none of {', '.join(ENDINGS)}: convert or rename it")
     if file.size == 0:
         raise Refused("it is empty (0 bytes): check the export that made it")

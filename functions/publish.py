@@ -155,6 +155,11 @@ def notification(
         *[f"  settings ignored: {problem}" for problem in quality["settings"]["errors"]],
         *unused_lines(quality["files"]),
         *[f"  {note}" for note in quality["notes"][:5]],
+        *(
+            [f"  and {len(quality['notes']) - 5} more notes: see data_quality.json."]
+            if len(quality["notes"]) > 5
+            else []
+        ),
         *model_lines(run, manifest["train_reason"]),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in summary.get("notes", [])[:5]],

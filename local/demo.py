@@ -24,7 +24,11 @@ from local import deploy, follow
 from local.cloud import ROOT, Cloud, CloudError
 from local.emulator import image, mailbox, transfer
 
-SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz", ".parquet")
+# As functions/ingest.py takes them.
+SUFFIXES = (
+    ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".csv.gz", ".tsv.gz", ".txt.gz", ".json.gz", ".jsonl.gz",
+    ".ndjson.gz", ".gz", ".parquet",
+)  # fmt: skip
 SERVERS, DAYS, SAMPLING = 60, 400, "1h"
 FEWEST_DAYS, MOST_DAYS = 7, 1_100
 START_SECONDS, MAIL_SECONDS = 90, 10
@@ -89,7 +93,7 @@ def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
         if path.is_dir():
             for file in sorted(inside for inside in path.rglob("*") if inside.is_file()):
                 name = file.relative_to(path).as_posix()
-                if file.name.endswith(SUFFIXES):
+                if file.name.endswith(SUFFIXES) or "." not in file.name:
                     files.append((file, name))
                 else:
                     others.append(name)

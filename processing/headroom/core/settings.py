@@ -139,6 +139,10 @@ class Source(_Part):
         FileRules.model_validate(self.rules())
         return self
 
+    def is_of(self, file: str) -> bool:
+        """Whether a file, by its name with folders, is of this source."""
+        return fnmatchcase(file, self.match) or fnmatchcase(file.rsplit("/", 1)[-1], self.match)
+
     def rules(self) -> dict[str, Any]:
         """What is said here, and nothing else."""
         return self.model_dump(exclude={"match"}, exclude_unset=True, exclude_none=True) | {"where": self._where()}
@@ -188,7 +192,7 @@ class Settings(Rules):
         """The rules for a file, given by its name with folders; of several sources that match the later wins."""
         said = self.model_dump(include=set(Rules.model_fields))
         for source in self.sources:
-            if fnmatchcase(file, source.match) or fnmatchcase(file.rsplit("/", 1)[-1], source.match):
+            if source.is_of(file):
                 for name, value in source.rules().items():
                     said[name] = {**said.get(name, {}), **value} if isinstance(value, dict) else value
         return FileRules.model_validate(said)

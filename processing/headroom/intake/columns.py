@@ -124,6 +124,7 @@ def understand(
     Raises:
         UnreadableFile: the table does not say what its numbers are, or could mean several things.
     """
+    headings = [heading.strip() for heading in headings]
     places: dict[str, int] = {}
     _place_mapped(headings, rules, places)
     _place(places, "timestamp", _TIMES, headings)

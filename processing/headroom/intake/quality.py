@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import duckdb
 
 from headroom.core.safe_csv import harmless_sql
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
+from headroom.intake.columns import same
 from headroom.intake.merge import PERIOD, Merge
 from headroom.intake.reading import line_numbers
 from headroom.intake.sources import Source
@@ -99,7 +101,8 @@ def report(
         "gaps": _gaps(db, settings),
         "short_series": short_series,
         "settings": settings_report,
-        "notes": [*notes, *_file_notes(db, sources), *_notes(db, settings, merged)],
+        "unmatched_mappings": (unmatched := unmatched_mappings(sources, settings)),
+        "notes": [*notes, *unmatched, *_file_notes(db, sources), *_notes(db, settings, merged)],
     }
 
 
@@ -227,13 +230,35 @@ def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
     return {"missing_periods": missing, "servers_with_gaps": servers, "worst": worst}
 
 
+def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[str]:
+    """The settings' mappings that no file of the run has a heading or metric for, with the nearest one that it has."""
+    read = [source for source in sources if source.layout is not None]
+    said = [("The settings' columns", read, settings.columns), ("The settings' units", read, settings.units)]
+    for source in settings.sources:
+        matched = [one for one in read if source.is_of(one.file)]
+        said += [(f"The source {source.match!r}", matched, {**source.columns, **source.units})]
+    sentences = []
+    for where, files, mapping in said:
+        names = {same(name): name for file in files for name in file.names}
+        known = {*names, *(name.rsplit(" ", 1)[-1] for name in names), *METRICS}
+        for heading in mapping:
+            if files and same(heading) not in known:
+                nearest = difflib.get_close_matches(same(heading), names, 1, 0.5)
+                meant = f": did you mean {names[nearest[0]]!r}?" if nearest else "."
+                sentences.append(f"{where} name {heading!r}, which is no heading or metric of the files{meant}")
+    return sentences
+
+
 def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
     """What of the files was left alone or put right by others, a sentence each."""
-    files: dict[str, list[str]] = {}
-    for source in sources:
-        for sentence in source.said:
-            files.setdefault(sentence, []).append(source.file)
-    notes = [f"{_named(names)}: {sentence}" for sentence, names in files.items()]
+    notes = []
+    gone = db.execute("""
+        SELECT DISTINCT server_id FROM suspect
+        ANTI JOIN (SELECT DISTINCT server_id FROM usable_reading) USING (server_id)
+        WHERE server_id <> '' ORDER BY server_id""").fetchall()
+    if gone:
+        shown = ", ".join(server for (server,) in gone[:_NAMES]) + (", and so on" if len(gone) > _NAMES else "")
+        notes.append(f"Servers of which nothing could be used, so that they are missing: {len(gone)} ({shown}).")
     doubts = db.execute("SELECT reason, list(file ORDER BY file) FROM doubt GROUP BY reason ORDER BY reason").fetchall()
     by_order = {source.order: source.file for source in sources}
     notes += [f"{_named([by_order[file] for file in found])}: {reason}." for reason, found in doubts]
@@ -243,13 +268,11 @@ def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> lis
             f"{samples} samples of {by_order[file]} were replaced by other values of {by_order[later]}, "
             "which came later."
         )
-    gone = db.execute("""
-        SELECT DISTINCT server_id FROM suspect
-        ANTI JOIN (SELECT DISTINCT server_id FROM usable_reading) USING (server_id)
-        WHERE server_id <> '' ORDER BY server_id""").fetchall()
-    if gone:
-        shown = ", ".join(server for (server,) in gone[:_NAMES]) + (", and so on" if len(gone) > _NAMES else "")
-        notes.append(f"Servers of which nothing could be used, so that they are missing: {len(gone)} ({shown}).")
+    files: dict[str, list[str]] = {}
+    for source in sources:
+        for sentence in source.said:
+            files.setdefault(sentence, []).append(source.file)
+    notes += [f"{_named(names)}: {sentence}" for sentence, names in files.items()]
     return notes
 
 

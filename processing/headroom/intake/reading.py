@@ -173,7 +173,8 @@ _TEXTS_OF_EVIDENCE = ", ".join(
 )
 
 # What becomes of the rows with evidence, and of those whose column is in doubt. A row is usable if it has a server, a
-# moment and no fault in its structure, and not all that it says is wrong. Of its cells, those that are empty or wrong are NULL.
+# moment and no fault in its structure, and not all that it says is wrong. Of its cells, those that are empty or wrong
+# are NULL.
 _JUDGE = f"""
 CREATE TABLE suspect AS
 WITH with_doubt AS (
@@ -487,6 +488,8 @@ def _names(
 ) -> dict[str, Meaning]:
     """What the names in a long file's metric column mean, by name and unit; the reasons of others are kept."""
     keys = [key for (key,) in db.execute(f"SELECT DISTINCT {key_text(layout)} FROM {scan}").fetchall()]
+    for source in sources:
+        source.names.update(key.partition("\x1f")[0] for key in keys)
     understood: dict[str, Meaning] = {}
     for key in sorted(keys):
         name, _, unit = key.partition("\x1f")

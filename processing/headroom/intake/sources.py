@@ -43,7 +43,8 @@ class Source:
 
     After reading, it has either a ``layout`` or an ``error`` that says why it holds no table and what to do.
     ``readable`` is what DuckDB reads in its place: UTF-8, under a name of our own. ``said`` are sentences about what
-    of the file was left alone; ``meanings`` how its numbers were read.
+    of the file was left alone; ``meanings`` how its numbers were read; ``names`` all headings and metrics that
+    occur in it, which a mapping may mean.
     """
 
     order: int
@@ -56,6 +57,7 @@ class Source:
     rules: FileRules = field(default_factory=FileRules)
     said: list[str] = field(default_factory=list)
     meanings: list[tuple[str, Meaning]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
 
 
 def name_all(sources: Sequence[Source], settings: Settings) -> None:
@@ -87,6 +89,7 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
         export = _export_of(source, file)
         if export is not None:
             source.layout = _convert(source, file, *export)
+            source.names.update(() if export[0].is_json() else export[0].header())
         else:
             layout = layout_of(file, db)
             if layout.compressed:
@@ -98,6 +101,7 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
                 # DuckDB would take * ? [ ] in the file's own name for a pattern.
                 source.readable.symlink_to(source.path.resolve())
             source.layout = layout
+            source.names.update(layout.columns)
             _name_of_wide(source)
         _settle(db, source)
     except UnreadableFile as error:
@@ -116,6 +120,7 @@ def _export_of(source: Source, file: File) -> tuple[Export, ModuleType] | None:
 
 
 _SAMPLE = 1000
+_TOLD = 6
 
 
 def _convert(source: Source, file: File, export: Export, module: ModuleType) -> Layout:
@@ -180,8 +185,10 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source) -> None:
     finally:
         db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
     source.layout = layout
-    for heading, reason in layout.unclear:
-        source.said.append(f"{heading if heading.startswith(chr(39)) else repr(heading)} {reason}; it is not read.")
+    if layout.unclear:
+        told = [f"{heading} {reason}" for heading, reason in layout.unclear[:_TOLD]]
+        more = f"; and {len(layout.unclear) - _TOLD} more" if len(layout.unclear) > _TOLD else ""
+        source.said.append(f"not read: {'; '.join(told)}{more}.")
 
 
 def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
