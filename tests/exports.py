@@ -103,8 +103,9 @@ def wide(cpu: Fleet) -> Files:
 
 
 def cloudwatch_console(cpu: Fleet) -> Files:
-    head = [("Label", list(cpu)), ("Id", [f"m{n}" for n, _ in enumerate(cpu)]), ("Metric name", ["CPUUtilization"] * len(cpu)),
-            ("Statistic", ["Average"] * len(cpu)), ("Period", ["900"] * len(cpu))]  # fmt: skip
+    every = len(cpu)
+    head = [("Label", list(cpu)), ("Id", [f"m{n}" for n in range(every)]), ("Metric name", ["CPUUtilization"] * every),
+            ("Statistic", ["Average"] * every), ("Period", ["900"] * every)]  # fmt: skip
     rows = [",".join([name, *cells]) for name, cells in head]
     rows += [",".join([f"{at:%Y/%m/%d %H:%M:%S}", *map(str, values)]) for at, values in _across(cpu)]
     return {"CloudWatch.csv": "\n".join(rows) + "\n"}
@@ -167,7 +168,8 @@ def gcp_api(cpu: Fleet) -> Files:
     series = [
         {"metric": {"type": "compute.googleapis.com/instance/cpu/utilization", "labels": {"instance_name": server}},
          "resource": {"type": "gce_instance", "labels": {"instance_id": "1"}}, "metricKind": "GAUGE",
-         "points": [{"interval": {"endTime": iso(at)}, "value": {"doubleValue": value / 100}} for at, value in reversed(made)]}
+         "points": [
+             {"interval": {"endTime": iso(at)}, "value": {"doubleValue": value / 100}} for at, value in reversed(made)]}
         for server, made in cpu.items()
     ]  # fmt: skip
     return {"timeseries.json": json.dumps({"timeSeries": series})}
@@ -192,8 +194,8 @@ def datadog_api(cpu: Fleet) -> Files:
 
 def influx_annotated(cpu: Fleet) -> Files:
     rows = [
-        "#group,false,false,false,false,true,true,true,true", "#datatype,string,long,dateTime:RFC3339,double,string,string,"
-        "string,string", "#default,_result,,,,,,,", ",result,table,_time,_value,_field,_measurement,cpu,host",
+        "#group,false,false,false,false,true,true,true,true",
+        "#datatype,string,long,dateTime:RFC3339,double,string,string,string,string", "#default,_result,,,,,,,", ",result,table,_time,_value,_field,_measurement,cpu,host",
     ]  # fmt: skip
     rows += [f",,0,{iso(at)},{100 - value:.4f},usage_idle,cpu,cpu-total,{server}" for server, at, value in _rows(cpu)]
     return {"query.csv": "\r\n".join(rows) + "\r\n"}
@@ -287,8 +289,8 @@ def powercli(cpu: Fleet) -> Files:
 EXPORTS = {
     one.__name__: one
     for one in (
-        wide, cloudwatch_console, cloudwatch_get_metric_data, cloudwatch_get_metric_statistics, cloudwatch_metric_stream,
-        prometheus_json, grafana_joined, azure_monitor, gcp_api, gcp_metrics_explorer, datadog_api, influx_annotated,
+        wide, cloudwatch_console, cloudwatch_get_metric_data, cloudwatch_get_metric_statistics,
+        cloudwatch_metric_stream, prometheus_json, grafana_joined, azure_monitor, gcp_api, gcp_metrics_explorer, datadog_api, influx_annotated,
         telegraf, collectd, sysstat_csv, sysstat_json, windows_perfmon, zabbix_csv, zabbix_export, powercli,
     )
 }  # fmt: skip

@@ -20,12 +20,11 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The metric is measurement and field; tags name the server and its parts."""
-    header: list[str] | None = None
+    header: list[str] = []
     for row in export.rows():
-        if not row or row[0].startswith("#") or not any(row):
-            header = None if header and (not row or row[0].startswith("#") or not any(row)) else header
+        if not any(row) or row[0].startswith("#"):
             continue
-        if header is None or "_value" in row:
+        if "_value" in row:
             header = [name.strip() for name in row]
             continue
         said = dict(zip(header, row, strict=False))
