@@ -43,38 +43,11 @@ _SERVERS = [
 _METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey itemname parameter", "name"]
 _VALUES = ["value metricvalue countervalue", "average avg mean valueavg"]
 _UNITS = ["unit units unitname uom metricunit"]
-_ENTITIES = set(
-    [
-        "entity",
-        "mount",
-        "mountpoint",
-        "path",
-        "filesystem",
-        "partition",
-        "volume",
-        "drive",
-        "lun",
-        "device",
-        "disk",
-        "diskname",
-        "interface",
-        "ifname",
-        "nic",
-        "adapter",
-        "core",
-        "cpu",
-        "gpu",
-        "container",
-        "queue",
-        "instance",
-        "instancename",
-        "objectinstance",
-        "dev",
-        "iface",
-        "port",
-        "datastore",
-    ]
-)
+_ENTITIES_WORDS = """
+    entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
+    adapter core cpu gpu container queue instance instancename objectinstance dev iface port datastore
+"""
+_ENTITIES = set(_ENTITIES_WORDS.split())
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
 
@@ -380,7 +353,21 @@ def _place_clock(places: dict[str, int], headings: Sequence[str], sample: Sequen
 
 def _numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
     cells = [row[place].strip() for row in sample if place < len(row) and row[place].strip()]
-    return not cells or any(re.match(r"[-+]?[\d.,]+(e[-+]?\d+)?\s*(%|$)", cell, re.IGNORECASE) for cell in cells)
+    return not cells or any(is_number(cell) for cell in cells)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, perhaps in percent; an address such as 10.1.2.3 is none."""
+    number = re.fullmatch(r"[-+]?[\d.,]*\d[\d.,]*(e[-+]?\d+)?\s*%?", cell.strip(), re.IGNORECASE)
+    return number is not None and not re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}", cell.strip())
+
+
+def is_name(cell: str) -> bool:
+    """Whether a cell could be a name: neither a number, with or without a unit, nor a time."""
+    if is_number(cell) or re.fullmatch(r"[-+]?[\d.,]+\s*[A-Za-zµ/%]{1,7}", cell):
+        return False
+    address = re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}", cell)
+    return bool(address) or not re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d\d|\d{8}T", cell)
 
 
 def role_of(heading: str, rules: FileRules) -> str | None:

@@ -320,7 +320,7 @@ def _labels(headings: Sequence[str], rows: Sequence[Sequence[str]], used: set[in
     found = []
     for place in range(len(headings)):
         cells = [row[place].strip() for row in rows if place < len(row) and row[place].strip()]
-        if place not in used and cells and not any(re.match(r"[-+]?[\d.,]", cell) for cell in cells):
+        if place not in used and cells and all(columns.is_name(cell) for cell in cells):
             found.append(place)
     return tuple(found)
 

@@ -48,30 +48,27 @@ _RESOURCE = {
     "network": "network net netzwerk",
 }  # fmt: skip
 _RESOURCE_OF = {word: resource for resource, words in _RESOURCE.items() for word in words.split()}
-_UTILIZATION = set(
-    [
-        "utilization",
-        "utilisation",
-        "util",
-        "usage",
-        "used",
-        "inuse",
-        "active",
-        "auslastung",
-        "nutzung",
-        "uso",
-        "utilización",
-        "utilizzo",
-    ]
-)
-_FREE = set(["idle", "free", "available", "avail", "usable", "unused", "libre", "frei"])
+_UTILIZATION_WORDS = """
+    utilization utilisation util usage used inuse active auslastung nutzung uso utilización utilizzo
+"""
+_UTILIZATION = set(_UTILIZATION_WORDS.split())
+_FREE_WORDS = """
+    idle free available avail usable unused libre frei
+"""
+_FREE = set(_FREE_WORDS.split())
 _PERCENT = {"percent", "pct", "percentage", "perc", "prozent"}
 _SHARE = {"ratio", "share", "fraction"}
 _STATISTIC = {"avg": "avg", "average": "avg", "mean": "avg", "mittelwert": "avg", "durchschnitt": "avg",
               "max": "max", "maximum": "max", "peak": "max", "min": "min", "minimum": "min", "p95": "p95",
               "p99": "p99", "p90": "p90", "p50": "p50", "median": "p50", "sum": "sum"}  # fmt: skip
-_IN = set(["in", "rx", "received", "receive", "recv", "incoming", "inbound", "ingress"])
-_OUT = set(["out", "tx", "sent", "send", "transmitted", "transmit", "outgoing", "outbound", "egress"])
+_IN_WORDS = """
+    in rx received receive recv incoming inbound ingress
+"""
+_IN = set(_IN_WORDS.split())
+_OUT_WORDS = """
+    out tx sent send transmitted transmit outgoing outbound egress
+"""
+_OUT = set(_OUT_WORDS.split())
 # They change nothing: whose value it is, or what kind of share.
 _NOISE = {"percent": {"node", "host", "vm", "server", "system", "instance", "space", "in", "use", "total"}}
 _NETWORK_NOISE = {"traffic", "throughput", "rate", "bandwidth", "node", "host", "vm", "server", "system", "total"}
@@ -239,6 +236,12 @@ def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Mea
     return Meaning(metric, factors.pop() if factors else 1.0, free, bool(units), statistic)
 
 
+def says_something(word: str) -> bool:
+    """Whether a single word is one of those that metrics' names are made of."""
+    known = {*_RESOURCE_OF, *_UTILIZATION, *_FREE, *_PERCENT, *_SHARE, *_STATISTIC, *_IN, *_OUT, *_NETWORK_NOISE}
+    return word.casefold() in known | _NOISE["percent"] or unit_of(word) is not None
+
+
 def words_of(name: str) -> list[str]:
     """A name's words in lower case: split at punctuation and within camel case; ``%`` is the word percent."""
     name = re.sub(r"(?<=[a-zà-ÿ0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name.replace("%", " percent "))
@@ -253,40 +256,11 @@ _JOINED = {"cpupercent": "cpu", "networkin": "network"}
 
 _DATE = re.compile(r"[-_ ]*\d{4}-?\d{2}-?\d{2}(?:[-_ T]+\d{1,2}[-_:h]?\d{2}(?:[-_:]?\d{2})?)?")
 _GRAFANA = re.compile(r"(.*?)-data(?:-as-\w+)?(?=-\d{4}|$)")
-_SAYS_NOTHING = set(
-    [
-        "data",
-        "export",
-        "report",
-        "metrics",
-        "metric",
-        "query",
-        "result",
-        "results",
-        "query_data",
-        "usage",
-        "values",
-        "stats",
-        "stat",
-        "history",
-        "hist",
-        "render",
-        "trends",
-        "download",
-        "sheet1",
-        "series",
-        "timeseries",
-        "ts",
-        "file",
-        "output",
-        "test",
-        "render",
-        "csv",
-        "sample",
-        "samples",
-        "table",
-    ]
-)
+_SAYS_NOTHING_WORDS = """
+    data export report metrics metric query result results query_data usage values stats stat history hist
+    render trends download sheet1 series timeseries ts file output test render csv sample samples table
+"""
+_SAYS_NOTHING = set(_SAYS_NOTHING_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -310,7 +284,9 @@ def of_file(file: str) -> FileName:
     plain = _DATE.sub("", whole_name).strip(" -_") or whole_name
     whole = meaning_of(plain)
     if whole is not None and not (isinstance(whole, Unclear) and _part(plain)):
-        return FileName(_folder(folders), whole)
+        # cpu-node-7 may well be a server, of which the file's content says more.
+        named = isinstance(whole, Unclear) and re.search(r"\d", plain)
+        return FileName(whole_name if named else _folder(folders), whole)
     if part := _part(plain):
         server, meaning = part
         return FileName(whole_name if server is None else server, meaning)
@@ -321,12 +297,13 @@ def of_file(file: str) -> FileName:
 
 def _part(stem: str) -> tuple[str | None, Meaning | Unclear] | None:
     """The metric at one end of a name and the server at the other; ``None`` for the server if it is in the midst."""
-    places = [found.start() for found in re.finditer(r"[-_. ]", stem)]
-    for place in places:
-        for server, metric in ((stem[:place], stem[place + 1 :]), (stem[place + 1 :], stem[:place])):
-            found = meaning_of(metric.replace("-", "_"))
-            if isinstance(found, Meaning) and server.strip(" -_."):
-                return server, found
+    ends = [(stem[: mark.start()], stem[mark.end() :]) for mark in re.finditer(r"[-_. ]", stem)]
+    # A hyphen is part of many servers' names (cpu-node-7), so that a metric in front stands before another mark.
+    ends += [(stem[mark.end() :], stem[: mark.start()]) for mark in re.finditer(r"[_. ]", stem)]
+    for server, metric in ends:
+        found = meaning_of(metric.replace("-", "_"))
+        if isinstance(found, Meaning) and server.strip(" -_."):
+            return server, found
     words = words_of(stem)
     for begin in range(1, len(words) - 2):
         found = meaning_of(" ".join(words[begin : begin + 2]))  # ec2_cpu_utilization_24ae8d
@@ -354,7 +331,9 @@ def _folder(folders: list[str]) -> str:
     """The nearest folder that can be a server: neither a date nor a metric nor a word for data."""
     for folder in reversed(folders):
         plain = _DATE.sub("", folder).strip(" -_")
-        if plain and plain.casefold() not in _SAYS_NOTHING and meaning_of(plain) is None and not plain.isdigit():
+        found = meaning_of(plain)
+        metric = isinstance(found, Meaning) or (isinstance(found, Unclear) and not re.search(r"\d", plain))
+        if plain and plain.casefold() not in _SAYS_NOTHING and not metric and not plain.isdigit():
             return folder
     return ""
 

@@ -102,7 +102,8 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
                 source.readable.symlink_to(source.path.resolve())
             source.layout = layout
             source.names.update(layout.columns)
-            _name_of_wide(source)
+            if layout.shape == "wide":
+                _whole_name(source)
         _settle(db, source)
     except UnreadableFile as error:
         source.layout, source.error = None, str(error)
@@ -146,16 +147,18 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
             f"it looks like {module.NAME}, but is not as that is known ({type(error).__name__}: {brief(error)}): "
             "export it again, or send CSV"
         ) from error
+    if all(one[1] for one in sample):
+        _whole_name(source)
     if not sample:
         raise UnreadableFile(f"it is an export of {module.NAME} without any samples: export it again")
     return layout_of_samples(module.NAME, file, sample)
 
 
-def _name_of_wide(source: Source) -> None:
-    """Where columns say the metric, a word for one in the file's name belongs to the server's name."""
+def _whole_name(source: Source) -> None:
+    """Where the content says the metric, a word for one in the file's name belongs to the server's name."""
     stem = meaning.stem(source.file)
     known = ("", stem, meaning.folder_of(source.file))
-    if source.layout.shape == "wide" and source.rules.server is None and source.name.server not in known:
+    if source.rules.server is None and source.name.server not in known:
         source.name = FileName(stem, None)
 
 

@@ -13,48 +13,13 @@ NAME = "Grafana, series joined by time (CSV)"
 _TIME = ("time", "timestamp", "_time", "date")
 _LABELS = re.compile(r"(?P<name>[\w:]*)\s*\{(?P<labels>.*)\}")
 # Words for parts of a value, which in headings are series of one server and not servers.
-_NOT_A_SERVER = set(
-    [
-        "user",
-        "system",
-        "idle",
-        "iowait",
-        "nice",
-        "steal",
-        "guest",
-        "irq",
-        "softirq",
-        "used",
-        "free",
-        "buffers",
-        "cached",
-        "total",
-        "min",
-        "max",
-        "avg",
-        "mean",
-        "value",
-        "read",
-        "write",
-        "in",
-        "out",
-        "rx",
-        "tx",
-        "load",
-        "load1",
-        "load5",
-        "load15",
-        "median",
-        "p50",
-        "p90",
-        "p95",
-        "p99",
-        "count",
-        "rate",
-        "name",
-        "status",
-    ]
-)
+_NOT_A_SERVER_WORDS = """
+    user system idle iowait nice steal guest irq softirq used free buffers cached total min max avg mean value
+    read write in out rx tx load load1 load5 load15 median p50 p90 p95 p99 count rate name status busy ready
+    wait other kernel costop temperature temp cores limit limits request requests throttled credits balance swap
+    cache privileged interrupt dpc active inactive available shared slab committed
+"""
+_NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
 
 
 def recognise(export: Export) -> bool:
@@ -102,24 +67,27 @@ def _series(heading: str, export: Export) -> tuple[str, str, str]:
     if found := _LABELS.fullmatch(heading):
         labels = dict(re.findall(r'(\w+)\s*[=:]\s*"([^"]*)"', found["labels"]))
         return server_of(labels), found["name"], part_of(labels)
-    if meaning.meaning_of(heading) is not None and not _split(heading):
-        return "", "", ""
-    if split := _split(heading):
-        return (*split, "")
-    plain = heading.casefold()
     joined = "joinbyfield" in export.file
+    if split := _split(heading, joined):
+        return (*split, "")
+    found = meaning.meaning_of(heading)
+    if isinstance(found, meaning.Meaning) or (found is not None and not re.search(r"\d", heading)):
+        return "", "", ""
+    plain = heading.casefold()
     named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
     if not named or plain in _NOT_A_SERVER or _known_otherwise(plain):
         return "", "", ""
     return server_of({"instance": heading}), "", ""
 
 
-def _split(heading: str) -> tuple[str, str] | None:
+def _split(heading: str, joined: bool) -> tuple[str, str] | None:
     """``cpu web-1`` or ``web-1 - CPU usage``: a metric at one end and a single word, the server, at the other."""
     words = heading.replace(" - ", " ").replace(": ", " ").split()
     for server, rest in ((words[-1], words[:-1]), (words[0], words[1:])):
         found = meaning.meaning_of(" ".join(rest)) if rest else None
-        if isinstance(found, meaning.Meaning) and re.search(r"[\d.-]", server) and re.fullmatch(r"[\w.:-]+", server):
+        plain = joined and server.casefold() not in _NOT_A_SERVER and not meaning.says_something(server)
+        named = re.fullmatch(r"[\w.:-]+", server) and (plain or re.search(r"[\d.-]", server))
+        if isinstance(found, meaning.Meaning) and named:
             return server_of({"instance": server}), " ".join(rest)
     return None
 
