@@ -195,8 +195,10 @@ def datadog_api(cpu: Fleet) -> Files:
 def influx_annotated(cpu: Fleet) -> Files:
     rows = [
         "#group,false,false,false,false,true,true,true,true",
-        "#datatype,string,long,dateTime:RFC3339,double,string,string,string,string", "#default,_result,,,,,,,", ",result,table,_time,_value,_field,_measurement,cpu,host",
-    ]  # fmt: skip
+        "#datatype,string,long,dateTime:RFC3339,double,string,string,string,string",
+        "#default,_result,,,,,,,",
+        ",result,table,_time,_value,_field,_measurement,cpu,host",
+    ]
     rows += [f",,0,{iso(at)},{100 - value:.4f},usage_idle,cpu,cpu-total,{server}" for server, at, value in _rows(cpu)]
     return {"query.csv": "\r\n".join(rows) + "\r\n"}
 
@@ -286,11 +288,9 @@ def powercli(cpu: Fleet) -> Files:
     return {"stat.csv": "\r\n".join(rows)}
 
 
-EXPORTS = {
-    one.__name__: one
-    for one in (
-        wide, cloudwatch_console, cloudwatch_get_metric_data, cloudwatch_get_metric_statistics,
-        cloudwatch_metric_stream, prometheus_json, grafana_joined, azure_monitor, gcp_api, gcp_metrics_explorer, datadog_api, influx_annotated,
-        telegraf, collectd, sysstat_csv, sysstat_json, windows_perfmon, zabbix_csv, zabbix_export, powercli,
-    )
-}  # fmt: skip
+MAKERS = (
+    wide, cloudwatch_console, cloudwatch_get_metric_data, cloudwatch_get_metric_statistics, cloudwatch_metric_stream,
+    prometheus_json, grafana_joined, azure_monitor, gcp_api, gcp_metrics_explorer, datadog_api, influx_annotated,
+    telegraf, collectd, sysstat_csv, sysstat_json, windows_perfmon, zabbix_csv, zabbix_export, powercli,
+)  # fmt: skip
+EXPORTS = {make.__name__: make for make in MAKERS}

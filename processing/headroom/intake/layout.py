@@ -21,7 +21,7 @@ from typing import IO, Literal
 
 import duckdb
 
-from headroom.core.settings import PERCENT_METRICS, FileRules
+from headroom.core.settings import FileRules
 from headroom.intake import columns, meaning, units
 from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES, Columns, UnreadableFile
 from headroom.intake.meaning import FileName, Meaning, Unclear
@@ -254,8 +254,6 @@ def _layout(
     used = {*places.values(), *found.entities, *(place for place, _ in where)}
     ignored = [heading.strip() for place, heading in enumerate(headings) if place not in used and heading.strip()]
     decimal = file.rules.decimal_mark or _decimal_mark(rows, delimiter)
-    if not decimal and delimiter not in ("", ","):
-        _refuse_unclear_marks(headings, rows, found)
     labels = () if "server_id" in places or file.rules.server else _labels(headings, rows, used)
     return Layout(
         name="Parquet" if kind == "parquet" else "CSV",
@@ -299,20 +297,6 @@ def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     comma = any(re.fullmatch(r"[-+]?(\d{1,3}(\.\d{3})+,\d+|\d+,(\d{1,2}|\d{4,})|0,\d+)", cell) for cell in cells)
     point = any(re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})", cell) for cell in cells)
     return "," if comma and not point else "." if point and not comma else ""
-
-
-def _refuse_unclear_marks(headings: Sequence[str], rows: Sequence[Sequence[str]], found: Columns) -> None:
-    """6.104 and 6,104 in all cells of a rate may be six or six thousand; a percentage can only be six."""
-    for metric, _ in found.meanings:
-        place = found.places.get(metric, found.places.get("value"))
-        if metric in PERCENT_METRICS or place is None:
-            continue
-        cells = [row[place].strip() for row in rows if place < len(row) and row[place].strip()]
-        if len(cells) > 2 and all(re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", cell) for cell in cells):
-            raise UnreadableFile(
-                f"{cells[0]!r} under {headings[place]!r} could be {cells[0][:-4]} and a fraction, or thousands: say "
-                "decimal_mark: '.' or ',' under `sources` in the settings"
-            )
 
 
 def _labels(headings: Sequence[str], rows: Sequence[Sequence[str]], used: set[int]) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from types import ModuleType
 
 import duckdb
 
-from headroom.core.settings import FileRules, Settings
+from headroom.core.settings import METRICS, PERCENT_METRICS, FileRules, Settings
 from headroom.intake import meaning
 from headroom.intake.columns import WHOLE, name_of_cell, same
 from headroom.intake.formats import Export, format_of
@@ -179,6 +179,8 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source) -> None:
             )
         if layout.labels:
             _refuse_nameless(db, layout, scan)
+        if not layout.decimal and layout.delimiter not in ("", ","):
+            _refuse_unclear_marks(db, layout, scan)
         if layout.parts:
             layout = replace(layout, wholes=_only_wholes(db, source, layout, scan))
     except UnclearTime as error:
@@ -205,6 +207,24 @@ def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -
                 f"no column is known to be the server, and {heading!r} has {distinct} different names: if they are "
                 f"servers, map it (columns: {{{heading}: server_id}}), else say that it is not (columns: "
                 f"{{{heading}: ignore}})"
+            )
+
+
+def _refuse_unclear_marks(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
+    """6.104 and 6,104 in all cells of a rate may be six or six thousand, where a comma does not part the fields."""
+    for metric, place in layout.places:
+        if metric in PERCENT_METRICS or metric not in (*METRICS, "value"):
+            continue
+        cell = f"coalesce(clean({field_of(layout, place)}), '')"
+        open_to_both = f"regexp_full_match({cell}, '[1-9]\\d{{0,2}}[.,]\\d{{3}}')"
+        example, decided = db.execute(f"""
+            SELECT min({cell}) FILTER ({open_to_both}),
+                count(*) FILTER (NOT {open_to_both} AND regexp_matches({cell}, '\\d[.,]\\d'))
+            FROM {scan}""").fetchone()
+        if example is not None and not decided:
+            raise UnreadableFile(
+                f"{example!r} under {layout.columns[place]!r} could be {example[:-4]} and a fraction, or thousands: "
+                "say decimal_mark: '.' or ',' under `sources` in the settings"
             )
 
 

@@ -24,13 +24,6 @@ def test_a_row_of_units_below_the_header_is_read_as_units(tmp_path):
     assert {metric: meaning.factor for metric, meaning in found.meanings} == {"cpu": 100.0, "network_in": 0.001}
 
 
-def test_numbers_that_could_be_thousands_are_refused_and_a_setting_decides(tmp_path):
-    text = "time;host;network_in\n" + "".join(f"2024-02-0{day};a;6.10{day}\n" for day in range(1, 6))
-    with pytest.raises(UnreadableFile, match="decimal_mark"):
-        layout(tmp_path, text)
-    assert layout(tmp_path, text, decimal_mark=",").decimal == ","
-
-
 def test_a_value_whose_metric_nothing_says_is_refused(tmp_path):
     with pytest.raises(UnreadableFile, match="nothing says what 'value' measures"):
         layout(tmp_path, "time,value\n2024-02-03,5\n", "web-1.csv")

@@ -52,9 +52,11 @@ def test_an_export_of_any_fleet_is_read(tmp_path_factory, name, minutes, seed, d
         assert name == "windows_perfmon" or int(day[-2:]) <= 12
 
 
+HOW = ["lost", "repeated", "shuffled", "blank", "cut", "gzip", "bom", "crlf", "twice"]
+
+
 @quick
-@given(name=st.sampled_from(LINES), seed=st.randoms(use_true_random=False),
-       how=st.sampled_from(["lost", "repeated", "shuffled", "blank", "cut", "gzip", "bom", "crlf", "twice"]))  # fmt: skip
+@given(name=st.sampled_from(LINES), seed=st.randoms(use_true_random=False), how=st.sampled_from(HOW))
 def test_lines_that_are_lost_repeated_or_out_of_order_make_no_wrong_value(tmp_path_factory, name, seed, how):
     cpu = exports.fleet()
     files = {}
@@ -96,13 +98,15 @@ def test_bytes_of_noise_are_survived(tmp_path_factory, name, noise, places):
     assert "good-1" in set(panel["server_id"])
 
 
+KEYS = """
+MetricDataResults Label Timestamps Values Datapoints Timestamp data result metric values resultType matrix timeSeries
+points series pointlist value timespan sysstat hosts
+"""
 documents = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
-        ["MetricDataResults", "Label", "Timestamps", "Values", "Datapoints", "Timestamp", "data", "result", "metric", "values",
-         "resultType", "matrix", "timeSeries", "points", "series", "pointlist", "value", "timespan", "sysstat", "hosts"]
-    ), inner, max_size=4), max_leaves=12,
-)  # fmt: skip
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS.split()), inner, max_size=4),
+    max_leaves=12,
+)
 
 
 @quick
@@ -114,19 +118,22 @@ def test_json_of_any_shape_is_refused_with_a_reason(tmp_path_factory, document):
     assert next(file["error"] for file in quality["files"] if file["file"] == "any.json")
 
 
-headings = st.lists(
-    st.sampled_from(["timestamp", "time", "date", "host", "vm", "name", "metric", "value", "cpu", "cpu_idle", "memory [%]",
-                     "disk", "mount", "unit", "network_in", "cpu cores", "core", "note", ""]),
-    min_size=1, max_size=6,
-)  # fmt: skip
-cells = st.sampled_from(["2024-02-13 00:00", "13/02/2024", "1707829500", "a", "web-1", "cpu", "5", "0.5", "5,5", "99%", "1.2 MB/s",
-                         "", "NaN", "KB/s", "-1", "1e400", '"', "é"])  # fmt: skip
+HEADINGS = """
+timestamp,time,date,host,vm,name,metric,value,cpu,cpu_idle,memory [%],disk,mount,unit,network_in,cpu cores,core,note,
+"""
+CELLS = """
+2024-02-13 00:00|13/02/2024|1707829500|a|web-1|cpu|5|0.5|5,5|99%|1.2 MB/s||NaN|KB/s|-1|1e400|"|é
+"""
+RULES = [
+    None, "metric: cpu", "entities: busiest", "units: {cpu: ratio}", "timezone: Europe/Berlin",
+    "sources: [{match: '*', where: {host: a}}]", "columns: {note: server_id, core: entity}",
+]  # fmt: skip
+headings = st.lists(st.sampled_from(HEADINGS.strip("\n").split(",")), min_size=1, max_size=6)
+rows = st.lists(st.lists(st.sampled_from(CELLS.strip("\n").split("|")), min_size=1, max_size=7), max_size=12)
 
 
 @quick
-@given(header=headings, rows=st.lists(st.lists(cells, min_size=1, max_size=7), max_size=12), mark=st.sampled_from(",;\t"),
-       rules=st.sampled_from([None, "metric: cpu", "entities: busiest", "units: {cpu: ratio}", "timezone: Europe/Berlin",
-                              "sources: [{match: '*', where: {host: a}}]", "columns: {note: server_id, core: entity}"]))  # fmt: skip
+@given(header=headings, rows=rows, mark=st.sampled_from(",;\t"), rules=st.sampled_from(RULES))
 def test_tables_of_any_headings_and_cells_are_survived(tmp_path_factory, header, rows, mark, rules):
     wild = "\n".join([mark.join(header), *(mark.join(row) for row in rows)])
     panel, _ = read(
