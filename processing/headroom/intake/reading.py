@@ -77,13 +77,13 @@ CREATE MACRO instant_of_epoch(number) AS CASE
     WHEN number < 1e20 THEN to_timestamp(number / 1e9) END;
 
 -- DuckDB takes abbreviations of zones for one of the places that use them: only texts without letters get there, but
--- for the T, Z, UTC and GMT of plain times. CASE looks at its ways one by one; coalesce tries them all on every row.
+-- for the T, Z, UTC and GMT of plain times. CASE looks at its ways one by one, which coalesce does not for all of them.
 CREATE MACRO instant(text) AS CASE
     WHEN suffix(text, 'Z') AND strlen(text) <= 20 THEN try_cast(text AS TIMESTAMPTZ)
-    WHEN lower(text) = upper(text) OR regexp_full_match(text, '[0-9TZ:.+ \t\-/]*(UTC|GMT|z)?\s*') THEN CASE
-        WHEN try_cast(text AS TIMESTAMPTZ) IS NOT NULL THEN try_cast(text AS TIMESTAMPTZ)
-        WHEN try_cast(text AS DOUBLE) IS NOT NULL THEN instant_of_epoch(try_cast(text AS DOUBLE))
-        ELSE try_cast(regexp_replace(clean(text), '\s+([+-]\d{{2}}:?\d{{2}})$', '\1') AS TIMESTAMPTZ) END END;
+    WHEN lower(text) = upper(text) OR regexp_full_match(text, '[0-9TZ:.+ \t\-/]*(UTC|GMT|z)?\s*') THEN coalesce(
+        try_cast(text AS TIMESTAMPTZ),
+        CASE WHEN try_cast(text AS DOUBLE) IS NOT NULL THEN instant_of_epoch(try_cast(text AS DOUBLE))
+            ELSE try_cast(regexp_replace(clean(text), '\s+([+-]\d{{2}}:?\d{{2}})$', '\1') AS TIMESTAMPTZ) END) END;
 
 -- The quick way first: the others are only looked at where it fails.
 CREATE MACRO quick_or(text, slow) AS

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ingest import ENDINGS
 from local import demo
 from local.cloud import CloudError
-from local.demo import chosen, passed_over, table
+from local.demo import SUFFIXES, chosen, passed_over, table
 from local.emulator import image
 from local.follow import failure
 
@@ -24,6 +25,10 @@ def test_a_folders_data_files_keep_their_names_and_the_rest_stays(tmp_path: Path
     drop = chosen("demo", [tmp_path], None)
     assert [name for _, name in drop.files] == ["MetricStreams-1", "a/x.csv.gz", "b.csv", "c.parquet", "d.json"]
     assert drop.passed_over == ["README.md", "photo.png"]
+
+
+def test_the_laptop_takes_the_files_that_the_service_takes() -> None:
+    assert set(SUFFIXES) == set(ENDINGS)
 
 
 def test_spreadsheets_are_not_passed_over_in_silence(tmp_path: Path) -> None:
