@@ -30,6 +30,8 @@ _UNIT = {"D": "day", "h": "hour"}
 # The values of so many rows are in memory together while their quantiles are computed.
 _SLICE_ROWS = 5_000_000
 _STATISTICS = ("mean", "max", "samples", "p95", "p99")
+# An arrival is the file's order and, in its lower 36 bits, the row.
+_ROW = (1 << 36) - 1
 _ANY_VALUE = for_each(METRICS, "% IS NOT NULL", " OR ")
 
 _TABLES = f"""
@@ -172,33 +174,32 @@ def _refuse_conflicts(
     is not understood, such as several disks, statistics, or machines of one name. Gives whether there was any."""
     by_order = {source.order: source for source in sources}
     conflicts: dict[int, tuple] = {}
+    differs = for_each(METRICS, "min(%) <> max(%)", " OR ")
     for begin, end in slices:
+        any_conflict = db.execute(f"""
+            SELECT 1 {_within(begin, end)} AND arrival >= 0
+            GROUP BY arrival >> 36, server_id, sampled_at HAVING count(*) > 1 AND ({differs}) LIMIT 1""").fetchone()
+        if any_conflict is None:
+            continue
         for metric in METRICS:
             found = db.execute(f"""
-                SELECT arrival >> 36 AS file, count(*), min_by(moment, moment.at) FROM (
-                    SELECT arrival >> 36 << 36 AS arrival, {{
-                        'server': server_id, 'at': sampled_at, 'one': first({metric} ORDER BY arrival),
-                        'row': min(arrival) & ((1::BIGINT << 36) - 1),
-                        'other': arg_max({metric}, CASE WHEN {metric} <> least_value THEN arrival END),
-                        'other_row': max(CASE WHEN {metric} <> least_value THEN arrival END) & ((1::BIGINT << 36) - 1)
-                    }} AS moment FROM (
-                        SELECT *, first_value({metric}) OVER (
-                            PARTITION BY arrival >> 36, server_id, sampled_at ORDER BY arrival) AS least_value
-                        {_within(begin, end)} AND arrival >= 0 AND {metric} IS NOT NULL
-                        AND (arrival >> 36, server_id, sampled_at) IN (
-                            SELECT (arrival >> 36, server_id, sampled_at) {_within(begin, end)} AND arrival >= 0
-                            GROUP BY arrival >> 36, server_id, sampled_at HAVING min({metric}) <> max({metric}))
-                    ) GROUP BY arrival >> 36 << 36, server_id, sampled_at
+                SELECT file, count(*), arg_min(moment, moment.at) FROM (
+                    SELECT arrival >> 36 AS file, {{
+                        'server': server_id, 'at': sampled_at, 'low': min({metric}), 'high': max({metric}),
+                        'low_row': arg_min(arrival, {metric}) & {_ROW}, 'high_row': arg_max(arrival, {metric}) & {_ROW}
+                    }} AS moment
+                    {_within(begin, end)} AND arrival >= 0 AND {metric} IS NOT NULL
+                    GROUP BY arrival >> 36, server_id, sampled_at HAVING min({metric}) <> max({metric})
                 ) GROUP BY file""").fetchall()
             for file, count, moment in found:
                 conflicts.setdefault(file, (metric, count, moment))
     for file, (metric, count, moment) in conflicts.items():
-        differ = columns_that_differ(db, by_order[file], moment["row"], moment["other_row"])
+        differ = columns_that_differ(db, by_order[file], moment["low_row"], moment["high_row"])
         told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
         refuse(
             db, by_order[file],
             f"{metric} of {moment['server']} has different values at the same moment ({moment['at']} UTC: "
-            f"{moment['one']:g} and {moment['other']:g}"
+            f"{moment['low']:g} and {moment['high']:g}"
             f"{f', and so at {count} moments' if count > 1 else ''}). {told}: export one of them, or say under "
             "`sources` in the settings which rows count (where) or that the busiest does (entities: busiest)",
         )  # fmt: skip
