@@ -3,11 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
-.PHONY: demo up down status test lint bench screenshots deploy smoke wheelhouse lock install
+.PHONY: demo preview up down status test lint bench screenshots deploy smoke wheelhouse lock install
 
 demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
 	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(DAYS),--days "$(DAYS)")
+
+preview: install  ## FILES=<files or folders> SETTINGS=<yaml>: what would be made of them, without a run
+	@PYTHONPATH=processing $(BIN)/python -m headroom.preview $(FILES) $(if $(SETTINGS),--settings "$(SETTINGS)")
 
 up: install
 	@$(BIN)/python -m local up

@@ -8,7 +8,10 @@ import re
 DATASET_NAME = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
 DATASET_RULE = "1 to 40 lower-case letters, digits and hyphens, beginning and ending with a letter or digit"
 # The endings of files that may hold data, compared in lower case.
-ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
+ENDINGS = (
+    ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".csv.gz", ".tsv.gz", ".txt.gz", ".json.gz", ".jsonl.gz",
+    ".ndjson.gz", ".gz", ".parquet",
+)  # fmt: skip
 # Bytes of one part of a key: the longest file name that the job's file system takes (NAME_MAX of Linux).
 LONGEST_PART = 255
 
@@ -36,6 +39,7 @@ def name_problem(name: str) -> str | None:
     longest = max(len(part.encode()) for part in parts)
     if longest > LONGEST_PART:
         return f"one part of its key has {longest} bytes, and a file name at most {LONGEST_PART}: rename it"
-    if not name.lower().endswith(ENDINGS):
+    # Firehose and collectd give their files no ending at all.
+    if "." in parts[-1] and not name.lower().endswith(ENDINGS):
         return f"its name ends in none of {', '.join(ENDINGS)}: convert or rename it"
     return None

@@ -213,6 +213,11 @@ def notification(
         *more_lines(quality["settings"]["errors"], 10),
         *unused_lines(quality["files"]),
         *[f"  {note}" for note in quality["notes"][:5]],
+        *(
+            [f"  and {len(quality['notes']) - 5} more notes: see data_quality.json."]
+            if len(quality["notes"]) > 5
+            else []
+        ),
         *model_lines(run, manifest["train_reason"]),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in [*manifest.get("notes", []), *summary.get("notes", [])[:5]]],

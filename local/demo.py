@@ -87,7 +87,7 @@ def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
         if path.is_dir():
             for file in sorted(inside for inside in path.rglob("*") if inside.is_file()):
                 name = file.relative_to(path).as_posix()
-                if file.name.lower().endswith(ENDINGS):
+                if file.name.lower().endswith(ENDINGS) or "." not in file.name:
                     files.append((file, name))
                 else:
                     others.append(name)

@@ -23,7 +23,7 @@ from headroom.core import job, settings
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import merge, quality, reading
 from headroom.intake.layout import LATEST
-from headroom.intake.reading import Source
+from headroom.intake.sources import Source
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def preprocess(
         db = _open_database(work)
         reading.read(db, sources, effective, _latest(manifest), work / "files")
         refuse_what_is_not_a_server(db, sources)
-        merged = merge.merge(db, history, effective, before, work / "samples")
+        merged = merge.merge(db, history, effective, before, work / "samples", sources)
         report = quality.report(db, sources, effective, merged, settings_report, manifest.get("dataset"), notes)
         if not report["panel"]["rows"]:
             raise job.InputError(_nothing_usable(report))

@@ -133,7 +133,7 @@ def test_the_long_form_gives_the_same_panel_as_the_wide_form(desk):
     assert "unknown metric" in unknown["reason"]
 
 
-@pytest.mark.parametrize("setting, metric", [(None, "cpu"), ("metric: network_in", "network_in")])
+@pytest.mark.parametrize("setting, metric", [("metric: cpu", "cpu"), ("metric: network_in", "network_in")])
 def test_the_two_column_form_takes_metric_from_the_settings_and_server_from_the_file(desk, setting, metric):
     file = "timestamp,value\n2024-01-01,7\n"
     panel = panel_of(desk.run({"fleet/web-1.prod.csv.gz": gzip.compress(file.encode())}, settings=setting))
@@ -256,6 +256,7 @@ GARBAGE = {
     "binary": (bytes(range(256)) * 100, "binary"),
     "web page": (b"<!DOCTYPE html><html><body>timestamp,cpu</body></html>", "web page"),
     "json": (b'[{"timestamp": 1, "cpu": 2}]', "JSON"),
+    "damaged export": (b'{"MetricDataResults": [{"Label": "a CPUUtilization", "Timesta', "damaged"),
     "workbook": (b"PK\x03\x04" + b"x" * 100, "Excel"),
     "no header": (b"2024-01-01,a,5\n2024-01-02,a,6\n", "no header"),
     "cut gzip": (gzip.compress(WIDE.encode() * 1000)[:-20], "gzip"),
@@ -353,13 +354,34 @@ def test_bad_attributes_are_reported_once_and_the_row_stays(desk):
     assert pd.read_parquet(folder / "servers.parquet")["memory_gb"].tolist() == [2.0]
 
 
-def test_of_the_same_sample_the_newer_row_and_the_newer_file_win(desk):
-    first = "timestamp,server_id,cpu,memory\n2024-01-01,a,1,10\n2024-01-01,a,2,\n"
+def test_of_the_same_sample_the_newer_file_wins_and_a_note_says_so(desk):
+    first = "timestamp,server_id,cpu,memory\n2024-01-01,a,1,10\n2024-01-01,a,1,\n"
     second = "timestamp,server_id,cpu\n2024-01-01,a,3\n"
     folder = desk.run({"1.csv": first, "2.csv": second}, order=["1.csv", "2.csv"])
     assert panel_of(folder)["y"].tolist() == [3.0, 10.0]
     assert quality_of(folder)["rows"] == {"read": 3, "accepted": 2, "duplicates": 1, "quarantined": 0}
-    assert panel_of(desk.run({"1.csv": first, "2.csv": second}, order=["2.csv", "1.csv"]))["y"].tolist() == [2.0, 10.0]
+    assert any(
+        "1 samples of 1.csv were replaced by other values of 2.csv" in note for note in quality_of(folder)["notes"]
+    )
+    assert panel_of(desk.run({"1.csv": first, "2.csv": second}, order=["2.csv", "1.csv"]))["y"].tolist() == [1.0, 10.0]
+
+
+CONFLICT = "timestamp,server_id,cpu,agent\n2024-01-01,a,1,x\n2024-01-01,a,2,y\n2024-01-01,b,2,x\n"
+
+
+def test_a_file_that_contradicts_itself_is_refused_and_the_columns_that_vary_are_named(desk):
+    folder = desk.run({"good.csv": WIDE, "two.csv": CONFLICT, "same.csv": CONFLICT.replace("a,2,y", "a,1,y")})
+    quality = quality_of(folder)
+    errors = {file["file"]: file["error"] for file in quality["files"]}
+    assert errors["good.csv"] is None and errors["same.csv"] is None
+    assert "cpu of a has different values at the same moment" in errors["two.csv"] and "'agent'" in errors["two.csv"]
+    assert counts_add_up(quality)
+    assert quality["rows"] == {"read": 7, "accepted": 6, "duplicates": 1, "quarantined": 0}
+
+
+def test_the_busiest_of_several_values_counts_where_the_settings_say_so(desk):
+    folder = desk.run({"two.csv": CONFLICT.replace("agent", "mount")}, settings="entities: busiest")
+    assert panel_of(folder)["y"].tolist() == [2.0, 2.0] and counts_add_up(quality_of(folder))
 
 
 def test_adding_a_file_again_changes_nothing_and_says_so(desk):
@@ -437,9 +459,13 @@ def test_hourly_settings_on_daily_data_are_pointed_out(desk):
     assert any("contradict the data" in note and "1 day apart" in note for note in quality_of(folder)["notes"])
 
 
-def test_shares_taken_for_percent_are_pointed_out(desk):
-    folder = desk.run({"a.csv": month("2024-01-01", value=lambda at: at.day / 100)})
-    assert any(note.startswith("cpu never exceeds 1") for note in quality_of(folder)["notes"])
+def test_a_column_that_never_exceeds_1_is_refused_unless_its_unit_is_said(desk):
+    file = month("2024-01-01", value=lambda at: at.day / 100)
+    with pytest.raises(InputError, match="shares of one, or percent"):
+        desk.run({"a.csv": file})
+    assert panel_of(desk.run({"a.csv": file}, settings="units: {cpu: ratio}"))["y"].max() == 30
+    assert panel_of(desk.run({"a.csv": file}, settings="units: {cpu: percent}"))["y"].max() == 0.3
+    assert panel_of(desk.run({"a.csv": file.replace("cpu", "cpu [%]")}))["y"].max() == 0.3
 
 
 def test_servers_and_columns_without_any_value_are_named(desk):

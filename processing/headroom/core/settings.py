@@ -7,6 +7,7 @@ an error that names the key and says what would do, and the defaults suit daily 
 from __future__ import annotations
 
 import reprlib
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -22,7 +23,8 @@ METRICS = (*PERCENT_METRICS, "network_in", "network_out")
 
 Metric = Literal["cpu", "memory", "disk", "network_in", "network_out"]
 CanonicalColumn = Literal[
-    "timestamp", "server_id", "metric", "value", "cpu", "memory", "disk", "network_in", "network_out",
+    "timestamp", "server_id", "metric", "value", "unit", "entity", "ignore",
+    "cpu", "memory", "disk", "network_in", "network_out",
     "business_unit", "region", "criticality", "instance_type", "vcpus", "memory_gb", "monthly_cost_usd",
 ]  # fmt: skip
 
@@ -86,15 +88,83 @@ class Costs(_Part):
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
 
 
-class Settings(_Part):
+class Rules(_Part):
+    """How files are to be understood where they do not say it themselves."""
+
+    metric: Metric | None = Field(None, description="what a bare value measures")
+    columns: dict[str, CanonicalColumn] = {}
+    units: dict[str, str] = Field({}, description="heading or metric: unit, such as {cpu: ratio, Network In: kB/s}")
+    timezone: str = "UTC"
+    time_format: str | None = Field(None, description="how times are written, as in strptime: '%d/%m/%Y %H:%M'")
+    zones: dict[str, Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")]] = Field(
+        {}, description="what abbreviated time zones mean, such as {CET: '+01:00'}"
+    )
+    decimal_mark: Literal[".", ","] | None = None
+    entities: Literal["refuse", "busiest"] = Field(
+        "refuse", description="several disks or network cards per server: refuse the file, or take the busiest"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in available_timezones() - {"localtime"}:
+            raise ValueError("not a time zone; use a name such as Europe/Berlin")
+        return name
+
+    @field_validator("units")
+    @classmethod
+    def _units_are_said(cls, units: dict[str, str]) -> dict[str, str]:
+        if empty := [name for name, unit in units.items() if not unit.strip()]:
+            raise ValueError(f"{empty[0]} has no unit; write percent, ratio, MB/s, …")
+        return units
+
+
+class FileRules(Rules):
+    """The rules for one file: those of the dataset, and over them those of the sources that it belongs to."""
+
+    server: str | None = None
+    where: dict[str, tuple[str, ...]] = {}
+
+
+class Source(_Part):
+    """Rules for the files of one source: those whose name, with folders, matches ``match`` (as in a shell)."""
+
+    match: str = Field(min_length=1)
+    server: str | None = Field(None, min_length=1, description="'file', 'folder', or the server's name itself")
+    where: dict[str, str | list[str]] = Field({}, description="only rows with these values count, by heading")
+    metric: Metric | None = None
+    columns: dict[str, CanonicalColumn] = {}
+    units: dict[str, str] = {}
+    timezone: str | None = None
+    time_format: str | None = None
+    zones: dict[str, str] = {}
+    decimal_mark: Literal[".", ","] | None = None
+    entities: Literal["refuse", "busiest"] | None = None
+
+    @model_validator(mode="after")
+    def _as_the_datasets(self) -> Source:
+        FileRules.model_validate(self.rules())
+        return self
+
+    def is_of(self, file: str) -> bool:
+        """Whether a file, by its name with folders, is of this source."""
+        return fnmatchcase(file, self.match) or fnmatchcase(file.rsplit("/", 1)[-1], self.match)
+
+    def rules(self) -> dict[str, Any]:
+        """What is said here, and nothing else."""
+        return self.model_dump(exclude={"match"}, exclude_unset=True, exclude_none=True) | {"where": self._where()}
+
+    def _where(self) -> dict[str, tuple[str, ...]]:
+        return {name: (value,) if isinstance(value, str) else tuple(value) for name, value in self.where.items()}
+
+
+class Settings(Rules):
     """All settings of one dataset. ``Settings()`` are the defaults."""
 
     frequency: Frequency = Frequency.DAY
     horizon: int = Field(90, ge=1, le=1000, description="periods ahead; by default 90 days or 168 hours")
     statistic: Literal["p95", "p99", "max", "mean"] = "p95"
-    metric: Metric = Field("cpu", description="what the two-column form measures")
-    columns: dict[str, CanonicalColumn] = {}
-    timezone: str = "UTC"
+    sources: list[Source] = []
     thresholds: dict[Metric, Thresholds] = {}
     holidays: Holidays | None = None
     fiscal_quarter_ends: list[Annotated[int, Field(ge=1, le=12)]] = [3, 6, 9, 12]
@@ -127,12 +197,14 @@ class Settings(_Part):
                 raise ValueError(f"{metric} is in percent: critical must be at most 100")
         return thresholds
 
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        if name not in available_timezones() - {"localtime"}:
-            raise ValueError("not a time zone; use a name such as Europe/Berlin")
-        return name
+    def for_file(self, file: str) -> FileRules:
+        """The rules for a file, given by its name with folders; of several sources that match the later wins."""
+        said = self.model_dump(include=set(Rules.model_fields))
+        for source in self.sources:
+            if source.is_of(file):
+                for name, value in source.rules().items():
+                    said[name] = {**said.get(name, {}), **value} if isinstance(value, dict) else value
+        return FileRules.model_validate(said)
 
 
 def parse(text: str) -> Settings:
@@ -191,7 +263,8 @@ def _problems(error: ValidationError) -> list[str]:
     for problem in error.errors(include_url=False):
         key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "settings"
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{key}: unknown key; known keys are {', '.join(Settings.model_fields)}")
+            known = Source if key.startswith("sources.") else Settings
+            lines.append(f"{key}: unknown key; known keys are {', '.join(known.model_fields)}")
         else:
             lines.append(
                 f"{key}: {problem['msg'].removeprefix('Value error, ')} (given: {_short.repr(problem['input'])})"

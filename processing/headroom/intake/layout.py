@@ -1,8 +1,9 @@
-"""The data contract: which files Headroom understands, and what their columns mean.
+"""The data contract: which files Headroom understands, and how each is read.
 
-A file is CSV (any common delimiter, quoting and encoding, plain or gzip) or Parquet. Its header decides its
-shape: *wide* (a column a metric), *long* (columns ``metric`` and ``value``) or *two-column* (only ``value``).
-Nothing here looks at rows; ``reading`` does.
+A file is CSV (any common delimiter, quoting and encoding, plain or gzip), Parquet, or an export that one of the
+readers in ``formats`` turns into rows of one long table. Its header decides its shape: *wide* (one column per metric),
+*long* (columns ``metric`` and ``value``) or *two-column* (only ``value``). Only a table's first rows are looked at
+here; ``reading`` reads all of them.
 """
 
 from __future__ import annotations
@@ -14,75 +15,50 @@ import io
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
 import duckdb
 
-from headroom.core.settings import METRICS, Settings
+from headroom.core.settings import FileRules
+from headroom.intake import columns, meaning, units
+from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES, Columns, UnreadableFile
+from headroom.intake.meaning import FileName, Meaning, Unclear
+from headroom.intake.times import PLAIN, TimeLayout
 
-TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
-NUMBER_ATTRIBUTES = ("vcpus", "memory_gb", "monthly_cost_usd")
-ATTRIBUTES = (*TEXT_ATTRIBUTES, *NUMBER_ATTRIBUTES)
+__all__ = ["ATTRIBUTES", "NUMBER_ATTRIBUTES", "TEXT_ATTRIBUTES", "Layout", "UnreadableFile"]
 
 # Monitoring overshoots a little: above 100 and up to here a percentage counts as 100.
 PERCENT_LIMIT = 110
-# No server moves a terabyte a second; such a value is in other units than megabytes a second.
+# No server moves a terabyte per second; such a value is in other units than megabytes per second.
 NETWORK_LIMIT = 1_000_000
 NAME_LENGTH = 256
 EARLIEST = "1990-01-01"
 LATEST = "2100-01-01"
 
+# What the readers in `formats` write: one long table without a header.
+SAMPLE_COLUMNS = ("server_id", "metric", "timestamp", "value", "unit", "entity")
+
 _HEAD_BYTES = 65_536
 _HEAD_LINES = 50
+_SAMPLE_ROWS = 200
 _DELIMITERS = (",", ";", "\t", "|")
-_FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|gz|parquet|pq))+$", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
-
-_SAME_MEANING = {
-    "timestamp": "timestamp time date ds datetime ts timestamputc timeutc datetimeutc",
-    "server_id": "serverid server servername host hostname hostid instance instanceid instancename"
-    " vm vmid vmname device deviceid devicename machine machineid node nodename",
-    "metric": "metric metricname",
-    "value": "value metricvalue",
-    "business_unit": "businessunit",
-    "region": "region",
-    "criticality": "criticality",
-    "instance_type": "instancetype",
-    "vcpus": "vcpus vcpu cpucores cpucount",
-    "memory_gb": "memorygb",
-    "monthly_cost_usd": "monthlycostusd",
-}
-_BY_ALIAS = {alias: column for column, aliases in _SAME_MEANING.items() for alias in aliases.split()}
-_STATISTIC = "p95|avg|average|mean"
-# "used" alone is mostly bytes; "load" and "time" are other things than utilization.
-_PERCENT_NAME = re.compile(
-    rf"(?:{_STATISTIC})?(cpu|memory|mem|ram|disk)"
-    rf"(?:utili[sz]ation|util|usage|used(?=percent|pct)|percent(?:age)?|pct|{_STATISTIC}){{0,3}}"
-)
-_PERCENT_OF = {"mem": "memory", "ram": "memory"}
-# Not "mbps", which says megabits to some and megabytes to others.
-_NETWORK_NAME = re.compile(
-    rf"(?:{_STATISTIC})?net(?:work)?(in|out)(?:mbs|mbsec|mbpersec|mbpersecond|{_STATISTIC}){{0,2}}"
-)
-_UNIT = re.compile(r"[\[(]([^\[\]()]*)[\])]")
-_PERCENT_UNIT = re.compile(rf"%|percent|pct|{_STATISTIC}", re.IGNORECASE)
-_MEGABYTES_UNIT = re.compile(r"(MB|[Mm]egabytes?) ?(/|ps|per) ?(s|sec|second)?")
-
-
-class UnreadableFile(ValueError):
-    """The whole file is no table that Headroom can use; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file is to be read, and where its columns are. Files of equal layout can be read in one scan.
+    """How a file is to be read, and what its columns are. Files of equal layout are read in one scan.
 
-    ``columns`` are the file's own headings in order; ``places`` says which of them carries which canonical
-    column; ``header_line`` is the physical line (from 1) of the headings, 0 in Parquet.
+    ``columns`` are the file's own headings in order; ``places`` says which of them carries which canonical column;
+    ``header_line`` is the physical line (from 1) before the first row, 0 in Parquet and exports. ``meanings`` say how
+    numbers become ours, ``named`` what an export's unnamed metric is by the file's name, ``parts`` which columns name
+    a part of a server; ``wholes`` that only rows of all parts together count. ``decimal`` is the decimal mark where it
+    is known.
     """
 
+    name: str
     format: Literal["csv", "parquet"]
     compressed: bool
     delimiter: str
@@ -92,52 +68,71 @@ class Layout:
     places: tuple[tuple[str, int], ...]
     shape: Literal["wide", "long", "two-column"]
     ignored: tuple[str, ...]
+    meanings: tuple[tuple[str, Meaning], ...] = ()
+    named: Meaning | Unclear | None = None
+    parts: tuple[int, ...] = ()
+    wholes: bool = False
+    where: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    unclear: tuple[tuple[str, str], ...] = ()
+    labels: tuple[int, ...] = ()
+    time: TimeLayout = field(default_factory=TimeLayout)
+    sample_times: tuple[str, ...] = ()
+    zone: str | None = None
+    decimal: str = ""
+    export: bool = False
+
+    def place(self, column: str) -> int | None:
+        """Where a canonical column is."""
+        return dict(self.places).get(column)
 
 
-def canonical_column(heading: str, mapping: Mapping[str, str]) -> str | None:
-    """The canonical column that a heading (or, in long form, a metric's name) stands for, if any.
+@dataclass(frozen=True)
+class File:
+    """A file as it is looked at: where it is, what it is called in the dataset, and what is known beforehand."""
 
-    ``mapping`` is the settings' ``columns`` and comes first. Case, white space and punctuation do not matter.
-    A unit in brackets must fit the metric: ``CPU usage [%]`` is ``cpu``, ``CPU usage [MHZ]`` is not.
-    """
-    wanted = _same(heading)
-    for source, column in mapping.items():
-        if _same(source) == wanted:
-            return column
-    unit = _UNIT.search(heading)
-    plain = re.sub(r"[\W_]+", "", _UNIT.sub("", heading)).casefold()
-    if plain in _BY_ALIAS:
-        return _BY_ALIAS[plain]
-    if name := _PERCENT_NAME.fullmatch(plain):
-        fits = unit is None or _PERCENT_UNIT.fullmatch(unit[1].strip())
-        return _PERCENT_OF.get(name[1], name[1]) if fits else None
-    if name := _NETWORK_NAME.fullmatch(plain):
-        fits = unit is None or _MEGABYTES_UNIT.fullmatch(unit[1].strip())
-        return f"network_{name[1]}" if fits else None
-    return None
+    path: Path
+    name: FileName
+    rules: FileRules
+    statistic: str = "p95"
 
 
-def server_from_name(file: str) -> str:
-    """The server that a file without a server column is about: its name without folders and endings."""
-    name = file.rsplit("/", 1)[-1]
-    return _FILE_ENDING.sub("", name) or name
-
-
-def layout_of(path: Path, settings: Settings, db: duckdb.DuckDBPyConnection) -> Layout:
-    """Recognize a file by its content; its ending plays no part.
+def layout_of(file: File, db: duckdb.DuckDBPyConnection) -> Layout:
+    """Recognize a table by its content; its ending plays no part.
 
     Raises:
-        UnreadableFile: it is no table, is damaged, or has no header with the columns that are needed.
+        UnreadableFile: it is no table, is damaged, or does not say what it measures.
     """
-    with path.open("rb") as file:
-        start = file.read(8)
+    with file.path.open("rb") as content:
+        start = content.read(8)
     if not start:
         raise UnreadableFile("the file is empty: export it again")
     if start.startswith(b"PAR1"):
-        return _parquet_layout(path, settings, db)
+        return _parquet_layout(file, db)
     if start.startswith(b"PK\x03\x04"):
         raise UnreadableFile("this is a ZIP archive or an Excel workbook: save it as CSV, plain or gzip")
-    return _csv_layout(path, settings)
+    return _csv_layout(file)
+
+
+def layout_of_samples(name: str, file: File, sample: Sequence[Sequence[str]]) -> Layout:
+    """The layout of what a reader in ``formats`` made of a file."""
+    places = {column: place for place, column in enumerate(SAMPLE_COLUMNS) if column != "entity"}
+    return Layout(
+        name=name,
+        format="csv",
+        compressed=False,
+        delimiter=",",
+        quote='"',
+        header_line=0,
+        columns=SAMPLE_COLUMNS,
+        places=tuple(sorted(places.items())),
+        shape="long",
+        ignored=(),
+        named=file.name.meaning if file.rules.metric is None else meaning.of_metric(file.rules.metric),
+        parts=(SAMPLE_COLUMNS.index("entity"),),
+        sample_times=_sample_times(places, sample),
+        decimal=file.rules.decimal_mark or _decimal_mark([row[3:4] for row in sample], ";"),
+        export=True,
+    )
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -163,92 +158,165 @@ def encoding_of(path: Path) -> str:
     return "utf-8"
 
 
-def _csv_layout(path: Path, settings: Settings) -> Layout:
-    encoding = encoding_of(path)
-    head = codecs.getincrementaldecoder(encoding)(errors="replace").decode(_head(path)).removeprefix("\ufeff")
+def head_of(path: Path) -> str:
+    """The text at the beginning of a file.
+
+    Raises:
+        UnreadableFile: it is damaged.
+    """
+    return codecs.getincrementaldecoder(encoding_of(path))(errors="replace").decode(_head(path)).removeprefix("\ufeff")
+
+
+def fields_of(line: str, delimiter: str, quote: str = '"') -> list[str]:
+    """The fields of one line of CSV."""
+    try:
+        return next(csv.reader(io.StringIO(line), delimiter=delimiter, quotechar=quote, skipinitialspace=True), [])
+    except csv.Error:
+        return []
+
+
+def _csv_layout(file: File) -> Layout:
+    head = head_of(file.path)
     if not head.strip():
         raise UnreadableFile("the file holds nothing but white space: export it again")
     if len(re.findall(r"[\x00-\x08\x0e-\x1f]", head)) > len(head) // 100:
         raise UnreadableFile("this is not text but binary data: send CSV (plain or gzip) or Parquet")
     if head.lstrip().startswith("<"):
         raise UnreadableFile("this is a web page or XML, not a table: was a log-in page saved instead of the export?")
-    if head.lstrip().startswith(("{", "[{", "[\n")):
-        raise UnreadableFile("this is JSON, not a table: send CSV (plain or gzip) or Parquet")
+    if head.lstrip().startswith(("{", "[{", "[\n", "[\r")):
+        raise UnreadableFile(
+            "this is JSON of a kind that Headroom does not know (see docs/data-contract.md): send one of the exports "
+            "named there, or CSV or Parquet"
+        )
     lines = _LINE_END.split(head)
     if len(lines) == 1 and len(head) >= _HEAD_BYTES // 4:
         raise UnreadableFile(f"the first line has no end within {_HEAD_BYTES} bytes: this is not a table of rows")
+    problem = None
     for number, line in enumerate(lines[:_HEAD_LINES], start=1):
         found = [
-            (len(places), delimiter, quote, headings)
+            (understood, delimiter, quote, headings)
             for delimiter in _DELIMITERS
             for quote in ["'" if line.startswith("'") or f"{delimiter}'" in line else '"']
-            for headings in [_fields(line, delimiter, quote)]
-            for places in [places_of(headings, settings.columns)]
-            if _shape(places) is not None
+            for headings in [fields_of(line, delimiter, quote)]
+            for understood in [columns.measures_something(headings, file.rules)]
+            if understood
         ]
-        if found:
-            _, delimiter, quote, headings = max(found, key=lambda candidate: candidate[0])
-            return _layout("csv", path, settings, headings, delimiter, quote, number)
-    raise UnreadableFile(_no_header(lines))
+        if not found:
+            continue
+        _, delimiter, quote, headings = max(found, key=lambda candidate: candidate[0])
+        rows = [fields_of(one, delimiter, quote) for one in lines[number : number + _SAMPLE_ROWS] if one.strip()]
+        rows = rows if len(head) < _HEAD_BYTES else rows[:-1]
+        if _is_preface(headings, rows, file.rules):
+            continue
+        unit_row = bool(rows) and _is_unit_row(rows[0])
+        said = [cell.strip().strip("()[]") for cell in rows[0]] if unit_row else ()
+        try:
+            understood = columns.understand(
+                headings, rows[unit_row:], file.rules, file.statistic, file.name.meaning, said
+            )
+        except UnreadableFile as error:
+            problem = problem or error
+            continue
+        skip = number + (
+            lines[number:].index(next(one for one in lines[number:] if one.strip())) + 1 if unit_row else 0
+        )
+        return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, skip)
+    raise problem or UnreadableFile(_no_header(lines))
 
 
-def _parquet_layout(path: Path, settings: Settings, db: duckdb.DuckDBPyConnection) -> Layout:
+def _parquet_layout(file: File, db: duckdb.DuckDBPyConnection) -> Layout:
+    source = "read_parquet(?, hive_partitioning = false)"
     try:
-        described = db.execute("DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(path)])
+        described = db.execute(f"DESCRIBE SELECT * FROM {source}", [str(file.path)])  # noqa: S608 - no data in it
         headings = [row[0] for row in described.fetchall()]
+        texts = f"SELECT COLUMNS(*)::VARCHAR FROM {source} LIMIT {_SAMPLE_ROWS}"  # noqa: S608
+        rows = db.execute(texts, [str(file.path)]).fetchall()
     except duckdb.Error as error:
         raise UnreadableFile(f"damaged Parquet file, send it again: {brief(error)}") from error
-    if _shape(places_of(headings, settings.columns)) is None:
+    if not columns.measures_something(headings, file.rules):
         raise UnreadableFile(_no_header([", ".join(headings)]))
-    return _layout("parquet", path, settings, headings, "", "", 0)
+    rows = [["" if cell is None else cell for cell in row] for row in rows]
+    understood = columns.understand(headings, rows, file.rules, file.statistic, file.name.meaning)
+    return _layout("parquet", file, headings, rows, understood, "", "", 0)
 
 
 def _layout(
-    kind: Literal["csv", "parquet"], path: Path, settings: Settings, headings: Sequence[str],
-    delimiter: str, quote: str, header_line: int,
+    kind: Literal["csv", "parquet"], file: File, headings: Sequence[str], rows: Sequence[Sequence[str]],
+    found: Columns, delimiter: str, quote: str, header_line: int,
 ) -> Layout:  # fmt: skip
-    places = places_of(headings, settings.columns)
-    shape = _shape(places)
-    assert shape is not None  # noqa: S101 - both callers have looked
-    unused = {"wide": {"metric", "value"}, "long": set(METRICS), "two-column": {"metric", *METRICS}}[shape]
-    used = {column: place for column, place in places.items() if column not in unused}
-    ignored = [heading for place, heading in enumerate(headings) if place not in used.values() and heading.strip()]
+    places = {column: place for column, place in found.places.items() if not column.startswith("ignored ")}
+    where = tuple(
+        (place, values)
+        for place, heading in enumerate(headings)
+        for said, values in file.rules.where.items()
+        if columns.same(said) == columns.same(heading)
+    )
+    used = {*places.values(), *found.entities, *(place for place, _ in where)}
+    ignored = [heading.strip() for place, heading in enumerate(headings) if place not in used and heading.strip()]
+    decimal = file.rules.decimal_mark or _decimal_mark(rows, delimiter)
+    labels = () if "server_id" in places or file.rules.server else _labels(headings, rows, used)
     return Layout(
+        name="Parquet" if kind == "parquet" else "CSV",
         format=kind,
-        compressed=kind == "csv" and is_gzip(path),
+        compressed=kind == "csv" and is_gzip(file.path),
         delimiter=delimiter,
         quote=quote,
         header_line=header_line,
         columns=tuple(heading.strip() for heading in headings),
-        places=tuple(sorted(used.items())),
-        shape=shape,
-        ignored=tuple(heading.strip() for heading in ignored),
+        places=tuple(sorted(places.items())),
+        shape=found.shape,
+        ignored=tuple(ignored),
+        meanings=tuple(sorted(found.meanings, key=lambda item: item[0])),
+        parts=found.entities,
+        where=where,
+        unclear=found.unclear,
+        labels=labels,
+        sample_times=_sample_times(places, rows),
+        zone=found.zone,
+        decimal=decimal,
     )
 
 
-def places_of(headings: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:
-    """Where each canonical column is. Of several that fit: the mapped one, else the exact name, else the first."""
-    places: dict[str, int] = {}
-    mapped = {_same(source) for source in mapping}
-    by_rank = sorted(
-        enumerate(headings),
-        key=lambda item: (_same(item[1]) not in mapped, canonical_column(item[1], {}) != _same(item[1]), item[0]),
-    )
-    for place, heading in by_rank:
-        column = canonical_column(heading, mapping)
-        if column is not None:
-            places.setdefault(column, place)
-    return places
+def _is_preface(headings: Sequence[str], rows: Sequence[Sequence[str]], rules: FileRules) -> bool:
+    """Whether a line only looks like a header: what stands below its time is a heading and no time."""
+    place = columns.place_of_time(headings, rules)
+    below = next((row[place] for row in rows[:1] if place < len(row)), "")
+    return bool(below.strip()) and not re.search(r"\d", below) and bool(columns.measures_something(rows[0], rules))
 
 
-def _shape(places: Mapping[str, int]) -> Literal["wide", "long", "two-column"] | None:
-    if "timestamp" not in places:
-        return None
-    if any(metric in places for metric in METRICS):
-        return "wide"
-    if "value" in places:
-        return "long" if "metric" in places else "two-column"
-    return None
+def _is_unit_row(row: Sequence[str]) -> bool:
+    """A row below the header that has units and no numbers."""
+    cells = [cell.strip().strip("()[]") for cell in row if cell.strip()]
+    known = [units.unit_of(cell) for cell in cells]
+    return any(known) and not any(re.fullmatch(r"[-+]?[\d.,]*\d[\d.,]*%?", cell) for cell in cells)
+
+
+def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
+    """The decimal mark, where some number of the table can be read in one way only."""
+    cells = [cell.strip().rstrip("% ") for row in rows for cell in row]
+    comma = any(re.fullmatch(r"[-+]?(\d{1,3}(\.\d{3})+,\d+|\d+,(\d{1,2}|\d{4,})|0,\d+)", cell) for cell in cells)
+    point = any(re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})", cell) for cell in cells)
+    return "," if comma and not point else "." if point and not comma else ""
+
+
+def _labels(headings: Sequence[str], rows: Sequence[Sequence[str]], used: set[int]) -> tuple[int, ...]:
+    """Columns of texts that are not numbers: one of them may be the server's name under an unknown heading."""
+    found = []
+    for place in range(len(headings)):
+        cells = [row[place].strip() for row in rows if place < len(row) and row[place].strip()]
+        if place not in used and cells and all(columns.is_name(cell) for cell in cells):
+            found.append(place)
+    return tuple(found)
+
+
+def _sample_times(places: Mapping[str, int], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Times that are not plain, as many as show how they are written; nothing if all are plain."""
+    wanted = [places[column] for column in ("timestamp", "clock") if column in places]
+    texts = [" ".join(row[place].strip() for place in wanted) for row in rows if max(wanted) < len(row)]
+    texts = list(dict.fromkeys(text for text in texts if re.search(r"\d", text)))
+    strange = [text for text in texts if not PLAIN.fullmatch(text.strip())]
+    plain = [text for text in texts if PLAIN.fullmatch(text.strip())]
+    return (*strange[:_HEAD_LINES], *plain[:_HEAD_LINES]) if strange else ()
 
 
 def _head(path: Path) -> bytes:
@@ -259,24 +327,14 @@ def _head(path: Path) -> bytes:
         raise UnreadableFile(f"damaged gzip file ({error}): send it again") from error
 
 
-def _fields(line: str, delimiter: str, quote: str) -> list[str]:
-    try:
-        return next(csv.reader(io.StringIO(line), delimiter=delimiter, quotechar=quote, skipinitialspace=True), [])
-    except csv.Error:
-        return []
-
-
 def _no_header(lines: Sequence[str]) -> str:
     first = next((line.strip() for line in lines if line.strip()), "")
     return (
         "no header with a timestamp column and at least one of "
-        f"{', '.join(METRICS)} (or value) was found; the first line is {first[:120]!r}. "
+        "cpu, memory, disk, network_in, network_out (or value) was found; "
+        f"the first line is {first[:120]!r}. "
         "Name the columns so, or map them under `columns` in the dataset's settings"
     )
-
-
-def _same(heading: str) -> str:
-    return " ".join(heading.split()).casefold()
 
 
 def brief(error: Exception) -> str:

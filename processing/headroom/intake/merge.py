@@ -21,11 +21,15 @@ import duckdb
 
 from headroom.core.settings import METRICS, Settings
 from headroom.intake.layout import ATTRIBUTES, NAME_LENGTH, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
-from headroom.intake.reading import for_each, quoted
+from headroom.intake.reading import columns_that_differ, refuse
+from headroom.intake.sources import Source
+from headroom.intake.tables import for_each, quoted
 
 # The values of so many rows are in memory together while their quantiles are computed.
 _SLICE_ROWS = 5_000_000
 _STATISTICS = ("mean", "max", "samples", "p95", "p99")
+# An arrival is the file's order and, in its lower 36 bits, the row.
+_ROW = (1 << 36) - 1
 _ANY_VALUE = for_each(METRICS, "% IS NOT NULL", " OR ")
 
 _TABLES = f"""
@@ -34,6 +38,7 @@ CREATE TABLE stored (server_id VARCHAR, metric VARCHAR, ds TIMESTAMP,
 CREATE TABLE fresh AS FROM stored;
 CREATE TABLE kept (server_id VARCHAR, sampled_at TIMESTAMP, {for_each(METRICS, "% DOUBLE")});
 CREATE TABLE duplicate (file INTEGER, rows BIGINT);
+CREATE TABLE replaced (file INTEGER, later INTEGER, samples BIGINT);
 CREATE TABLE attribute (server_id VARCHAR, attribute VARCHAR, value VARCHAR, sampled_at TIMESTAMP);
 CREATE TABLE attribute_problem (file INTEGER, row BIGINT, "column" VARCHAR, value VARCHAR, reason VARCHAR);
 CREATE VIEW incoming AS
@@ -56,9 +61,12 @@ class Merge:
 
 
 def merge(
-    db: duckdb.DuckDBPyConnection, history: Path | None, settings: Settings, before: Settings | None, samples: Path
-) -> Merge:
-    """Make the tables ``panel``, ``server``, ``attribute`` and ``duplicate`` (rows a file) in ``db``.
+    db: duckdb.DuckDBPyConnection, history: Path | None, settings: Settings, before: Settings | None, samples: Path,
+    sources: Sequence[Source],
+) -> Merge:  # fmt: skip
+    """Make the tables ``panel``, ``server``, ``attribute``, ``duplicate`` (rows per file) and ``replaced`` in ``db``.
+
+    Files of the ``sources`` that contradict themselves are refused.
 
     Samples come from the view ``usable_reading`` (see ``reading``) and from ``history``, the panel folder of the
     run before, made with the settings ``before``; those to keep go into the new folder ``samples``. Without any
@@ -68,11 +76,15 @@ def merge(
     db.execute(_TABLES)
     closed_before, rows_dropped = _open_history(db, history, settings, before)
     days = _days(db)
+    slices = {within: _is_repeated(db, *within) for within in _slices(days)}
+    if _refuse_conflicts(db, [within for within, repeated in slices.items() if repeated], sources):
+        days = _days(db)
+        slices = {within: _is_repeated(db, *within) for within in _slices(days)}
     keep_since = closed_before
     if len(days) > settings.keep_samples_days:
         keep_since = max(closed_before, days[-settings.keep_samples_days][0])
-    for begin, end in _slices(days):
-        _add_slice(db, begin, end, settings, keep_since, samples)
+    for (begin, end), repeated in slices.items():
+        _add_slice(db, begin, end, repeated, settings, keep_since, samples)
     late_samples, late_periods = db.execute(f"""
         CREATE TABLE late AS SELECT fresh.* FROM fresh JOIN stored USING (server_id, metric, ds)
         WHERE ds < {_literal(closed_before)} AND fresh.samples < stored.samples;
@@ -141,18 +153,69 @@ def _slices(days: Sequence[tuple[datetime, int]]) -> list[tuple[datetime, dateti
     return slices
 
 
+def _within(begin: datetime, end: datetime) -> str:
+    return f"FROM incoming WHERE sampled_at >= {_literal(begin)} AND sampled_at < {_literal(end)}"
+
+
+def _is_repeated(db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime) -> bool:
+    """Whether some server has several rows at one moment."""
+    rows, distinct = db.execute(
+        f"SELECT count(*), count(DISTINCT (server_id, sampled_at)) {_within(begin, end)}"
+    ).fetchone()
+    return rows != distinct
+
+
+def _refuse_conflicts(
+    db: duckdb.DuckDBPyConnection, slices: Sequence[tuple[datetime, datetime]], sources: Sequence[Source]
+) -> bool:
+    """Refuse each file that has different values of one server, metric and moment: something tells them apart that
+    is not understood, such as several disks, statistics, or machines of one name. Gives whether there was any."""
+    by_order = {source.order: source for source in sources}
+    conflicts: dict[int, tuple] = {}
+    differs = for_each(METRICS, "min(%) <> max(%)", " OR ")
+    for begin, end in slices:
+        any_conflict = db.execute(f"""
+            SELECT 1 {_within(begin, end)} AND arrival >= 0
+            GROUP BY arrival >> 36, server_id, sampled_at HAVING count(*) > 1 AND ({differs}) LIMIT 1""").fetchone()
+        if any_conflict is None:
+            continue
+        for metric in METRICS:
+            found = db.execute(f"""
+                SELECT file, count(*), arg_min(moment, moment.at) FROM (
+                    SELECT arrival >> 36 AS file, {{
+                        'server': server_id, 'at': sampled_at, 'low': min({metric}), 'high': max({metric}),
+                        'low_row': arg_min(arrival, {metric}) & {_ROW}, 'high_row': arg_max(arrival, {metric}) & {_ROW}
+                    }} AS moment
+                    {_within(begin, end)} AND arrival >= 0 AND {metric} IS NOT NULL
+                    GROUP BY arrival >> 36, server_id, sampled_at HAVING min({metric}) <> max({metric})
+                ) GROUP BY file""").fetchall()
+            for file, count, moment in found:
+                conflicts.setdefault(file, (metric, count, moment))
+    for file, (metric, count, moment) in conflicts.items():
+        differ = columns_that_differ(db, by_order[file], moment["low_row"], moment["high_row"])
+        told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
+        refuse(
+            db, by_order[file],
+            f"{metric} of {moment['server']} has different values at the same moment ({moment['at']} UTC: "
+            f"{moment['low']:g} and {moment['high']:g}"
+            f"{f', and so at {count} moments' if count > 1 else ''}). {told}: export one of them, or say under "
+            "`sources` in the settings which rows count (where) or that the busiest does (entities: busiest)",
+        )  # fmt: skip
+    return bool(conflicts)
+
+
 def _add_slice(
     db: duckdb.DuckDBPyConnection,
     begin: datetime,
     end: datetime,
+    repeated: bool,
     settings: Settings,
     keep_since: datetime,
     samples: Path,
 ) -> None:
     """Of some days: take the newest value of each sample, aggregate the periods, write the samples to keep."""
-    within = f"FROM incoming WHERE sampled_at >= {_literal(begin)} AND sampled_at < {_literal(end)}"
-    rows, distinct = db.execute(f"SELECT count(*), count(DISTINCT (server_id, sampled_at)) {within}").fetchone()
-    if rows == distinct:
+    within = _within(begin, end)
+    if not repeated:
         db.execute(f"CREATE VIEW slice AS SELECT * EXCLUDE (arrival) {within}")
     else:
         _count_duplicates(db, within)
@@ -184,7 +247,7 @@ def _add_slice(
             f"FROM slice WHERE sampled_at >= {_literal(keep_since)} AND ({_ANY_VALUE}) ORDER BY sampled_at, server_id"
         )
         _copy(db, kept, samples / f"{begin:%Y%m%d}.parquet")
-    db.execute(f"DROP {'VIEW' if rows == distinct else 'TABLE'} slice")
+    db.execute(f"DROP {'TABLE' if repeated else 'VIEW'} slice")
 
 
 def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
@@ -202,6 +265,13 @@ def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
         )
         SELECT arrival >> 36, count(*) FROM row JOIN newest USING (server_id, sampled_at)
         WHERE arrival >= 0 AND ({_ANY_VALUE}) AND {nothing_new} GROUP BY ALL""")
+    differs = for_each(METRICS, "min(%) <> max(%)", " OR ")
+    db.execute(f"""
+        INSERT INTO replaced
+        SELECT file, later, count(*) FROM (
+            SELECT min(arrival) >> 36 AS file, max(arrival) >> 36 AS later {within} AND arrival >= 0
+            GROUP BY server_id, sampled_at HAVING ({differs}) AND min(arrival) >> 36 < max(arrival) >> 36
+        ) GROUP BY ALL""")
 
 
 def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
@@ -214,6 +284,7 @@ def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
                 max(sampled_at) AS sampled_at, max(reading.rowid) AS row, min(reading.rowid) AS first_row
             FROM reading WHERE attributes IS NOT NULL
                 AND (evidence IS NULL OR reading.rowid IN (SELECT row FROM suspect WHERE usable))
+                AND file NOT IN (SELECT file FROM refused_file)
             GROUP BY file, server_id, attributes
         ), seen AS (
             SELECT * EXCLUDE (attributes), unnest([{", ".join(quoted(name) for name in ATTRIBUTES)}]) AS attribute,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,11 @@ import duckdb
 
 from headroom.core.safe_csv import harmless_sql
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
+from headroom.intake.columns import same
 from headroom.intake.merge import Merge
-from headroom.intake.reading import Source, for_each, line_numbers, quoted
+from headroom.intake.reading import line_numbers
+from headroom.intake.sources import Source
+from headroom.intake.tables import for_each, quoted
 
 _EXAMPLES = 100
 _WORST_GAPS = 20
@@ -43,7 +47,7 @@ def report(
             SELECT cells, used, clipped, empty, unusable FROM suspect
             UNION ALL
             SELECT {for_each(METRICS, "count(%)", " + ")} AS cells, cells AS used, 0, 0, 0
-            FROM reading WHERE evidence IS NULL)""",
+            FROM plain_reading)""",
     )
     assert values["cells"] == values["used"] + values["empty"] + values["unusable"]  # noqa: S101 - what we promise
     reasons = _all(
@@ -97,7 +101,8 @@ def report(
         "gaps": _gaps(db, settings),
         "short_series": short_series,
         "settings": settings_report,
-        "notes": [*notes, *_notes(db, settings, merged)],
+        "unmatched_mappings": (unmatched := unmatched_mappings(sources, settings)),
+        "notes": [*notes, *unmatched, *_file_notes(db, sources), *_notes(db, settings, merged)],
     }
 
 
@@ -180,7 +185,7 @@ def _files(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[dic
         for file, *rest in db.execute("""
             SELECT file, coalesce(read, 0) + coalesce(lines, 0), coalesce(rows, 0),
                 coalesce(unusable, 0) + coalesce(lines, 0)
-            FROM (SELECT file, count(*) AS read FROM reading GROUP BY file)
+            FROM (SELECT file, count(*) AS read FROM reading ANTI JOIN refused_file USING (file) GROUP BY file)
             FULL JOIN (SELECT file, count(*) AS lines FROM rejected GROUP BY file) USING (file)
             LEFT JOIN (SELECT file, count(*) AS unusable FROM suspect WHERE NOT usable GROUP BY file) USING (file)
             LEFT JOIN (SELECT file, sum(rows)::BIGINT AS rows FROM duplicate GROUP BY file) USING (file)
@@ -192,6 +197,7 @@ def _files(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[dic
         files.append({
             "file": source.file,
             "format": source.layout.format if source.layout else None,
+            "export": source.layout.name if source.layout else None,
             "shape": source.layout.shape if source.layout else None,
             "rows_read": read,
             "rows_accepted": read - duplicate - quarantined,
@@ -222,6 +228,56 @@ def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
         ORDER BY missing DESC, server_id, metric LIMIT {_WORST_GAPS}""",
     )
     return {"missing_periods": missing, "servers_with_gaps": servers, "worst": worst}
+
+
+def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[str]:
+    """The settings' mappings that no file of the run has a heading or metric for, with the nearest one that it has."""
+    read = [source for source in sources if source.layout is not None]
+    said = [("The settings' columns", read, settings.columns), ("The settings' units", read, settings.units)]
+    for source in settings.sources:
+        matched = [one for one in read if source.is_of(one.file)]
+        said += [(f"The source {source.match!r}", matched, {**source.columns, **source.units})]
+    sentences = []
+    for where, files, mapping in said:
+        names = {same(name): name for file in files for name in file.names}
+        known = {*names, *(name.rsplit(" ", 1)[-1] for name in names), *METRICS}
+        for heading in mapping:
+            if files and same(heading) not in known:
+                nearest = difflib.get_close_matches(same(heading), names, 1, 0.5)
+                meant = f": did you mean {names[nearest[0]]!r}?" if nearest else "."
+                sentences.append(f"{where} name {heading!r}, which is no heading or metric of the files{meant}")
+    return sentences
+
+
+def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
+    """What of the files was left alone or put right by others, a sentence each."""
+    notes = []
+    gone = db.execute("""
+        SELECT DISTINCT server_id FROM suspect
+        ANTI JOIN (SELECT DISTINCT server_id FROM usable_reading) USING (server_id)
+        WHERE server_id <> '' ORDER BY server_id""").fetchall()
+    if gone:
+        shown = ", ".join(server for (server,) in gone[:_NAMES]) + (", and so on" if len(gone) > _NAMES else "")
+        notes.append(f"Servers of which nothing could be used, so that they are missing: {len(gone)} ({shown}).")
+    doubts = db.execute("SELECT reason, list(file ORDER BY file) FROM doubt GROUP BY reason ORDER BY reason").fetchall()
+    by_order = {source.order: source.file for source in sources}
+    notes += [f"{_named([by_order[file] for file in found])}: {reason}." for reason, found in doubts]
+    replaced = db.execute("SELECT file, later, sum(samples)::BIGINT FROM replaced GROUP BY ALL ORDER BY ALL").fetchall()
+    for file, later, samples in replaced[:_NAMES]:
+        notes.append(
+            f"{samples} samples of {by_order[file]} were replaced by other values of {by_order[later]}, "
+            "which came later."
+        )
+    files: dict[str, list[str]] = {}
+    for source in sources:
+        for sentence in source.said:
+            files.setdefault(sentence, []).append(source.file)
+    notes += [f"{_named(names)}: {sentence}" for sentence, names in files.items()]
+    return notes
+
+
+def _named(files: Sequence[str]) -> str:
+    return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
 
 
 def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> list[str]:

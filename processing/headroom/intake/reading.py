@@ -8,20 +8,20 @@ kept with the reason, so that the counts of the data-quality report add up.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import logging
-import zlib
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
+from headroom.intake import doubts, meaning, times, units
+from headroom.intake.columns import best
 from headroom.intake.layout import (
     ATTRIBUTES,
     EARLIEST,
@@ -29,14 +29,12 @@ from headroom.intake.layout import (
     NETWORK_LIMIT,
     PERCENT_LIMIT,
     Layout,
-    UnreadableFile,
     brief,
-    canonical_column,
-    encoding_of,
-    layout_of,
     open_bytes,
-    server_from_name,
 )
+from headroom.intake.meaning import Meaning, Unclear
+from headroom.intake.sources import Source, meaning_of_cell, name_all, recognize
+from headroom.intake.tables import field_of, for_each, key_text, left_out, name_text, quoted, scan_of, time_text
 
 _log = logging.getLogger(__name__)
 
@@ -46,21 +44,12 @@ _UNKNOWN_METRIC = f"unknown metric: known are {', '.join(METRICS)}; map others u
 _NO_TIMESTAMP = "not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds"
 
 
-def quoted(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def for_each(names: Sequence[str], pattern: str, separator: str = ", ") -> str:
-    """SQL text repeated for each name, which replaces every % in it."""
-    return separator.join(pattern.replace("%", name) for name in names)
-
-
 _PERCENT = f"BETWEEN 0 AND {PERCENT_LIMIT}"
 _NETWORK = f"BETWEEN 0 AND {NETWORK_LIMIT}"
+_RATES = " ".join(f"WHEN {quoted(unit)} THEN {factor!r}" for unit, factor in units.RATES_IN_CELLS.items())
 _NETWORK_METRICS = [metric for metric in METRICS if metric not in PERCENT_METRICS]
 _METRIC_TEXTS = [f"{metric}_text" for metric in METRICS]
-_EVIDENCE = ["at_text", "server_text", "structure_problem", "unknown_metric", *_METRIC_TEXTS]
+_EVIDENCE = ["at_text", "server_text", "structure_problem", "unknown_metric", "time_problem", *_METRIC_TEXTS]
 
 # `reading` holds every row. Most are plainly right; where one is not, `evidence` keeps its texts (in the order of
 # _EVIDENCE), and `suspect` says what becomes of it. `attributes` has the texts in the order of ATTRIBUTES, where the
@@ -70,6 +59,9 @@ CREATE TABLE reading (
     file INTEGER, server_id VARCHAR, sampled_at TIMESTAMP, {for_each(METRICS, "% DOUBLE")},
     attributes VARCHAR[], evidence VARCHAR[]);
 CREATE TABLE rejected (file INTEGER, line BIGINT, value VARCHAR, reason VARCHAR);
+CREATE TABLE unclear_name (name VARCHAR, reason VARCHAR);
+CREATE TABLE refused_file (file INTEGER);
+CREATE TABLE busiest_file (file INTEGER);
 """
 
 _MACROS = rf"""
@@ -84,25 +76,63 @@ CREATE MACRO instant_of_epoch(number) AS CASE
     WHEN number < 1e17 THEN to_timestamp(number / 1e6)
     WHEN number < 1e20 THEN to_timestamp(number / 1e9) END;
 
-CREATE MACRO instant(text) AS coalesce(
-    try_cast(text AS TIMESTAMPTZ),
-    instant_of_epoch(try_cast(text AS DOUBLE)),
-    try_cast(regexp_replace(clean(text), '\s+([+-]\d{{2}}:?\d{{2}})$', '\1') AS TIMESTAMPTZ));
+-- DuckDB takes abbreviations of zones for one of the places that use them: only texts without letters get there, but
+-- for the T, Z, UTC and GMT of plain times. CASE looks at its ways one by one, which coalesce does not for all of them.
+CREATE MACRO instant(text) AS CASE
+    WHEN suffix(text, 'Z') AND strlen(text) <= 20 THEN try_cast(text AS TIMESTAMPTZ)
+    WHEN lower(text) = upper(text) OR regexp_full_match(text, '[0-9TZ:.+ \t\-/]*(UTC|GMT|z)?\s*') THEN coalesce(
+        try_cast(text AS TIMESTAMPTZ),
+        CASE WHEN try_cast(text AS DOUBLE) IS NOT NULL THEN instant_of_epoch(try_cast(text AS DOUBLE))
+            ELSE try_cast(regexp_replace(clean(text), '\s+([+-]\d{{2}}:?\d{{2}})$', '\1') AS TIMESTAMPTZ) END) END;
 
+-- The quick way first: the others are only looked at where it fails.
+CREATE MACRO quick_or(text, slow) AS
+    CASE WHEN try_cast(text AS DOUBLE) IS NULL THEN slow ELSE try_cast(text AS DOUBLE) END;
+
+CREATE MACRO plain_number(text) AS coalesce(try_cast(text AS DOUBLE), try_cast(rtrim(text, '% ') AS DOUBLE));
+
+-- The mark of decimals is a point, and a comma, blank or apostrophe stands between thousands.
+CREATE MACRO number_with_point(text) AS coalesce(
+    plain_number(text), plain_number(regexp_replace(clean(text), '[, ''\x{{a0}}]', '', 'g')));
+
+-- The other way round.
+CREATE MACRO number_with_comma(text) AS CASE
+    WHEN regexp_matches(text, ',|^\s*[-+]?\d{{1,3}}(\.\d{{3}})+\s*%?\s*$')
+    THEN plain_number(replace(regexp_replace(clean(text), '[. ''\x{{a0}}]', '', 'g'), ',', '.'))
+    ELSE plain_number(text) END;
+
+-- Not known: 6,104.50 and 45,12 can be read in one way only, 6,104 in two.
 CREATE MACRO number(text) AS coalesce(
-    try_cast(text AS DOUBLE), try_cast(rtrim(text, '% ') AS DOUBLE));
+    plain_number(text),
+    CASE WHEN regexp_full_match(clean(text), '[-+]?\d{{1,3}}(,\d{{3}})+(\.\d+|,\d{{3}})\s*%?')
+        THEN number_with_point(text)
+        WHEN regexp_full_match(clean(text), '[-+]?\d{{1,3}}(\.\d{{3}})+(,\d+|\.\d{{3}})\s*%?')
+            OR regexp_full_match(clean(text), '[-+]?(\d+,(\d\d?|\d{{4,}})|0,\d+)\s*%?')
+        THEN number_with_comma(text) END);
 
-CREATE MACRO number_with_comma(text) AS coalesce(
-    try_cast(text AS DOUBLE), try_cast(rtrim(replace(text, ',', '.'), '% ') AS DOUBLE));
+-- A percentage above a thousand is none, so a comma in it stands before decimals.
+CREATE MACRO percent(text) AS coalesce(number(text), plain_number(replace(text, ',', '.')));
+
+-- A rate may have its unit in its cell.
+CREATE MACRO rate(text, read) AS coalesce(read,
+    try_cast(regexp_extract(text, '^\s*([-+]?[\d.]+)\s*[A-Za-z/]+\s*$', 1) AS DOUBLE)
+    * CASE regexp_extract(text, '([A-Za-z/]+)\s*$', 1) {_RATES} END);
 
 CREATE MACRO is_nothing(text) AS lower(clean(text)) IN ('', 'nan', 'null', 'none', 'na', 'n/a', '-');
 
 CREATE MACRO value_problem(text, number, most, unit) AS CASE
     WHEN text IS NULL OR number BETWEEN 0 AND most THEN NULL
     WHEN isnan(number) OR is_nothing(text) THEN NULL
+    WHEN number IS NULL AND regexp_matches(text, '^\s*[-+]?\d{{1,3}}[.,]\d{{3}}\s*$')
+        THEN 'could be a fraction or thousands: say decimal_mark under sources in the settings'
     WHEN number IS NULL THEN 'not a number'
     WHEN isinf(number) THEN 'not a finite number'
     ELSE 'outside 0 to ' || most || unit END;
+
+-- A column in doubt has no good values.
+CREATE MACRO doubt(text, number, reason, most, unit) AS CASE
+    WHEN reason IS NOT NULL AND number IS NOT NULL AND NOT isnan(number) THEN reason
+    ELSE value_problem(text, number, most, unit) END;
 
 CREATE MACRO problem(source_column, cell, reason) AS {{'column': source_column, 'value': cell, 'reason': reason}};
 CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
@@ -121,11 +151,13 @@ CREATE MACRO time_problem(text, instant_read, latest) AS CASE
 
 # From the texts of one layout (see _texts) to rows of `reading`.
 _READ = f"""
-WITH parsed AS (
-    SELECT *, instant(at_text) AS instant, {for_each(METRICS, "$number(%_text) AS %_number")} FROM ($texts)
+WITH read AS (
+    SELECT *, $moment AS instant, $numbers FROM ($texts)
+), parsed AS (
+    SELECT *, time_problem(at_text, instant, $latest) AS time_problem FROM read
 )
 SELECT file, server_text AS server_id,
-    CASE WHEN time_problem(at_text, instant, $latest) IS NULL THEN make_timestamp(epoch_us(instant)) END AS sampled_at,
+    CASE WHEN time_problem IS NULL THEN make_timestamp(epoch_us(instant)) END AS sampled_at,
     {for_each(METRICS, "%_number AS %")}, attributes,
     CASE WHEN structure_problem IS NULL AND unknown_metric IS NULL AND sampled_at IS NOT NULL
         AND server_problem(server_text) IS NULL
@@ -135,27 +167,38 @@ SELECT file, server_text AS server_id,
 FROM parsed
 """
 
-# What becomes of the rows with evidence. A row is usable if it has a server, a moment and no fault in its
-# structure, and not all that it says is wrong. Of its cells, those that are empty or wrong are NULL.
+_TEXTS_OF_EVIDENCE = ", ".join(
+    f"CASE WHEN evidence IS NULL THEN {metric}::VARCHAR ELSE evidence[{place}] END AS {metric}_text"
+    for place, metric in enumerate(METRICS, start=6)
+)
+
+# What becomes of the rows with evidence, and of those whose column is in doubt. A row is usable if it has a server, a
+# moment and no fault in its structure, and not all that it says is wrong. Of its cells, those that are empty or wrong
+# are NULL.
 _JUDGE = f"""
 CREATE TABLE suspect AS
-WITH parsed AS (
-    SELECT rowid AS row, file, server_id, sampled_at, {for_each(METRICS, "% AS %_number")},
-        {", ".join(f"evidence[{place}] AS {name}" for place, name in enumerate(_EVIDENCE, start=1))}
-    FROM reading WHERE evidence IS NOT NULL
+WITH with_doubt AS (
+    SELECT reading.rowid AS row, reading.*, {for_each(METRICS, "%_doubt")}
+    FROM reading LEFT JOIN doubt_of_file USING (file)
+    WHERE evidence IS NOT NULL OR {for_each(METRICS, "(%_doubt IS NOT NULL AND % IS NOT NULL)", " OR ")}
+), parsed AS (
+    SELECT row, file, server_id, sampled_at, {for_each(METRICS, "% AS %_number, %_doubt")},
+        {", ".join(f"evidence[{place}] AS {name}" for place, name in enumerate(_EVIDENCE[:5], start=1))},
+        {_TEXTS_OF_EVIDENCE}
+    FROM with_doubt
 ), checked AS (
-    SELECT *,
-        {for_each(PERCENT_METRICS, f"value_problem(%_text, %_number, {PERCENT_LIMIT}, ' percent') AS %_problem")},
-        {for_each(_NETWORK_METRICS, f"value_problem(%_text, %_number, {NETWORK_LIMIT}, ' MB/s') AS %_problem")},
+    SELECT * REPLACE ({for_each(METRICS, "CASE WHEN %_doubt IS NULL THEN %_number END AS %_number")}),
+        {for_each(PERCENT_METRICS, f"doubt(%_text, %_number, %_doubt, {PERCENT_LIMIT}, ' percent') AS %_problem")},
+        {for_each(_NETWORK_METRICS, f"doubt(%_text, %_number, %_doubt, {NETWORK_LIMIT}, ' MB/s') AS %_problem")},
         CASE
             WHEN structure_problem IS NOT NULL THEN problem('', at_text, structure_problem)
-            WHEN sampled_at IS NULL
-                THEN problem('timestamp', at_text, time_problem(at_text, instant(at_text), $latest))
-            WHEN server_problem(server_text) IS NOT NULL
-                THEN problem('server_id', server_text, server_problem(server_text))
-            WHEN unknown_metric IS NOT NULL THEN problem('metric', unknown_metric, {quoted(_UNKNOWN_METRIC)})
+            WHEN sampled_at IS NULL THEN problem('timestamp', at_text, time_problem)
+            WHEN server_problem(server_id) IS NOT NULL
+                THEN problem('server_id', server_id, server_problem(server_id))
+            WHEN unknown_metric IS NOT NULL
+                THEN problem('metric', unknown_metric, coalesce(unclear_name.reason, {quoted(_UNKNOWN_METRIC)}))
         END AS row_problem
-    FROM parsed
+    FROM parsed LEFT JOIN unclear_name ON name = unknown_metric
 ), judged AS (
     SELECT *,
         {for_each(PERCENT_METRICS, f"CASE WHEN %_number {_PERCENT} THEN least(%_number, 100) END AS %")},
@@ -177,30 +220,29 @@ SELECT row, file, server_id, sampled_at, {for_each(METRICS, "%")},
     CASE WHEN usable THEN {for_each(PERCENT_METRICS, "(%_number > % IS TRUE)::INTEGER", " + ")} ELSE 0 END AS clipped,
     CASE WHEN row_problem IS NULL THEN value_problems ELSE [row_problem] END AS problems
 FROM judged;
-
-CREATE VIEW usable_reading AS
-    SELECT file, row, server_id, sampled_at, {for_each(METRICS, "abs(%) AS %")}  -- no negative zeros
-    FROM (
-        SELECT *, rowid AS row FROM reading WHERE evidence IS NULL
-        UNION ALL BY NAME SELECT * FROM suspect WHERE usable
-    );
 """
 
-
-@dataclass
-class Source:
-    """One incoming file. ``order`` is its place in the order of arrival: of equal samples the later file's wins.
-
-    After reading, it has either a ``layout`` or an ``error`` that says why it holds no table and what to do.
-    ``readable`` is what DuckDB reads in its place: UTF-8, under a name of our own.
-    """
-
-    order: int
-    file: str
-    path: Path
-    readable: Path = Path()
-    layout: Layout | None = None
-    error: str | None = None
+# Rows without evidence, and all usable ones; made anew when a file turns out to contradict itself. Of a file whose
+# parts may stand for the whole (`entities: busiest`), each moment has the busiest part's value.
+_VIEWS = f"""
+CREATE OR REPLACE VIEW plain_reading AS
+    SELECT *, rowid AS row FROM reading WHERE evidence IS NULL $plain;
+CREATE OR REPLACE VIEW usable_row AS
+    SELECT file, row, server_id, sampled_at, {for_each(METRICS, "abs(%) AS %")}  -- no negative zeros
+    FROM (
+        SELECT file, row, server_id, sampled_at, {for_each(METRICS, "%")} FROM plain_reading
+        UNION ALL BY NAME
+        SELECT file, row, server_id, sampled_at, {for_each(METRICS, "%")} FROM suspect WHERE usable
+    );
+CREATE OR REPLACE VIEW usable_reading AS $usable;
+"""
+_BUSIEST = f"""
+    SELECT * FROM usable_row ANTI JOIN busiest_file USING (file)
+    UNION ALL
+    SELECT file, row, server_id, sampled_at,
+        {for_each(METRICS, "CASE WHEN % IS NOT NULL THEN max(%) OVER same END AS %")}
+    FROM usable_row SEMI JOIN busiest_file USING (file)
+    WINDOW same AS (PARTITION BY file, server_id, sampled_at)"""
 
 
 def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Settings, latest: str, work: Path) -> None:
@@ -210,15 +252,18 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
     temporary files, needed as long as the sources are.
     """
     db.execute(_TABLES + _MACROS)
-    db.execute("SET TimeZone = ?", [settings.timezone])
-    alike: dict[Layout, list[Source]] = defaultdict(list)
+    name_all(sources, settings)
+    alike: dict[tuple, list[Source]] = defaultdict(list)
     for source in sources:
-        _recognize(db, source, settings, work)
+        recognize(db, source, settings, work)
         if source.layout is not None:
-            alike[source.layout].append(source)
-    for layout, group in alike.items():
-        _scan(db, layout, group, settings, latest)
-    db.execute(_JUDGE.replace("$latest", f"TIMESTAMPTZ {quoted(latest)}"))
+            alike[source.layout, source.rules.model_dump_json()].append(source)
+    for (layout, _), group in alike.items():
+        _scan(db, layout, group, latest, settings.statistic)
+    doubts.find(db, sources)
+    db.execute(_JUDGE)
+    make_views(db)
+    _repeated_headers(db, sources)
     read_rows = "SELECT file FROM reading UNION SELECT file FROM rejected"
     with_rows = {file for (file,) in db.execute(read_rows).fetchall()}
     for source in sources:
@@ -226,59 +271,101 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
             source.error = "the file has a header but no rows: export it again"
 
 
-def _recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings, work: Path) -> None:
-    if source.error is not None:
-        return
-    source.readable = work / f"{source.order:06}"
-    try:
-        layout = layout_of(source.path, settings, db)
-        if layout.compressed:
-            _check_gzip(source.path)
-        if layout.format == "csv" and encoding_of(source.path) != "utf-8":
-            _to_utf8(source.path, source.readable)
-            layout = layout_of(source.readable, settings, db)
-        else:
-            # DuckDB would take * ? [ ] in the file's own name for a pattern.
-            source.readable.symlink_to(source.path.resolve())
-        source.layout = layout
-    except UnreadableFile as error:
-        source.error = str(error)
-    except OSError as error:
-        source.error = f"the file cannot be read ({brief(error)}): send it again"
+def make_views(db: duckdb.DuckDBPyConnection) -> None:
+    """The views ``plain_reading`` and ``usable_reading``, without the files refused so far."""
+    refused = db.execute("SELECT file FROM refused_file").fetchall()
+    doubted = db.execute("SELECT 1 FROM suspect JOIN doubt_of_file USING (file) LIMIT 1").fetchone()
+    busiest = db.execute("SELECT 1 FROM busiest_file").fetchone()
+    without = f"AND file NOT IN ({', '.join(str(file) for (file,) in refused)})" if refused else ""
+    plain = without + (" AND rowid NOT IN (SELECT row FROM suspect)" if doubted else "")
+    usable = _BUSIEST if busiest else "FROM usable_row"
+    db.execute(_VIEWS.replace("$plain", plain).replace("$usable", usable))
 
 
-def _check_gzip(path: Path) -> None:
-    """DuckDB takes some damaged gzip files for shorter ones; the checksums tell."""
-    try:
-        with open_bytes(path) as file:
-            while file.read(1 << 20):
-                pass
-    except (EOFError, OSError, zlib.error) as error:
-        raise UnreadableFile(f"damaged gzip file ({error}): send it again") from error
+def refuse(db: duckdb.DuckDBPyConnection, source: Source, error: str) -> None:
+    """Take a file back that has been read: nothing of it is used."""
+    source.error = error
+    db.execute("INSERT INTO refused_file VALUES (?)", [source.order])
+    db.execute("DELETE FROM suspect WHERE file = ?", [source.order])
+    db.execute("DELETE FROM rejected WHERE file = ?", [source.order])
+    make_views(db)
 
 
-def _to_utf8(path: Path, target: Path) -> None:
-    decoder = codecs.getincrementaldecoder(encoding_of(path))(errors="replace")
-    with open_bytes(path) as source, target.open("w", encoding="utf-8", newline="") as out:
-        while chunk := source.read(1 << 20):
-            out.write(decoder.decode(chunk))
-        out.write(decoder.decode(b"", final=True))
+def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> list[str]:
+    """The headings under which two rows of a file differ; rows are numbered as in ``reading``."""
+    layout = source.layout
+    first = db.execute("SELECT min(rowid) FROM reading WHERE file = ?", [source.order]).fetchone()[0]
+    rows = []
+    for row in (one, other):
+        fields = ", ".join(f"coalesce({field_of(layout, place)}, '')" for place in range(len(layout.columns)))
+        found = db.execute(f"SELECT {fields} FROM {scan_of(layout, [source.readable])} LIMIT 1 OFFSET {row - first}")
+        rows.append(found.fetchone() or ())
+    db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+    values = {place for column, place in layout.places if column in METRICS or column == "value"}
+    differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
+    return [layout.columns[place] for place in differ if layout.columns[place]]
+
+
+def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Files put together: a header in the midst must be that of the beginning, and rows must name their server."""
+    found = db.execute("""
+        SELECT file, at_text, list([server_text, unknown_metric]), count(*) FROM (
+            SELECT file, evidence[1] AS at_text, evidence[2] AS server_text, evidence[4] AS unknown_metric
+            FROM reading WHERE evidence IS NOT NULL AND sampled_at IS NULL AND NOT regexp_matches(evidence[1], '[0-9]')
+        ) WHERE trim(at_text) <> '' GROUP BY file, at_text""").fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, at_text, _, count in found:
+        source = by_order[file]
+        layout = source.layout
+        if source.error is not None or layout is None or layout.export or layout.format == "parquet":
+            continue
+        heading = " ".join(
+            layout.columns[place] for place in (layout.place("timestamp"), layout.place("clock")) if place is not None
+        )
+        if meaning.words_of(at_text) != meaning.words_of(heading) and at_text.strip().casefold() not in (
+            "timestamp",
+            "time",
+            "date",
+        ):
+            continue
+        texts = ", ".join(f"coalesce(trim({field_of(layout, place)}), '')" for place in range(len(layout.columns)))
+        rows = db.execute(f"""
+            SELECT DISTINCT [{texts}] FROM {scan_of(layout, [source.readable])}
+            WHERE {time_text(layout)} = {quoted(at_text)}""").fetchall()
+        db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        others = [
+            row for (row,) in rows if [name.casefold() for name in row] != [name.casefold() for name in layout.columns]
+        ]
+        if others:
+            refuse(
+                db, source,
+                f"a second header with other columns stands in it ({', '.join(others[0])}): these are files put "
+                "together; send them one by one",
+            )  # fmt: skip
+        elif layout.place("server_id") is None:
+            refuse(
+                db, source,
+                f"its header stands in it {count + 1} times, so these are several series, and nothing says whose: "
+                "send one file per server, or add a column server_id",
+            )  # fmt: skip
 
 
 def _scan(
-    db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source], settings: Settings, latest: str
+    db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source], latest: str, statistic: str
 ) -> None:
     """Insert all rows of files of one layout; where one of them breaks the scan, they are read one by one."""
-    texts = _texts(db, layout, sources, settings)
     try:
-        number = "number" if layout.delimiter in ("", ",") else "number_with_comma"
-        statement = _READ.replace("$number", number).replace("$latest", f"TIMESTAMPTZ {quoted(latest)}")
+        db.execute("SET TimeZone = ?", [layout.zone or sources[0].rules.timezone])
+        texts, numbers = _texts(db, layout, sources, statistic)
+        statement = _READ.replace("$moment", layout.time.sql("at_text")).replace("$numbers", numbers)
+        statement = statement.replace("$latest", f"TIMESTAMPTZ {quoted(latest)}")
         db.execute("INSERT INTO reading BY NAME " + statement.replace("$texts", texts))
         _keep_rejects(db, sources)
+        _second_hours(db, layout, sources)
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
         if len(sources) > 1:
             for source in sources:
-                _scan(db, layout, [source], settings, latest)
+                _scan(db, layout, [source], latest, statistic)
         else:
             _log.warning("%s: %s", sources[0].file, error)
             sources[0].layout = None
@@ -287,80 +374,146 @@ def _scan(
         db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
 
 
-def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source], settings: Settings) -> str:
-    """A SELECT over files of one layout that gives every canonical column as text, NULL where there is none."""
-    scan = _scan_function(layout, sources)
-    cell = {column: _field(layout, place) for column, place in layout.places}
+def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source]) -> None:
+    """Where clocks go back an hour of local times occurs twice: the first time round is an hour before the second."""
+    zone = layout.zone or sources[0].rules.timezone
+    files = ", ".join(str(source.order) for source in sources)
+    if zone == "UTC" or zone.startswith("Etc/"):
+        return
+    first, last = db.execute(f"SELECT min(sampled_at), max(sampled_at) FROM reading WHERE file IN ({files})").fetchone()
+    for begin in times.repeated_hours(zone, first, last):
+        # DuckDB takes such times for the second hour; a row is of the first where its text comes again later.
+        db.execute(f"""
+            UPDATE reading SET sampled_at = sampled_at - INTERVAL 1 HOUR WHERE rowid IN (
+                SELECT row FROM (
+                    SELECT rowid AS row, row_number() OVER same AS place, count(*) OVER same AS times
+                    FROM reading WHERE file IN ({files}) AND sampled_at >= TIMESTAMP '{begin}'
+                        AND sampled_at < TIMESTAMP '{begin}' + INTERVAL 1 HOUR AND evidence IS NULL
+                    WINDOW same AS (PARTITION BY file, server_id, sampled_at, {for_each(METRICS, "% IS NULL")}
+                        ORDER BY rowid ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+                ) WHERE times = 2 AND place = 1)""")
+
+
+def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source], statistic: str) -> tuple[str, str]:
+    """A SELECT over files of one layout that gives every canonical column as text, NULL where there is none, and the
+    expressions that make the metrics' numbers of these texts."""
+    scan = scan_of(layout, [source.readable for source in sources])
+    cell = {column: field_of(layout, place) for column, place in layout.places}
     orders = ", ".join(str(source.order) for source in sources)
-    servers = ", ".join(quoted(server_from_name(source.file)) for source in sources)
-    unknown_metric = "NULL"
+    servers = ", ".join(quoted(source.name.server) for source in sources)
+    unknown_metric = key = "NULL"
+    mark = {",": "number_with_comma", ".": "number_with_point"}.get(layout.decimal)
+    numbers = {}
+    for metric in METRICS:
+        number = f"{mark or ('percent' if metric in PERCENT_METRICS else 'number')}({metric}_text)"
+        number = number if metric in PERCENT_METRICS else f"rate({metric}_text, {number})"
+        # Where commas are decimal marks a point may stand between thousands, and no way is quicker.
+        numbers[metric] = number if layout.decimal == "," else f"quick_or({metric}_text, {number})"
     if layout.shape == "wide":
-        values = {metric: cell[metric] for metric in METRICS if metric in cell}
+        values = {metric: cell[metric] for metric, _ in layout.meanings}
+        numbers |= {metric: _ours(found, numbers[metric]) for metric, found in layout.meanings}
     elif layout.shape == "two-column":
-        values = {settings.metric: cell["value"]}
+        [(metric, found)] = layout.meanings
+        values = {metric: cell["value"]}
+        numbers[metric] = _ours(found, numbers[metric])
     else:
-        name = f"coalesce(clean({cell['metric']}), '')"
-        meaning = _metrics_named(db, f"SELECT DISTINCT {name} FROM {scan}", settings)
-        known = ", ".join(quoted(text) for texts in meaning.values() for text in texts) or "NULL"
-        unknown_metric = f"CASE WHEN {name} IN ({known}) THEN NULL ELSE {name} END"
-        values = {
-            metric: f"CASE WHEN {name} IN ({', '.join(map(quoted, texts))}) THEN coalesce({cell['value']}, '') END"
-            for metric, texts in meaning.items()
-        }
+        name, key = name_text(layout), key_text(layout)
+        understood = _names(db, layout, scan, sources, statistic)
+        known = ", ".join(quoted(one) for one in understood) or "NULL"
+        unknown_metric = f"CASE WHEN {key} IN ({known}) THEN NULL ELSE {name} END"
+        values = {}
+        for metric in METRICS:
+            keys = {one: found for one, found in understood.items() if found.metric == metric}
+            if keys:
+                values[metric] = (
+                    f"CASE WHEN {key} IN ({', '.join(map(quoted, keys))}) THEN coalesce({cell['value']}, '') END"
+                )
+                numbers[metric] = _by_key(keys, numbers[metric])
+    for source in sources:
+        source.meanings = (
+            list(layout.meanings) if layout.shape != "long" else [(one.metric, one) for one in understood.values()]
+        )
     structure = "NULL"
     if layout.format == "csv":
-        last = _field(layout, len(layout.columns) - 1)
+        last = field_of(layout, len(layout.columns) - 1)
         structure = f"CASE WHEN beyond <> '' THEN {quoted(_TOO_MANY)} WHEN {last} IS NULL THEN {quoted(_TOO_FEW)} END"
     if layout.shape != "long":
         values = {metric: f"coalesce({value}, '')" for metric, value in values.items()}
+    without = left_out(layout)
+    if without:
+        values = {metric: f"CASE WHEN NOT ({without}) THEN {value} END" for metric, value in values.items()}
+        unknown_metric = f"CASE WHEN NOT ({without}) THEN {unknown_metric} END"
     attributes = "NULL"
     if any(name in cell for name in ATTRIBUTES):
         attributes = f"[{', '.join(cell.get(name, 'NULL') for name in ATTRIBUTES)}]"
+    server = f"[{servers}][file_index::BIGINT + 1]"
+    if "server_id" in cell:
+        server, named = f"coalesce(clean({cell['server_id']}), '')", server
+        server = f"coalesce(nullif({server}, ''), {named})" if layout.export else server
     texts = {
         "file": f"[{orders}][file_index::BIGINT + 1]",
-        "at_text": f"coalesce({cell['timestamp']}, '')",
-        "server_text": f"coalesce(clean({cell['server_id']}), '')" if "server_id" in cell
-        else f"[{servers}][file_index::BIGINT + 1]",
+        "at_text": time_text(layout),
+        "server_text": server,
         "structure_problem": structure,
         "unknown_metric": unknown_metric,
+        "meaning": key,
         **{f"{metric}_text": values.get(metric, "NULL::VARCHAR") for metric in METRICS},
         "attributes": attributes,
     }  # fmt: skip
-    return f"SELECT {', '.join(f'{expression} AS {name}' for name, expression in texts.items())} FROM {scan}"
-
-
-def _metrics_named(db: duckdb.DuckDBPyConnection, names: str, settings: Settings) -> dict[str, list[str]]:
-    """Which of the names in a long file's metric column (a query) stand for which metric."""
-    meaning: dict[str, list[str]] = defaultdict(list)
-    for (name,) in sorted(db.execute(names).fetchall()):
-        column = canonical_column(name, settings.columns)
-        if column in METRICS:
-            meaning[column].append(name)
-    return meaning
-
-
-def _field(layout: Layout, place: int) -> str:
-    if layout.format == "csv":
-        return f"c{place}"
-    name = layout.columns[place].replace('"', '""')
-    return f'CAST("{name}" AS VARCHAR)'
-
-
-def _scan_function(layout: Layout, sources: Sequence[Source]) -> str:
-    paths = ", ".join(quoted(str(source.readable)) for source in sources)
-    if layout.format == "parquet":
-        return f"read_parquet([{paths}], hive_partitioning = false)"
-    # One column more than the header has shows rows that are too long. Of a short row the missing fields come
-    # as NULL, which an empty field does not because no field equals this null string. DuckDB's parallel
-    # scan of a single file guesses where rows begin, wrongly in messy files, so each file has one reader.
-    columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(layout.columns)))
     return (
-        f"read_csv([{paths}], auto_detect = false, columns = {{{columns}, 'beyond': 'VARCHAR'}}, "
-        f"delim = {quoted(layout.delimiter)}, quote = {quoted(layout.quote)}, escape = {quoted(layout.quote)}, "
-        f"header = false, skip = {layout.header_line}, nullstr = chr(1), null_padding = true, strict_mode = false, "
-        f"parallel = false, store_rejects = true, hive_partitioning = false, "
-        f"compression = '{'gzip' if layout.compressed else 'none'}')"
+        f"SELECT {', '.join(f'{expression} AS {name}' for name, expression in texts.items())} FROM {scan}",
+        ", ".join(f"{numbers[metric]} AS {metric}_number" for metric in METRICS),
     )
+
+
+def _ours(found: Meaning, number: str) -> str:
+    """The SQL of a number in our units."""
+    scaled = number if found.factor == 1 else f"{number} * {found.factor!r}::DOUBLE"
+    return f"100 - {scaled}" if found.free else scaled
+
+
+def _by_key(keys: Mapping[str, Meaning], number: str) -> str:
+    """The same where it depends on the row's metric and unit."""
+    by_sql: dict[str, list[str]] = defaultdict(list)
+    for key, found in keys.items():
+        by_sql[_ours(found, number)].append(key)
+    if len(by_sql) == 1:
+        return next(iter(by_sql))
+    cases = " ".join(f"WHEN meaning IN ({', '.join(map(quoted, some))}) THEN {sql}" for sql, some in by_sql.items())
+    return f"CASE {cases} END"
+
+
+def _names(
+    db: duckdb.DuckDBPyConnection, layout: Layout, scan: str, sources: Sequence[Source], statistic: str
+) -> dict[str, Meaning]:
+    """What the names in a long file's metric column mean, by name and unit; the reasons of others are kept."""
+    keys = [key for (key,) in db.execute(f"SELECT DISTINCT {key_text(layout)} FROM {scan}").fetchall()]
+    for source in sources:
+        source.names.update(key.partition("\x1f")[0] for key in keys)
+    understood: dict[str, Meaning] = {}
+    for key in sorted(keys):
+        name, _, unit = key.partition("\x1f")
+        found = meaning_of_cell(layout, name, unit, sources[0].rules)
+        if isinstance(found, Meaning):
+            understood[key] = found
+        elif isinstance(found, Unclear):
+            db.execute("INSERT INTO unclear_name VALUES (?, ?)", [name, f"{found.metric}: {name!r} {found.reason}"])
+    taken: dict[str, Meaning] = {}
+    for metric in METRICS:
+        candidates = [(key, found) for key, found in understood.items() if found.metric == metric]
+        fit = best([(key, replace(found, certain=True, free=False)) for key, found in candidates], statistic)
+        for key, found in candidates:
+            if key in fit:
+                taken[key] = found
+            else:
+                reason = (
+                    f"{metric}: {key.partition(chr(31))[0]!r} is another statistic than what was measured on average"
+                )
+                db.execute("INSERT INTO unclear_name VALUES (?, ?)", [key.partition("\x1f")[0], reason])
+    db.execute(
+        "CREATE OR REPLACE TABLE unclear_name AS SELECT name, min(reason) AS reason FROM unclear_name GROUP BY name"
+    )
+    return taken
 
 
 def _keep_rejects(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:

@@ -1,57 +1,31 @@
-"""Which headings mean what."""
-
-from typing import get_args
+"""Which files are tables, and where their header is."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from headroom.core.settings import CanonicalColumn
-from headroom.intake.layout import canonical_column, places_of, server_from_name
-
-
-@pytest.mark.parametrize(
-    "heading, column",
-    [
-        ("timestamp", "timestamp"), (" Time ", "timestamp"), ("Timestamp [ms]", "timestamp"),
-        ("DateTime (UTC)", "timestamp"), ("ds", "timestamp"), ("Date", "timestamp"), ("host", "server_id"),
-        ("HostName", "server_id"), ("Instance-ID", "server_id"), ("Server Name", "server_id"), ("VM", "server_id"),
-        ("device_id", "server_id"), ("cpu", "cpu"), ("CPU_P95", "cpu"), ("cpu_utilization", "cpu"),
-        ("cpu_percent", "cpu"), ("CPU usage [%]", "cpu"), ("CPUUtilization", "cpu"), ("CPU usage [MHZ]", None),
-        ("cpu_load", None), ("cpu cores", "vcpus"), ("memory", "memory"), ("mem", "memory"),
-        ("Memory utilization (%)", "memory"), ("mem_used_percent", "memory"), ("mem_used", None),
-        ("Memory usage [KB]", None), ("disk_used_percent", "disk"), ("Disk read throughput [KB/s]", None),
-        ("network_in", "network_in"), ("net_out_p95", "network_out"), ("Network in [MB/s]", "network_in"),
-        ("Network in [Mb/s]", None), ("net_in_mbps", None), ("Network in (KB/s)", None),
-        ("Business Unit", "business_unit"), ("instance type", "instance_type"),
-        ("monthly_cost_usd", "monthly_cost_usd"), ("note", None), ("", None), ("%", None),
-    ],
-)  # fmt: skip
-def test_headings_are_understood_with_case_white_space_and_units(heading, column):
-    assert canonical_column(heading, {}) == column
+from headroom.core.settings import FileRules
+from headroom.intake.layout import File, UnreadableFile, layout_of
+from headroom.intake.meaning import of_file
 
 
-def test_what_the_settings_say_about_a_column_comes_first():
-    mapping = {"CPU usage [MHZ]": "cpu", "cpu": "value"}
-    assert canonical_column("cpu usage  [mhz]", mapping) == "cpu"
-    assert canonical_column("CPU", mapping) == "value"
+def layout(tmp_path, text, name="fleet.csv", **rules):
+    path = tmp_path / "file"
+    path.write_text(text)
+    return layout_of(File(path, of_file(name), FileRules(**rules)), None)
 
 
-def test_of_several_columns_that_fit_the_mapped_one_wins_then_the_exact_name_then_the_first():
-    assert places_of(["cpu_p95", "cpu", "cpu ready"], {"cpu ready": "cpu"}) == {"cpu": 2}
-    assert places_of(["cpu_p95", "cpu"], {}) == {"cpu": 1}
-    assert places_of(["cpu_p95", "cpu_percent"], {}) == {"cpu": 0}
+def test_a_line_that_only_looks_like_a_header_is_none(tmp_path):
+    found = layout(tmp_path, "Report,Date,2024-02-05,CPU\nTimestamp,Server,CPU\n2024-02-03,a,1\n")
+    assert found.header_line == 2 and dict(found.places) == {"timestamp": 0, "server_id": 1, "cpu": 2}
 
 
-@pytest.mark.parametrize(
-    "file, server",
-    [("web-1.csv", "web-1"), ("a/b/web-1.prod.csv.gz", "web-1.prod"), ("DB.CSV", "DB"), ("x.parquet", "x"),
-     ("plain", "plain"), (".csv", ".csv")],
-)  # fmt: skip
-def test_a_file_without_a_server_column_is_about_the_server_it_is_named_after(file, server):
-    assert server_from_name(file) == server
+def test_a_row_of_units_below_the_header_is_read_as_units(tmp_path):
+    found = layout(tmp_path, "time,host,cpu,network_in\n,,(ratio),kB/s\n2024-02-03,a,0.5,1\n")
+    assert found.header_line == 2
+    assert {metric: meaning.factor for metric, meaning in found.meanings} == {"cpu": 100.0, "network_in": 0.001}
 
 
-@given(st.text())
-def test_no_heading_is_a_surprise(heading):
-    assert canonical_column(heading, {"x": "cpu"}) in (None, *get_args(CanonicalColumn))
+def test_a_value_whose_metric_nothing_says_is_refused(tmp_path):
+    with pytest.raises(UnreadableFile, match="nothing says what 'value' measures"):
+        layout(tmp_path, "time,value\n2024-02-03,5\n", "web-1.csv")
+    assert layout(tmp_path, "time,value\n2024-02-03,5\n", "web-1_memory.csv").meanings[0][0] == "memory"
+    assert layout(tmp_path, "time,value\n2024-02-03,5\n", "web-1.csv", metric="disk").meanings[0][0] == "disk"

@@ -18,11 +18,11 @@ from local.follow import failure
 
 
 def test_a_folders_data_files_keep_their_names_and_the_rest_stays(tmp_path: Path) -> None:
-    for name in ("b.csv", "a/x.csv.gz", "c.parquet", "README.md", "photo.png"):
+    for name in ("b.csv", "a/x.csv.gz", "c.parquet", "d.json", "MetricStreams-1", "README.md", "photo.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     drop = chosen("demo", [tmp_path], None)
-    assert [name for _, name in drop.files] == ["a/x.csv.gz", "b.csv", "c.parquet"]
+    assert [name for _, name in drop.files] == ["MetricStreams-1", "a/x.csv.gz", "b.csv", "c.parquet", "d.json"]
     assert drop.passed_over == ["README.md", "photo.png"]
 
 

@@ -1,0 +1,426 @@
+"""What the columns of a table are: its time, its server, its metrics, and what tells one row from another.
+
+Everything is decided by headings, the settings' rules, and a few rows that tell labels from numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from headroom.core.settings import METRICS, FileRules
+from headroom.intake import times
+from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_metric
+from headroom.intake.units import unit_of
+
+TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
+NUMBER_ATTRIBUTES = ("vcpus", "memory_gb", "monthly_cost_usd")
+ATTRIBUTES = (*TEXT_ATTRIBUTES, *NUMBER_ATTRIBUTES)
+
+# The row of all parts of a server: all cores, all disks.
+WHOLE = ("", "_total", "total", "all", "cpu-total", "cpu_total", "-1", "cputotal")
+
+_ATTRIBUTE_OF = {
+    "businessunit": "business_unit", "region": "region", "criticality": "criticality", "instancetype": "instance_type",
+    "vcpus": "vcpus", "vcpu": "vcpus", "cpucores": "vcpus", "cpucount": "vcpus", "memorygb": "memory_gb",
+    "monthlycostusd": "monthly_cost_usd",
+}  # fmt: skip
+# The more certain a name, the earlier; of columns in one row of the list, the table's first is taken.
+_TIMES = [
+    "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc timegenerated clock epoch unixtime",
+    "intervalbreakdown samplingtime collectiontime begintimeseconds summarydate zeitstempel horodatage fechahora",
+    "date datum zeit fecha",
+]  # fmt: skip
+_SERVERS = [
+    "serverid server servername", "vm vmid vmname virtualmachine virtualmachinename guestname",
+    "pod podname", "host hostname hostid fqdn", "computer computername machine machineid machinename",
+    "instance instanceid instancename", "node nodeid nodename",
+    "guest entity entityname resource resourcename displayname name label object objectname system target asset",
+    "device deviceid devicename",
+]  # fmt: skip
+_METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey itemname parameter", "name"]
+_VALUES = ["value metricvalue countervalue", "average avg mean valueavg"]
+_UNITS = ["unit units unitname uom metricunit"]
+_ENTITIES_WORDS = """
+    entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
+    adapter core cpu gpu container queue instance instancename objectinstance dev iface port datastore
+"""
+_ENTITIES = set(_ENTITIES_WORDS.split())
+_ONLY_LONG = {"name", "key", "parameter", "counter"}
+_CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
+
+
+class UnreadableFile(ValueError):
+    """The whole file is no table that Headroom can use; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table's columns. ``places`` has the column's number of timestamp, clock (a time of day beside a date),
+    server_id, metric, value, unit, attributes and, in wide tables, of the metrics.
+
+    ``meanings`` says how the metrics' numbers are read (for a bare value its one metric), ``entities`` are the columns
+    that name a part of a server, ``zone`` is the time zone of the heading, and ``unclear`` has headings that speak of
+    a metric and are not read, with the reason.
+    """
+
+    shape: Literal["wide", "long", "two-column"]
+    places: Mapping[str, int]
+    meanings: tuple[tuple[str, Meaning], ...]
+    entities: tuple[int, ...]
+    zone: str | None
+    unclear: tuple[tuple[str, str], ...]
+
+
+def measures_something(headings: Sequence[str], rules: FileRules) -> int:
+    """How many headings are understood if these can be a table's header, else 0."""
+    roles = [role_of(heading, rules) for heading in headings]
+    if "timestamp" not in roles:
+        return 0
+    meanings = [
+        role is None and _meaning(heading, rules) is not None for heading, role in zip(headings, roles, strict=True)
+    ]
+    measured = any(meanings) or "value" in roles or any(role in METRICS for role in roles)
+    return sum(role is not None for role in roles) + sum(meanings) if measured else 0
+
+
+def understand(
+    headings: Sequence[str], sample: Sequence[Sequence[str]], rules: FileRules, statistic: str,
+    named: Meaning | Unclear | None, units: Sequence[str] = (),
+) -> Columns:  # fmt: skip
+    """The columns of a table with these headings, of which ``sample`` are some rows.
+
+    ``statistic`` is the settings' own, ``named`` what the file's name says of a bare value, ``units`` a row of units.
+
+    Raises:
+        UnreadableFile: the table does not say what its numbers are, or could mean several things.
+    """
+    headings = [heading.strip() for heading in headings]
+    places: dict[str, int] = {}
+    _place_mapped(headings, rules, places)
+    _place(places, "timestamp", _TIMES, headings)
+    _place_clock(places, headings, sample)
+    for place, heading in enumerate(headings):
+        attribute = _ATTRIBUTE_OF.get(_plain(heading))
+        if attribute and place not in places.values():
+            places.setdefault(attribute, place)
+    _place(places, "value", _VALUES[:1], headings)
+    numbers = _numbers_under_names(headings, sample)
+    if rules.server is None:
+        _place(places, "server_id", _SERVERS, headings, skip=numbers | (_ONLY_LONG if "value" in places else set()))
+    _place(places, "metric", _METRIC_NAMES[: 3 if "value" in places else 2], headings)
+    if "metric" in places and "value" not in places:
+        _place(places, "value", _VALUES[1:], headings)
+    if rules.server is None and "server_id" not in places and "metric" not in places:
+        _place(places, "server_id", _SERVERS, headings, skip=numbers)
+    _place(places, "unit", _UNITS, headings)
+    try:
+        zone = times.zone_of_heading(headings[places["timestamp"]], rules.zones)
+    except times.UnclearTime as error:
+        raise UnreadableFile(str(error)) from error
+    long = "value" in places and "metric" in places
+    columns, unclear = ({}, []) if long else _metrics(headings, sample, rules, statistic, places, units)
+    if long:
+        for metric in METRICS:
+            places.pop(metric, None)
+    elif columns:
+        if "value" in places and not any(_mapped(headings[place], rules) for place, _ in columns.values()):
+            several = [headings[place] for place, _ in columns.values()] + [headings[places["value"]]]
+            raise UnreadableFile(f"{_and(several)} could all be the measured value: map the right one under `columns`")
+        places.pop("value", None)
+        places.pop("metric", None)
+        places |= {metric: place for metric, (place, _) in columns.items()}
+    shape = "long" if long else "wide" if columns else "two-column"
+    meanings = tuple((metric, meaning) for metric, (_, meaning) in columns.items())
+    if shape == "two-column":
+        places.pop("metric", None)
+        if "value" not in places:
+            raise UnreadableFile(_nothing_measured(headings, unclear))
+        meanings = (_bare_value(headings[places["value"]], rules, named, statistic),)
+        unclear = []
+    used = set(places.values())
+    sizes = {
+        place
+        for place, heading in enumerate(headings)
+        if not long and _meaning(heading, rules) and _numbers(sample, place)
+    }
+    entities = [
+        place
+        for place, heading in enumerate(headings)
+        if place not in used
+        and (
+            _mapped(heading, rules) == "entity"
+            or (_plain(heading) in _ENTITIES and place not in sizes and not re.search(r"[%\[(]", heading))
+        )
+    ]
+    read = {metric for metric, _ in meanings}
+    told = [
+        (heading, reason) for metric, heading, reason in unclear if metric not in read and f"{metric}_in" not in read
+    ]
+    return Columns(shape, places, meanings, tuple(entities), zone, tuple(told))
+
+
+def place_of_time(headings: Sequence[str], rules: FileRules) -> int:
+    """Which column is the time, of headings that ``measures_something`` takes for a header."""
+    places: dict[str, int] = {}
+    _place_mapped(headings, rules, places)
+    _place(places, "timestamp", _TIMES, headings)
+    return places["timestamp"]
+
+
+def name_of_cell(name: str, unit: str, rules: FileRules) -> Meaning | Unclear | None:
+    """What a cell of a metric column means, beside its unit; the settings' ``columns`` come first."""
+    column = _mapped(name, rules) or _mapped(name.rsplit(" ", 1)[-1], rules)
+    unit = said_unit(rules, name) or unit
+    if column in METRICS:
+        return of_metric(column, unit or said_unit(rules, column))
+    if column is not None:
+        return None
+    found = meaning_of(name, unit)
+    if isinstance(found, Meaning) and not unit and (said := said_unit(rules, found.metric)):
+        return replace(of_metric(found.metric, said), free=found.free, statistic=found.statistic)
+    return found
+
+
+def said_unit(rules: FileRules, name: str) -> str:
+    """The unit that the settings give to a heading or metric, or nothing."""
+    return next((unit for said, unit in rules.units.items() if same(said) == same(name)), "")
+
+
+def best(candidates: Sequence[tuple[str, Meaning]], statistic: str) -> list[str]:
+    """Of several names for one metric those that fit best: more than one of them cannot be told apart.
+
+    A column of the statistic that the settings ask for comes first, then samples and averages; maxima and sums are
+    never taken for samples. What is named in percent is surer than a bare name (which may be a size).
+    """
+
+    def rank(meaning: Meaning) -> tuple[int, bool, bool]:
+        order = {statistic: 0, {"mean": "avg"}.get(statistic, ""): 0, "": 1, "avg": 2}
+        return order.get(meaning.statistic, 9), not meaning.certain, meaning.free
+
+    ranks = {name: rank(meaning) for name, meaning in candidates}
+    fit = [name for name, place in ranks.items() if place[0] < 9]
+    return [name for name in fit if ranks[name] == min(ranks[one] for one in fit)]
+
+
+def same(heading: str) -> str:
+    """A heading as it is compared: case and white space do not matter."""
+    return " ".join(heading.split()).casefold()
+
+
+def _metrics(
+    headings: Sequence[str], sample: Sequence[Sequence[str]], rules: FileRules, statistic: str,
+    places: Mapping[str, int], units: Sequence[str],
+) -> tuple[dict[str, tuple[int, Meaning]], list[tuple[str, str, str]]]:  # fmt: skip
+    """The columns that are metrics, and those that speak of one and are not read: metric, heading, reason."""
+    found: dict[str, list[tuple[int, Meaning]]] = {}
+    unclear = []
+    chosen = {}
+    pods = "server_id" in places and _plain(headings[places["server_id"]]) in ("pod", "podname")
+    busy = any(_plain(heading) in _CPU_OF_A_DISK for heading in headings)
+    for place, heading in enumerate(headings):
+        column = _mapped(heading, rules)
+        unit = units[place].strip() if place < len(units) else ""
+        if column in METRICS:
+            meaning = of_metric(column, said_unit(rules, heading) or unit or _convertible(heading, column))
+            chosen.setdefault(column, []).append((place, meaning))
+            continue
+        if column is not None or place in places.values():
+            continue
+        unit = said_unit(rules, heading) or unit
+        meaning = meaning_of(heading, unit)
+        if isinstance(meaning, Meaning):
+            if not unit and (said := said_unit(rules, meaning.metric)):
+                meaning = replace(of_metric(meaning.metric, said), free=meaning.free, statistic=meaning.statistic)
+            if _plain(heading) in _ENTITIES and not _numbers(sample, place):
+                continue
+            if pods and not meaning.certain:
+                meaning = Unclear(meaning.metric, "of a pod could be cores and bytes as well: say its unit")
+            elif busy and meaning.metric == "disk" and _plain(heading).startswith("diskutil"):
+                meaning = Unclear("disk", "stands beside a disk's timings, and so is the time that it is busy")
+        if isinstance(meaning, Unclear):
+            unclear.append((meaning.metric, heading, meaning.reason))
+        elif meaning is not None:
+            found.setdefault(meaning.metric, []).append((place, meaning))
+    columns = {}
+    for metric, candidates in chosen.items():
+        if len(candidates) > 1:
+            raise UnreadableFile(
+                f"{_and([headings[place] for place, _ in candidates])} are all mapped to {metric}: map one of them. If "
+                "they are servers, export one row per server and moment"
+            )
+        if isinstance(candidates[0][1], Unclear):
+            raise UnreadableFile(f"{headings[candidates[0][0]]!r} {candidates[0][1].reason}")
+        columns[metric] = candidates[0]
+    for metric, candidates in found.items():
+        if metric in columns:
+            continue
+        fit = [int(place) for place in best([(str(place), meaning) for place, meaning in candidates], statistic)]
+        taken = [(place, meaning) for place, meaning in candidates if place in fit]
+        parts = [meaning.entity for _, meaning in taken if meaning.entity]
+        if len(taken) == 1:
+            columns[metric] = taken[0]
+        elif not taken:
+            shown = _and([headings[place] for place, _ in candidates])
+            unclear.append((metric, shown, "is not what was measured on average: map it if you mean it"))
+        elif len(parts) > 1:
+            shown = _and([headings[place] for place, _ in taken])
+            unclear.append(
+                (metric, shown, f"are several parts of one server ({', '.join(parts)}): map the one to watch")
+            )
+        else:
+            shown = _and([headings[place] for place, _ in taken])
+            unclear.append((metric, shown, f"could all be {metric}: map the right one under `columns`"))
+    return columns, unclear
+
+
+def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None, statistic: str) -> tuple[str, Meaning]:
+    """The metric of a column that only says ``value``: what the settings say, or the file's name."""
+    unit = said_unit(rules, heading) or next(
+        (bracket for bracket in re.findall(r"[\[(]([^\[\]()]*)[\])]", heading) if bracket.strip()), ""
+    )
+    if rules.metric is not None:
+        meaning = of_metric(rules.metric, unit or said_unit(rules, rules.metric))
+    elif isinstance(named, Meaning):
+        unit = unit or said_unit(rules, named.metric)
+        meaning = replace(of_metric(named.metric, unit), free=named.free) if unit else named
+        if isinstance(meaning, Meaning) and not best([("", meaning)], statistic):
+            meaning = Unclear(named.metric, f"is a {named.statistic}, and not what was measured on average")
+    elif isinstance(named, Unclear):
+        meaning = Unclear(named.metric, f"({named.metric}, by the file's name) {named.reason}")
+    else:
+        raise UnreadableFile(
+            f"nothing says what {heading!r} measures: name the metric in a column, in the file's name (web-1_cpu.csv), "
+            "or in the settings (metric: cpu, or under `sources` for some files)"
+        )
+    if isinstance(meaning, Unclear):
+        raise UnreadableFile(f"{heading!r} {meaning.reason}")
+    return meaning.metric, meaning
+
+
+def _place_mapped(headings: Sequence[str], rules: FileRules, places: dict[str, int]) -> None:
+    for place, heading in enumerate(headings):
+        column = _mapped(heading, rules)
+        if column is None or column in METRICS or column in ("entity", "ignore"):
+            continue
+        if column in places:
+            both = _and([headings[places[column]], heading])
+            raise UnreadableFile(f"{both} are both mapped to {column}: map one of them")
+        places[column] = place
+    # What is not to be read is not to be looked at.
+    places |= {f"ignored {place}": place for place, one in enumerate(headings) if _mapped(one, rules) == "ignore"}
+
+
+def _place(
+    places: dict[str, int], role: str, rows: Sequence[str], headings: Sequence[str], skip: Sequence[str] | set[str] = ()
+) -> None:
+    """Give the role to the heading that is surest to have it, unless one has it already."""
+    for row in rows:
+        aliases = set(row.split()) - set(skip)
+        for place, heading in enumerate(headings):
+            if role not in places and place not in places.values() and _plain(heading) in aliases:
+                places[role] = place
+
+
+def _numbers_under_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
+    """Headings that could be a server's in another table, but have numbers: netdata's ``guest`` and ``system``."""
+    return {
+        _plain(heading)
+        for place, heading in enumerate(headings)
+        if any(_plain(heading) in row.split() for row in _SERVERS[-2:])
+        and any(place < len(row) and row[place].strip() for row in sample)
+        and _numbers(sample, place)
+    }
+
+
+def _place_clock(places: dict[str, int], headings: Sequence[str], sample: Sequence[Sequence[str]]) -> None:
+    """Where date and time of day stand in two columns, both are the timestamp."""
+    clocks = [
+        place
+        for place, heading in enumerate(headings)
+        if _plain(heading) in ("time", "clock", "timeofday", "uhrzeit", "hora", "heure", "zeit", "hour")
+        and (texts := [row[place] for row in sample if place < len(row) and row[place].strip()])
+        and all(times.is_clock(text) for text in texts)
+    ]
+    dates = [place for place, heading in enumerate(headings) if _plain(heading) in ("date", "datum", "fecha", "day")]
+    if places.get("timestamp") in clocks and dates:
+        places["timestamp"], places["clock"] = dates[0], clocks[0]
+    elif places.get("timestamp") in dates and clocks:
+        places["clock"] = clocks[0]
+
+
+def _numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
+    cells = [row[place].strip() for row in sample if place < len(row) and row[place].strip()]
+    return not cells or any(is_number(cell) for cell in cells)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, perhaps in percent; an address such as 10.1.2.3 is none."""
+    number = re.fullmatch(r"[-+]?[\d.,]*\d[\d.,]*(e[-+]?\d+)?\s*%?", cell.strip(), re.IGNORECASE)
+    return number is not None and not re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}", cell.strip())
+
+
+def is_name(cell: str) -> bool:
+    """Whether a cell could be a name: neither a number, with or without a unit, nor a time."""
+    if is_number(cell) or re.fullmatch(r"[-+]?[\d.,]+\s*[A-Za-zµ/%]{1,7}", cell):
+        return False
+    address = re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}", cell)
+    return bool(address) or not re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d\d|\d{8}T", cell)
+
+
+def role_of(heading: str, rules: FileRules) -> str | None:
+    """What a heading is beside the metrics: a canonical column, or ``None``."""
+    if (column := _mapped(heading, rules)) is not None:
+        return column
+    plain = _plain(heading)
+    if plain in _ATTRIBUTE_OF:
+        return _ATTRIBUTE_OF[plain]
+    for role, rows in (
+        ("timestamp", _TIMES),
+        ("server_id", _SERVERS),
+        ("value", _VALUES[:1]),
+        ("metric", _METRIC_NAMES),
+    ):
+        if any(plain in row.split() for row in rows):
+            return role
+    if plain in " ".join(_VALUES).split():
+        return "value"
+    return None
+
+
+def _meaning(heading: str, rules: FileRules) -> Meaning | Unclear | None:
+    return meaning_of(heading, said_unit(rules, heading))
+
+
+def _mapped(heading: str, rules: FileRules) -> str | None:
+    wanted = same(heading)
+    return next((column for source, column in rules.columns.items() if same(source) == wanted), None)
+
+
+def _plain(heading: str) -> str:
+    return re.sub(r"[\W_]+", "", re.sub(r"[\[(][^\[\]()]*[\])]", "", heading)).casefold()
+
+
+def _convertible(heading: str, metric: str) -> str:
+    """The unit in a mapped heading where it can be converted; the settings' word holds where it cannot."""
+    for bracket in re.findall(r"[\[(]([^\[\]()]*)[\])]", heading):
+        if unit_of(bracket) and isinstance(of_metric(metric, bracket), Meaning):
+            return bracket
+    return ""
+
+
+def _and(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names[:-1]) + f" and {names[-1]!r}" if len(names) > 1 else repr(names[0])
+
+
+def _nothing_measured(headings: Sequence[str], unclear: Sequence[tuple[str, str, str]]) -> str:
+    told = "; ".join(
+        f"{heading!r} {reason}" if "'" not in heading else f"{heading} {reason}" for _, heading, reason in unclear[:3]
+    )
+    return (
+        f"it has a time, but no column that is known to be one of {', '.join(METRICS)}: "
+        f"{told or 'its columns are ' + ', '.join(headings[:8])}. "
+        "Map a column under `columns` in the dataset's settings"
+    )

@@ -1,0 +1,139 @@
+"""Doubts about whole columns of a file, which single values do not raise: shares, percent per core, counters.
+
+Each makes a row of the table ``doubt``: the file's values of that metric are quarantined, with the reason.
+"""
+
+# ruff: noqa: S608 - SQL is put together of names of our own.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from headroom.core.settings import METRICS, PERCENT_METRICS
+
+if TYPE_CHECKING:
+    from headroom.intake.sources import Source
+
+PERCENT_LIMIT = 110
+# So large a part of a server's values above the limit is no spike that a monitor overshot by.
+_OFTEN = 0.05
+# A rate that has not fallen once in so many samples, and has doubled, is a count since some start.
+_COUNTER_SAMPLES = 24
+
+
+def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Make the tables ``doubt`` (file, metric, reason) and ``doubt_of_file`` (one row per file, ``<metric>_doubt``)."""
+    db.execute("CREATE TABLE doubt (file INTEGER, metric VARCHAR, reason VARCHAR)")
+    found = [*_unreadable_numbers(db), *_shares(db, sources), *_more_than_all(db), *_counters(db)]
+    if found:
+        db.executemany("INSERT INTO doubt VALUES (?, ?, ?)", found)
+    each = ", ".join(f"min(reason) FILTER (metric = '{metric}') AS {metric}_doubt" for metric in METRICS)
+    db.execute(f"CREATE TABLE doubt_of_file AS SELECT file, {each} FROM doubt GROUP BY file")
+
+
+def _unreadable_numbers(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
+    """Columns in which some numbers cannot be read: without them, which may be the large ones, the rest would lie."""
+    found = []
+    for place, metric in enumerate(METRICS, start=6):
+        rows = db.execute(f"""
+            SELECT file, min(evidence[{place}]) FROM reading
+            WHERE evidence IS NOT NULL AND {metric} IS NULL
+                AND regexp_matches(evidence[{place}], '^\\s*[-+]?\\d[\\d.,]*([.,]\\d{{3}}|\\s*[A-Za-zµ/]+)\\s*$')
+            GROUP BY file""").fetchall()
+        for file, example in rows:
+            found.append((
+                file, metric,
+                f"{metric} has numbers that are not clear, such as {example!r}: export plain numbers without thousands "
+                "separators and units, or say decimal_mark under `sources` in the settings",
+            ))  # fmt: skip
+    return found
+
+
+def _shares(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tuple[int, str, str]]:
+    """Columns whose values never exceed 1, and whose unit nobody said: shares of one, or percent of idle servers?"""
+    highest = ", ".join(
+        f"max({metric}), min({metric}), count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
+        for metric in PERCENT_METRICS
+    )
+    counts = db.execute(f"SELECT file, {highest} FROM reading GROUP BY file").fetchall()
+    by_order = {source.order: source for source in sources}
+    found = []
+    for file, *rest in counts:
+        for place, metric in enumerate(PERCENT_METRICS):
+            most, least, fractions = rest[3 * place : 3 * place + 3]
+            certain, free = _said(by_order[file], metric)
+            if most is None or not fractions or certain:
+                continue
+            if (least >= 99 and most <= 100) if free else (most <= 1.1 and least >= 0):
+                found.append((
+                    file, metric,
+                    f"{metric} never exceeds 1 here: shares of one, or percent of idle servers? Say it under `units` "
+                    f"in the settings ({metric}: ratio, or {metric}: percent) or in the heading ([%])",
+                ))  # fmt: skip
+    return found
+
+
+def _said(source: Source, metric: str) -> tuple[bool, bool]:
+    """Whether a file says the unit of a metric, and whether its values are what is free."""
+    meanings = [meaning for name, meaning in source.meanings if name == metric]
+    return all(meaning.certain for meaning in meanings), any(meaning.free for meaning in meanings)
+
+
+def _more_than_all(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
+    """Columns in which a server is often above 110 %: percent of one core, or another unit."""
+    highest = ", ".join(f"max({metric})" for metric in PERCENT_METRICS)
+    found = []
+    for file, *most in db.execute(f"SELECT file, {highest} FROM reading GROUP BY file").fetchall():
+        for metric, value in zip(PERCENT_METRICS, most, strict=True):
+            if value is None or not value > PERCENT_LIMIT:
+                continue
+            servers = db.execute(f"""
+                SELECT server_id, count(*) FILTER ({metric} > {PERCENT_LIMIT}) AS above, count({metric}), max({metric})
+                FROM reading WHERE file = ? AND isfinite({metric}) GROUP BY server_id
+                HAVING above > 1 AND above > {_OFTEN} * count({metric}) ORDER BY above DESC, server_id""", [file],
+            ).fetchall()  # fmt: skip
+            if servers:
+                names = ", ".join(str(server) for server, *_ in servers[:3]) + (", …" if len(servers) > 3 else "")
+                likely = " (100 % per core, perhaps)" if metric == "cpu" else ""
+                found.append((
+                    file, metric,
+                    f"{metric} exceeds {PERCENT_LIMIT} % often, of {names} up to {servers[0][3]:g}: not percent "
+                    f"of the whole server{likely}. Nothing under this heading is used; export percent of the whole",
+                ))  # fmt: skip
+    return found
+
+
+def _counters(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
+    """Rates that only grow. Of each file the first three servers are looked at: a column is of one kind."""
+    metrics = [metric for metric in METRICS if metric not in PERCENT_METRICS]
+    found = []
+    for metric in metrics:
+        rows = db.execute(f"""
+            WITH looked_at AS (
+                SELECT file, server_id FROM (
+                    SELECT DISTINCT file, server_id FROM reading
+                    WHERE {metric} IS NOT NULL AND rowid IN (
+                        SELECT unnest(range(first, least(first + 2000, last + 1))) FROM (
+                            SELECT min(rowid) AS first, max(rowid) AS last FROM reading
+                            WHERE {metric} IS NOT NULL GROUP BY file))
+                ) QUALIFY row_number() OVER (PARTITION BY file ORDER BY server_id) <= 3
+            ), steps AS (
+                SELECT file, server_id, {metric} AS value, lag({metric}) OVER series AS before
+                FROM reading SEMI JOIN looked_at USING (file, server_id)
+                WHERE {metric} IS NOT NULL AND sampled_at IS NOT NULL
+                WINDOW series AS (PARTITION BY file, server_id ORDER BY sampled_at)
+            )
+            SELECT file, min(server_id) FROM (
+                SELECT file, server_id FROM steps GROUP BY file, server_id
+                HAVING count(*) >= {_COUNTER_SAMPLES} AND count(*) FILTER (value < before) <= count(*) / 100
+                    AND count(*) FILTER (value > before) > count(*) / 2 AND max(value) >= 2 * min(value)
+            ) GROUP BY file""").fetchall()
+        for file, server in rows:
+            found.append((
+                file, metric,
+                f"{metric} only grows (of {server}): a counter since some start, and not a rate. Export a rate in MB/s",
+            ))  # fmt: skip
+    return found

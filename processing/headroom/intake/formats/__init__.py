@@ -1,0 +1,115 @@
+"""Exports that are more than a table with a header: one module each, which turns an export into samples.
+
+A module has a ``NAME`` that people know the export by, ``recognise(export)``, which looks at its beginning, and
+``read(export)``, which yields every sample in the export's own words: texts as they stand, names as the tool gives
+them. What names, units and times mean is decided in one place, for all formats (see ``meaning``). To add a format, add
+its module here and its test beside the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+import pkgutil
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+
+class Sample(NamedTuple):
+    """One value as an export gives it. An empty ``server`` or ``metric`` is left to the file's name."""
+
+    server: str
+    metric: str
+    timestamp: str
+    value: str
+    unit: str = ""
+    entity: str = ""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file to be recognised: its name with folders, its beginning as text, and its content (UTF-8, unpacked)."""
+
+    file: str
+    head: str
+    path: Path
+
+    @cached_property
+    def first_lines(self) -> list[str]:
+        """The lines at its beginning; the last of them may be cut off."""
+        return self.head.splitlines()
+
+    def is_json(self) -> bool:
+        """Whether it begins as JSON does."""
+        return self.head.lstrip()[:1] in ("{", "[")
+
+    def document(self) -> Any:
+        """The whole file as one JSON document."""
+        with self.path.open(encoding="utf-8-sig", errors="replace") as file:
+            return json.load(file)
+
+    def documents(self) -> Iterator[Any]:
+        """Its lines, each a JSON document; also where they follow each other without line breaks."""
+        decoder = json.JSONDecoder()
+        with self.path.open(encoding="utf-8-sig", errors="replace") as file:
+            for line in file:
+                place = 0
+                while place < len(line.rstrip()):
+                    document, place = decoder.raw_decode(line, place)
+                    yield document
+                    while place < len(line) and line[place] in " ,\t\r\n":
+                        place += 1
+
+    @cached_property
+    def delimiter(self) -> str:
+        """What most often stands between fields of its first lines that are no remarks."""
+        lines = [line for line in self.first_lines[:20] if not line.startswith("#")][:5]
+        return max(",;\t", key=lambda mark: sum(len(self.fields(line, mark)) for line in lines))
+
+    def rows(self, delimiter: str = "") -> Iterator[list[str]]:
+        """Its rows as CSV."""
+        with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            yield from csv.reader(file, delimiter=delimiter or self.delimiter)
+
+    def header(self) -> list[str]:
+        """The fields of the first line that is not a remark (PowerShell and Excel write some before the header)."""
+        lines = (line for line in self.first_lines if line.strip() and not re.match(r"#TYPE|\"?sep=", line))
+        return [name.strip() for name in self.fields(next(lines, ""))]
+
+    def fields(self, line: str, delimiter: str = "") -> list[str]:
+        """The fields of one line."""
+        try:
+            return next(csv.reader([line], delimiter=delimiter or self.delimiter), [])
+        except csv.Error:
+            return []
+
+
+@cache
+def all_formats() -> Sequence[ModuleType]:
+    """The modules of this folder, by name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return [importlib.import_module(f"{__name__}.{name}") for name in names]
+
+
+def format_of(export: Export) -> ModuleType | None:
+    """The format that recognises an export; ``None`` where it is left to be a table."""
+    return next((module for module in all_formats() if module.recognise(export)), None)
+
+
+def text(value: Any) -> str:
+    """A JSON value as a cell: nothing for null."""
+    return (
+        ""
+        if value is None
+        else value
+        if isinstance(value, str)
+        else repr(value)
+        if isinstance(value, float)
+        else str(value)
+    )

@@ -1,0 +1,34 @@
+"""``az monitor metrics list``: one metric's time series per resource, in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample, text
+
+NAME = "Azure Monitor (JSON)"
+
+
+def recognise(export: Export) -> bool:
+    """By the keys of the answer."""
+    return export.is_json() and '"timespan"' in export.head and '"value"' in export.head
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """The server is the resource's last name in its id, without the metric's own part."""
+    for metric in export.document()["value"]:
+        resource = metric["id"].split("/providers/Microsoft.Insights")[0].split("/providers/microsoft.insights")[0]
+        server, unit, name = resource.rstrip("/").rsplit("/", 1)[-1], metric.get("unit", ""), _name(metric["name"])
+        for series in metric.get("timeseries") or []:
+            part = " ".join(_name(one) if isinstance(one, str) else text(one.get("value")) for one in
+                            series.get("metadatavalues") or [])  # fmt: skip
+            for point in series.get("data") or []:
+                if "average" in point or not set(point) & {"maximum", "minimum", "total"}:
+                    yield Sample(server, name, text(point["timeStamp"]), text(point.get("average")), unit, part)
+                else:
+                    other = next(key for key in ("maximum", "minimum", "total") if key in point)
+                    yield Sample(server, f"{name} ({other})", text(point["timeStamp"]), text(point[other]), unit, part)
+
+
+def _name(name: str | dict) -> str:
+    return name if isinstance(name, str) else text(name.get("value"))

@@ -1,0 +1,34 @@
+"""CloudWatch's console, *Download as CSV*: rows of labels, then one column per metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample
+
+NAME = "CloudWatch console (CSV)"
+_LABELS = ("full label", "label", "id", "metric name", "statistic", "period", "unit", "account", "region", "namespace")
+
+
+def recognise(export: Export) -> bool:
+    """Its first cell is a label's name, and one of the rows has the metrics' names."""
+    first = [line.split(",", 1)[0].strip('" ').casefold() for line in export.first_lines[:12]]
+    return bool(first) and first[0] in _LABELS and "metric name" in first
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """The label is the server; a maximum or a sum is named so, and is no sample."""
+    labels: dict[str, list[str]] = {}
+    for row in export.rows():
+        if not row:
+            continue
+        name = row[0].strip().casefold()
+        if name in _LABELS:
+            labels[name] = row
+            continue
+        for place in range(1, len(row)):
+            said = {key: cells[place].strip() for key, cells in labels.items() if place < len(cells)}
+            metric, statistic = said.get("metric name", ""), said.get("statistic", "Average")
+            server = (said.get("label") or said.get("full label", "")).removesuffix(metric).strip()
+            metric = metric if statistic.casefold() in ("average", "avg", "") else f"{metric} ({statistic})"
+            yield Sample(server, metric, row[0], row[place], said.get("unit", ""))

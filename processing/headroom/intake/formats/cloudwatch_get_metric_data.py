@@ -1,0 +1,39 @@
+"""``aws cloudwatch get-metric-data``: parallel lists of times and values under a label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample, text
+from headroom.intake.meaning import Meaning, meaning_of
+
+NAME = "CloudWatch get-metric-data (JSON)"
+
+_STATISTICS = ("average", "avg", "maximum", "max", "minimum", "min", "sum", "p50", "p90", "p95", "p99", "samplecount")
+
+
+def recognise(export: Export) -> bool:
+    """By the key of its results."""
+    return export.is_json() and '"MetricDataResults"' in export.head
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """The default label is server and metric; with one word only, the metric is in the file's name."""
+    for result in export.document()["MetricDataResults"]:
+        words = result.get("Label", "").split()
+        statistic = next((word for word in words if word.casefold() in _STATISTICS), "")
+        words = [word for word in words if word != statistic]
+        metric = next((word for word in words if _is_metric(word)), "")
+        servers = [word for word in words if word != metric]
+        if len(servers) > 1:
+            raise ValueError(f"the label {result['Label']!r} is not a server and a metric; use --label or LabelOptions")
+        server = servers[0] if servers else ""
+        if statistic and statistic.casefold() not in ("average", "avg"):
+            metric = f"{metric} ({statistic})"
+        for at, value in zip(result["Timestamps"], result["Values"], strict=True):
+            yield Sample(server, metric, text(at), text(value))
+
+
+def _is_metric(word: str) -> bool:
+    """CloudWatch's metrics are written in camel case or with underscores, and servers are not."""
+    return isinstance(meaning_of(word), Meaning) or (word[:1].isupper() and word[1:].isalpha() and not word.isupper())

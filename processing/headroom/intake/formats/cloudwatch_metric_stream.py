@@ -1,0 +1,29 @@
+"""CloudWatch Metric Streams through Firehose, in JSON: one line per metric and minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample, text
+
+NAME = "CloudWatch Metric Streams (JSON)"
+_SERVERS = ("InstanceId", "host", "Host", "InstanceName", "DBInstanceIdentifier", "CacheClusterId", "ServiceName")
+
+
+def recognise(export: Export) -> bool:
+    """By the keys of its lines."""
+    return export.is_json() and '"metric_name"' in export.head and '"dimensions"' in export.head
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """A point's sample is sum by count; sums without a server (of a whole account) have no server's name."""
+    for line in export.documents():
+        dimensions, value = line.get("dimensions") or {}, line["value"]
+        server = next((dimensions[name] for name in _SERVERS if name in dimensions), "-")
+        groups = [name for name in ("AutoScalingGroupName", "ImageId", "InstanceType") if name in dimensions]
+        parts = [dimensions[name] for name in sorted(dimensions) if name not in (*_SERVERS, *groups)]
+        count = value.get("count")
+        mean = "" if not count else repr(value["sum"] / count)
+        at, unit = text(line["timestamp"]), text(line.get("unit"))
+        metric = line["metric_name"] if server != "-" else f"{line['metric_name']} of {line.get('namespace', '')}"
+        yield Sample(server, metric, at, mean, "" if unit == "None" else unit, " ".join(parts))

@@ -1,0 +1,38 @@
+"""Google Cloud Monitoring's ``timeSeries.list``, in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample, text
+
+NAME = "Google Cloud Monitoring (JSON)"
+
+
+def recognise(export: Export) -> bool:
+    """By the keys of the answer."""
+    return export.is_json() and '"timeSeries"' in export.head and '"points"' in export.head
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """The server is the instance's name, or its number where the name is not there."""
+    for series in export.document()["timeSeries"]:
+        labels = {**series.get("resource", {}).get("labels", {}), **series["metric"].get("labels", {})}
+        labels |= series.get("metadata", {}).get("systemLabels", {})
+        server = text(
+            next((labels[key] for key in ("instance_name", "name", "node_name", "instance_id") if key in labels), "")
+        )
+        part = " ".join(
+            text(labels[key]) for key in ("device_name", "device", "cpu_number", "cpu_state") if key in labels
+        )
+        cumulative = series.get("metricKind") == "CUMULATIVE"
+        metric = series["metric"]["type"] + (" (counter)" if cumulative else "")
+        for point in series["points"]:
+            value = next(iter(point["value"].values()), None)
+            yield Sample(server, metric, text(point["interval"]["endTime"]), text(value), _unit(series), part)
+
+
+def _unit(series: dict) -> str:
+    """Its own unit, unless it only says that it is a number."""
+    unit = text(series.get("unit"))
+    return unit if unit not in ("1", "") else ""

@@ -1,0 +1,100 @@
+"""Grafana's panel data with *Series joined by time*: one column per series, whose headings are the legend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from headroom.intake import meaning
+from headroom.intake.formats import Export, Sample
+from headroom.intake.formats.prometheus_json import part_of, server_of
+
+NAME = "Grafana, series joined by time (CSV)"
+_TIME = ("time", "timestamp", "_time", "date")
+_LABELS = re.compile(r"(?P<name>[\w:]*)\s*\{(?P<labels>.*)\}")
+# Words for parts of a value, which in headings are series of one server and not servers.
+_NOT_A_SERVER_WORDS = """
+    user system idle iowait nice steal guest irq softirq used free buffers cached total min max avg mean value
+    read write in out rx tx load load1 load5 load15 median p50 p90 p95 p99 count rate name status busy ready
+    wait other kernel costop temperature temp cores limit limits request requests throttled credits balance swap
+    cache privileged interrupt dpc active inactive available shared slab committed
+"""
+_NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
+
+
+def recognise(export: Export) -> bool:
+    """A time, and beside it nothing but series' names: labels in braces, or servers whose metric is said."""
+    lines = _table(export)
+    if len(lines) < 2:
+        return False
+    headings = export.fields(lines[0])
+    if len(headings) < 2 or headings[0].strip().casefold() not in _TIME or "" in headings:
+        return False
+    series = [_series(heading, export) for heading in headings[1:]]
+    if not all(server for server, _, _ in series):
+        return False
+    known = meaning.of_file(export.file).meaning is not None
+    numbers = all(
+        re.fullmatch(r"|[-+]?[\d.,]+(e[-+]?\d+)?\s*[%\w/]*|null|nan", cell.strip(), re.IGNORECASE)
+        for line in lines[1:20]
+        for cell in export.fields(line)[1:]
+    )
+    return numbers and (known or all(metric for _, metric, _ in series))
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """The metric is in the heading or, as the panel's title, in the file's name."""
+    series = None
+    for row in export.rows():
+        if series is None:
+            if len(row) > 1 and row[0].strip().casefold() in _TIME:
+                series = [_series(heading, export) for heading in row[1:]]
+            continue
+        if not row:
+            continue
+        for (server, metric, part), value in zip(series, row[1:], strict=True):
+            yield Sample(server, metric, row[0], value, "", part)
+
+
+def _table(export: Export) -> list[str]:
+    lines = export.first_lines
+    return lines[1:] if lines and lines[0].strip('"').startswith("sep=") else lines
+
+
+def _series(heading: str, export: Export) -> tuple[str, str, str]:
+    """Server, metric and part in a heading; no server where it is no series of one."""
+    heading = heading.strip()
+    if found := _LABELS.fullmatch(heading):
+        labels = dict(re.findall(r'(\w+)\s*[=:]\s*"([^"]*)"', found["labels"]))
+        return server_of(labels), found["name"], part_of(labels)
+    joined = "joinbyfield" in export.file
+    if split := _split(heading, joined):
+        return (*split, "")
+    found = meaning.meaning_of(heading)
+    if isinstance(found, meaning.Meaning) or (found is not None and not re.search(r"\d", heading)):
+        return "", "", ""
+    plain = heading.casefold()
+    named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
+    if not named or plain in _NOT_A_SERVER or _known_otherwise(plain):
+        return "", "", ""
+    return server_of({"instance": heading}), "", ""
+
+
+def _split(heading: str, joined: bool) -> tuple[str, str] | None:
+    """``cpu web-1`` or ``web-1 - CPU usage``: a metric at one end and a single word, the server, at the other."""
+    words = heading.replace(" - ", " ").replace(": ", " ").split()
+    for server, rest in ((words[-1], words[:-1]), (words[0], words[1:])):
+        found = meaning.meaning_of(" ".join(rest)) if rest else None
+        plain = joined and server.casefold() not in _NOT_A_SERVER and not meaning.says_something(server)
+        named = re.fullmatch(r"[\w.:-]+", server) and (plain or re.search(r"[\d.-]", server))
+        if isinstance(found, meaning.Meaning) and named:
+            return server_of({"instance": server}), " ".join(rest)
+    return None
+
+
+def _known_otherwise(plain: str) -> bool:
+    """Whether a table's reader would know the heading: then this is a table."""
+    from headroom.core.settings import FileRules
+    from headroom.intake.columns import role_of
+
+    return role_of(plain, FileRules()) is not None

@@ -1,0 +1,35 @@
+"""InfluxDB 2, annotated CSV: tables with annotations and headers of their own, one below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample
+
+NAME = "InfluxDB annotated CSV"
+_SERVERS = ("host", "hostname", "server", "instance", "vm", "node")
+_PARTS = ("path", "device", "cpu", "interface", "container_name", "name")
+
+
+def recognise(export: Export) -> bool:
+    """By annotations, or by columns that begin with an underscore."""
+    lines = export.first_lines[:6]
+    header = next((line for line in lines if line and not line.startswith("#")), "").split(",")
+    return {"_time", "_value"} <= {name.strip() for name in header} and ("_field" in header or "_measurement" in header)
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """The metric is measurement and field; tags name the server and its parts."""
+    header: list[str] = []
+    for row in export.rows():
+        if not any(row) or row[0].startswith("#"):
+            continue
+        if "_value" in row:
+            header = [name.strip() for name in row]
+            continue
+        said = dict(zip(header, row, strict=False))
+        server = next((said[name] for name in _SERVERS if said.get(name)), "")
+        # A disk's path says all; its device is the same part by another name.
+        part = next((said[name] for name in _PARTS if said.get(name)), "")
+        metric = f"{said.get('_measurement', '')} {said.get('_field', '')}".strip()
+        yield Sample(server, metric, said.get("_time", ""), said.get("_value", ""), "", part)

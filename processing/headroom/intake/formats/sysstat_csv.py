@@ -1,0 +1,46 @@
+"""``sadf -d``: sysstat's tables, each with a header of its own that begins with ``# hostname``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample
+
+NAME = "sysstat, sadf -d (CSV)"
+# What a table is about, by a column that only it has; and the columns of use.
+_ACTIVITIES = {"%idle": "cpu", "%memused": "memory", "%fsused": "filesystem", "rxkB/s": "network", "%util": "device"}
+_PARTS = ("CPU", "DEV", "IFACE", "FILESYSTEM", "MOUNTPOINT")
+
+
+def recognise(export: Export) -> bool:
+    """By the beginning of its header."""
+    return export.head.startswith("# hostname;")
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """One sample per line and activity; a line of a restart has no values."""
+    header: list[str] = []
+    for row in export.rows(";"):
+        if not row:
+            continue
+        if row[0].startswith("#"):
+            header = [row[0].lstrip("# "), *(name.split("[")[0].strip() for name in row[1:])]
+            continue
+        said = dict(zip(header, row, strict=False))
+        part = next((said[name] for name in _PARTS if name in said), "")
+        at = said.get("timestamp", "")
+        activities = [(name, activity) for name, activity in _ACTIVITIES.items() if name in header]
+        if len(row) < len(header):
+            metric, unit = _metric(*activities[0]) if activities else ("-", "")
+            yield Sample(said.get("hostname", ""), metric, at, "", unit)
+            continue
+        for name, activity in activities or [("", "-")]:
+            metric, unit = _metric(name, activity)
+            yield Sample(said.get("hostname", ""), metric, at, said.get(name, ""), unit, part)
+            if activity == "network" and "txkB/s" in said:
+                yield Sample(said.get("hostname", ""), "network out", at, said["txkB/s"], "KiB/s", part)
+
+
+def _metric(name: str, activity: str) -> tuple[str, str]:
+    """sysstat's kB are 1,024 bytes."""
+    return ("network in", "KiB/s") if activity == "network" else (f"{activity} {name}".strip(), "")

@@ -1,0 +1,343 @@
+"""What the names of metrics mean: headings, cells of a metric column, names of files.
+
+A name is split into words (``CPUUtilization``, ``cpu_util [%]`` and ``cpu|utilization`` are the same two), and every
+one of them must be understood: what is left over, such as *load*, *time* or *ready*, makes it another thing than a
+utilization. Names that tools define otherwise than their words say are listed one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from headroom.core.settings import PERCENT_METRICS
+from headroom.intake.units import factor, unit_of
+
+FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|log|gz|parquet|pq))+$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """How a number becomes a sample: ``metric`` = ``factor`` × number, or 100 minus that for what is free.
+
+    ``certain`` says that the unit was named, and not only supposed. ``statistic`` is what the name says that the
+    number is of its interval (``avg``, ``max``, ``min``, ``p95``, …); ``entity`` the part of the server.
+    """
+
+    metric: str
+    factor: float = 1.0
+    free: bool = False
+    certain: bool = False
+    statistic: str = ""
+    entity: str = ""
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """A name that speaks of one of our metrics, but not of a value that we could store; ``reason`` is a sentence."""
+
+    metric: str
+    reason: str
+
+
+_RESOURCE = {
+    "cpu": "cpu processor prozessor processeur procesador",
+    "memory": "memory mem ram arbeitsspeicher memoria mémoire",
+    "disk": "disk filesystem fs volume storage drive diskspace festplatte disque disco",
+    "network": "network net netzwerk",
+}  # fmt: skip
+_RESOURCE_OF = {word: resource for resource, words in _RESOURCE.items() for word in words.split()}
+_UTILIZATION_WORDS = """
+    utilization utilisation util usage used inuse active auslastung nutzung uso utilización utilizzo
+"""
+_UTILIZATION = set(_UTILIZATION_WORDS.split())
+_FREE_WORDS = """
+    idle free available avail usable unused libre frei
+"""
+_FREE = set(_FREE_WORDS.split())
+_PERCENT = {"percent", "pct", "percentage", "perc", "prozent"}
+_SHARE = {"ratio", "share", "fraction"}
+_STATISTIC = {"avg": "avg", "average": "avg", "mean": "avg", "mittelwert": "avg", "durchschnitt": "avg",
+              "max": "max", "maximum": "max", "peak": "max", "min": "min", "minimum": "min", "p95": "p95",
+              "p99": "p99", "p90": "p90", "p50": "p50", "median": "p50", "sum": "sum"}  # fmt: skip
+_IN_WORDS = """
+    in rx received receive recv incoming inbound ingress
+"""
+_IN = set(_IN_WORDS.split())
+_OUT_WORDS = """
+    out tx sent send transmitted transmit outgoing outbound egress
+"""
+_OUT = set(_OUT_WORDS.split())
+# They change nothing: whose value it is, or what kind of share.
+_NOISE = {"percent": {"node", "host", "vm", "server", "system", "instance", "space", "in", "use", "total"}}
+_NETWORK_NOISE = {"traffic", "throughput", "rate", "bandwidth", "node", "host", "vm", "server", "system", "total"}
+_CONTRACT_NETWORK = re.compile(
+    r"(?:(p95|avg|average|mean)_?)?net(?:work)?_?(in|out)(?:_?(p95|avg|average|mean)|_?mb_?s|_?mb_?sec|_?mb_?per_?s(?:ec"
+    r"(?:ond)?)?)*"
+)
+_BRACKET = re.compile(r"[\[(]([^\[\]()]*)[\])]")
+_MOUNT = re.compile(r"(?<![\w.|:\\/])(/[\w./-]*|[A-Z]:\\?)(?=$|[\s\[(])")
+
+# Names whose meaning is defined by a tool: (metric, unit, free). Folded to lower case.
+_BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
+    "cpuutilization": ("cpu", "%", False),  # CloudWatch, AWS/EC2
+    "percentage cpu": ("cpu", "%", False),  # Azure Monitor
+    "system.cpu.idle": ("cpu", "%", True),  # Datadog
+    "system.mem.pct_usable": ("memory", "ratio", True),
+    "system.disk.in_use": ("disk", "ratio", False),
+    "compute.googleapis.com/instance/cpu/utilization": ("cpu", "ratio", False),  # Google Cloud Monitoring
+    "kubernetes.io/node/cpu/allocatable_utilization": ("cpu", "ratio", False),
+    "kubernetes.io/node/memory/allocatable_utilization": ("memory", "ratio", False),
+    "instance:node_cpu_utilisation:rate1m": ("cpu", "ratio", False),  # recording rules of node-mixin
+    "instance:node_cpu_utilisation:rate5m": ("cpu", "ratio", False),
+    "instance:node_memory_utilisation:ratio": ("memory", "ratio", False),
+    "system.cpu.util[,idle]": ("cpu", "%", True),  # Zabbix
+    "system.cpu.util[all,idle]": ("cpu", "%", True),
+    "system.cpu.util[all,idle,avg1]": ("cpu", "%", True),
+    "system.cpu.util[,idle,avg1]": ("cpu", "%", True),
+    "vm.memory.size[pused]": ("memory", "%", False),
+    "vm.memory.size[pavailable]": ("memory", "%", True),
+    "vm.memory.utilization": ("memory", "%", False),
+    "cpu.usage.average": ("cpu", "%", False),  # vSphere; disk.usage.average is in KBps
+    "mem.usage.average": ("memory", "%", False),
+    "cpu|usage_average": ("cpu", "%", False),  # vRealize Operations
+    "mem|usage_average": ("memory", "%", False),
+    "net.received.average": ("network_in", "KBps", False),
+    "net.transmitted.average": ("network_out", "KBps", False),
+    "cpu usage_idle": ("cpu", "%", True),  # Telegraf: measurement and field
+    "cpu usage_active": ("cpu", "%", False),
+    "mem used_percent": ("memory", "%", False),
+    "mem available_percent": ("memory", "%", True),
+    "disk used_percent": ("disk", "%", False),
+    "cpu percent-idle": ("cpu", "%", True),  # collectd: plugin and type
+    "cpu percent-active": ("cpu", "%", False),
+    "memory percent-used": ("memory", "%", False),
+    "df percent_bytes-used": ("disk", "%", False),
+    "df percent_bytes-free": ("disk", "%", True),
+    "cpu %idle": ("cpu", "%", True),  # sysstat: activity and column
+    "memory %memused": ("memory", "%", False),
+    "filesystem %fsused": ("disk", "%", False),
+    "processor\\% processor time": ("cpu", "%", False),  # Windows
+    "processor\\% idle time": ("cpu", "%", True),
+    "processor information\\% processor time": ("cpu", "%", False),
+    "processor information\\% idle time": ("cpu", "%", True),
+    "logicaldisk\\% free space": ("disk", "%", True),
+}
+# Names that fit by their words and are something else.
+_NOT_BY_TOOL = {
+    "disk.usage.average": ("disk", "is the disk's throughput in KBps, and not how full it is"),
+    "disk|usage_average": ("disk", "is the disk's throughput in KBps, and not how full it is"),
+    "system.cpu.util": ("cpu", "is the time of user processes only, or all, depending on the item"),
+    "disk_util": ("disk", "is the time that a disk is busy to some tools, and how full it is to others"),
+    "disk util": ("disk", "is the time that a disk is busy to some tools, and how full it is to others"),
+    "%util": ("disk", "is the time that a disk is busy, and not how full it is"),
+}
+
+
+def meaning_of(name: str, unit: str = "") -> Meaning | Unclear | None:
+    """What a metric's name says, with the unit that a unit column or row gives; ``None`` if it is not about ours."""
+    name = " ".join(name.replace("\\_", "_").split())
+    mount = _MOUNT.search(_BRACKET.sub(lambda found: " " * len(found[0]), name))
+    found = _by_words(name, name[: mount.start()] + name[mount.end() :] if mount else name, unit)
+    if isinstance(found, Meaning) and mount and found.metric == "disk":
+        return replace(found, entity=mount[1])
+    return found
+
+
+def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
+    folded = name.casefold()
+    if folded in _NOT_BY_TOOL and not (unit and unit_of(unit) and factor(_NOT_BY_TOOL[folded][0], unit)):
+        metric, reason = _NOT_BY_TOOL[folded]
+        return Unclear(metric, reason)
+    if folded in _BY_TOOL:
+        metric, said, free = _BY_TOOL[folded]
+        return _with_unit(metric, [unit] if unit.strip() else [said], free, "")
+    if found := re.fullmatch(r"vfs\.fs\.size\[(.+),(pused|pfree)\]", folded):
+        return replace(_with_unit("disk", ["%"], found[2] == "pfree", ""), entity=name[12:].split(",")[0])
+    brackets = [text.strip() for text in _BRACKET.findall(rest)]
+    words = words_of(_BRACKET.sub(" ", rest))
+    statistics = [_STATISTIC[word] for word in words if word in _STATISTIC]
+    units = [unit] if unit.strip() else []
+    unknown = []
+    for bracket in filter(None, brackets):
+        if bracket.casefold() in _STATISTIC:
+            statistics.append(_STATISTIC[bracket.casefold()])
+        elif unit_of(bracket):
+            units.append(bracket)
+        else:
+            unknown.append(bracket)
+    words = [word for word in words if word not in _STATISTIC]
+    resources = list(dict.fromkeys(_RESOURCE_OF[word] for word in words if word in _RESOURCE_OF))
+    if not resources:
+        return None
+    resource, others = resources[0], [word for word in words if word not in _RESOURCE_OF]
+    if len(resources) > 1:
+        return None
+    statistic = statistics[0] if statistics else ""
+    if resource == "network":
+        return _network(name, others, units, unknown, statistic)
+    if set(others) & _PERCENT:
+        units.append("%")
+    if set(others) & _SHARE:
+        units.append("ratio")
+    free = bool(set(others) & _FREE)
+    strange = [
+        word
+        for word in others
+        if word not in _UTILIZATION | _FREE | _PERCENT | _SHARE | _NOISE["percent"] or (word == "total" and not units)
+    ]
+    if strange or unknown:
+        return Unclear(resource, f"is not known to be a utilization ({', '.join(strange + unknown)})")
+    if len(statistics) > 1 and len(set(statistics)) > 1:
+        return Unclear(resource, "names several statistics")
+    if not units and (free and resource != "cpu"):
+        return Unclear(resource, "could be bytes: say the unit, such as [%] in its heading or under `units`")
+    if not units and resource != "cpu" and "used" in others and not set(others) & (_UTILIZATION - {"used"}):
+        return Unclear(resource, "could be bytes: say the unit, such as [%] in its heading or under `units`")
+    if not units and resource == "disk" and "active" in others:
+        return Unclear(resource, "is the time that a disk is busy")
+    return _with_unit(resource, units, free, statistic)
+
+
+def _network(
+    name: str, words: list[str], units: list[str], unknown: list[str], statistic: str
+) -> Meaning | Unclear | None:
+    directions = {"network_in" for word in words if word in _IN} | {"network_out" for word in words if word in _OUT}
+    if len(directions) != 1:
+        return None
+    metric = directions.pop()
+    strange = [word for word in words if word not in _IN | _OUT | _NETWORK_NOISE]
+    plain = name.replace(" ", "_") if units or "[" in name else name
+    if not units and not unknown and _CONTRACT_NETWORK.fullmatch(plain):
+        return Meaning(metric, certain="mb" in plain, statistic=statistic)
+    if strange and not units and unit_of(said := _written_unit(strange)):
+        units, strange = [said], []
+    if strange or unknown:
+        return Unclear(metric, f"is not known to be a rate in MB/s ({', '.join(strange + unknown)})")
+    if not units:
+        return Unclear(metric, "has no unit: bytes of what period? Say it as in [MB/s] in the heading or under `units`")
+    return _with_unit(metric, units, False, statistic)
+
+
+def _written_unit(words: list[str]) -> str:
+    """``bytes per sec`` of a heading's words, as a unit; abbreviations in small letters could be bits as well."""
+    return re.sub(r"^(\w*bytes) (?:per )?(s|sec|second)$", r"\1/\2", " ".join(words))
+
+
+def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Meaning | Unclear:
+    factors = {factor(metric, unit) for unit in units}
+    if None in factors:
+        wrong = next(unit for unit in units if factor(metric, unit) is None)
+        wanted = "percent or a share" if metric in PERCENT_METRICS else "megabytes per second"
+        return Unclear(metric, f"is in {wrong!r}, of which Headroom cannot make {wanted}")
+    if len(factors) > 1:
+        return Unclear(metric, f"has contradictory units ({', '.join(units)})")
+    return Meaning(metric, factors.pop() if factors else 1.0, free, bool(units), statistic)
+
+
+def says_something(word: str) -> bool:
+    """Whether a single word is one of those that metrics' names are made of."""
+    known = {*_RESOURCE_OF, *_UTILIZATION, *_FREE, *_PERCENT, *_SHARE, *_STATISTIC, *_IN, *_OUT, *_NETWORK_NOISE}
+    return word.casefold() in known | _NOISE["percent"] or unit_of(word) is not None
+
+
+def words_of(name: str) -> list[str]:
+    """A name's words in lower case: split at punctuation and within camel case; ``%`` is the word percent."""
+    name = re.sub(r"(?<=[a-zà-ÿ0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name.replace("%", " percent "))
+    return [_JOINED.get(word, word) for word in re.split(r"[\W_]+", name.casefold()) if word]
+
+
+# Words that people write as one.
+_JOINED = {"cpupercent": "cpu", "networkin": "network"}
+
+
+# --- names of files ---
+
+_DATE = re.compile(r"[-_ ]*\d{4}-?\d{2}-?\d{2}(?:[-_ T]+\d{1,2}[-_:h]?\d{2}(?:[-_:]?\d{2})?)?")
+_GRAFANA = re.compile(r"(.*?)-data(?:-as-\w+)?(?=-\d{4}|$)")
+_SAYS_NOTHING_WORDS = """
+    data export report metrics metric query result results query_data usage values stats stat history hist
+    render trends download sheet1 series timeseries ts file output test render csv sample samples table
+"""
+_SAYS_NOTHING = set(_SAYS_NOTHING_WORDS.split())
+
+
+@dataclass(frozen=True)
+class FileName:
+    """What a file's name and folders say: the server (``""`` if nothing does) and the metric (``None`` likewise)."""
+
+    server: str
+    meaning: Meaning | Unclear | None
+
+
+def of_file(file: str) -> FileName:
+    """Which server and which metric a file speaks of where its content says nothing of them.
+
+    ``web-1.prod.csv.gz`` is about ``web-1.prod``; ``web-1_memory.csv`` about the memory of ``web-1``; of
+    ``web-1/cpu.csv`` and Grafana's ``CPU usage-data-2024-02-05.csv`` the server is the folder, if there is one.
+    """
+    *folders, name = file.split("/")
+    whole_name = stem(name)
+    if title := _GRAFANA.match(whole_name):
+        return FileName(_folder(folders), meaning_of(title[1]))
+    plain = _DATE.sub("", whole_name).strip(" -_") or whole_name
+    whole = meaning_of(plain)
+    if whole is not None and not (isinstance(whole, Unclear) and _part(plain)):
+        # cpu-node-7 may well be a server, of which the file's content says more.
+        named = isinstance(whole, Unclear) and re.search(r"\d", plain)
+        return FileName(whole_name if named else _folder(folders), whole)
+    if part := _part(plain):
+        server, meaning = part
+        return FileName(whole_name if server is None else server, meaning)
+    if plain.casefold() in _SAYS_NOTHING:
+        return FileName(_folder(folders), None)
+    return FileName(whole_name, None)
+
+
+def _part(stem: str) -> tuple[str | None, Meaning | Unclear] | None:
+    """The metric at one end of a name and the server at the other; ``None`` for the server if it is in the midst."""
+    ends = [(stem[: mark.start()], stem[mark.end() :]) for mark in re.finditer(r"[-_. ]", stem)]
+    # A hyphen is part of many servers' names (cpu-node-7), so that a metric in front stands before another mark.
+    ends += [(stem[mark.end() :], stem[: mark.start()]) for mark in re.finditer(r"[_. ]", stem)]
+    for server, metric in ends:
+        found = meaning_of(metric.replace("-", "_"))
+        if isinstance(found, Meaning) and server.strip(" -_."):
+            return server, found
+    words = words_of(stem)
+    for begin in range(1, len(words) - 2):
+        found = meaning_of(" ".join(words[begin : begin + 2]))  # ec2_cpu_utilization_24ae8d
+        if isinstance(found, Meaning) and found.metric in PERCENT_METRICS:
+            return None, replace(found, certain=found.certain or bool(_AWS & set(words)))
+    return None
+
+
+# CloudWatch's CPUUtilization is always percent.
+_AWS = {"ec2", "rds", "ecs", "elasticache", "aws"}
+
+
+def stem(name: str) -> str:
+    """A file's name without folders and endings."""
+    name = name.rsplit("/", 1)[-1]
+    return FILE_ENDING.sub("", name) or name
+
+
+def folder_of(file: str) -> str:
+    """The folder that can be a server, if there is one."""
+    return _folder(file.split("/")[:-1])
+
+
+def _folder(folders: list[str]) -> str:
+    """The nearest folder that can be a server: neither a date nor a metric nor a word for data."""
+    for folder in reversed(folders):
+        plain = _DATE.sub("", folder).strip(" -_")
+        found = meaning_of(plain)
+        metric = isinstance(found, Meaning) or (isinstance(found, Unclear) and not re.search(r"\d", plain))
+        if plain and plain.casefold() not in _SAYS_NOTHING and not metric and not plain.isdigit():
+            return folder
+    return ""
+
+
+def of_metric(metric: str, unit: str = "") -> Meaning | Unclear:
+    """A number of a metric that is known, in a unit or, without one, in ours."""
+    return _with_unit(metric, [unit] if unit.strip() else [], False, "")

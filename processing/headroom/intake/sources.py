@@ -1,0 +1,298 @@
+"""Incoming files: what each is, and what only all of its rows can tell before they are read."""
+
+# ruff: noqa: S608 - SQL is put together of names and quoted literals; see `quoted`.
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+
+import duckdb
+
+from headroom.core.settings import METRICS, PERCENT_METRICS, FileRules, Settings
+from headroom.intake import meaning
+from headroom.intake.columns import WHOLE, name_of_cell, same
+from headroom.intake.formats import Export, format_of
+from headroom.intake.layout import (
+    File,
+    Layout,
+    UnreadableFile,
+    brief,
+    encoding_of,
+    head_of,
+    is_gzip,
+    layout_of,
+    layout_of_samples,
+    open_bytes,
+)
+from headroom.intake.meaning import FileName, Meaning, Unclear
+from headroom.intake.tables import counts, field_of, name_text, part_text, quoted, scan_of, server_is, time_text
+from headroom.intake.times import UnclearTime, layout_of_times
+
+
+@dataclass
+class Source:
+    """One incoming file. ``order`` is its place in the order of arrival: of equal samples the later file's wins.
+
+    After reading, it has either a ``layout`` or an ``error`` that says why it holds no table and what to do.
+    ``readable`` is what DuckDB reads in its place: UTF-8, under a name of our own. ``said`` are sentences about what
+    of the file was left alone; ``meanings`` how its numbers were read; ``names`` all headings and metrics that
+    occur in it, which a mapping may mean.
+    """
+
+    order: int
+    file: str
+    path: Path
+    readable: Path = Path()
+    layout: Layout | None = None
+    error: str | None = None
+    name: FileName = field(default_factory=lambda: FileName("", None))
+    rules: FileRules = field(default_factory=FileRules)
+    said: list[str] = field(default_factory=list)
+    meanings: list[tuple[str, Meaning]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+
+def name_all(sources: Sequence[Source], settings: Settings) -> None:
+    """What the files' names say; files of one name in several folders are told apart by these."""
+    folders: dict[str, set[str]] = defaultdict(set)
+    for source in sources:
+        folder, _, name = source.file.rpartition("/")
+        folders[name].add(folder)
+    for source in sources:
+        source.rules, source.name = settings.for_file(source.file), meaning.of_file(source.file)
+        name = source.file.rsplit("/", 1)[-1]
+        if source.rules.server == "folder" or (len(folders[name]) > 1 and source.name.server == meaning.stem(name)):
+            source.name = FileName(meaning.folder_of(source.file), source.name.meaning)
+        elif source.rules.server == "file":
+            source.name = FileName(meaning.stem(name), source.name.meaning)
+        elif source.rules.server is not None:
+            source.name = FileName(source.rules.server, source.name.meaning)
+        elif source.rules.metric is not None and source.name.server and source.name.meaning is not None:
+            source.name = FileName(meaning.stem(name), source.name.meaning)
+
+
+def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings, work: Path) -> None:
+    """Give a source its layout, or the error that it cannot be read; ``work`` is a folder for temporary files."""
+    if source.error is not None:
+        return
+    source.readable = work / f"{source.order:06}"
+    try:
+        file = File(source.path, source.name, source.rules, settings.statistic)
+        export = _export_of(source, file)
+        if export is not None:
+            source.layout = _convert(source, file, *export)
+            source.names.update(() if export[0].is_json() else export[0].header())
+        else:
+            layout = layout_of(file, db)
+            if layout.compressed:
+                _check_gzip(source.path)
+            if layout.format == "csv" and encoding_of(source.path) != "utf-8":
+                _to_utf8(source.path, source.readable)
+                layout = layout_of(replace(file, path=source.readable), db)
+            else:
+                # DuckDB would take * ? [ ] in the file's own name for a pattern.
+                source.readable.symlink_to(source.path.resolve())
+            source.layout = layout
+            source.names.update(layout.columns)
+            if layout.shape == "wide":
+                _whole_name(source)
+        _settle(db, source)
+    except UnreadableFile as error:
+        source.layout, source.error = None, str(error)
+    except OSError as error:
+        source.layout, source.error = None, f"the file cannot be read ({brief(error)}): send it again"
+
+
+def _export_of(source: Source, file: File) -> tuple[Export, ModuleType] | None:
+    with file.path.open("rb") as content:
+        if content.read(4) in (b"", b"PAR1", b"PK\x03\x04"):
+            return None
+    export = Export(source.file, head_of(file.path), file.path)
+    module = format_of(export)
+    return None if module is None else (export, module)
+
+
+_SAMPLE = 1000
+_TOLD = 6
+
+
+def _convert(source: Source, file: File, export: Export, module: ModuleType) -> Layout:
+    """Write an export's samples as one table."""
+    path = file.path
+    if is_gzip(path) or encoding_of(path) != "utf-8":
+        if is_gzip(path):
+            _check_gzip(path)
+        path = source.readable.with_suffix(".text")
+        _to_utf8(source.path, path)
+    sample: list[Sequence[str]] = []
+    try:
+        with source.readable.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out)
+            for one in module.read(replace(export, path=path)):
+                if len(sample) < _SAMPLE:
+                    sample.append((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
+                writer.writerow((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
+    except json.JSONDecodeError as error:
+        raise UnreadableFile(f"it looks like {module.NAME}, but it is damaged ({error}): export it again") from error
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, csv.Error) as error:
+        raise UnreadableFile(
+            f"it looks like {module.NAME}, but is not as that is known ({type(error).__name__}: {brief(error)}): "
+            "export it again, or send CSV"
+        ) from error
+    if all(one[1] for one in sample):
+        _whole_name(source)
+    if not sample:
+        raise UnreadableFile(f"it is an export of {module.NAME} without any samples: export it again")
+    return layout_of_samples(module.NAME, file, sample)
+
+
+def _whole_name(source: Source) -> None:
+    """Where the content says the metric, a word for one in the file's name belongs to the server's name."""
+    stem = meaning.stem(source.file)
+    known = ("", stem, meaning.folder_of(source.file))
+    if source.rules.server is None and source.name.server not in known:
+        source.name = FileName(stem, None)
+
+
+def _settle(db: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """Decide what only all rows of a file can tell: how its times are written, its servers, its parts."""
+    layout, rules = source.layout, source.rules
+    scan = f"(FROM {scan_of(layout, [source.readable])})"
+    absent = [name for name in rules.where if same(name) not in map(same, layout.columns)]
+    if absent:
+        raise UnreadableFile(f"`where` names a column that is not there ({', '.join(absent)}): correct the settings")
+    try:
+        time = layout_of_times(db, scan, time_text(layout), layout.sample_times, rules.time_format, rules.zones)
+        layout = replace(layout, time=time)
+        if layout.place("server_id") is None and not source.name.server:
+            raise UnreadableFile(
+                "nothing says which server this is: add a column server_id, name the file after the server, or put it "
+                "into a folder named so"
+            )
+        if layout.labels:
+            _refuse_nameless(db, layout, scan)
+        if not layout.decimal and layout.delimiter not in ("", ","):
+            _refuse_unclear_marks(db, layout, scan)
+        if layout.parts:
+            layout = replace(layout, wholes=_only_wholes(db, source, layout, scan))
+    except UnclearTime as error:
+        raise UnreadableFile(str(error)) from error
+    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
+        raise UnreadableFile(f"the file cannot be read to its end ({brief(error)}): send it again") from error
+    finally:
+        db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+    source.layout = layout
+    if layout.unclear:
+        told = [f"{heading} {reason}" for heading, reason in layout.unclear[:_TOLD]]
+        more = f"; and {len(layout.unclear) - _TOLD} more" if len(layout.unclear) > _TOLD else ""
+        source.said.append(f"not read: {'; '.join(told)}{more}.")
+
+
+def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
+    """A file without a server's column is about one server, unless something in it varies as names do."""
+    counts = ", ".join(f"count(DISTINCT nullif(trim({field_of(layout, place)}), ''))" for place in layout.labels)
+    found = db.execute(f"SELECT count(*), {counts} FROM {scan}").fetchone()
+    for place, distinct in zip(layout.labels, found[1:], strict=True):
+        if 1 < distinct <= max(found[0] // 2, 1):
+            heading = layout.columns[place] or f"the {place + 1}. column"
+            raise UnreadableFile(
+                f"no column is known to be the server, and {heading!r} has {distinct} different names: if they are "
+                f"servers, map it (columns: {{{heading}: server_id}}), else say that it is not (columns: "
+                f"{{{heading}: ignore}})"
+            )
+
+
+def _refuse_unclear_marks(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
+    """6.104 and 6,104 in all cells of a rate may be six or six thousand, where a comma does not part the fields."""
+    for metric, place in layout.places:
+        if metric in PERCENT_METRICS or metric not in (*METRICS, "value"):
+            continue
+        cell = f"coalesce(clean({field_of(layout, place)}), '')"
+        open_to_both = f"regexp_full_match({cell}, '[1-9]\\d{{0,2}}[.,]\\d{{3}}')"
+        example, decided = db.execute(f"""
+            SELECT min({cell}) FILTER ({open_to_both}),
+                count(*) FILTER (NOT {open_to_both} AND regexp_matches({cell}, '\\d[.,]\\d'))
+            FROM {scan}""").fetchone()
+        if example is not None and not decided:
+            raise UnreadableFile(
+                f"{example!r} under {layout.columns[place]!r} could be {example[:-4]} and a fraction, or thousands: "
+                "say decimal_mark: '.' or ',' under `sources` in the settings"
+            )
+
+
+def _only_wholes(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: str) -> bool:
+    """Whether a file has rows of whole servers beside those of their parts; only the former count then.
+
+    Raises:
+        UnreadableFile: a server has several parts and no row for the whole, and the settings do not say what to do.
+    """
+    server = f"clean({field_of(layout, layout.place('server_id'))})" if layout.place("server_id") is not None else "''"
+    metric = name_text(layout) if layout.shape == "long" else "''"
+    part = part_text(layout)
+    whole = f"coalesce(bool_or(lower({part}) IN ({', '.join(map(quoted, WHOLE))})), false)"
+    found = db.execute(f"""
+        SELECT server, metric, parts, whole FROM (
+            SELECT {server} AS server, {metric} AS metric, count(DISTINCT {part}) AS parts, {whole} AS whole,
+            FROM {scan} WHERE {counts(layout)} GROUP BY ALL
+        ) WHERE parts > 1""").fetchall()
+    if layout.shape == "long":
+        names = {metric for _, metric, _, _ in found}
+        known = {name for name in names if isinstance(meaning_of_cell(layout, name, "", source.rules), Meaning)
+                 or isinstance(meaning_of_cell(layout, name, "%", source.rules), Meaning)
+                 or isinstance(meaning_of_cell(layout, name, "MB/s", source.rules), Meaning)}  # fmt: skip
+        found = [row for row in found if row[1] in known]
+    several = [row for row in found if not row[3]]
+    if several and source.rules.entities == "busiest":
+        db.execute("INSERT INTO busiest_file VALUES (?)", [source.order])
+        return False
+    if several:
+        headings = " and ".join(repr(layout.columns[place]) for place in layout.parts)
+        server, metric, parts, _ = several[0]
+        examples = db.execute(f"""
+            SELECT DISTINCT {part} AS part FROM {scan} WHERE {server_is(layout, server)} ORDER BY part LIMIT 3
+        """).fetchall()
+        shown = ", ".join(repr(name) for (name,) in examples)
+        raise UnreadableFile(
+            f"{parts} parts of {server or source.name.server!r} ({shown}, by {headings}) have values of "
+            f"{metric or 'the same metric'} each: export one, or say under `sources` which (where: "
+            "{heading: value}) or that the busiest counts (entities: busiest)"
+        )
+    return bool(found)
+
+
+def meaning_of_cell(layout: Layout, name: str, unit: str, rules: FileRules) -> Meaning | Unclear | None:
+    """What a cell of a metric column means; where it is empty, what the file's name says."""
+    if name:
+        return name_of_cell(name, unit, rules)
+    if isinstance(layout.named, Meaning) and unit:
+        said = meaning.of_metric(layout.named.metric, unit)
+        return replace(said, free=layout.named.free) if isinstance(said, Meaning) else said
+    if isinstance(layout.named, Meaning) and (said := rules.units.get(layout.named.metric)):
+        return meaning.of_metric(layout.named.metric, said)
+    return layout.named
+
+
+def _check_gzip(path: Path) -> None:
+    """DuckDB takes some damaged gzip files for shorter ones; the checksums tell."""
+    try:
+        with open_bytes(path) as file:
+            while file.read(1 << 20):
+                pass
+    except (EOFError, OSError, zlib.error) as error:
+        raise UnreadableFile(f"damaged gzip file ({error}): send it again") from error
+
+
+def _to_utf8(path: Path, target: Path) -> None:
+    decoder = codecs.getincrementaldecoder(encoding_of(path))(errors="replace")
+    with open_bytes(path) as source, target.open("w", encoding="utf-8", newline="") as out:
+        while chunk := source.read(1 << 20):
+            out.write(decoder.decode(chunk))
+        out.write(decoder.decode(b"", final=True))

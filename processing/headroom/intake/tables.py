@@ -1,0 +1,93 @@
+"""The SQL that reads the rows of files of one layout: a relation, and the texts of its canonical columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from headroom.intake.columns import WHOLE
+from headroom.intake.layout import Layout
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def for_each(names: Sequence[str], pattern: str, separator: str = ", ") -> str:
+    """SQL text repeated for each name, which replaces every % in it."""
+    return separator.join(pattern.replace("%", name) for name in names)
+
+
+def field_of(layout: Layout, place: int) -> str:
+    """A column as text; NULL where a row is too short."""
+    if layout.format == "csv":
+        return f"c{place}"
+    name = layout.columns[place].replace('"', '""')
+    return f'CAST("{name}" AS VARCHAR)'
+
+
+def scan_of(layout: Layout, files: Sequence[Path]) -> str:
+    """A relation with all rows of files of one layout; ``file_index`` counts the files from 0."""
+    paths = ", ".join(quoted(str(file)) for file in files)
+    if layout.format == "parquet":
+        return f"read_parquet([{paths}], hive_partitioning = false)"
+    # One column more than the header has shows rows that are too long. Of a short row the missing fields come
+    # as NULL, which an empty field does not because no field equals this null string. DuckDB's parallel
+    # scan of a single file guesses where rows begin, wrongly in messy files, so each file has one reader.
+    columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(layout.columns)))
+    return (
+        f"read_csv([{paths}], auto_detect = false, columns = {{{columns}, 'beyond': 'VARCHAR'}}, "
+        f"delim = {quoted(layout.delimiter)}, quote = {quoted(layout.quote)}, escape = {quoted(layout.quote)}, "
+        f"header = false, skip = {layout.header_line}, nullstr = chr(1), null_padding = true, strict_mode = false, "
+        f"parallel = false, store_rejects = true, hive_partitioning = false, "
+        f"compression = '{'gzip' if layout.compressed else 'none'}')"
+    )
+
+
+def time_text(layout: Layout) -> str:
+    """A row's moment as it is written; date and time of day together where they stand in two columns."""
+    at = f"coalesce({field_of(layout, layout.place('timestamp'))}, '')"
+    clock = layout.place("clock")
+    return at if clock is None else f"{at} || ' ' || coalesce({field_of(layout, clock)}, '')"
+
+
+def name_text(layout: Layout) -> str:
+    """A row's metric in the long form."""
+    return f"coalesce(clean({field_of(layout, layout.place('metric'))}), '')"
+
+
+def key_text(layout: Layout) -> str:
+    """What decides a row's meaning in the long form: its metric, and its unit where there is one."""
+    unit = layout.place("unit")
+    return (
+        name_text(layout)
+        if unit is None
+        else f"{name_text(layout)} || chr(31) || coalesce(clean({field_of(layout, unit)}), '')"
+    )
+
+
+def part_text(layout: Layout) -> str:
+    """The part of a server that a row is about."""
+    return " || ' ' || ".join(f"coalesce(clean({field_of(layout, place)}), '')" for place in layout.parts)
+
+
+def counts(layout: Layout) -> str:
+    """The condition of rows that the settings' ``where`` lets count."""
+    conditions = [
+        f"coalesce(clean({field_of(layout, place)}), '') IN ({', '.join(map(quoted, values))})"
+        for place, values in layout.where
+    ]
+    return " AND ".join(conditions) or "true"
+
+
+def left_out(layout: Layout) -> str:
+    """The SQL condition of rows that the settings or the rows of whole servers leave out; nothing if there are none."""
+    parts = f"lower({part_text(layout)}) NOT IN ({', '.join(map(quoted, WHOLE))})" if layout.wholes else ""
+    return " OR ".join(filter(None, [parts, f"NOT ({counts(layout)})" if layout.where else ""]))
+
+
+def server_is(layout: Layout, server: str) -> str:
+    """An SQL condition for the rows of a server."""
+    place = layout.place("server_id")
+    return "true" if place is None else f"clean({field_of(layout, place)}) = {quoted(server)}"

@@ -1,0 +1,296 @@
+"""Exports as monitoring tools write them, made of a fleet whose truth is known, and what Headroom makes of files."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from headroom.preprocess import preprocess
+
+Series = list[tuple[datetime, float]]
+Fleet = dict[str, Series]
+Files = dict[str, str]
+
+
+def fleet(*servers: str, day: str = "2024-02-13", level: float = 40, minutes: int = 15, seed: int = 1) -> Fleet:
+    """A day of samples per server, in percent."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    made = {}
+    for place, server in enumerate(servers or ("web-1", "db-2.corp.example")):
+        values = [
+            round(level + 15 * place + 9 * math.sin(step / 7) + 3 * chance.random(), 2)
+            for step in range(1440 // minutes)
+        ]
+        made[server] = [(begin + timedelta(minutes=minutes * step), value) for step, value in enumerate(values)]
+    return made
+
+
+def read(
+    folder: Path, files: Mapping[str, str | bytes], settings: str | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The panel and the data-quality report that the job makes of files.
+
+    Raises:
+        InputError: nothing can be read.
+    """
+    raw = folder / "raw"
+    for name, content in files.items():
+        path = raw / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    written = None
+    if settings is not None:
+        written = folder / "settings.yaml"
+        written.write_text(settings)
+    preprocess(raw, None, written, None, folder / "panel")
+    quality = json.loads((folder / "panel" / "data_quality.json").read_text())
+    return pd.read_parquet(folder / "panel" / "panel.parquet"), quality
+
+
+def is_right(panel: pd.DataFrame, quality: Mapping[str, Any], **truth: Fleet) -> bool:
+    """Whether the panel holds the truth of each metric and nothing else, and the counts add up."""
+    wanted = {
+        (server, metric, pd.Timestamp(day)): pd.Series([value for at, value in series if at.date() == day]).quantile(
+            0.95
+        )
+        for metric, made in truth.items()
+        for server, series in made.items()
+        for day in {at.date() for at, _ in series}
+    }
+    found = {(row.server_id, row.metric, row.ds): row.p95 for row in panel.itertuples()}
+    assert set(found) == set(wanted)
+    assert all(abs(found[key] - wanted[key]) < 0.02 for key in wanted), (found, wanted)
+    return adds_up(quality)
+
+
+def adds_up(quality: Mapping[str, Any]) -> bool:
+    """Every row is accepted, a duplicate or in quarantine; every file without rows has an error."""
+    for file in quality["files"]:
+        counts = [file[f"rows_{kind}"] for kind in ("accepted", "duplicate", "quarantined")]
+        assert file["rows_read"] == sum(counts) and min(counts) >= 0
+        assert file["rows_read"] or file["error"]
+    return True
+
+
+def iso(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def epoch(at: datetime) -> int:
+    return int(at.timestamp())
+
+
+def _rows(made: Fleet) -> list[tuple[str, datetime, float]]:
+    return [(server, at, value) for server, series in made.items() for at, value in series]
+
+
+def _across(made: Fleet) -> list[tuple[datetime, list[float]]]:
+    return [(moments[0][0], [value for _, value in moments]) for moments in zip(*made.values(), strict=True)]
+
+
+def wide(cpu: Fleet) -> Files:
+    return {
+        "fleet.csv": "timestamp,server_id,cpu\n" + "".join(f"{iso(at)},{server},{v}\n" for server, at, v in _rows(cpu))
+    }
+
+
+def cloudwatch_console(cpu: Fleet) -> Files:
+    every = len(cpu)
+    head = [("Label", list(cpu)), ("Id", [f"m{n}" for n in range(every)]), ("Metric name", ["CPUUtilization"] * every),
+            ("Statistic", ["Average"] * every), ("Period", ["900"] * every)]  # fmt: skip
+    rows = [",".join([name, *cells]) for name, cells in head]
+    rows += [",".join([f"{at:%Y/%m/%d %H:%M:%S}", *map(str, values)]) for at, values in _across(cpu)]
+    return {"CloudWatch.csv": "\n".join(rows) + "\n"}
+
+
+def cloudwatch_get_metric_data(cpu: Fleet) -> Files:
+    results = [
+        {"Id": "m", "Label": f"{server} CPUUtilization", "Timestamps": [iso(at) for at, _ in reversed(series)],
+         "Values": [value for _, value in reversed(series)], "StatusCode": "Complete"}
+        for server, series in cpu.items()
+    ]  # fmt: skip
+    return {"answer.json": json.dumps({"MetricDataResults": results, "Messages": []}, indent=4)}
+
+
+def cloudwatch_get_metric_statistics(cpu: Fleet) -> Files:
+    return {
+        f"{server}.json": json.dumps({"Label": "CPUUtilization", "Datapoints": [
+            {"Timestamp": iso(at), "Average": value, "Maximum": value + 9, "Unit": "Percent"} for at, value in series]})
+        for server, series in cpu.items()
+    }  # fmt: skip
+
+
+def cloudwatch_metric_stream(cpu: Fleet) -> Files:
+    lines = [
+        {"metric_stream_name": "all", "account_id": "1", "region": "eu-west-1", "namespace": "AWS/EC2",
+         "metric_name": "CPUUtilization", "dimensions": {"InstanceId": server}, "timestamp": epoch(at) * 1000,
+         "value": {"max": value + 1, "min": value - 1, "sum": 3 * value, "count": 3.0}, "unit": "Percent"}
+        for server, at, value in _rows(cpu)
+    ]  # fmt: skip
+    return {"MetricStreams-all-1": "".join(json.dumps(line) + "\n" for line in lines)}
+
+
+def prometheus_json(cpu: Fleet) -> Files:
+    result = [
+        {"metric": {"__name__": "node_cpu_utilization_percent", "instance": f"{server}:9100", "job": "node"},
+         "values": [[epoch(at), str(value)] for at, value in series]}
+        for server, series in cpu.items()
+    ]  # fmt: skip
+    return {"range.json": json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}})}
+
+
+def grafana_joined(cpu: Fleet) -> Files:
+    rows = ["Time," + ",".join(f'"{server}"' for server in cpu)]
+    rows += [",".join([f"{at:%Y-%m-%d %H:%M:%S}", *(f"{value}%" for value in values)]) for at, values in _across(cpu)]
+    return {"CPU usage-data-as-joinbyfield-2024-02-14 09_00_00.csv": "\n".join(rows)}
+
+
+def azure_monitor(cpu: Fleet) -> Files:
+    return {
+        f"{place}.json": json.dumps({"cost": 1, "timespan": "a/b", "interval": "PT15M", "value": [{
+            "id": f"/subscriptions/1/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/{server}"
+                  "/providers/Microsoft.Insights/metrics/Percentage CPU",
+            "name": {"value": "Percentage CPU", "localizedValue": "Percentage CPU"}, "unit": "Percent",
+            "timeseries": [{"data": [{"timeStamp": iso(at), "average": value} for at, value in series]}]}]})
+        for place, (server, series) in enumerate(cpu.items())
+    }  # fmt: skip
+
+
+def gcp_api(cpu: Fleet) -> Files:
+    series = [
+        {"metric": {"type": "compute.googleapis.com/instance/cpu/utilization", "labels": {"instance_name": server}},
+         "resource": {"type": "gce_instance", "labels": {"instance_id": "1"}}, "metricKind": "GAUGE",
+         "points": [
+             {"interval": {"endTime": iso(at)}, "value": {"doubleValue": value / 100}} for at, value in reversed(made)]}
+        for server, made in cpu.items()
+    ]  # fmt: skip
+    return {"timeseries.json": json.dumps({"timeSeries": series})}
+
+
+def gcp_metrics_explorer(cpu: Fleet) -> Files:
+    rows = ["TimeSeries ID," + ",".join(cpu), "instance_name," + ",".join(cpu)]
+    for at, values in _across(cpu):
+        written = f"{at:%a %b %d %Y %H:%M:%S} GMT+0000 (Coordinated Universal Time)"
+        rows.append(",".join([written, *(f"{value / 100:.6f}" for value in values)]))
+    return {"CPU_utilization.csv": "\n".join(rows)}
+
+
+def datadog_api(cpu: Fleet) -> Files:
+    series = [
+        {"metric": "system.cpu.idle", "scope": f"host:{server}", "tag_set": [f"host:{server}"],
+         "pointlist": [[epoch(at) * 1000.0, 100 - value] for at, value in made]}
+        for server, made in cpu.items()
+    ]  # fmt: skip
+    return {"query.json": json.dumps({"status": "ok", "res_type": "time_series", "series": series})}
+
+
+def influx_annotated(cpu: Fleet) -> Files:
+    rows = [
+        "#group,false,false,false,false,true,true,true,true",
+        "#datatype,string,long,dateTime:RFC3339,double,string,string,string,string",
+        "#default,_result,,,,,,,",
+        ",result,table,_time,_value,_field,_measurement,cpu,host",
+    ]
+    rows += [f",,0,{iso(at)},{100 - value:.4f},usage_idle,cpu,cpu-total,{server}" for server, at, value in _rows(cpu)]
+    return {"query.csv": "\r\n".join(rows) + "\r\n"}
+
+
+def telegraf(cpu: Fleet) -> Files:
+    rows = ["timestamp,measurement,cpu,host,usage_idle,usage_system,usage_user"]
+    for server, at, value in _rows(cpu):
+        rows += [
+            f"{epoch(at)},cpu,{core},{server},{100 - value + place:.4f},1,1"
+            for place, core in enumerate(("cpu-total", "cpu0"))
+        ]
+    return {"metrics.csv": "\n".join(rows)}
+
+
+def collectd(cpu: Fleet) -> Files:
+    return {
+        f"{server}/cpu/percent-idle-2024-02-13": "epoch,value\n"
+        + "".join(f"{epoch(at)}.000,{100 - value:.6f}\n" for at, value in series)
+        for server, series in cpu.items()
+    }
+
+
+def sysstat_csv(cpu: Fleet) -> Files:
+    text = ""
+    for server, series in cpu.items():
+        text += "# hostname;interval;timestamp;CPU;%user;%nice;%system;%iowait;%steal;%idle\n"
+        text += f"{server};-1;{series[0][0]:%Y-%m-%d %H:%M:%S} UTC;LINUX-RESTART\t(4 CPU)\n"
+        for at, value in series:
+            for core, shift in ((-1, 0), (0, 2), (1, -2)):
+                text += f"{server};900;{at:%Y-%m-%d %H:%M:%S} UTC;{core};1;0;1;0;0;{100 - value + shift:.2f}\n"
+    return {"sa13.csv": text}
+
+
+def sysstat_json(cpu: Fleet) -> Files:
+    hosts = [
+        {"nodename": server, "number-of-cpus": 4, "timezone": "UTC", "statistics": [
+            {"timestamp": {"date": f"{at:%Y-%m-%d}", "time": f"{at:%H:%M:%S}", "utc": 1, "interval": 900},
+             "cpu-load": [{"cpu": "all", "user": 1.0, "idle": round(100 - value, 4)}, {"cpu": "0", "idle": 1.5}]}
+            for at, value in series]}
+        for server, series in cpu.items()
+    ]  # fmt: skip
+    return {"sa13.json": json.dumps({"sysstat": {"hosts": hosts}})}
+
+
+def windows_perfmon(cpu: Fleet) -> Files:
+    made = {}
+    for server, series in cpu.items():
+        rows = [f'"(PDH-CSV 4.0) (Pacific Standard Time)(480)","\\\\{server}\\Processor(_Total)\\% Processor Time"']
+        rows += [f'"{at - timedelta(hours=8):%m/%d/%Y %H:%M:%S}.123","{value:.9f}"' for at, value in series]
+        made[f"perf-{server}.csv"] = "\r\n".join(rows)
+    return made
+
+
+def zabbix_csv(cpu: Fleet) -> Files:
+    rows = [
+        f'{server},"system.cpu.util[,idle]",{epoch(at)},12,1,{100 - value:.4f},99' for server, at, value in _rows(cpu)
+    ]
+    return {"trends.csv": "host,key_,clock,num,value_min,value_avg,value_max\n" + "\n".join(rows)}
+
+
+def zabbix_export(cpu: Fleet) -> Files:
+    lines = [
+        {
+            "host": {"host": server, "name": server},
+            "itemid": 1,
+            "name": "CPU utilization",
+            "clock": epoch(at),
+            "ns": 1,
+            "value": value,
+        }
+        for server, at, value in _rows(cpu)
+    ]
+    return {"history-1.ndjson": "".join(json.dumps(line) + "\n" for line in lines)}
+
+
+def powercli(cpu: Fleet) -> Files:
+    rows = ["#TYPE VMware.Sample", '"MetricId","Timestamp","Value","Unit","Instance","Entity"']
+    for server, at, value in _rows(cpu):
+        moment = f"{at.day:02}.{at.month:02}.{at.year} {at:%H:%M:%S}"
+        rows.append(f'"cpu.usage.average","{moment}","{str(value).replace(".", ",")}","%","","{server}"')
+        rows.append(
+            f'"cpu.usage.average","{moment}","{value + 5:.2f}","%","0","{server}"'.replace(
+                f"{value + 5:.2f}", f"{value + 5:.2f}".replace(".", ",")
+            )
+        )
+        rows.append(f'"disk.usage.average","{moment}","96","KBps","","{server}"')
+    return {"stat.csv": "\r\n".join(rows)}
+
+
+MAKERS = (
+    wide, cloudwatch_console, cloudwatch_get_metric_data, cloudwatch_get_metric_statistics, cloudwatch_metric_stream,
+    prometheus_json, grafana_joined, azure_monitor, gcp_api, gcp_metrics_explorer, datadog_api, influx_annotated,
+    telegraf, collectd, sysstat_csv, sysstat_json, windows_perfmon, zabbix_csv, zabbix_export, powercli,
+)  # fmt: skip
+EXPORTS = {make.__name__: make for make in MAKERS}

@@ -1,0 +1,70 @@
+"""What the columns of a table are."""
+
+import pytest
+
+from headroom.core.settings import FileRules
+from headroom.intake.columns import UnreadableFile, best, understand
+from headroom.intake.meaning import meaning_of
+
+
+def places(headings, *rows, **rules):
+    found = understand(headings, rows, FileRules(**rules), "p95", None)
+    return {role: headings[place] for role, place in found.places.items()}
+
+
+@pytest.mark.parametrize(
+    "headings, server",
+    [
+        (["time", "Host", "VM", "cpu"], "VM"), (["time", "instance", "host", "cpu"], "host"),
+        (["time", "node", "pod", "cpu [%]"], "pod"), (["time", "device", "hostname", "cpu"], "hostname"),
+        (["time", "Computer", "InstanceName", "cpu"], "Computer"), (["time", "Name", "cpu"], "Name"),
+        (["time", "Resource", "cpu"], "Resource"), (["time", "Instance-ID", "cpu"], "Instance-ID"),
+    ],
+)  # fmt: skip
+def test_of_several_names_the_server_is_the_one_that_is_surest_to_be_it(headings, server):
+    assert places(headings)["server_id"] == server
+
+
+def test_label_columns_are_no_metrics_in_the_long_form():
+    found = places(["time", "host", "disk", "metric", "value"], ["2024-01-01", "a", "3", "cpu", "5"])
+    assert found == {"timestamp": "time", "server_id": "host", "metric": "metric", "value": "value"}
+
+
+def test_sizes_are_no_usage():
+    assert places(["time", "vm", "cpu", "memory", "cpu_usage_pct", "mem_usage_pct"])["cpu"] == "cpu_usage_pct"
+
+
+def test_of_a_periods_statistics_the_one_that_is_asked_for_counts_and_maxima_never_do():
+    names = ["cpu_avg", "cpu_max", "cpu_p95", "cpu_min"]
+    meanings = [(name, meaning_of(name)) for name in names]
+    assert best(meanings, "p95") == ["cpu_p95"] and best(meanings, "max") == ["cpu_max"]
+    assert best(meanings[:2], "p95") == ["cpu_avg"] and best(meanings[1:2], "p95") == []
+
+
+def test_several_parts_of_a_server_are_not_taken_for_one():
+    with pytest.raises(UnreadableFile, match="several parts of one server"):
+        places(["time", "host", "disk / [%]", "disk /var [%]"])
+
+
+def test_two_columns_mapped_to_one_metric_are_an_error():
+    with pytest.raises(UnreadableFile, match="'a' and 'b' are all mapped to cpu"):
+        places(["time", "a", "b"], columns={"a": "cpu", "b": "cpu"})
+
+
+def test_date_and_time_in_two_columns_are_one_timestamp():
+    found = places(["Date", "Time", "Server", "CPU"], ["2024-02-03", "00:10:00", "a", "5"])
+    assert (found["timestamp"], found["clock"]) == ("Date", "Time")
+    found = places(["Date", "Time", "Server", "CPU"], ["2024-02-03", "2024-02-03 00:10:00", "a", "5"])
+    assert found["timestamp"] == "Time" and "clock" not in found
+
+
+def test_what_the_settings_say_comes_first():
+    found = places(
+        ["when", "box", "CPU ready", "cpu"], columns={"When": "timestamp", "box": "server_id", "cpu  ready": "cpu"}
+    )
+    assert found == {"timestamp": "when", "server_id": "box", "cpu": "CPU ready"}
+
+
+def test_numbers_of_pods_without_a_unit_are_not_taken_for_percent():
+    with pytest.raises(UnreadableFile, match="of a pod could be cores"):
+        places(["timestamp", "pod", "cpu"], ["2024-01-01", "web-abc", "1.7"])

@@ -1,0 +1,50 @@
+"""Columns that are not what their heading says."""
+
+import exports
+import pytest
+
+from headroom.core.job import InputError
+
+
+def file(values, metric="cpu", server="a"):
+    rows = "".join(
+        f"2024-02-13T{place // 4:02}:{place % 4 * 15:02}:00Z,{server},{value}\n" for place, value in enumerate(values)
+    )
+    return f"timestamp,server_id,{metric}\n" + rows
+
+
+def test_an_idle_server_beside_a_busy_one_is_no_share(tmp_path):
+    idle = file([0.3, 0.5, 0.4, 0.2])
+    busy = file([60, 70], server="b").split("\n", 1)[1]
+    panel, _ = exports.read(tmp_path, {"x.csv": idle + busy})
+    assert panel["max"].tolist() == [0.5, 70]
+    with pytest.raises(InputError, match="shares of one"):
+        exports.read(tmp_path / "alone", {"x.csv": idle})
+
+
+def test_percent_per_core_is_explained_and_the_servers_that_vanish_are_named(tmp_path):
+    good = exports.wide(exports.fleet("good-1"))
+    panel, quality = exports.read(tmp_path, {**good, "top.csv": file([350, 380, 90, 410], server="busy-1")})
+    assert set(panel["server_id"]) == {"good-1"} and exports.adds_up(quality)
+    assert any("exceeds 110 % often, of busy-1 up to 410" in note for note in quality["notes"])
+    assert any(
+        note.startswith("Servers of which nothing could be used") and "busy-1" in note for note in quality["notes"]
+    )
+
+
+def test_a_single_spike_costs_only_itself(tmp_path):
+    panel, quality = exports.read(tmp_path, {"x.csv": file([50] * 30 + [130])})
+    assert panel["max"].tolist() == [50] and quality["rows"]["quarantined"] == 1
+
+
+def test_a_count_since_some_start_is_no_rate(tmp_path):
+    with pytest.raises(InputError, match="only grows"):
+        exports.read(tmp_path, {"x.csv": file([1000 + 37 * place for place in range(48)], "network_in")})
+    panel, _ = exports.read(tmp_path / "rate", {"x.csv": file([10 + place % 7 for place in range(48)], "network_in")})
+    assert panel["max"].tolist() == [16]
+
+
+def test_where_some_numbers_cannot_be_read_the_rest_would_lie(tmp_path):
+    cells = ["991", '"6,104"', "870"]
+    with pytest.raises(InputError, match="not clear, such as '6,104'"):
+        exports.read(tmp_path, {"x.csv": file(cells, "network_in")})

@@ -1,0 +1,75 @@
+"""What only all rows of a file can tell."""
+
+import exports
+import pytest
+
+from headroom.core.job import InputError
+
+
+def rows(*cells, header="time;host;network_in", mark=";"):
+    return header + "".join(f"\n2024-02-{day:02}{mark}a{mark}{cell}" for day, cell in enumerate(cells, start=13)) + "\n"
+
+
+def test_numbers_that_could_be_thousands_are_refused_and_a_setting_decides(tmp_path):
+    file = {"a.csv": rows("991", "6.104", "1.278")}
+    with pytest.raises(InputError, match="decimal_mark"):
+        exports.read(tmp_path, file)
+    panel, _ = exports.read(tmp_path, file, "decimal_mark: ','")
+    assert panel["max"].tolist() == [991, 6104, 1278]
+    panel, _ = exports.read(tmp_path, file, "decimal_mark: '.'")
+    assert panel["max"].tolist() == [991, 6.104, 1.278]
+
+
+def test_one_number_that_is_clear_decides_for_the_file(tmp_path):
+    panel, _ = exports.read(tmp_path, {"a.csv": rows("6.104", "44.69")})
+    assert panel["max"].tolist() == [6.104, 44.69]
+    panel, _ = exports.read(
+        tmp_path, {"a.csv": rows('"6,104.50"', "991.55", '"1,278"', mark=",", header="time,host,network_in")}
+    )
+    assert panel["max"].tolist() == [6104.5, 991.55, 1278]
+
+
+def test_a_column_of_names_that_is_not_known_may_be_the_servers(tmp_path):
+    file = {
+        "web-9.csv": "time,Kiste,cpu\n"
+        + "".join(f"2024-02-13 0{hour}:00,{name},5\n" for hour in range(9) for name in "ab")
+    }
+    with pytest.raises(InputError, match=r"'Kiste' has 2 different names.*Kiste: server_id"):
+        exports.read(tmp_path, file)
+    panel, _ = exports.read(tmp_path, file, "columns: {Kiste: server_id}")
+    assert panel["server_id"].tolist() == ["a", "b"]
+
+
+DISKS = "time,host,mount,disk_used_percent\n" + "".join(
+    f"2024-02-13 0{hour}:{minute},a,{mount},{used}\n"
+    for hour in range(9)
+    for minute, mount, used in (("00", "/", 20), ("05", "/var", 90))
+)
+
+
+def test_disks_of_a_server_never_become_one_in_silence(tmp_path):
+    with pytest.raises(InputError, match=r"2 parts of 'a'.*'/', '/var', by 'mount'"):
+        exports.read(tmp_path, {"a.csv": DISKS})
+    panel, quality = exports.read(tmp_path, {"a.csv": DISKS}, "sources: [{match: '*', where: {mount: /var}}]")
+    assert panel["max"].tolist() == [90] and panel["samples"].tolist() == [9] and exports.adds_up(quality)
+
+
+def test_local_times_of_the_hour_that_comes_twice_are_both_kept(tmp_path):
+    times = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"]
+    file = "time,host,cpu\n" + "".join(f"2024-10-27 {at},a,{place + 10}\n" for place, at in enumerate(times))
+    panel, _ = exports.read(tmp_path, {"a.csv": file}, "{frequency: h, timezone: Europe/Berlin}")
+    assert panel["ds"].dt.hour.tolist() == [23, 0, 1, 2] and panel["max"].tolist() == [10, 12, 14, 15]
+
+
+def test_a_source_has_rules_of_its_own(tmp_path):
+    files = {"old/x.csv": "when;box;load\n13/02/2024 01:00;a;0,5\n", **exports.wide(exports.fleet("b"))}
+    rules = "sources: [{match: 'old/*', columns: {when: timestamp, box: server_id, load: cpu}, units: {load: ratio}}]"
+    panel, quality = exports.read(tmp_path, files, rules)
+    assert panel.query("server_id == 'a'")["max"].tolist() == [50] and quality["unmatched_mappings"] == []
+
+
+def test_a_mapping_that_matches_nothing_is_told_with_the_nearest_heading(tmp_path):
+    files = {"a.csv": "time,host,cpu,cpu readiness\n2024-02-13,a,5,1\n"}
+    _, quality = exports.read(tmp_path, files, "columns: {CPU readines: memory}")
+    assert "did you mean 'cpu readiness'" in quality["unmatched_mappings"][0]
+    assert quality["unmatched_mappings"][0] in quality["notes"]

@@ -1,0 +1,51 @@
+"""What people see of their files before a run."""
+
+import exports
+
+from headroom.preview import main
+
+
+def shown(folder, capsys, files, settings=None):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    arguments = [str(folder)]
+    if settings:
+        (folder.parent / "settings.yaml").write_text(settings)
+        arguments += ["--settings", str(folder.parent / "settings.yaml")]
+    code = main(arguments)
+    return code, capsys.readouterr().out
+
+
+def test_each_heading_is_explained_with_examples(tmp_path, capsys):
+    code, text = shown(
+        tmp_path / "in", capsys, {"a.csv": "Time,Host,CPU idle [%],vcpus,note\n2024-02-13,web-1,80,4,x\n"}
+    )
+    assert code == 0
+    for line in (
+        "'Time': timestamp in UTC",
+        "'Host': server_id",
+        "'CPU idle [%]': cpu in percent, 100 minus what is free",
+        "'vcpus': vcpus",
+        "'note': not used",
+        "cpu: web-1 at 2024-02-13 00:00:00 UTC: 20",
+    ):
+        assert line in text
+
+
+def test_what_would_be_refused_is_said_with_the_settings_that_would_help(tmp_path, capsys):
+    code, text = shown(tmp_path / "in", capsys, {"a.csv": "time,host,cpu\n03/02/2024 00:00,a,5\n"})
+    assert code == 1 and "refused: '03/02/2024 00:00' can be read in several ways" in text and "time_format" in text
+    code, text = shown(tmp_path / "share", capsys, {"a.csv": "time,host,cpu\n2024-02-13,a,0.5\n"})
+    assert code == 1 and "units: {cpu: ratio}" in text
+    code, text = shown(tmp_path / "share", capsys, {}, "units: {cpu: ratio}")
+    assert code == 0 and "a at 2024-02-13 00:00:00 UTC: 50" in text
+
+
+def test_an_export_is_called_by_its_name_and_a_large_file_is_judged_by_its_beginning(tmp_path, capsys):
+    _, text = shown(tmp_path / "in", capsys, exports.sysstat_csv(exports.fleet()))
+    assert "format: sysstat, sadf -d (CSV)" in text and "'cpu %idle'" in text
+    large = "time,host,cpu,note\n" + "2024-02-13T00:00:00Z,a,5," + "x" * 80 + "\n"
+    large += ("2024-02-13T00:05:00Z,a,6," + "x" * 80 + "\n") * 60_000
+    code, text = shown(tmp_path / "large", capsys, {"a.csv": large})
+    assert code == 0 and "judged by its beginning" in text
