@@ -22,7 +22,7 @@ PERCENT_LIMIT = 110
 _OFTEN = 0.05
 # A rate that has not fallen once in so many samples, and has doubled, is a count since some start.
 _COUNTER_SAMPLES = 24
-# What numbers of cores and gigabytes usually are.
+# What numbers of cores and gigabytes usually are; 1 and 2 alone may as well be the percent of an idle server.
 _SIZES = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 36, 40, 48, 56, 60, 64, 72, 80, 96)
 
 
@@ -90,13 +90,14 @@ def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tup
                     SELECT file FROM reading GROUP BY file HAVING max({metric}) IN {_SIZES})
                 GROUP BY file, server_id
             ) GROUP BY file
-            HAVING bool_and(least = most AND most IN {_SIZES}) AND min(samples) >= {_COUNTER_SAMPLES}""").fetchall()
+            HAVING bool_and(least = most AND most IN {_SIZES}) AND max(most) >= 4
+                AND min(samples) >= {_COUNTER_SAMPLES}""").fetchall()
         for file, least, most in rows:
             if not _said(by_order[file], metric)[0]:
                 found.append((
                     file, metric,
-                    f"{metric} never changes here ({least:g} to {most:g}): a size, and not a usage? Say it under `units` "
-                    f"in the settings ({metric}: percent) if it is percent",
+                    f"{metric} never changes here ({least:g} to {most:g}): a size, and not a usage? Say it under "
+                    f"`units` in the settings ({metric}: percent) if it is percent",
                 ))  # fmt: skip
     return found
 
