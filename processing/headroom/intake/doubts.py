@@ -22,12 +22,14 @@ PERCENT_LIMIT = 110
 _OFTEN = 0.05
 # A rate that has not fallen once in so many samples, and has doubled, is a count since some start.
 _COUNTER_SAMPLES = 24
+# What numbers of cores and gigabytes usually are; 1 and 2 alone may as well be the percent of an idle server.
+_SIZES = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 36, 40, 48, 56, 60, 64, 72, 80, 96)
 
 
 def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     """Make the tables ``doubt`` (file, metric, reason) and ``doubt_of_file`` (one row per file, ``<metric>_doubt``)."""
     db.execute("CREATE TABLE doubt (file INTEGER, metric VARCHAR, reason VARCHAR)")
-    found = [*_unreadable_numbers(db), *_shares(db, sources), *_more_than_all(db), *_counters(db)]
+    found = [*_unreadable_numbers(db), *_sizes(db, sources), *_shares(db, sources), *_more_than_all(db), *_counters(db)]
     if found:
         db.executemany("INSERT INTO doubt VALUES (?, ?, ?)", found)
     each = ", ".join(f"min(reason) FILTER (metric = '{metric}') AS {metric}_doubt" for metric in METRICS)
@@ -72,6 +74,30 @@ def _shares(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tu
                     file, metric,
                     f"{metric} never exceeds 1 here: shares of one, or percent of idle servers? Say it under `units` "
                     f"in the settings ({metric}: ratio, or {metric}: percent) or in the heading ([%])",
+                ))  # fmt: skip
+    return found
+
+
+def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tuple[int, str, str]]:
+    """Columns of a bare name in which every server has one number that never changes, as cores and gigabytes do."""
+    found = []
+    by_order = {source.order: source for source in sources}
+    for metric in ("cpu", "memory"):
+        rows = db.execute(f"""
+            SELECT file, min(least), max(most) FROM (
+                SELECT file, min({metric}) AS least, max({metric}) AS most, count(*) AS samples FROM reading
+                WHERE {metric} IS NOT NULL AND file IN (
+                    SELECT file FROM reading GROUP BY file HAVING max({metric}) IN {_SIZES})
+                GROUP BY file, server_id
+            ) GROUP BY file
+            HAVING bool_and(least = most AND most IN {_SIZES}) AND max(most) >= 4
+                AND min(samples) >= {_COUNTER_SAMPLES}""").fetchall()
+        for file, least, most in rows:
+            if not _said(by_order[file], metric)[0]:
+                found.append((
+                    file, metric,
+                    f"{metric} never changes here ({least:g} to {most:g}): a size, and not a usage? Say it under "
+                    f"`units` in the settings ({metric}: percent) if it is percent",
                 ))  # fmt: skip
     return found
 

@@ -288,7 +288,7 @@ def _is_unit_row(row: Sequence[str]) -> bool:
     """A row below the header that has units and no numbers."""
     cells = [cell.strip().strip("()[]") for cell in row if cell.strip()]
     known = [units.unit_of(cell) for cell in cells]
-    return any(known) and not any(re.fullmatch(r"[-+]?[\d.,]*\d[\d.,]*%?", cell) for cell in cells)
+    return any(known) and not any(columns.is_number(cell) or re.search(r"\d{3}", cell) for cell in cells)
 
 
 def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:

@@ -70,8 +70,8 @@ _OUT_WORDS = """
 """
 _OUT = set(_OUT_WORDS.split())
 # They change nothing: whose value it is, or what kind of share.
-_NOISE = {"percent": {"node", "host", "vm", "server", "system", "instance", "space", "in", "use", "total"}}
-_NETWORK_NOISE = {"traffic", "throughput", "rate", "bandwidth", "node", "host", "vm", "server", "system", "total"}
+_NOISE = {"percent": {"node", "host", "vm", "server", "instance", "space", "in", "use", "total"}}
+_NETWORK_NOISE = {"traffic", "throughput", "rate", "bandwidth", "node", "host", "vm", "server", "total"}
 _CONTRACT_NETWORK = re.compile(
     r"(?:(p95|avg|average|mean)_?)?net(?:work)?_?(in|out)(?:_?(p95|avg|average|mean)|_?mb_?s|_?mb_?sec|_?mb_?per_?s(?:ec"
     r"(?:ond)?)?)*"

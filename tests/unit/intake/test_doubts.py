@@ -48,3 +48,10 @@ def test_where_some_numbers_cannot_be_read_the_rest_would_lie(tmp_path):
     cells = ["991", '"6,104"', "870"]
     with pytest.raises(InputError, match="not clear, such as '6,104'"):
         exports.read(tmp_path, {"x.csv": file(cells, "network_in")})
+
+
+def test_a_number_of_cores_is_no_usage(tmp_path):
+    with pytest.raises(InputError, match="never changes here"):
+        exports.read(tmp_path, {"x.csv": file([8] * 30)})
+    panel, _ = exports.read(tmp_path, {"x.csv": file([8] * 30)}, "units: {cpu: percent}")
+    assert panel["max"].tolist() == [8]

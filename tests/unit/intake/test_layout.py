@@ -29,3 +29,7 @@ def test_a_value_whose_metric_nothing_says_is_refused(tmp_path):
         layout(tmp_path, "time,value\n2024-02-03,5\n", "web-1.csv")
     assert layout(tmp_path, "time,value\n2024-02-03,5\n", "web-1_memory.csv").meanings[0][0] == "memory"
     assert layout(tmp_path, "time,value\n2024-02-03,5\n", "web-1.csv", metric="disk").meanings[0][0] == "disk"
+
+
+def test_a_sample_of_a_server_called_b_is_no_row_of_units(tmp_path):
+    assert layout(tmp_path, "timestamp,server_id,cpu\n2024-01-01T00:00:00,b,1.18e-221\n").header_line == 1

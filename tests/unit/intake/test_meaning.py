@@ -46,7 +46,8 @@ def test_shares_rates_and_what_is_free_become_our_units(name, metric, factor, fr
     [
         "CPU usage [MHZ]", "cpu_load", "cpu_total", "CPU(cores)", "mem_used", "memory_free", "Memory usage [KB]",
         "Disk read throughput [KB/s]", "Network in [Mb/s]", "net_in_mbps", "NetworkIn", "Network In", "disk_util",
-        "disk.usage.average", "CPU usage (avg) [MHz]", "disk_iops", "cpu_ready", "cpu_temperature", "system.cpu.util",
+        "disk.usage.average", "CPU usage (avg) [MHz]", "disk_iops", 
+        "cpu_ready", "cpu_system", "cpu_temperature", "system.cpu.util",
     ],
 )  # fmt: skip
 def test_what_could_be_something_else_is_not_read_and_the_reason_is_said(name):
