@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
-.PHONY: demo preview up down status test lint bench screenshots deploy smoke wheelhouse lock install
+.PHONY: demo preview up down status test quick lint bench screenshots deploy smoke wheelhouse lock install
 
 demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
@@ -18,8 +18,11 @@ up: install
 down: install
 	@$(BIN)/python -m local down
 
-test: install .venv-toolkit/installed
-	$(BIN)/pytest
+test: install .venv-toolkit/installed  ## all tests, two at a time; files stay together, as each has its own laptop cloud
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(PYTEST)
+
+quick: install  ## the unit tests that take no time
+	$(BIN)/pytest tests/unit --numprocesses 2 -m "not slow" $(PYTEST)
 
 lint: install .venv-lint/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sam validate --lint --region us-east-1

@@ -1,4 +1,4 @@
-"""The model registry as the functions see it: one SageMaker model package group a dataset.
+"""The model registry as the functions see it: one SageMaker model package group per dataset.
 
 The state machine registers each trained model as a version, with what it was made from as metadata. Here it is
 only read: which version is approved for scoring, and when a model was last trained at all.

@@ -283,8 +283,12 @@ def savings_lines(summary: dict[str, Any]) -> list[str]:
     savings = summary["savings"]
     saved, growth, currency = savings["monthly"], savings.get("growth_monthly", 0.0), savings["currency"]
     return [
-        *([f"Possible savings: {saved:,.0f} {currency} a month (see the recommendations)."] if saved else []),
-        *([f"Growing as recommended would cost about {growth:,.0f} {currency} a month more."] if growth > 0 else []),
+        *([f"Possible savings: {saved:,.0f} {currency} per month (see the recommendations)."] if saved else []),
+        *(
+            [f"The recommended upsizing would cost about {growth:,.0f} {currency} more per month."]
+            if growth > 0
+            else []
+        ),
     ]
 
 

@@ -1,4 +1,4 @@
-"""RunStatus: a run that failed is told of, with the reason and the way on, and its dataset is freed.
+"""RunStatus: a run that failed is reported, with the reason and how to resume, and its dataset is freed.
 
 Event: EventBridge "Step Functions Execution Status Change" with FAILED, TIMED_OUT or ABORTED, or RUNNING after
 a redrive. Failures are seen from outside: the state machine itself stays at the state that failed. Events may come
@@ -314,7 +314,7 @@ def notification(
     commands = [
         *(log if failure.job else []),
         "",
-        "Once the cause is put right, go on from the state that failed:",
+        "After fixing the cause, resume from the failed state:",
         redrive(run.execution_arn),
         *(again if failure.job and dataset else []),
         *(back if left.aside else []),

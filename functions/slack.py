@@ -103,7 +103,7 @@ def escape(text: str) -> str:
 
 
 def post(webhook: str, body: dict[str, object]) -> None:
-    """Send a message; an answer that is no success raises, so that Lambda tries again."""
+    """Send a message; an answer other than success raises, so that Lambda tries again."""
     if not webhook.startswith("https://"):
         raise ValueError("the webhook of the SSM parameter is not an https address")
     request = urllib.request.Request(  # noqa: S310

@@ -48,7 +48,7 @@ def preprocess(
     """Run the job with the folders and files of its command line (see ``main``); returns a small summary.
 
     Raises:
-        InputError: there is no usable row and no history, or the manifest is none.
+        InputError: there is no usable row and no history, or the manifest is not valid.
     """
     manifest = _read_manifest(manifest_file)
     sources, notes = _incoming(raw, manifest)
@@ -86,9 +86,9 @@ def _read_manifest(path: Path | None) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         files = manifest.get("files", [])
         if not all(isinstance(entry["file"], str) for entry in files):
-            raise TypeError("a file's name is no text")
+            raise TypeError("a file's name is not text")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise job.InputError(f"{path.name} is no manifest of a run ({error}): plan the run again") from error
+        raise job.InputError(f"{path.name} is not the manifest of a run ({error}): plan the run again") from error
     return manifest
 
 

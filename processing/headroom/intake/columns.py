@@ -53,7 +53,7 @@ _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps
 
 
 class UnreadableFile(ValueError):
-    """The whole file is no table that Headroom can use; the message says why and what to do."""
+    """The whole file is not a table that Headroom can use; the message says why and what to do."""
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def layout_of(file: File, db: duckdb.DuckDBPyConnection) -> Layout:
     """Recognize a table by its content; its ending plays no part.
 
     Raises:
-        UnreadableFile: it is no table, is damaged, or does not say what it measures.
+        UnreadableFile: it is not a table, is damaged, or does not say what it measures.
     """
     with file.path.open("rb") as content:
         start = content.read(8)

@@ -272,7 +272,7 @@ class FileName:
 
 
 def of_file(file: str) -> FileName:
-    """Which server and which metric a file speaks of where its content says nothing of them.
+    """Which server and which metric per file speaks of where its content says nothing of them.
 
     ``web-1.prod.csv.gz`` is about ``web-1.prod``; ``web-1_memory.csv`` about the memory of ``web-1``; of
     ``web-1/cpu.csv`` and Grafana's ``CPU usage-data-2024-02-05.csv`` the server is the folder, if there is one.

@@ -1,4 +1,4 @@
-"""The panel: one row a server, metric and period, made of samples and of the panel of the run before.
+"""The panel: one row per server, metric and period, made of samples and of the panel of the run before.
 
 The samples of the newest ``keep_samples_days`` days that have any are kept beside the panel, so that a late file
 merges exactly: the panel of files that come one after the other is the same, to the bit, as that of all files at
@@ -25,7 +25,7 @@ from headroom.intake.reading import columns_that_differ, refuse
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, quoted
 
-# The values of so many rows are in memory together while their quantiles are computed.
+# The values of this many rows are in memory together while their quantiles are computed.
 _SLICE_ROWS = 5_000_000
 _STATISTICS = ("mean", "max", "samples", "p95", "p99")
 # An arrival is the file's order and, in its lower 36 bits, the row.

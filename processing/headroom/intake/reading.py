@@ -246,7 +246,7 @@ _BUSIEST = f"""
 
 
 def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Settings, latest: str, work: Path) -> None:
-    """Read all sources into the tables ``reading`` and ``rejected`` (lines that are no rows) of ``db``.
+    """Read all sources into the tables ``reading`` and ``rejected`` (lines that are not rows) of ``db``.
 
     ``latest`` (ISO 8601 with offset) is the last moment that a sample may have. ``work`` is an empty folder for
     temporary files, needed as long as the sources are.
@@ -538,7 +538,7 @@ def line_numbers(
 ) -> list[int] | None:
     """The lines, as an editor counts them from 1, of some rows of a file, given by their positions from 0.
 
-    ``rows`` is how many rows the file has; ``rejected_lines`` are the lines that are no rows, ascending. ``None``
+    ``rows`` is how many rows the file has; ``rejected_lines`` are the lines that are not rows, ascending. ``None``
     says that each row is one line and follows the one before, so that line = position + 1 + header line.
     """
     layout = source.layout

@@ -21,7 +21,7 @@ class RiskOverTime:
     Attributes:
         starts: first moment of each bucket, datetime64, UTC; ``past`` of them lie before the forecast begins.
         bucket: a bucket's length.
-        server_ids: one a row of ``levels``, in the order of ``assessment.servers`` (most urgent first).
+        server_ids: one per row of ``levels``, in the order of ``assessment.servers`` (most urgent first).
         levels: int8 (servers, buckets), index into ``LEVELS``; -1 where there is no value.
     """
 

@@ -179,7 +179,7 @@ def _mark_now(axes: Axes, risk: RiskOverTime) -> None:
 
 def _level_legend(figure: Figure, assessment: Assessment) -> None:
     width, _ = figure.get_size_inches()
-    # Servers that are not judged have the level none for want of a better; a slide must not count them as safe.
+    # Servers that are not judged have the level none as a placeholder; a slide must not count them as safe.
     unknown = len(unjudged(assessment))
     counts = {name: _count(assessment, name) for name in reversed(LEVELS)}
     counts["none"] -= unknown

@@ -91,7 +91,7 @@ def test_the_notification_says_what_needs_a_decision(finished) -> None:
     for words in (
         "web-1: cpu crosses 90 % about 12 March",
         "1 newly at risk, 2 better",
-        "1,234 USD a month",
+        "1,234 USD per month",
         "1,000 rows read, 3 in quarantine",
         "2 servers have gaps.",
         "could not be used: '0.csv': this is not text: send CSV",
@@ -235,7 +235,7 @@ def test_growth_is_said_to_cost_money(finished) -> None:
     savings = {"monthly": 0.0, "currency": "EUR", "growth_monthly": 4321.0}
     write(finished, summary=SUMMARY | {"savings": savings})
     told = text(publish.handler(EVENT, finished.context))
-    assert "Growing as recommended would cost about 4,321 EUR a month more." in told
+    assert "The recommended upsizing would cost about 4,321 EUR more per month." in told
     assert "savings" not in told
 
 
