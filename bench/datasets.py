@@ -38,7 +38,7 @@ class Case:
 
     def splits(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """(what is known, what is to be forecast) for each panel and cut-off, oldest cut-off first."""
-        period = pd.Timedelta(1, self.frequency)
+        period = self.frequency.step
         for panel in self.panels:
             last = panel["ds"].max() - period * self.horizon
             for back in range(self.windows - 1, -1, -1):

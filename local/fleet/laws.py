@@ -223,7 +223,7 @@ def generate_laws(
         truth.append((f"srv-{number:04d}", metric, law, LAWS[law].grows, began * day))
     values = np.clip(values, LEAST, MOST).round(2)
     start = pd.Timestamp(end).normalize() + pd.Timedelta(days=1)
-    ds = pd.date_range(start - known * pd.Timedelta(1, frequency), periods=len(time), freq=frequency)
+    ds = pd.date_range(start - known * pd.Timedelta(1, str(frequency)), periods=len(time), freq=frequency)
     table = pd.DataFrame(truth, columns=["server_id", "metric", "law", "grows", "began"])
     crossed = crossing(values[:, known:] >= CRITICAL, horizon, window)
     table["critical_ds"] = np.where(crossed >= 0, ds.to_numpy()[known + np.maximum(crossed, 0)], np.datetime64("NaT"))
