@@ -116,13 +116,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     code = job_code()
     config = read_settings(s3, environment.ingest_bucket, dataset)
     readable = {file.item for file in opened.readable}
-    plan, manifest = make_plan(
-        environment, given, event["execution"], state, files, readable, before, known, code_hash(code), config, now
-    )
+    found = Found(state, files, readable, before, known, code_hash(code), config)
+    plan, texts = make_plan(environment, given, event["execution"], found, now)
 
     ledger.begin(dataset, now, minutes_between_runs(config))
     upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
-    for name, text in manifest.items():
+    for name, text in texts.items():
         write(s3, f"{plan['run_uri']}/{name}", text.encode())
     metrics.add_metric("FilesPlanned", MetricUnit.Count, len(files))
     metrics.add_metric("FilesSetAside", MetricUnit.Count, len(refused))
@@ -229,31 +228,74 @@ def parse_input(given: Any) -> RunInput:
         raise CannotPlan(f"the execution's input is wrong: {'; '.join(problems)}. An example: {example}") from error
 
 
+@dataclass(frozen=True)
+class Found:
+    """What PlanRun finds when it looks: the ledger's ``state``, the new files, and what the last runs left.
+
+    The run is done with ``files``; it reads those whose ledger items are ``readable``, and passes over the rest,
+    deleted or overwritten meanwhile. ``code`` is the hash of the job code, ``config`` the text of the dataset's
+    settings file.
+    """
+
+    state: State
+    files: list[File]
+    readable: set[str]
+    before: Before
+    models: Models
+    code: str
+    config: str
+
+    @property
+    def taken(self) -> list[File]:
+        """The files that the run reads."""
+        return [file for file in self.files if file.item in self.readable]
+
+    @property
+    def settings(self) -> str:
+        """The hash of the dataset's settings."""
+        return settings_hash(self.config)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a run's files are. All is made of the execution alone, so that a repeated PlanRun plans the same run."""
+
+    id: str
+    token: str
+    created_at: str
+    folder: str
+    """Of the dataset's files in the ingest bucket."""
+    runs: str
+    uri: str
+    code_uri: str
+
+
+def run_of(environment: PlanSettings, dataset: str, execution: dict[str, str], code: str) -> Run:
+    """The run that an execution is."""
+    token = run_token(execution["arn"])
+    started = datetime.fromisoformat(execution["started"]).astimezone(UTC)
+    run_id, bucket = f"{started:%Y%m%dT%H%M%SZ}-{token}", f"s3://{environment.artifact_bucket}"
+    return Run(
+        id=run_id,
+        token=token,
+        created_at=f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        folder=f"incoming/{dataset}/",
+        runs=f"{bucket}/runs/{dataset}",
+        uri=f"{bucket}/runs/{dataset}/{run_id}",
+        code_uri=f"{bucket}/code/{code}/",
+    )
+
+
 def make_plan(
-    environment: PlanSettings,
-    given: RunInput,
-    execution: dict[str, str],
-    state: State,
-    files: list[File],
-    readable: set[str],
-    before: Before,
-    known: Models,
-    code: str,
-    config: str,
-    now: datetime,
+    environment: PlanSettings, given: RunInput, execution: dict[str, str], found: Found, now: datetime
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The plan of a run, and the texts to be written into the run's folder by name.
-
-    ``files`` are those that the run is done with; it reads those whose ledger items are ``readable``, and passes over
-    the rest, deleted or overwritten meanwhile. ``before`` is what is left of the current run, ``code`` the hash of the
-    job code, ``config`` the text of the dataset's settings file.
 
     Raises:
         CannotPlan: there is no data, no image, or no model to score with, or the run would cost too much.
     """
-    dataset = given.dataset
-    taken = [file for file in files if file.item in readable]
-    if not taken and state.current_run is None:
+    dataset, taken = given.dataset, found.taken
+    if not taken and found.state.current_run is None:
         raise CannotPlan(
             f"dataset {dataset!r} has no files yet: upload CSVs to s3://{environment.ingest_bucket}/incoming/{dataset}/"
         )
@@ -263,104 +305,90 @@ def make_plan(
             f"AWS's scikit-learn image is not known for region {environment.region}: deploy the stack with the address "
             "of an image as ImageUri (Python 3.11 or newer, bash and sagemaker-training)"
         )
-    train, reason = choose_mode(environment, given, state, known, code, settings_hash(config), now)
-
-    # From the execution alone, so that a repeated PlanRun plans the same run.
-    unique = run_token(execution["arn"])
-    started = datetime.fromisoformat(execution["started"]).astimezone(UTC)
-    run_id = f"{started:%Y%m%dT%H%M%SZ}-{unique}"
-    runs = f"s3://{environment.artifact_bucket}/runs/{dataset}"
-    run_uri, code_uri = f"{runs}/{run_id}", f"s3://{environment.artifact_bucket}/code/{code}/"
-
+    train, reason = choose_mode(environment, given, found, now)
     machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
     running = {job: machines[job] for job in JOBS if train or job != "train"}
-    cost = prices.estimate(environment.region, running, sum(map(unpacked, taken)), before.panel_bytes)
+    cost = prices.estimate(environment.region, running, sum(map(unpacked, taken)), found.before.panel_bytes)
     check_cost(environment, given, cost)
-    folder = f"incoming/{dataset}/"
-    manifest = {
+
+    run = run_of(environment, dataset, execution, found.code)
+    shared = {"dataset": dataset, "run_id": run.id, "train": train, "train_reason": reason}
+    manifest = {**shared, "mode": given.mode, "cost_estimate": cost.words, **manifest_of(run, found)}
+    plan = {**shared, "image": image, **inputs_of(environment, run, found)}
+    plan["jobs"] = {
+        job: {
+            "name": f"{environment.job_name_prefix}-{dataset[:20]}-{job}-{run.token}",
+            "cluster": cluster(environment, machines[job]),
+        }
+        for job in JOBS
+    }
+    plan["model_group"] = model_group(environment, dataset)
+    return plan, texts_of(environment, run, found, manifest)
+
+
+def manifest_of(run: Run, found: Found) -> dict[str, Any]:
+    """What the run is made from: the part of its manifest that all later readers trace results by."""
+    return {
         "schema": 1,
-        "dataset": dataset,
-        "run_id": run_id,
-        "mode": given.mode,
-        "train": train,
-        "train_reason": reason,
-        "created_at": f"{started:%Y-%m-%dT%H:%M:%SZ}",
-        "previous_run_id": state.current_run,
-        "code": {"uri": code_uri, "hash": code},
-        "settings": settings_hash(config),
-        "cost_estimate": cost.words,
-        "notes": notes(known),
-        "ledger_items": [file.item for file in files],
+        "created_at": run.created_at,
+        "previous_run_id": found.state.current_run,
+        "code": {"uri": run.code_uri, "hash": found.code},
+        "settings": found.settings,
+        "notes": notes(found.models),
+        "ledger_items": [file.item for file in found.files],
         "files": [
             {
                 "key": file.key,
-                "file": file.key.removeprefix(folder),
+                "file": file.key.removeprefix(run.folder),
                 "version": file.version,
                 "size": file.size,
                 "etag": file.etag,
                 "last_modified": file.time,
             }
-            for file in taken
+            for file in found.taken
         ],
     }
-    texts = {
+
+
+def texts_of(environment: PlanSettings, run: Run, found: Found, manifest: dict[str, Any]) -> dict[str, str]:
+    """The files of a run's folder that PlanRun writes, by name."""
+    names = [file.key.removeprefix(run.folder) for file in found.taken]
+    raw = [{"prefix": f"s3://{environment.ingest_bucket}/{run.folder}"}, *names]
+    return {
         "manifest.json": json.dumps(manifest, indent=1),
-        "settings.yaml": config or "{}\n",  # an input is never empty
-        "raw.manifest": json.dumps(
-            [
-                {"prefix": f"s3://{environment.ingest_bucket}/{folder}"},
-                *(file.key.removeprefix(folder) for file in taken),
-            ]
-        ),
+        "settings.yaml": found.config or "{}\n",  # an input is never empty
+        "raw.manifest": json.dumps(raw),
     }
 
-    # A job's inputs are always the same ones, because SageMaker knows no optional input: where there is
-    # nothing to give, the input holds the manifest (or the code again), in which the job finds nothing it seeks.
-    nothing = f"{run_uri}/manifest.json"
-    previous = f"{runs}/{state.current_run}" if state.current_run else None
-    plan = {
-        "dataset": dataset,
-        "run_id": run_id,
-        "run_uri": run_uri,
-        "train": train,
-        "train_reason": reason,
-        "image": image,
-        "code_uri": code_uri,
-        "wheels_uri": environment.wheelhouse_uri or code_uri,
-        "raw": {"type": "ManifestFile", "uri": f"{run_uri}/raw.manifest"}
-        if taken
-        else {"type": "S3Prefix", "uri": nothing},
+
+def inputs_of(environment: PlanSettings, run: Run, found: Found) -> dict[str, Any]:
+    """Where the jobs' inputs are, and what they are run with.
+
+    A job's inputs are always the same ones, because SageMaker knows no optional input: where there is nothing to
+    give, the input holds the manifest (or the code again), in which the job finds nothing it seeks.
+    """
+    nothing, approved = f"{run.uri}/manifest.json", found.models.approved
+    previous = f"{run.runs}/{found.state.current_run}" if found.state.current_run else None
+    raw = {"type": "ManifestFile", "uri": f"{run.uri}/raw.manifest"}
+    return {
+        "run_uri": run.uri,
+        "code_uri": run.code_uri,
+        "wheels_uri": environment.wheelhouse_uri or run.code_uri,
+        "raw": raw if found.taken else {"type": "S3Prefix", "uri": nothing},
         "history_uri": f"{previous}/panel/" if previous else nothing,
-        "previous_assessment_uri": f"{previous}/assessment/" if previous and before.assessed else nothing,
-        "model_group": model_group(environment, dataset),
-        "model_uri": known.approved.uri if known.approved else "",
-        "bar": bar(known, code, settings_hash(config)),
-        "code": code,
-        "settings": settings_hash(config),
+        "previous_assessment_uri": f"{previous}/assessment/" if previous and found.before.assessed else nothing,
+        "model_uri": approved.uri if approved else "",
+        "bar": bar(found.models, found.code, found.settings),
+        "code": found.code,
+        "settings": found.settings,
         "network": {"EnableNetworkIsolation": environment.network_isolation, **vpc(environment)},
-        "training_options": training_options(environment, run_uri),
-        "jobs": {
-            job: {
-                "name": f"{environment.job_name_prefix}-{dataset[:20]}-{job}-{unique}",
-                "cluster": cluster(environment, machines[job]),
-            }
-            for job in JOBS
-        },
+        "training_options": training_options(environment, run.uri),
     }
-    return plan, texts
 
 
-def choose_mode(
-    environment: PlanSettings,
-    given: RunInput,
-    state: State,
-    known: Models,
-    code: str,
-    config_hash: str,
-    now: datetime,
-) -> tuple[bool, str]:
+def choose_mode(environment: PlanSettings, given: RunInput, found: Found, now: datetime) -> tuple[bool, str]:
     """Whether the run trains a model, and the reason in words."""
-    model = known.approved
+    known, model = found.models, found.models.approved
     if given.mode == "train":
         return True, "asked to train"
     if given.mode == "score" and known.gone:
@@ -377,11 +405,11 @@ def choose_mode(
         return True, f"the approved model's file is gone ({known.gone})"
     if model is None or known.last_trained_at is None:
         return True, "there is no approved model yet"
-    if model.code != code:
+    if model.code != found.code:
         return True, "the job code has changed since the model was trained"
-    if model.settings != config_hash:
+    if model.settings != found.settings:
         return True, "the dataset's settings have changed since the model was trained"
-    if state.drifted:
+    if found.state.drifted:
         return True, "the last run found that the data has drifted from what the model was trained on"
     if now - known.last_trained_at >= timedelta(days=environment.retrain_after_days):
         return True, f"the last training was {environment.retrain_after_days} days ago or more"

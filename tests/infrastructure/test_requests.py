@@ -114,7 +114,9 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
         state, files, known = run.get("state", State()), run.get("files", ARRIVED), run.get("known", Models())
         readable = {file.item for file in files}
         before = plan.Before()
-        made, _ = plan.make_plan(environment, given, execution, state, files, readable, before, known, CODE, "", NOW)
+        made, _ = plan.make_plan(
+            environment, given, execution, plan.Found(state, files, readable, before, known, CODE, ""), NOW
+        )
         return {"Payload": json.loads(json.dumps(made))}
 
     def trained(request: dict[str, Any]) -> dict[str, Any]:
