@@ -154,7 +154,7 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
         metric, said, free = _BY_TOOL[folded]
         return _with_unit(metric, [unit] if unit.strip() else [said], free, "")
     if found := re.fullmatch(r"vfs\.fs\.size\[(.+),(pused|pfree)\]", folded):
-        return replace(_with_unit("disk", ["%"], found[2] == "pfree", ""), entity=name[12:].split(",")[0])
+        return Meaning("disk", free=found[2] == "pfree", certain=True, entity=name[12:].split(",")[0])
     brackets = [text.strip() for text in _BRACKET.findall(rest)]
     words = words_of(_BRACKET.sub(" ", rest))
     statistics = [_STATISTIC[word] for word in words if word in _STATISTIC]
@@ -226,11 +226,13 @@ def _written_unit(words: list[str]) -> str:
 
 
 def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Meaning | Unclear:
-    factors = {factor(metric, unit) for unit in units}
-    if None in factors:
-        wrong = next(unit for unit in units if factor(metric, unit) is None)
-        wanted = "percent or a share" if metric in PERCENT_METRICS else "megabytes per second"
-        return Unclear(metric, f"is in {wrong!r}, of which Headroom cannot make {wanted}")
+    factors = set()
+    for unit in units:
+        found = factor(metric, unit)
+        if found is None:
+            wanted = "percent or a share" if metric in PERCENT_METRICS else "megabytes per second"
+            return Unclear(metric, f"is in {unit!r}, of which Headroom cannot make {wanted}")
+        factors.add(found)
     if len(factors) > 1:
         return Unclear(metric, f"has contradictory units ({', '.join(units)})")
     return Meaning(metric, factors.pop() if factors else 1.0, free, bool(units), statistic)
@@ -338,6 +340,6 @@ def _folder(folders: list[str]) -> str:
     return ""
 
 
-def of_metric(metric: str, unit: str = "") -> Meaning | Unclear:
-    """A number of a metric that is known, in a unit or, without one, in ours."""
-    return _with_unit(metric, [unit] if unit.strip() else [], False, "")
+def of_metric(metric: str, unit: str = "", *, free: bool = False, statistic: str = "") -> Meaning | Unclear:
+    """A number of a metric that is known, in a unit or, without one, in ours; ``Unclear`` if the unit does not fit."""
+    return _with_unit(metric, [unit] if unit.strip() else [], free, statistic)
