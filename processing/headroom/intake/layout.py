@@ -17,13 +17,13 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import duckdb
 
 from headroom.core.settings import FileRules
 from headroom.intake import columns, meaning, units
-from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES, Columns, UnreadableFile
+from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES, Columns, Shape, UnreadableFile
 from headroom.intake.meaning import FileName, Meaning, Unclear
 from headroom.intake.times import PLAIN, TimeLayout
 
@@ -66,7 +66,7 @@ class Layout:
     header_line: int
     columns: tuple[str, ...]
     places: tuple[tuple[str, int], ...]
-    shape: Literal["wide", "long", "two-column"]
+    shape: Shape
     ignored: tuple[str, ...]
     meanings: tuple[tuple[str, Meaning], ...] = ()
     named: Meaning | Unclear | None = None
@@ -82,8 +82,16 @@ class Layout:
     export: bool = False
 
     def place(self, column: str) -> int | None:
-        """Where a canonical column is."""
+        """Where a canonical column is; ``None`` if the file has none."""
         return dict(self.places).get(column)
+
+    def required_place(self, column: str) -> int:
+        """Where a canonical column is that every file of this shape has.
+
+        Raises:
+            KeyError: it has none.
+        """
+        return dict(self.places)[column]
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,7 @@ def layout_of_samples(name: str, file: File, sample: Sequence[Sequence[str]]) ->
     )
 
 
-def open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
     """A file's content, unpacked where it is gzip."""
     return gzip.open(path, "rb") if is_gzip(path) else path.open("rb")
 
@@ -230,12 +238,12 @@ def _parquet_layout(file: File, db: duckdb.DuckDBPyConnection) -> Layout:
         described = db.execute(f"DESCRIBE SELECT * FROM {source}", [str(file.path)])  # noqa: S608 - no data in it
         headings = [row[0] for row in described.fetchall()]
         texts = f"SELECT COLUMNS(*)::VARCHAR FROM {source} LIMIT {_SAMPLE_ROWS}"  # noqa: S608
-        rows = db.execute(texts, [str(file.path)]).fetchall()
+        cells = db.execute(texts, [str(file.path)]).fetchall()
     except duckdb.Error as error:
         raise UnreadableFile(f"damaged Parquet file, send it again: {brief(error)}") from error
     if not columns.measures_something(headings, file.rules):
         raise UnreadableFile(_no_header([", ".join(headings)]))
-    rows = [["" if cell is None else cell for cell in row] for row in rows]
+    rows = [["" if cell is None else cell for cell in row] for row in cells]
     understood = columns.understand(headings, rows, file.rules, file.statistic, file.name.meaning)
     return _layout("parquet", file, headings, rows, understood, "", "", 0)
 

@@ -34,7 +34,17 @@ from headroom.intake.layout import (
 )
 from headroom.intake.meaning import Meaning, Unclear
 from headroom.intake.sources import Source, meaning_of_cell, name_all, recognize
-from headroom.intake.tables import field_of, for_each, key_text, left_out, name_text, quoted, scan_of, time_text
+from headroom.intake.tables import (
+    field_of,
+    for_each,
+    key_text,
+    left_out,
+    name_text,
+    one_row,
+    quoted,
+    scan_of,
+    time_text,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -293,8 +303,8 @@ def refuse(db: duckdb.DuckDBPyConnection, source: Source, error: str) -> None:
 
 def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> list[str]:
     """The headings under which two rows of a file differ; rows are numbered as in ``reading``."""
-    layout = source.layout
-    first = db.execute("SELECT min(rowid) FROM reading WHERE file = ?", [source.order]).fetchone()[0]
+    layout = source.known_layout
+    [first] = one_row(db, "SELECT min(rowid) FROM reading WHERE file = ?", [source.order])
     rows = []
     for row in (one, other):
         fields = ", ".join(f"coalesce({field_of(layout, place)}, '')" for place in range(len(layout.columns)))
@@ -380,7 +390,7 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
     files = ", ".join(str(source.order) for source in sources)
     if zone == "UTC" or zone.startswith("Etc/"):
         return
-    first, last = db.execute(f"SELECT min(sampled_at), max(sampled_at) FROM reading WHERE file IN ({files})").fetchone()
+    first, last = one_row(db, f"SELECT min(sampled_at), max(sampled_at) FROM reading WHERE file IN ({files})")
     for begin in times.repeated_hours(zone, first, last):
         # DuckDB takes such times for the second hour; a row is of the first where its text comes again later.
         db.execute(f"""
@@ -541,8 +551,7 @@ def line_numbers(
     ``rows`` is how many rows the file has; ``rejected_lines`` are the lines that are not rows, ascending. ``None``
     says that each row is one line and follows the one before, so that line = position + 1 + header line.
     """
-    layout = source.layout
-    assert layout is not None  # noqa: S101 - only files with a layout have rows
+    layout = source.known_layout
     if layout.format == "parquet" or not positions:
         return None
     if not rejected_lines and _count_lines(source.readable) == layout.header_line + rows:
