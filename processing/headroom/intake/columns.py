@@ -12,7 +12,7 @@ from typing import Literal
 
 from headroom.core.settings import METRICS, FileRules
 from headroom.intake import times
-from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_metric
+from headroom.intake.meaning import Meaning, Unclear, in_unit, meaning_of, of_metric
 from headroom.intake.units import unit_of
 
 TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
@@ -183,7 +183,7 @@ def name_of_cell(name: str, unit: str, rules: FileRules) -> Meaning | Unclear | 
         return None
     found = meaning_of(name, unit)
     if isinstance(found, Meaning) and not unit and (said := said_unit(rules, found.metric)):
-        return of_metric(found.metric, said, free=found.free, statistic=found.statistic)
+        return in_unit(found, said)
     return found
 
 
@@ -238,7 +238,7 @@ def _metrics(
             if _plain(heading) in _ENTITIES and not _numbers(sample, place):
                 continue
             if not unit and (said := said_unit(rules, meaning.metric)):
-                meaning = of_metric(meaning.metric, said, free=meaning.free, statistic=meaning.statistic)
+                meaning = in_unit(meaning, said)
         if isinstance(meaning, Meaning):
             if pods and not meaning.certain:
                 meaning = Unclear(meaning.metric, "of a pod could be cores and bytes as well: say its unit")
@@ -290,7 +290,7 @@ def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None,
         meaning = of_metric(rules.metric, unit or said_unit(rules, rules.metric))
     elif isinstance(named, Meaning):
         unit = unit or said_unit(rules, named.metric)
-        meaning = of_metric(named.metric, unit, free=named.free) if unit else named
+        meaning = in_unit(named, unit) if unit else named
         if isinstance(meaning, Meaning) and not best([("", meaning)], statistic):
             meaning = Unclear(named.metric, f"is a {named.statistic}, and not what was measured on average")
     elif isinstance(named, Unclear):

@@ -340,6 +340,12 @@ def _folder(folders: list[str]) -> str:
     return ""
 
 
-def of_metric(metric: str, unit: str = "", *, free: bool = False, statistic: str = "") -> Meaning | Unclear:
+def of_metric(metric: str, unit: str = "") -> Meaning | Unclear:
     """A number of a metric that is known, in a unit or, without one, in ours; ``Unclear`` if the unit does not fit."""
-    return _with_unit(metric, [unit] if unit.strip() else [], free, statistic)
+    return _with_unit(metric, [unit] if unit.strip() else [], False, "")
+
+
+def in_unit(found: Meaning, unit: str) -> Meaning | Unclear:
+    """The same meaning with its numbers in a unit given elsewhere than in the name; ``Unclear`` if it does not fit."""
+    said = of_metric(found.metric, unit)
+    return replace(found, factor=said.factor, certain=said.certain) if isinstance(said, Meaning) else said

@@ -516,10 +516,10 @@ def _names(
             if key in fit:
                 taken[key] = found
             else:
-                reason = (
-                    f"{metric}: {key.partition(chr(31))[0]!r} is another statistic than what was measured on average"
-                )
-                db.execute("INSERT INTO unclear_name VALUES (?, ?)", [key.partition("\x1f")[0], reason])
+                name = key.partition("\x1f")[0]
+                shown = repr(name) if name else "what the file's name says"
+                reason = f"{metric}: {shown} is another statistic than what was measured on average"
+                db.execute("INSERT INTO unclear_name VALUES (?, ?)", [name, reason])
     db.execute(
         "CREATE OR REPLACE TABLE unclear_name AS SELECT name, min(reason) AS reason FROM unclear_name GROUP BY name"
     )

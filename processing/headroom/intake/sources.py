@@ -18,7 +18,7 @@ import duckdb
 
 from headroom.core.settings import METRICS, PERCENT_METRICS, FileRules, Settings
 from headroom.intake import meaning
-from headroom.intake.columns import WHOLE, name_of_cell, same
+from headroom.intake.columns import WHOLE, name_of_cell, said_unit, same
 from headroom.intake.formats import Export, format_of
 from headroom.intake.layout import (
     File,
@@ -300,11 +300,10 @@ def meaning_of_cell(layout: Layout, name: str, unit: str, rules: FileRules) -> M
     """What a cell of a metric column means; where it is empty, what the file's name says."""
     if name:
         return name_of_cell(name, unit, rules)
-    if isinstance(layout.named, Meaning) and unit:
-        return meaning.of_metric(layout.named.metric, unit, free=layout.named.free)
-    if isinstance(layout.named, Meaning) and (said := rules.units.get(layout.named.metric)):
-        return meaning.of_metric(layout.named.metric, said)
-    return layout.named
+    if not isinstance(layout.named, Meaning):
+        return layout.named
+    unit = unit or said_unit(rules, layout.named.metric)
+    return meaning.in_unit(layout.named, unit) if unit else layout.named
 
 
 def _check_gzip(path: Path) -> None:
