@@ -147,7 +147,7 @@ def understand(
     sizes = {
         place
         for place, heading in enumerate(headings)
-        if not long and _meaning(heading, rules) and _numbers(sample, place)
+        if not long and _meaning(heading, rules) and _has_numbers(sample, place)
     }
     entities = [
         place
@@ -235,7 +235,7 @@ def _metrics(
         unit = said_unit(rules, heading) or unit
         meaning = meaning_of(heading, unit)
         if isinstance(meaning, Meaning):
-            if _plain(heading) in _ENTITIES and not _numbers(sample, place):
+            if _plain(heading) in _ENTITIES and not _has_numbers(sample, place):
                 continue
             if not unit and (said := said_unit(rules, meaning.metric)):
                 meaning = in_unit(meaning, said)
@@ -336,7 +336,7 @@ def _numbers_under_names(headings: Sequence[str], sample: Sequence[Sequence[str]
         for place, heading in enumerate(headings)
         if any(_plain(heading) in row.split() for row in _SERVERS[-2:])
         and any(place < len(row) and row[place].strip() for row in sample)
-        and _numbers(sample, place)
+        and _has_numbers(sample, place)
     }
 
 
@@ -356,7 +356,8 @@ def _place_clock(places: dict[str, int], headings: Sequence[str], sample: Sequen
         places["clock"] = clocks[0]
 
 
-def _numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
+def _has_numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether some cell of a column is a number; a column whose cells are all empty may have some further down."""
     cells = [row[place].strip() for row in sample if place < len(row) and row[place].strip()]
     return not cells or any(is_number(cell) for cell in cells)
 

@@ -23,11 +23,9 @@ import duckdb
 
 from headroom.core.settings import FileRules
 from headroom.intake import columns, meaning, units
-from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES, Columns, Shape, UnreadableFile
+from headroom.intake.columns import Columns, Shape, UnreadableFile
 from headroom.intake.meaning import FileName, Meaning, Unclear
 from headroom.intake.times import PLAIN, TimeLayout
-
-__all__ = ["ATTRIBUTES", "NUMBER_ATTRIBUTES", "TEXT_ATTRIBUTES", "Layout", "UnreadableFile"]
 
 # Monitoring overshoots a little: above 100 and up to here a percentage counts as 100.
 PERCENT_LIMIT = 110
@@ -225,10 +223,9 @@ def _csv_layout(file: File) -> Layout:
         except UnreadableFile as error:
             problem = problem or error
             continue
-        skip = number + (
-            lines[number:].index(next(one for one in lines[number:] if one.strip())) + 1 if unit_row else 0
-        )
-        return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, skip)
+        below = next((place for place, one in enumerate(lines[number:], start=1) if one.strip()), 0)
+        header_line = number + below if unit_row else number
+        return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, header_line)
     raise problem or UnreadableFile(_no_header(lines))
 
 

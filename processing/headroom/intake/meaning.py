@@ -70,7 +70,7 @@ _OUT_WORDS = """
 """
 _OUT = set(_OUT_WORDS.split())
 # They change nothing: whose value it is, or what kind of share.
-_NOISE = {"percent": {"node", "host", "vm", "server", "instance", "space", "in", "use", "total"}}
+_PERCENT_NOISE = {"node", "host", "vm", "server", "instance", "space", "in", "use", "total"}
 _NETWORK_NOISE = {"traffic", "throughput", "rate", "bandwidth", "node", "host", "vm", "server", "total"}
 _CONTRACT_NETWORK = re.compile(
     r"(?:(p95|avg|average|mean)_?)?net(?:work)?_?(in|out)(?:_?(p95|avg|average|mean)|_?mb_?s|_?mb_?sec|_?mb_?per_?s(?:ec"
@@ -169,11 +169,9 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
             unknown.append(bracket)
     words = [word for word in words if word not in _STATISTIC]
     resources = list(dict.fromkeys(_RESOURCE_OF[word] for word in words if word in _RESOURCE_OF))
-    if not resources:
+    if len(resources) != 1:
         return None
     resource, others = resources[0], [word for word in words if word not in _RESOURCE_OF]
-    if len(resources) > 1:
-        return None
     statistic = statistics[0] if statistics else ""
     if resource == "network":
         return _network(name, others, units, unknown, statistic)
@@ -185,15 +183,14 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
     strange = [
         word
         for word in others
-        if word not in _UTILIZATION | _FREE | _PERCENT | _SHARE | _NOISE["percent"] or (word == "total" and not units)
+        if word not in _UTILIZATION | _FREE | _PERCENT | _SHARE | _PERCENT_NOISE or (word == "total" and not units)
     ]
     if strange or unknown:
         return Unclear(resource, f"is not known to be a utilization ({', '.join(strange + unknown)})")
-    if len(statistics) > 1 and len(set(statistics)) > 1:
+    if len(set(statistics)) > 1:
         return Unclear(resource, "names several statistics")
-    if not units and (free and resource != "cpu"):
-        return Unclear(resource, "could be bytes: say the unit, such as [%] in its heading or under `units`")
-    if not units and resource != "cpu" and "used" in others and not set(others) & (_UTILIZATION - {"used"}):
+    only_used = "used" in others and not set(others) & (_UTILIZATION - {"used"})
+    if not units and resource != "cpu" and (free or only_used):
         return Unclear(resource, "could be bytes: say the unit, such as [%] in its heading or under `units`")
     if not units and resource == "disk" and "active" in others:
         return Unclear(resource, "is the time that a disk is busy")
@@ -241,7 +238,7 @@ def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Mea
 def says_something(word: str) -> bool:
     """Whether a single word is one of those that metrics' names are made of."""
     known = {*_RESOURCE_OF, *_UTILIZATION, *_FREE, *_PERCENT, *_SHARE, *_STATISTIC, *_IN, *_OUT, *_NETWORK_NOISE}
-    return word.casefold() in known | _NOISE["percent"] or unit_of(word) is not None
+    return word.casefold() in known | _PERCENT_NOISE or unit_of(word) is not None
 
 
 def words_of(name: str) -> list[str]:

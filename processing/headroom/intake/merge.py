@@ -20,7 +20,8 @@ from pathlib import Path
 import duckdb
 
 from headroom.core.settings import METRICS, Settings
-from headroom.intake.layout import ATTRIBUTES, NAME_LENGTH, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
+from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
+from headroom.intake.layout import NAME_LENGTH
 from headroom.intake.reading import columns_that_differ, refuse
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, one_row, quoted

@@ -244,7 +244,7 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
             if files and same(heading) not in known:
                 nearest = difflib.get_close_matches(same(heading), names, 1, 0.5)
                 meant = f": did you mean {names[nearest[0]]!r}?" if nearest else "."
-                sentences.append(f"{where} name {heading!r}, which is no heading or metric of the files{meant}")
+                sentences.append(f"{where} name {heading!r}, which is not a heading or metric of the files{meant}")
     return sentences
 
 

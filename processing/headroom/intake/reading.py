@@ -21,9 +21,8 @@ import duckdb
 
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
 from headroom.intake import doubts, meaning, times, units
-from headroom.intake.columns import best
+from headroom.intake.columns import ATTRIBUTES, best
 from headroom.intake.layout import (
-    ATTRIBUTES,
     EARLIEST,
     NAME_LENGTH,
     NETWORK_LIMIT,
@@ -35,6 +34,7 @@ from headroom.intake.layout import (
 from headroom.intake.meaning import Meaning, Unclear
 from headroom.intake.sources import Source, meaning_of_cell, name_all, recognize
 from headroom.intake.tables import (
+    drop_rejects,
     field_of,
     for_each,
     key_text,
@@ -310,7 +310,7 @@ def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int,
         fields = ", ".join(f"coalesce({field_of(layout, place)}, '')" for place in range(len(layout.columns)))
         found = db.execute(f"SELECT {fields} FROM {scan_of(layout, [source.readable])} LIMIT 1 OFFSET {row - first}")
         rows.append(found.fetchone() or ())
-    db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+    drop_rejects(db)
     values = {place for column, place in layout.places if column in METRICS or column == "value"}
     differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
     return [layout.columns[place] for place in differ if layout.columns[place]]
@@ -319,12 +319,12 @@ def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int,
 def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     """Files put together: a header in the midst must be that of the beginning, and rows must name their server."""
     found = db.execute("""
-        SELECT file, at_text, list([server_text, unknown_metric]), count(*) FROM (
-            SELECT file, evidence[1] AS at_text, evidence[2] AS server_text, evidence[4] AS unknown_metric
-            FROM reading WHERE evidence IS NOT NULL AND sampled_at IS NULL AND NOT regexp_matches(evidence[1], '[0-9]')
+        SELECT file, at_text, count(*) FROM (
+            SELECT file, evidence[1] AS at_text FROM reading
+            WHERE evidence IS NOT NULL AND sampled_at IS NULL AND NOT regexp_matches(evidence[1], '[0-9]')
         ) WHERE trim(at_text) <> '' GROUP BY file, at_text""").fetchall()
     by_order = {source.order: source for source in sources}
-    for file, at_text, _, count in found:
+    for file, at_text, count in found:
         source = by_order[file]
         layout = source.layout
         if source.error is not None or layout is None or layout.export or layout.format == "parquet":
@@ -342,7 +342,7 @@ def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
         rows = db.execute(f"""
             SELECT DISTINCT [{texts}] FROM {scan_of(layout, [source.readable])}
             WHERE {time_text(layout)} = {quoted(at_text)}""").fetchall()
-        db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        drop_rejects(db)
         others = [
             row for (row,) in rows if [name.casefold() for name in row] != [name.casefold() for name in layout.columns]
         ]
@@ -381,7 +381,7 @@ def _scan(
             sources[0].layout = None
             sources[0].error = f"the file cannot be read to its end ({brief(error)}): send it again"
     finally:
-        db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        drop_rejects(db)
 
 
 def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source]) -> None:

@@ -35,6 +35,7 @@ from headroom.intake.layout import (
 from headroom.intake.meaning import FileName, Meaning, Unclear
 from headroom.intake.tables import (
     counts,
+    drop_rejects,
     field_of,
     name_text,
     one_row,
@@ -212,7 +213,7 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout) -> La
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
         raise UnreadableFile(f"the file cannot be read to its end ({brief(error)}): send it again") from error
     finally:
-        db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        drop_rejects(db)
     if layout.unclear:
         told = [f"{heading} {reason}" for heading, reason in layout.unclear[:_TOLD]]
         more = f"; and {len(layout.unclear) - _TOLD} more" if len(layout.unclear) > _TOLD else ""

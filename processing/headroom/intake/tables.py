@@ -32,6 +32,11 @@ def one_row(db: duckdb.DuckDBPyConnection, query: str, parameters: Any = None) -
     return row
 
 
+def drop_rejects(db: duckdb.DuckDBPyConnection) -> None:
+    """Drop the tables in which DuckDB keeps the lines that a scan could not make rows of (see ``scan_of``)."""
+    db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+
+
 def field_of(layout: Layout, place: int) -> str:
     """A column as text; NULL where a row is too short."""
     if layout.format == "csv":

@@ -62,7 +62,7 @@ def _table(export: Export) -> list[str]:
 
 
 def _series(heading: str, export: Export) -> tuple[str, str, str]:
-    """Server, metric and part in a heading; no server where it is no series of one."""
+    """Server, metric and part in a heading; no server where it is not a series of one."""
     heading = heading.strip()
     if series := _LABELS.fullmatch(heading):
         labels = dict(re.findall(r'(\w+)\s*[=:]\s*"([^"]*)"', series["labels"]))
