@@ -164,9 +164,10 @@ def _open_database(work: Path) -> duckdb.DuckDBPyConnection:
 def _available_memory() -> int | None:
     """Bytes that this machine can give without swapping; ``None`` where it does not say."""
     try:
-        return 1024 * int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
-    except (OSError, TypeError):
+        said = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())
+    except OSError:
         return None
+    return 1024 * int(said[1]) if said else None
 
 
 # More servers than one machine carries, nearly all of them with one row, are not servers. 400,000 of them took 9 GB of

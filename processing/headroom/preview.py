@@ -22,7 +22,7 @@ from headroom.intake.columns import name_of_cell
 from headroom.intake.layout import LATEST, UnreadableFile, encoding_of, is_gzip, open_bytes
 from headroom.intake.meaning import Meaning
 from headroom.intake.sources import Source
-from headroom.intake.tables import quoted
+from headroom.intake.tables import one_row, quoted
 
 # So much of a table shows what it is; JSON is one document and has to be read whole.
 _BYTES = 4 * 2**20
@@ -68,8 +68,8 @@ def preview(path: Path, name: str, settings: Settings) -> tuple[list[str], bool]
             lines += _described(db, source, settings)
             if is_part:
                 lines.append("  judged by its beginning; a run looks at all of it")
-            usable = db.execute("SELECT count(*) FROM usable_reading").fetchone()[0] > 0
-            return lines, usable
+            [usable] = one_row(db, "SELECT count(*) FROM usable_reading")
+            return lines, usable > 0
 
 
 def _files(given: Sequence[Path]) -> list[tuple[Path, str]]:
@@ -89,14 +89,15 @@ def _beginning(db: duckdb.DuckDBPyConnection, path: Path, target: Path) -> tuple
         start = file.read(4)
     if start == b"PAR1":
         source = f"read_parquet({quoted(str(path))}, hive_partitioning = false)"
-        if db.execute(f"SELECT count(*) FROM {source}").fetchone()[0] <= _ROWS:  # noqa: S608 - a quoted path
+        [rows] = one_row(db, f"SELECT count(*) FROM {source}")  # noqa: S608 - a quoted path
+        if rows <= _ROWS:
             return path, False
         db.execute(f"COPY (FROM {source} LIMIT {_ROWS}) TO {quoted(str(target))} (FORMAT parquet)")
         return target, True
     if not start or (path.stat().st_size <= _BYTES and not is_gzip(path)):
         return path, False
-    with open_bytes(path) as file:
-        content = file.read(_BYTES + 1)
+    with open_bytes(path) as unpacked:
+        content = unpacked.read(_BYTES + 1)
     one_document = content.lstrip()[:1] in (b"{", b"[") and content.count(b"\n{") < 2
     if len(content) <= _BYTES or one_document or encoding_of(path) == "utf-16":
         return path, False
@@ -105,10 +106,13 @@ def _beginning(db: duckdb.DuckDBPyConnection, path: Path, target: Path) -> tuple
 
 
 def _described(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings) -> list[str]:
-    layout = source.layout
-    rows, usable, servers = db.execute("""
+    layout = source.known_layout
+    rows, usable, servers = one_row(
+        db,
+        """
         SELECT (SELECT count(*) FROM reading) + (SELECT count(*) FROM rejected),
-            (SELECT count(*) FROM usable_reading), (SELECT count(DISTINCT server_id) FROM usable_reading)""").fetchone()
+            (SELECT count(*) FROM usable_reading), (SELECT count(DISTINCT server_id) FROM usable_reading)""",
+    )
     shape = "" if layout.export else f", {layout.shape}"
     of = f"{servers} {'server' if servers == 1 else 'servers'}"
     lines = [f"  format: {layout.name}{shape}; {rows:,} rows, {usable:,} usable, {of}"]
@@ -125,7 +129,7 @@ def _described(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings
 
 
 def _headings(source: Source, settings: Settings) -> list[str]:
-    layout, lines = source.layout, []
+    layout, lines = source.known_layout, []
     if layout.export:
         for name in sorted(source.names)[:20]:
             found = name_of_cell(name, "", source.rules)
@@ -136,7 +140,7 @@ def _headings(source: Source, settings: Settings) -> list[str]:
     roles = {place: role for role, place in layout.places} | {place: "part of the server" for place in layout.parts}
     for place, heading in enumerate(layout.columns):
         role = roles.get(place)
-        if role in meanings:
+        if role is not None and role in meanings:
             lines.append(f"{heading!r}: {_in_words(role, meanings[role])}")
         elif role == "value" and meanings:
             lines.append(f"{heading!r}: {' '.join(_in_words(metric, one) for metric, one in layout.meanings)}")
@@ -172,7 +176,9 @@ def _values(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
 
 def _settings_lines(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     lines = [
-        f"columns: {{{heading}: {_ONE_OF}}}" for heading, _ in source.layout.unclear if not heading.startswith("'")
+        f"columns: {{{heading}: {_ONE_OF}}}"
+        for heading, _ in source.known_layout.unclear
+        if not heading.startswith("'")
     ]
     shares = db.execute("SELECT metric FROM doubt WHERE reason LIKE '%shares of one%'").fetchall()
     lines += [f"units: {{{metric}: ratio}}, or {{{metric}: percent}}" for (metric,) in shares]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from headroom.core.settings import METRICS, FileRules
 from headroom.intake import times
-from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_metric
+from headroom.intake.meaning import Meaning, Unclear, in_unit, meaning_of, of_metric
 from headroom.intake.units import unit_of
 
 TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
@@ -52,6 +52,9 @@ _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
 
 
+Shape = Literal["wide", "long", "two-column"]
+
+
 class UnreadableFile(ValueError):
     """The whole file is not a table that Headroom can use; the message says why and what to do."""
 
@@ -66,7 +69,7 @@ class Columns:
     a metric and are not read, with the reason.
     """
 
-    shape: Literal["wide", "long", "two-column"]
+    shape: Shape
     places: Mapping[str, int]
     meanings: tuple[tuple[str, Meaning], ...]
     entities: tuple[int, ...]
@@ -132,7 +135,7 @@ def understand(
         places.pop("value", None)
         places.pop("metric", None)
         places |= {metric: place for metric, (place, _) in columns.items()}
-    shape = "long" if long else "wide" if columns else "two-column"
+    shape: Shape = "long" if long else "wide" if columns else "two-column"
     meanings = tuple((metric, meaning) for metric, (_, meaning) in columns.items())
     if shape == "two-column":
         places.pop("metric", None)
@@ -144,7 +147,7 @@ def understand(
     sizes = {
         place
         for place, heading in enumerate(headings)
-        if not long and _meaning(heading, rules) and _numbers(sample, place)
+        if not long and _meaning(heading, rules) and _has_numbers(sample, place)
     }
     entities = [
         place
@@ -180,7 +183,7 @@ def name_of_cell(name: str, unit: str, rules: FileRules) -> Meaning | Unclear | 
         return None
     found = meaning_of(name, unit)
     if isinstance(found, Meaning) and not unit and (said := said_unit(rules, found.metric)):
-        return replace(of_metric(found.metric, said), free=found.free, statistic=found.statistic)
+        return in_unit(found, said)
     return found
 
 
@@ -217,25 +220,26 @@ def _metrics(
     """The columns that are metrics, and those that speak of one and are not read: metric, heading, reason."""
     found: dict[str, list[tuple[int, Meaning]]] = {}
     unclear = []
-    chosen = {}
+    chosen: dict[str, list[tuple[int, Meaning | Unclear]]] = {}
     pods = "server_id" in places and _plain(headings[places["server_id"]]) in ("pod", "podname")
     busy = any(_plain(heading) in _CPU_OF_A_DISK for heading in headings)
     for place, heading in enumerate(headings):
         column = _mapped(heading, rules)
         unit = units[place].strip() if place < len(units) else ""
         if column in METRICS:
-            meaning = of_metric(column, said_unit(rules, heading) or unit or _convertible(heading, column))
-            chosen.setdefault(column, []).append((place, meaning))
+            unit = said_unit(rules, heading) or unit or _convertible(heading, column)
+            chosen.setdefault(column, []).append((place, of_metric(column, unit)))
             continue
         if column is not None or place in places.values():
             continue
         unit = said_unit(rules, heading) or unit
         meaning = meaning_of(heading, unit)
         if isinstance(meaning, Meaning):
-            if not unit and (said := said_unit(rules, meaning.metric)):
-                meaning = replace(of_metric(meaning.metric, said), free=meaning.free, statistic=meaning.statistic)
-            if _plain(heading) in _ENTITIES and not _numbers(sample, place):
+            if _plain(heading) in _ENTITIES and not _has_numbers(sample, place):
                 continue
+            if not unit and (said := said_unit(rules, meaning.metric)):
+                meaning = in_unit(meaning, said)
+        if isinstance(meaning, Meaning):
             if pods and not meaning.certain:
                 meaning = Unclear(meaning.metric, "of a pod could be cores and bytes as well: say its unit")
             elif busy and meaning.metric == "disk" and _plain(heading).startswith("diskutil"):
@@ -244,16 +248,17 @@ def _metrics(
             unclear.append((meaning.metric, heading, meaning.reason))
         elif meaning is not None:
             found.setdefault(meaning.metric, []).append((place, meaning))
-    columns = {}
-    for metric, candidates in chosen.items():
-        if len(candidates) > 1:
+    columns: dict[str, tuple[int, Meaning]] = {}
+    for metric, mapped in chosen.items():
+        if len(mapped) > 1:
             raise UnreadableFile(
-                f"{_and([headings[place] for place, _ in candidates])} are all mapped to {metric}: map one of them. If "
+                f"{_and([headings[place] for place, _ in mapped])} are all mapped to {metric}: map one of them. If "
                 "they are servers, export one row per server and moment"
             )
-        if isinstance(candidates[0][1], Unclear):
-            raise UnreadableFile(f"{headings[candidates[0][0]]!r} {candidates[0][1].reason}")
-        columns[metric] = candidates[0]
+        [(place, meant)] = mapped
+        if isinstance(meant, Unclear):
+            raise UnreadableFile(f"{headings[place]!r} {meant.reason}")
+        columns[metric] = place, meant
     for metric, candidates in found.items():
         if metric in columns:
             continue
@@ -285,7 +290,7 @@ def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None,
         meaning = of_metric(rules.metric, unit or said_unit(rules, rules.metric))
     elif isinstance(named, Meaning):
         unit = unit or said_unit(rules, named.metric)
-        meaning = replace(of_metric(named.metric, unit), free=named.free) if unit else named
+        meaning = in_unit(named, unit) if unit else named
         if isinstance(meaning, Meaning) and not best([("", meaning)], statistic):
             meaning = Unclear(named.metric, f"is a {named.statistic}, and not what was measured on average")
     elif isinstance(named, Unclear):
@@ -331,7 +336,7 @@ def _numbers_under_names(headings: Sequence[str], sample: Sequence[Sequence[str]
         for place, heading in enumerate(headings)
         if any(_plain(heading) in row.split() for row in _SERVERS[-2:])
         and any(place < len(row) and row[place].strip() for row in sample)
-        and _numbers(sample, place)
+        and _has_numbers(sample, place)
     }
 
 
@@ -351,7 +356,8 @@ def _place_clock(places: dict[str, int], headings: Sequence[str], sample: Sequen
         places["clock"] = clocks[0]
 
 
-def _numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
+def _has_numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether some cell of a column is a number; a column whose cells are all empty may have some further down."""
     cells = [row[place].strip() for row in sample if place < len(row) and row[place].strip()]
     return not cells or any(is_number(cell) for cell in cells)
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from headroom.core.settings import METRICS, PERCENT_METRICS
+from headroom.intake.layout import PERCENT_LIMIT
 
 if TYPE_CHECKING:
     from headroom.intake.sources import Source
 
-PERCENT_LIMIT = 110
-# So large a part of a server's values above the limit is no spike that a monitor overshot by.
+# So large a part of a server's values above the limit is not a spike that a monitor overshot by.
 _OFTEN = 0.05
 # A rate that has not fallen once in so many samples, and has doubled, is a count since some start.
 _COUNTER_SAMPLES = 24
@@ -109,7 +109,7 @@ def _said(source: Source, metric: str) -> tuple[bool, bool]:
 
 
 def _more_than_all(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
-    """Columns in which a server is often above 110 %: percent of one core, or another unit."""
+    """Columns in which a server often exceeds what a monitor overshoots by: percent of one core, or another unit."""
     highest = ", ".join(f"max({metric})" for metric in PERCENT_METRICS)
     found = []
     for file, *most in db.execute(f"SELECT file, {highest} FROM reading GROUP BY file").fetchall():

@@ -17,17 +17,15 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import duckdb
 
 from headroom.core.settings import FileRules
 from headroom.intake import columns, meaning, units
-from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES, Columns, UnreadableFile
+from headroom.intake.columns import Columns, Shape, UnreadableFile
 from headroom.intake.meaning import FileName, Meaning, Unclear
 from headroom.intake.times import PLAIN, TimeLayout
-
-__all__ = ["ATTRIBUTES", "NUMBER_ATTRIBUTES", "TEXT_ATTRIBUTES", "Layout", "UnreadableFile"]
 
 # Monitoring overshoots a little: above 100 and up to here a percentage counts as 100.
 PERCENT_LIMIT = 110
@@ -66,7 +64,7 @@ class Layout:
     header_line: int
     columns: tuple[str, ...]
     places: tuple[tuple[str, int], ...]
-    shape: Literal["wide", "long", "two-column"]
+    shape: Shape
     ignored: tuple[str, ...]
     meanings: tuple[tuple[str, Meaning], ...] = ()
     named: Meaning | Unclear | None = None
@@ -82,8 +80,16 @@ class Layout:
     export: bool = False
 
     def place(self, column: str) -> int | None:
-        """Where a canonical column is."""
+        """Where a canonical column is; ``None`` if the file has none."""
         return dict(self.places).get(column)
+
+    def required_place(self, column: str) -> int:
+        """Where a canonical column is that every file of this shape has.
+
+        Raises:
+            KeyError: it has none.
+        """
+        return dict(self.places)[column]
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ def layout_of_samples(name: str, file: File, sample: Sequence[Sequence[str]]) ->
     )
 
 
-def open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
     """A file's content, unpacked where it is gzip."""
     return gzip.open(path, "rb") if is_gzip(path) else path.open("rb")
 
@@ -217,10 +223,9 @@ def _csv_layout(file: File) -> Layout:
         except UnreadableFile as error:
             problem = problem or error
             continue
-        skip = number + (
-            lines[number:].index(next(one for one in lines[number:] if one.strip())) + 1 if unit_row else 0
-        )
-        return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, skip)
+        below = next((place for place, one in enumerate(lines[number:], start=1) if one.strip()), 0)
+        header_line = number + below if unit_row else number
+        return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, header_line)
     raise problem or UnreadableFile(_no_header(lines))
 
 
@@ -230,12 +235,12 @@ def _parquet_layout(file: File, db: duckdb.DuckDBPyConnection) -> Layout:
         described = db.execute(f"DESCRIBE SELECT * FROM {source}", [str(file.path)])  # noqa: S608 - no data in it
         headings = [row[0] for row in described.fetchall()]
         texts = f"SELECT COLUMNS(*)::VARCHAR FROM {source} LIMIT {_SAMPLE_ROWS}"  # noqa: S608
-        rows = db.execute(texts, [str(file.path)]).fetchall()
+        cells = db.execute(texts, [str(file.path)]).fetchall()
     except duckdb.Error as error:
         raise UnreadableFile(f"damaged Parquet file, send it again: {brief(error)}") from error
     if not columns.measures_something(headings, file.rules):
         raise UnreadableFile(_no_header([", ".join(headings)]))
-    rows = [["" if cell is None else cell for cell in row] for row in rows]
+    rows = [["" if cell is None else cell for cell in row] for row in cells]
     understood = columns.understand(headings, rows, file.rules, file.statistic, file.name.meaning)
     return _layout("parquet", file, headings, rows, understood, "", "", 0)
 

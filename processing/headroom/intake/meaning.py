@@ -70,7 +70,7 @@ _OUT_WORDS = """
 """
 _OUT = set(_OUT_WORDS.split())
 # They change nothing: whose value it is, or what kind of share.
-_NOISE = {"percent": {"node", "host", "vm", "server", "instance", "space", "in", "use", "total"}}
+_PERCENT_NOISE = {"node", "host", "vm", "server", "instance", "space", "in", "use", "total"}
 _NETWORK_NOISE = {"traffic", "throughput", "rate", "bandwidth", "node", "host", "vm", "server", "total"}
 _CONTRACT_NETWORK = re.compile(
     r"(?:(p95|avg|average|mean)_?)?net(?:work)?_?(in|out)(?:_?(p95|avg|average|mean)|_?mb_?s|_?mb_?sec|_?mb_?per_?s(?:ec"
@@ -154,7 +154,7 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
         metric, said, free = _BY_TOOL[folded]
         return _with_unit(metric, [unit] if unit.strip() else [said], free, "")
     if found := re.fullmatch(r"vfs\.fs\.size\[(.+),(pused|pfree)\]", folded):
-        return replace(_with_unit("disk", ["%"], found[2] == "pfree", ""), entity=name[12:].split(",")[0])
+        return Meaning("disk", free=found[2] == "pfree", certain=True, entity=name[12:].split(",")[0])
     brackets = [text.strip() for text in _BRACKET.findall(rest)]
     words = words_of(_BRACKET.sub(" ", rest))
     statistics = [_STATISTIC[word] for word in words if word in _STATISTIC]
@@ -169,11 +169,9 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
             unknown.append(bracket)
     words = [word for word in words if word not in _STATISTIC]
     resources = list(dict.fromkeys(_RESOURCE_OF[word] for word in words if word in _RESOURCE_OF))
-    if not resources:
+    if len(resources) != 1:
         return None
     resource, others = resources[0], [word for word in words if word not in _RESOURCE_OF]
-    if len(resources) > 1:
-        return None
     statistic = statistics[0] if statistics else ""
     if resource == "network":
         return _network(name, others, units, unknown, statistic)
@@ -185,15 +183,14 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
     strange = [
         word
         for word in others
-        if word not in _UTILIZATION | _FREE | _PERCENT | _SHARE | _NOISE["percent"] or (word == "total" and not units)
+        if word not in _UTILIZATION | _FREE | _PERCENT | _SHARE | _PERCENT_NOISE or (word == "total" and not units)
     ]
     if strange or unknown:
         return Unclear(resource, f"is not known to be a utilization ({', '.join(strange + unknown)})")
-    if len(statistics) > 1 and len(set(statistics)) > 1:
+    if len(set(statistics)) > 1:
         return Unclear(resource, "names several statistics")
-    if not units and (free and resource != "cpu"):
-        return Unclear(resource, "could be bytes: say the unit, such as [%] in its heading or under `units`")
-    if not units and resource != "cpu" and "used" in others and not set(others) & (_UTILIZATION - {"used"}):
+    only_used = "used" in others and not set(others) & (_UTILIZATION - {"used"})
+    if not units and resource != "cpu" and (free or only_used):
         return Unclear(resource, "could be bytes: say the unit, such as [%] in its heading or under `units`")
     if not units and resource == "disk" and "active" in others:
         return Unclear(resource, "is the time that a disk is busy")
@@ -226,11 +223,13 @@ def _written_unit(words: list[str]) -> str:
 
 
 def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Meaning | Unclear:
-    factors = {factor(metric, unit) for unit in units}
-    if None in factors:
-        wrong = next(unit for unit in units if factor(metric, unit) is None)
-        wanted = "percent or a share" if metric in PERCENT_METRICS else "megabytes per second"
-        return Unclear(metric, f"is in {wrong!r}, of which Headroom cannot make {wanted}")
+    factors = set()
+    for unit in units:
+        found = factor(metric, unit)
+        if found is None:
+            wanted = "percent or a share" if metric in PERCENT_METRICS else "megabytes per second"
+            return Unclear(metric, f"is in {unit!r}, of which Headroom cannot make {wanted}")
+        factors.add(found)
     if len(factors) > 1:
         return Unclear(metric, f"has contradictory units ({', '.join(units)})")
     return Meaning(metric, factors.pop() if factors else 1.0, free, bool(units), statistic)
@@ -239,7 +238,7 @@ def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Mea
 def says_something(word: str) -> bool:
     """Whether a single word is one of those that metrics' names are made of."""
     known = {*_RESOURCE_OF, *_UTILIZATION, *_FREE, *_PERCENT, *_SHARE, *_STATISTIC, *_IN, *_OUT, *_NETWORK_NOISE}
-    return word.casefold() in known | _NOISE["percent"] or unit_of(word) is not None
+    return word.casefold() in known | _PERCENT_NOISE or unit_of(word) is not None
 
 
 def words_of(name: str) -> list[str]:
@@ -339,5 +338,11 @@ def _folder(folders: list[str]) -> str:
 
 
 def of_metric(metric: str, unit: str = "") -> Meaning | Unclear:
-    """A number of a metric that is known, in a unit or, without one, in ours."""
+    """A number of a metric that is known, in a unit or, without one, in ours; ``Unclear`` if the unit does not fit."""
     return _with_unit(metric, [unit] if unit.strip() else [], False, "")
+
+
+def in_unit(found: Meaning, unit: str) -> Meaning | Unclear:
+    """The same meaning with its numbers in a unit given elsewhere than in the name; ``Unclear`` if it does not fit."""
+    said = of_metric(found.metric, unit)
+    return replace(found, factor=said.factor, certain=said.certain) if isinstance(said, Meaning) else said

@@ -20,10 +20,11 @@ from pathlib import Path
 import duckdb
 
 from headroom.core.settings import METRICS, Settings
-from headroom.intake.layout import ATTRIBUTES, NAME_LENGTH, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
+from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
+from headroom.intake.layout import NAME_LENGTH
 from headroom.intake.reading import columns_that_differ, refuse
 from headroom.intake.sources import Source
-from headroom.intake.tables import for_each, quoted
+from headroom.intake.tables import for_each, one_row, quoted
 
 # The values of this many rows are in memory together while their quantiles are computed.
 _SLICE_ROWS = 5_000_000
@@ -85,12 +86,15 @@ def merge(
         keep_since = max(closed_before, days[-settings.keep_samples_days][0])
     for (begin, end), repeated in slices.items():
         _add_slice(db, begin, end, repeated, settings, keep_since, samples)
-    late_samples, late_periods = db.execute(f"""
+    late_samples, late_periods = one_row(
+        db,
+        f"""
         CREATE TABLE late AS SELECT fresh.* FROM fresh JOIN stored USING (server_id, metric, ds)
         WHERE ds < {_literal(closed_before)} AND fresh.samples < stored.samples;
         DELETE FROM fresh USING late WHERE fresh.server_id = late.server_id AND fresh.metric = late.metric
             AND fresh.ds = late.ds;
-        SELECT coalesce(sum(samples), 0)::BIGINT, count(*) FROM late""").fetchone()
+        SELECT coalesce(sum(samples), 0)::BIGINT, count(*) FROM late""",
+    )
     rows_new = _count(db, "fresh ANTI JOIN stored USING (server_id, metric, ds)")
     differs = for_each(_STATISTICS, "fresh.% IS DISTINCT FROM stored.%", " OR ")
     rows_changed = _count(db, f"fresh JOIN stored USING (server_id, metric, ds) WHERE {differs}")
@@ -126,8 +130,8 @@ def _open_history(
     db.execute(f"INSERT INTO attribute BY NAME FROM read_parquet({quoted(str(samples / 'attributes.parquet'))})")
     closed_before = datetime.fromisoformat(json.loads((samples / "kept.json").read_text(encoding="utf-8"))["since"])
     if before is not None and before.frequency != settings.frequency:
-        dropped = db.execute(f"SELECT count(*) FROM read_parquet({quoted(str(panel))}) WHERE ds < ?", [closed_before])
-        return closed_before, dropped.fetchone()[0]
+        older = f"SELECT count(*) FROM read_parquet({quoted(str(panel))}) WHERE ds < ?"
+        return closed_before, one_row(db, older, [closed_before])[0]
     columns = f"server_id, metric, ds, {for_each(_STATISTICS, '%')}"
     db.execute(f"INSERT INTO stored BY NAME SELECT {columns} FROM read_parquet({quoted(str(panel))})")
     return closed_before, 0
@@ -159,9 +163,7 @@ def _within(begin: datetime, end: datetime) -> str:
 
 def _is_repeated(db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime) -> bool:
     """Whether some server has several rows at one moment."""
-    rows, distinct = db.execute(
-        f"SELECT count(*), count(DISTINCT (server_id, sampled_at)) {_within(begin, end)}"
-    ).fetchone()
+    rows, distinct = one_row(db, f"SELECT count(*), count(DISTINCT (server_id, sampled_at)) {_within(begin, end)}")
     return rows != distinct
 
 
@@ -326,7 +328,7 @@ def _copy(db: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
 
 
 def _count(db: duckdb.DuckDBPyConnection, relation: str) -> int:
-    return db.execute(f"SELECT count(*) FROM {relation}").fetchone()[0]
+    return one_row(db, f"SELECT count(*) FROM {relation}")[0]
 
 
 def _literal(moment: datetime) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from headroom.intake.columns import same
 from headroom.intake.merge import Merge
 from headroom.intake.reading import line_numbers
 from headroom.intake.sources import Source
-from headroom.intake.tables import for_each, quoted
+from headroom.intake.tables import for_each, one_row, quoted
 
 _EXAMPLES = 100
 _WORST_GAPS = 20
@@ -218,9 +218,7 @@ def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
                 date_diff('second', min(ds), max(ds)) // {seconds} + 1 AS expected
             FROM panel GROUP BY server_id, metric)
         WHERE expected > periods""")
-    missing, servers = db.execute(
-        "SELECT coalesce(sum(missing), 0)::BIGINT, count(DISTINCT server_id) FROM gap"
-    ).fetchone()
+    missing, servers = one_row(db, "SELECT coalesce(sum(missing), 0)::BIGINT, count(DISTINCT server_id) FROM gap")
     worst = _all(
         db,
         f"""
@@ -233,6 +231,7 @@ def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
 def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[str]:
     """The settings' mappings that no file of the run has a heading or metric for, with the nearest one that it has."""
     read = [source for source in sources if source.layout is not None]
+    said: list[tuple[str, Sequence[Source], Mapping[str, str]]]
     said = [("The settings' columns", read, settings.columns), ("The settings' units", read, settings.units)]
     for source in settings.sources:
         matched = [one for one in read if source.is_of(one.file)]
@@ -245,7 +244,7 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
             if files and same(heading) not in known:
                 nearest = difflib.get_close_matches(same(heading), names, 1, 0.5)
                 meant = f": did you mean {names[nearest[0]]!r}?" if nearest else "."
-                sentences.append(f"{where} name {heading!r}, which is no heading or metric of the files{meant}")
+                sentences.append(f"{where} name {heading!r}, which is not a heading or metric of the files{meant}")
     return sentences
 
 
@@ -294,7 +293,8 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             "rows of the former frequency were dropped. Send the older files again to have them back."
         )
     seconds = settings.frequency.step.total_seconds()
-    series, sparse, usual = db.execute(
+    series, sparse, usual = one_row(
+        db,
         """
         SELECT count(*), count(*) FILTER (step > $seconds), median(step) FILTER (step > $seconds) FROM (
             SELECT median(step) AS step FROM (
@@ -302,7 +302,7 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
                 WINDOW series AS (PARTITION BY server_id, metric ORDER BY ds)
             ) GROUP BY server_id, metric HAVING count(step) > 0)""",
         {"seconds": seconds},
-    ).fetchone()
+    )
     if sparse and sparse * 2 > series:
         advice = " Set frequency: D." if settings.frequency.hourly else ""
         notes.append(
@@ -318,9 +318,12 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             f"Servers with rows but no usable value, so that nothing is forecast for them: {len(silent)} ({shown})."
         )
     for metric in METRICS:
-        named, filled = db.execute(f"""
+        named, filled = one_row(
+            db,
+            f"""
             SELECT (SELECT count(*) FROM heading WHERE "column" = '{metric}'),
-                (SELECT count({metric}) FROM usable_reading)""").fetchone()
+                (SELECT count({metric}) FROM usable_reading)""",
+        )
         if named and not filled:
             notes.append(f"The files have a column for {metric}, but no usable value in it.")
     fractions = db.execute(f"""
@@ -330,9 +333,13 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
         notes.append(
             f"{metric} never exceeds 1: it is read as percent (0 to 100). Multiply it by 100 if it is a share."
         )
-    if quiet := db.execute("""
+    [quiet] = one_row(
+        db,
+        """
         SELECT count(*) FROM (SELECT server_id FROM panel GROUP BY server_id
-        HAVING max(ds) < (SELECT max(ds) FROM panel) - INTERVAL 7 DAY)""").fetchone()[0]:
+        HAVING max(ds) < (SELECT max(ds) FROM panel) - INTERVAL 7 DAY)""",
+    )
+    if quiet:
         notes.append(f"Servers that have sent nothing in the last 7 days of the data: {quiet}.")
     return notes
 

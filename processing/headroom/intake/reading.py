@@ -21,9 +21,8 @@ import duckdb
 
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
 from headroom.intake import doubts, meaning, times, units
-from headroom.intake.columns import best
+from headroom.intake.columns import ATTRIBUTES, best
 from headroom.intake.layout import (
-    ATTRIBUTES,
     EARLIEST,
     NAME_LENGTH,
     NETWORK_LIMIT,
@@ -34,7 +33,18 @@ from headroom.intake.layout import (
 )
 from headroom.intake.meaning import Meaning, Unclear
 from headroom.intake.sources import Source, meaning_of_cell, name_all, recognize
-from headroom.intake.tables import field_of, for_each, key_text, left_out, name_text, quoted, scan_of, time_text
+from headroom.intake.tables import (
+    drop_rejects,
+    field_of,
+    for_each,
+    key_text,
+    left_out,
+    name_text,
+    one_row,
+    quoted,
+    scan_of,
+    time_text,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -293,14 +303,14 @@ def refuse(db: duckdb.DuckDBPyConnection, source: Source, error: str) -> None:
 
 def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> list[str]:
     """The headings under which two rows of a file differ; rows are numbered as in ``reading``."""
-    layout = source.layout
-    first = db.execute("SELECT min(rowid) FROM reading WHERE file = ?", [source.order]).fetchone()[0]
+    layout = source.known_layout
+    [first] = one_row(db, "SELECT min(rowid) FROM reading WHERE file = ?", [source.order])
     rows = []
     for row in (one, other):
         fields = ", ".join(f"coalesce({field_of(layout, place)}, '')" for place in range(len(layout.columns)))
         found = db.execute(f"SELECT {fields} FROM {scan_of(layout, [source.readable])} LIMIT 1 OFFSET {row - first}")
         rows.append(found.fetchone() or ())
-    db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+    drop_rejects(db)
     values = {place for column, place in layout.places if column in METRICS or column == "value"}
     differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
     return [layout.columns[place] for place in differ if layout.columns[place]]
@@ -309,12 +319,12 @@ def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int,
 def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     """Files put together: a header in the midst must be that of the beginning, and rows must name their server."""
     found = db.execute("""
-        SELECT file, at_text, list([server_text, unknown_metric]), count(*) FROM (
-            SELECT file, evidence[1] AS at_text, evidence[2] AS server_text, evidence[4] AS unknown_metric
-            FROM reading WHERE evidence IS NOT NULL AND sampled_at IS NULL AND NOT regexp_matches(evidence[1], '[0-9]')
+        SELECT file, at_text, count(*) FROM (
+            SELECT file, evidence[1] AS at_text FROM reading
+            WHERE evidence IS NOT NULL AND sampled_at IS NULL AND NOT regexp_matches(evidence[1], '[0-9]')
         ) WHERE trim(at_text) <> '' GROUP BY file, at_text""").fetchall()
     by_order = {source.order: source for source in sources}
-    for file, at_text, _, count in found:
+    for file, at_text, count in found:
         source = by_order[file]
         layout = source.layout
         if source.error is not None or layout is None or layout.export or layout.format == "parquet":
@@ -332,7 +342,7 @@ def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
         rows = db.execute(f"""
             SELECT DISTINCT [{texts}] FROM {scan_of(layout, [source.readable])}
             WHERE {time_text(layout)} = {quoted(at_text)}""").fetchall()
-        db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        drop_rejects(db)
         others = [
             row for (row,) in rows if [name.casefold() for name in row] != [name.casefold() for name in layout.columns]
         ]
@@ -371,7 +381,7 @@ def _scan(
             sources[0].layout = None
             sources[0].error = f"the file cannot be read to its end ({brief(error)}): send it again"
     finally:
-        db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        drop_rejects(db)
 
 
 def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source]) -> None:
@@ -380,7 +390,7 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
     files = ", ".join(str(source.order) for source in sources)
     if zone == "UTC" or zone.startswith("Etc/"):
         return
-    first, last = db.execute(f"SELECT min(sampled_at), max(sampled_at) FROM reading WHERE file IN ({files})").fetchone()
+    first, last = one_row(db, f"SELECT min(sampled_at), max(sampled_at) FROM reading WHERE file IN ({files})")
     for begin in times.repeated_hours(zone, first, last):
         # DuckDB takes such times for the second hour; a row is of the first where its text comes again later.
         db.execute(f"""
@@ -506,10 +516,10 @@ def _names(
             if key in fit:
                 taken[key] = found
             else:
-                reason = (
-                    f"{metric}: {key.partition(chr(31))[0]!r} is another statistic than what was measured on average"
-                )
-                db.execute("INSERT INTO unclear_name VALUES (?, ?)", [key.partition("\x1f")[0], reason])
+                name = key.partition("\x1f")[0]
+                shown = repr(name) if name else "what the file's name says"
+                reason = f"{metric}: {shown} is another statistic than what was measured on average"
+                db.execute("INSERT INTO unclear_name VALUES (?, ?)", [name, reason])
     db.execute(
         "CREATE OR REPLACE TABLE unclear_name AS SELECT name, min(reason) AS reason FROM unclear_name GROUP BY name"
     )
@@ -541,8 +551,7 @@ def line_numbers(
     ``rows`` is how many rows the file has; ``rejected_lines`` are the lines that are not rows, ascending. ``None``
     says that each row is one line and follows the one before, so that line = position + 1 + header line.
     """
-    layout = source.layout
-    assert layout is not None  # noqa: S101 - only files with a layout have rows
+    layout = source.known_layout
     if layout.format == "parquet" or not positions:
         return None
     if not rejected_lines and _count_lines(source.readable) == layout.header_line + rows:

@@ -18,7 +18,7 @@ import duckdb
 
 from headroom.core.settings import METRICS, PERCENT_METRICS, FileRules, Settings
 from headroom.intake import meaning
-from headroom.intake.columns import WHOLE, name_of_cell, same
+from headroom.intake.columns import WHOLE, name_of_cell, said_unit, same
 from headroom.intake.formats import Export, format_of
 from headroom.intake.layout import (
     File,
@@ -33,7 +33,18 @@ from headroom.intake.layout import (
     open_bytes,
 )
 from headroom.intake.meaning import FileName, Meaning, Unclear
-from headroom.intake.tables import counts, field_of, name_text, part_text, quoted, scan_of, server_is, time_text
+from headroom.intake.tables import (
+    counts,
+    drop_rejects,
+    field_of,
+    name_text,
+    one_row,
+    part_text,
+    quoted,
+    scan_of,
+    server_is,
+    time_text,
+)
 from headroom.intake.times import UnclearTime, layout_of_times
 
 
@@ -58,6 +69,17 @@ class Source:
     said: list[str] = field(default_factory=list)
     meanings: list[tuple[str, Meaning]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+
+    @property
+    def known_layout(self) -> Layout:
+        """The layout of a file that has one.
+
+        Raises:
+            ValueError: it has not been recognized, or was refused.
+        """
+        if self.layout is None:
+            raise ValueError(f"{self.file} has no layout: {self.error or 'it has not been recognized yet'}")
+        return self.layout
 
 
 def name_all(sources: Sequence[Source], settings: Settings) -> None:
@@ -88,7 +110,7 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
         file = File(source.path, source.name, source.rules, settings.statistic)
         export = _export_of(source, file)
         if export is not None:
-            source.layout = _convert(source, file, *export)
+            layout = _convert(source, file, *export)
             source.names.update(() if export[0].is_json() else export[0].header())
         else:
             layout = layout_of(file, db)
@@ -100,15 +122,14 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
             else:
                 # DuckDB would take * ? [ ] in the file's own name for a pattern.
                 source.readable.symlink_to(source.path.resolve())
-            source.layout = layout
             source.names.update(layout.columns)
             if layout.shape == "wide":
                 _whole_name(source)
-        _settle(db, source)
+        source.layout = _settle(db, source, layout)
     except UnreadableFile as error:
-        source.layout, source.error = None, str(error)
+        source.error = str(error)
     except OSError as error:
-        source.layout, source.error = None, f"the file cannot be read ({brief(error)}): send it again"
+        source.error = f"the file cannot be read ({brief(error)}): send it again"
 
 
 def _export_of(source: Source, file: File) -> tuple[Export, ModuleType] | None:
@@ -162,9 +183,13 @@ def _whole_name(source: Source) -> None:
         source.name = FileName(stem, None)
 
 
-def _settle(db: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Decide what only all rows of a file can tell: how its times are written, its servers, its parts."""
-    layout, rules = source.layout, source.rules
+def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout) -> Layout:
+    """The layout with what only all rows of a file can tell: how its times are written, its servers, its parts.
+
+    Raises:
+        UnreadableFile: these rows cannot be read to the end, or in more than one way.
+    """
+    rules = source.rules
     scan = f"(FROM {scan_of(layout, [source.readable])})"
     absent = [name for name in rules.where if same(name) not in map(same, layout.columns)]
     if absent:
@@ -188,20 +213,20 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source) -> None:
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
         raise UnreadableFile(f"the file cannot be read to its end ({brief(error)}): send it again") from error
     finally:
-        db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-    source.layout = layout
+        drop_rejects(db)
     if layout.unclear:
         told = [f"{heading} {reason}" for heading, reason in layout.unclear[:_TOLD]]
         more = f"; and {len(layout.unclear) - _TOLD} more" if len(layout.unclear) > _TOLD else ""
         source.said.append(f"not read: {'; '.join(told)}{more}.")
+    return layout
 
 
 def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
     """A file without a server's column is about one server, unless something in it varies as names do."""
     counts = ", ".join(f"count(DISTINCT nullif(trim({field_of(layout, place)}), ''))" for place in layout.labels)
-    found = db.execute(f"SELECT count(*), {counts} FROM {scan}").fetchone()
-    for place, distinct in zip(layout.labels, found[1:], strict=True):
-        if 1 < distinct <= max(found[0] // 2, 1):
+    rows, *names = one_row(db, f"SELECT count(*), {counts} FROM {scan}")
+    for place, distinct in zip(layout.labels, names, strict=True):
+        if 1 < distinct <= max(rows // 2, 1):
             heading = layout.columns[place] or f"the {place + 1}. column"
             raise UnreadableFile(
                 f"no column is known to be the server, and {heading!r} has {distinct} different names: if they are "
@@ -217,10 +242,13 @@ def _refuse_unclear_marks(db: duckdb.DuckDBPyConnection, layout: Layout, scan: s
             continue
         cell = f"coalesce(clean({field_of(layout, place)}), '')"
         open_to_both = f"regexp_full_match({cell}, '[1-9]\\d{{0,2}}[.,]\\d{{3}}')"
-        example, decided = db.execute(f"""
+        example, decided = one_row(
+            db,
+            f"""
             SELECT min({cell}) FILTER ({open_to_both}),
                 count(*) FILTER (NOT {open_to_both} AND regexp_matches({cell}, '\\d[.,]\\d'))
-            FROM {scan}""").fetchone()
+            FROM {scan}""",
+        )
         if example is not None and not decided:
             raise UnreadableFile(
                 f"{example!r} under {layout.columns[place]!r} could be {example[:-4]} and a fraction, or thousands: "
@@ -234,7 +262,8 @@ def _only_wholes(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, 
     Raises:
         UnreadableFile: a server has several parts and no row for the whole, and the settings do not say what to do.
     """
-    server = f"clean({field_of(layout, layout.place('server_id'))})" if layout.place("server_id") is not None else "''"
+    place = layout.place("server_id")
+    server = "''" if place is None else f"clean({field_of(layout, place)})"
     metric = name_text(layout) if layout.shape == "long" else "''"
     part = part_text(layout)
     whole = f"coalesce(bool_or(lower({part}) IN ({', '.join(map(quoted, WHOLE))})), false)"
@@ -272,12 +301,10 @@ def meaning_of_cell(layout: Layout, name: str, unit: str, rules: FileRules) -> M
     """What a cell of a metric column means; where it is empty, what the file's name says."""
     if name:
         return name_of_cell(name, unit, rules)
-    if isinstance(layout.named, Meaning) and unit:
-        said = meaning.of_metric(layout.named.metric, unit)
-        return replace(said, free=layout.named.free) if isinstance(said, Meaning) else said
-    if isinstance(layout.named, Meaning) and (said := rules.units.get(layout.named.metric)):
-        return meaning.of_metric(layout.named.metric, said)
-    return layout.named
+    if not isinstance(layout.named, Meaning):
+        return layout.named
+    unit = unit or said_unit(rules, layout.named.metric)
+    return meaning.in_unit(layout.named, unit) if unit else layout.named
 
 
 def _check_gzip(path: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import duckdb
 
 from headroom.intake.columns import WHOLE
 from headroom.intake.layout import Layout
@@ -17,6 +20,21 @@ def quoted(text: str) -> str:
 def for_each(names: Sequence[str], pattern: str, separator: str = ", ") -> str:
     """SQL text repeated for each name, which replaces every % in it."""
     return separator.join(pattern.replace("%", name) for name in names)
+
+
+def one_row(db: duckdb.DuckDBPyConnection, query: str, parameters: Any = None) -> tuple[Any, ...]:
+    """The row of a query that always has exactly one, such as an aggregate without GROUP BY.
+
+    Raises:
+        ValueError: it has none, or several.
+    """
+    [row] = db.execute(query, parameters).fetchall()
+    return row
+
+
+def drop_rejects(db: duckdb.DuckDBPyConnection) -> None:
+    """Drop the tables in which DuckDB keeps the lines that a scan could not make rows of (see ``scan_of``)."""
+    db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
 
 
 def field_of(layout: Layout, place: int) -> str:
@@ -47,14 +65,14 @@ def scan_of(layout: Layout, files: Sequence[Path]) -> str:
 
 def time_text(layout: Layout) -> str:
     """A row's moment as it is written; date and time of day together where they stand in two columns."""
-    at = f"coalesce({field_of(layout, layout.place('timestamp'))}, '')"
+    at = f"coalesce({field_of(layout, layout.required_place('timestamp'))}, '')"
     clock = layout.place("clock")
     return at if clock is None else f"{at} || ' ' || coalesce({field_of(layout, clock)}, '')"
 
 
 def name_text(layout: Layout) -> str:
     """A row's metric in the long form."""
-    return f"coalesce(clean({field_of(layout, layout.place('metric'))}), '')"
+    return f"coalesce(clean({field_of(layout, layout.required_place('metric'))}), '')"
 
 
 def key_text(layout: Layout) -> str:

@@ -101,7 +101,7 @@ def repeated_hours(zone: str, first: datetime | None, last: datetime | None) -> 
 
 
 def _utc_offset(zone: str, at: datetime) -> timedelta:
-    return at.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).utcoffset()
+    return at.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) - at
 
 
 def layout_of_times(
@@ -244,7 +244,7 @@ def _candidates(texts: Sequence[str]) -> dict[str, list[str]]:
                 continue
             for order, written in readings:
                 groups = ("", *(group or "" for group in found.groups()), "", "")
-                one = re.sub(r"\{(\d)\}", lambda place, groups=groups: groups[int(place[1])], written) + rest
+                one = written.format(*groups) + rest
                 if one not in orders.setdefault(order, []):
                     orders[order].append(one)
     return orders

@@ -52,7 +52,7 @@ _FACTOR = {"": 1e-6, "k": 1e-3, "kilo": 1e-3, "m": 1.0, "mega": 1.0, "g": 1e3, "
 
 
 def unit_of(name: str) -> Unit | None:
-    """The unit that a name stands for; ``None`` where it is no unit that we know.
+    """The unit that a name stands for; ``None`` where it is not a unit that we know.
 
     Small and capital letters matter where they tell bits from bytes: ``MB/s`` is known, and ``Mb/s`` and ``mbps``,
     which say megabits to some and megabytes to others, have no factor.

@@ -3,8 +3,8 @@
 import pytest
 
 from headroom.core.settings import FileRules
-from headroom.intake.columns import UnreadableFile, best, understand
-from headroom.intake.meaning import meaning_of
+from headroom.intake.columns import UnreadableFile, best, name_of_cell, understand
+from headroom.intake.meaning import Unclear, meaning_of
 
 
 def places(headings, *rows, **rules):
@@ -68,3 +68,12 @@ def test_what_the_settings_say_comes_first():
 def test_numbers_of_pods_without_a_unit_are_not_taken_for_percent():
     with pytest.raises(UnreadableFile, match="of a pod could be cores"):
         places(["timestamp", "pod", "cpu"], ["2024-01-01", "web-abc", "1.7"])
+
+
+def test_a_unit_that_does_not_fit_is_refused_with_a_sentence():
+    units = FileRules(units={"memory": "GiB"})
+    with pytest.raises(UnreadableFile, match=r"'value \[GiB\]' is in 'GiB', of which Headroom cannot make percent"):
+        understand(["time", "host", "value [GiB]"], [], FileRules(), "p95", meaning_of("memory"))
+    found = understand(["time", "host", "cpu", "memory_usage"], [], units, "p95", None)
+    assert dict(found.unclear)["memory_usage"].startswith("is in 'GiB'") and "memory" not in found.places
+    assert isinstance(name_of_cell("memory_usage", "", units), Unclear)

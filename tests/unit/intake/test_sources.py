@@ -73,3 +73,17 @@ def test_a_mapping_that_matches_nothing_is_told_with_the_nearest_heading(tmp_pat
     _, quality = exports.read(tmp_path, files, "columns: {CPU readines: memory}")
     assert "did you mean 'cpu readiness'" in quality["unmatched_mappings"][0]
     assert quality["unmatched_mappings"][0] in quality["notes"]
+
+
+@pytest.mark.parametrize("units", ["{}", "{units: {cpu: percent}}", "{units: {CPU: '%'}}"])
+@pytest.mark.parametrize(
+    "name, header",
+    [("web-1_{}.csv", "time,value"), ("{}-data-as-joinbyfield-2024-02-15 10_00_00.csv", '"Time","web-1"')],
+    ids=["a bare value", "an export"],
+)
+def test_a_unit_in_the_settings_changes_nothing_else_that_the_files_name_says(tmp_path, name, header, units):
+    content = f"{header}\n2024-02-13 00:00:00,90.5\n2024-02-14 00:00:00,91.5\n"
+    panel, _ = exports.read(tmp_path / "idle", {name.format("CPU idle"): content}, units)
+    assert panel["max"].tolist() == [9.5, 8.5]
+    with pytest.raises(InputError, match="what was measured on average"):
+        exports.read(tmp_path / "max", {name.format("CPU max"): content}, units)

@@ -68,7 +68,7 @@ class Export:
 
     @cached_property
     def delimiter(self) -> str:
-        """What most often stands between fields of its first lines that are no remarks."""
+        """What most often stands between fields of its first lines that are not remarks."""
         lines = [line for line in self.first_lines[:20] if not line.startswith("#")][:5]
         return max(",;\t", key=lambda mark: sum(len(self.fields(line, mark)) for line in lines))
 
@@ -104,12 +104,4 @@ def format_of(export: Export) -> ModuleType | None:
 
 def text(value: Any) -> str:
     """A JSON value as a cell: nothing for null."""
-    return (
-        ""
-        if value is None
-        else value
-        if isinstance(value, str)
-        else repr(value)
-        if isinstance(value, float)
-        else str(value)
-    )
+    return "" if value is None else str(value)

@@ -17,7 +17,7 @@ def recognise(export: Export) -> bool:
 
 
 def read(export: Export) -> Iterator[Sample]:
-    """The label is the server; a maximum or a sum is named so, and is no sample."""
+    """The label is the server; a maximum or a sum is named so, and is not a sample."""
     labels: dict[str, list[str]] = {}
     for row in export.rows():
         if not row:

@@ -62,11 +62,11 @@ def _table(export: Export) -> list[str]:
 
 
 def _series(heading: str, export: Export) -> tuple[str, str, str]:
-    """Server, metric and part in a heading; no server where it is no series of one."""
+    """Server, metric and part in a heading; no server where it is not a series of one."""
     heading = heading.strip()
-    if found := _LABELS.fullmatch(heading):
-        labels = dict(re.findall(r'(\w+)\s*[=:]\s*"([^"]*)"', found["labels"]))
-        return server_of(labels), found["name"], part_of(labels)
+    if series := _LABELS.fullmatch(heading):
+        labels = dict(re.findall(r'(\w+)\s*[=:]\s*"([^"]*)"', series["labels"]))
+        return server_of(labels), series["name"], part_of(labels)
     joined = "joinbyfield" in export.file
     if split := _split(heading, joined):
         return (*split, "")
