@@ -367,7 +367,8 @@ def bitbrains(chosen: Sequence[str] | None = None) -> None:
         if chosen and name not in chosen:
             continue
         told = pd.concat([
-            beside(crossings_after(panel, known["ds"].max()), method(known, Frequency.HOUR, WEEK)) for known, _ in case.splits()
+            beside(crossings_after(panel, known["ds"].max()), method(known, Frequency.HOUR, WEEK))
+            for known, _ in case.splits()
         ])  # fmt: skip
         rows[name] = {**found(told["p"] >= LIKELY, told["crosses"]), "Brier": brier(told)}
     if rows:

@@ -276,6 +276,7 @@ def assessment(
         "changes": changes if compare else None,
         "drift": {"psi": dict.fromkeys(metrics, 0.041), "servers_out_of_range": 0.02, "new_series": 0.0,
                   "exceeded": False, "reason": None},
+        "moved": {},
         "notes": ["2 servers have less than two weeks of history."],
     }  # fmt: skip
     return Assessment(
@@ -347,11 +348,11 @@ def _quality(names: list[str], metrics: Sequence[str], frequency: str, as_of: pd
         "values": {"read": 1_038_717, "clipped": 212, "empty": 4, "quarantined": 7},
         "files": [
             {"file": f"week-{i}.csv", "format": "csv", "shape": "wide", "rows_read": 69_247, "rows_accepted": 69_230,
-             "rows_duplicate": 10, "rows_quarantined": 7, "ignored_columns": ["notes"] if i == 1 else [], "error": None}
+             "rows_duplicate": 10, "rows_quarantined": 7, "export": None, "ignored_columns": ["notes"] if i == 1 else [], "error": None}
             for i in range(4)
         ] + [
             {"file": "holiday<b>.csv", "format": "csv", "shape": None, "rows_read": 0, "rows_accepted": 0,
-             "rows_duplicate": 0, "rows_quarantined": 0, "ignored_columns": [],
+             "rows_duplicate": 0, "rows_quarantined": 0, "export": None, "ignored_columns": [],
              "error": "no column holds a time; name one timestamp, or map it in the settings under columns"}
         ],
         "reasons": [{"reason": "the timestamp cannot be read", "rows": 30}, {"reason": "cpu is above 110", "rows": 9}],
@@ -365,6 +366,7 @@ def _quality(names: list[str], metrics: Sequence[str], frequency: str, as_of: pd
                  "worst": [{"server_id": names[0], "metric": metrics[0], "missing": 30, "expected": 400}]},
         "short_series": [{"server_id": names[-1], "metric": metrics[0], "periods": 6}],
         "settings": {"source": "last_good", "errors": ["horizn: unknown key; known keys are frequency, horizon"]},
+        "unmatched_mappings": [],
         "notes": ["212 values above 100 % were clipped to 100 %."],
     }  # fmt: skip
 

@@ -24,7 +24,7 @@ def container(tmp_path: Path) -> Path:
     (tmp_path / "input" / "wheels").mkdir()
     raw = tmp_path / "input" / "raw"
     raw.mkdir()
-    (raw / "web-1.csv").write_text("timestamp,value\n2026-01-01,50\n2026-01-02,60\n")
+    (raw / "web-1.csv").write_text("timestamp,cpu\n2026-01-01,50\n2026-01-02,60\n")
     return tmp_path
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import logging
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ from headroom.intake.tables import (
     time_text,
 )
 from headroom.intake.times import UnclearTime, layout_of_times
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -130,6 +133,11 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
         source.error = str(error)
     except OSError as error:
         source.error = f"the file cannot be read ({brief(error)}): send it again"
+    except Exception as error:  # a mistake of ours about one file must not end the run of all
+        _log.exception("unexpected while reading %r", source.file)
+        source.error = (
+            f"reading it failed unexpectedly ({type(error).__name__}, see the job's log): send it as plain CSV"
+        )
 
 
 def _export_of(source: Source, file: File) -> tuple[Export, ModuleType] | None:

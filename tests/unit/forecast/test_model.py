@@ -242,18 +242,21 @@ def test_forecasts_say_what_they_rest_on_and_who_climbs_how_fast(trained):
 
 def test_a_climb_is_dated_where_it_began_and_not_where_measuring_did(tmp_path):
     random, day = np.random.default_rng(3), np.arange(-119, 1)
+    lately = [f"since a month {number}" for number in range(5)]
     panel = pd.concat([
         *(series(f"s{n}", 40 + random.normal(0, 1, 120), DAYS[-120:]) for n in range(6)),
-        series("since a month", 30 + 0.6 * np.maximum(day + 30, 0) + random.normal(0, 1, 120), DAYS[-120:]),
+        *(series(name, 30 + 0.6 * np.maximum(day + 30, 0) + random.normal(0, 1, 120), DAYS[-120:]) for name in lately),
         series("always", 30 + 0.4 * (day + 120) + random.normal(0, 1, 120), DAYS[-120:]),
     ])  # fmt: skip
     train.train(panel, NOBODY, Settings(), tmp_path)
     _, climbs = forecast.predict_and_explain(forecast.load(tmp_path), panel, NOBODY)
     climbs = climbs.set_index("server_id")
-    assert (climbs.loc[["since a month", "always"], "climb_chance"] > 0.8).all()
-    began = climbs.loc["since a month", "climb_since"]
-    assert abs((began - (DAYS[-1] - pd.Timedelta(days=30))).days) <= 10
-    assert climbs.loc["since a month", "climb_per_day"] == pytest.approx(0.6, rel=0.25)
+    assert (climbs.loc[[*lately, "always"], "climb_chance"] > 0.8).all()
+    # Under this noise the pace of one series in ten is a third off.
+    began = climbs.loc[lately, "climb_since"].median()
+    assert abs((began - (DAYS[-1] - pd.Timedelta(days=30))).days) <= 5
+    assert climbs.loc[lately, "climb_per_day"].median() == pytest.approx(0.6, rel=0.15)
+    assert climbs.loc[lately, "climb_per_day"].between(0.35, 0.8).all()
     assert pd.isna(climbs.loc["always", "climb_since"])
     assert climbs.loc["always", "climb_per_day"] == pytest.approx(0.4, rel=0.15)
 

@@ -4,6 +4,7 @@ import exports
 import pytest
 
 from headroom.core.job import InputError
+from headroom.intake import sources
 
 
 def rows(*cells, header="time;host;network_in", mark=";"):
@@ -87,3 +88,19 @@ def test_a_unit_in_the_settings_changes_nothing_else_that_the_files_name_says(tm
     assert panel["max"].tolist() == [9.5, 8.5]
     with pytest.raises(InputError, match="what was measured on average"):
         exports.read(tmp_path / "max", {name.format("CPU max"): content}, units)
+
+
+def test_a_mistake_of_ours_about_one_file_refuses_that_file_and_the_rest_is_read(tmp_path, monkeypatch):
+    layout_of = sources.layout_of
+
+    def mistaken(file, db):
+        if "broken" in file.name.server:
+            raise TypeError("nobody thought of this")
+        return layout_of(file, db)
+
+    monkeypatch.setattr(sources, "layout_of", mistaken)
+    text = "time,cpu\n2024-02-13,50\n2024-02-14,60\n"
+    panel, report = exports.read(tmp_path, {"broken.csv": text, "web-1.csv": text})
+    assert set(panel["server_id"]) == {"web-1"}
+    [broken] = [one for one in report["files"] if one["file"] == "broken.csv"]
+    assert "failed unexpectedly (TypeError" in broken["error"]
