@@ -348,7 +348,8 @@ def _quality(names: list[str], metrics: Sequence[str], frequency: str, as_of: pd
         "values": {"read": 1_038_717, "clipped": 212, "empty": 4, "quarantined": 7},
         "files": [
             {"file": f"week-{i}.csv", "format": "csv", "shape": "wide", "rows_read": 69_247, "rows_accepted": 69_230,
-             "rows_duplicate": 10, "rows_quarantined": 7, "export": None, "ignored_columns": ["notes"] if i == 1 else [], "error": None}
+             "rows_duplicate": 10, "rows_quarantined": 7, "export": None,
+             "ignored_columns": ["notes"] if i == 1 else [], "error": None}
             for i in range(4)
         ] + [
             {"file": "holiday<b>.csv", "format": "csv", "shape": None, "rows_read": 0, "rows_accepted": 0,
