@@ -392,4 +392,4 @@ def _json_in(path: Path | None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    job.as_program(main)

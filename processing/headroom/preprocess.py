@@ -206,4 +206,4 @@ def _nothing_usable(report: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    job.as_program(main)

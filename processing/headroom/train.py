@@ -258,4 +258,4 @@ def _mean(table: np.ndarray) -> dict[str, float | None]:
 
 
 if __name__ == "__main__":
-    main()
+    job.as_program(main)

@@ -24,6 +24,8 @@ from headroom.core import job
 from headroom.core.settings import Settings, parse
 from local import fleet
 
+pytestmark = pytest.mark.slow
+
 NAMES = {
     "risk_flagged_forecasts.parquet", "risk_summary.json", "optimization_recommendations.json", "server_clusters.csv",
     "risk_heatmap.png", "utilization_clusters.png", "report.html", "data_quality.json", "model_metrics.json",

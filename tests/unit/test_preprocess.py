@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from headroom.core.job import InputError
 from headroom.preprocess import _incoming, preprocess
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 REAL_DATA = ROOT.parent / "shared" / "data"
 needs_real_data = pytest.mark.skipif(not REAL_DATA.exists(), reason="needs ../shared/data")

@@ -17,6 +17,8 @@ from headroom import train
 from headroom.core.settings import Settings
 from headroom.forecast import booster
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DAYS = pd.date_range(end="2026-10-31", periods=200)
 SETTINGS = Settings(horizon=14, holidays={"country": "US"})

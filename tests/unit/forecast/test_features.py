@@ -11,6 +11,8 @@ from headroom.core.periods import Frequency, calendar
 from headroom.core.settings import Settings
 from headroom.forecast import booster, features, methods
 
+pytestmark = pytest.mark.slow
+
 DAYS = pd.date_range("2026-01-01", periods=200)
 KINDS = {"lag", "rolling", "seasonal", "calendar", "holiday", "quarter_end", "static"}
 

@@ -15,6 +15,8 @@ from headroom.forecast import model as forecast
 from headroom.forecast.features import FEATURE_VERSION
 from local import fleet
 
+pytestmark = pytest.mark.slow
+
 QUANTILES = forecast.COLUMNS
 HORIZON = 30
 # The thirty days after the end hold Christmas, the new year, and the end of the fiscal year.

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from tests.unit.functions.world import Version, World
+
+pytestmark = pytest.mark.slow
 
 DATASETS, OBJECTS, SECOND_VERSIONS = 20, 1_000, 100
 

@@ -9,11 +9,14 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from tests.unit.functions.world import Crash, Execution, Version, World
+
+pytestmark = pytest.mark.slow
 
 # A write after which the function dies; most of the time none. Publish and PlanRun make some ten writes of their own.
 CRASHES = st.one_of(st.none(), st.none(), st.integers(0, 14))

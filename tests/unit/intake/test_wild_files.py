@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from headroom.core.job import InputError
 
+pytestmark = pytest.mark.slow
+
 quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 names = st.sampled_from(sorted(exports.EXPORTS))
 LINES = [
@@ -60,8 +62,10 @@ HOW = ["lost", "repeated", "shuffled", "blank", "cut", "gzip", "bom", "crlf", "t
 def test_lines_that_are_lost_repeated_or_out_of_order_make_no_wrong_value(tmp_path_factory, name, seed, how):
     cpu = exports.fleet()
     files = {}
+    document = False
     for file, text in exports.EXPORTS[name](cpu).items():
         lines = text.splitlines()
+        document |= text.lstrip()[:1] in "{[" and lines[0].strip() in "{["
         head, body = (lines[:6], lines[6:])
         if how == "lost":
             body = [line for line in body if seed.random() > 0.3]
@@ -80,7 +84,8 @@ def test_lines_that_are_lost_repeated_or_out_of_order_make_no_wrong_value(tmp_pa
     panel, _ = read(tmp_path_factory.mktemp("lines"), files)
     if panel is not None and how != "cut":
         assert only_true_values(panel, cpu)
-    if how in ("gzip", "bom", "repeated"):
+    # A line too many makes one JSON document another one, or none.
+    if how in ("gzip", "bom") or (how == "repeated" and not document):
         assert panel is not None
 
 
