@@ -89,6 +89,13 @@ def a_file(
     return File(key, version, 10, "etag", time, sequencer)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """An AWS in memory takes a second to set up, which adds up: left out of ``make quick``."""
+    for item in items:
+        if "aws" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):

@@ -20,6 +20,12 @@ BUCKETS = 6
 LEAST = 0.2
 # The spread of a series, in scales, where no backtest could show one.
 UNTRIED = 3.0
+# How far a window's misses on one side, and those on the other, speak for the first: what went only up in one window
+# may come down in the next. And the least either side has, as a share of the usual miss. Tuned by the coverage of the
+# 80 % interval in all cases of ``bench.accuracy``, which is 79 to 83 %.
+OWN_SIDE, OTHER_SIDE, LEAST_SIDE = 0.7, 0.3, 0.5
+# How much of the larger of two expected spreads the smaller counts as at least.
+LEAST_SHARE = 0.02
 # Quantiles of scaled misses on most data, and how many series' windows' worth they count against what is observed.
 USUAL = np.array([-1.4, -1.0, 0.0, 1.0, 1.4])
 PRIOR_ROWS = 100
@@ -48,8 +54,9 @@ def own_spread(misses: np.ndarray) -> np.ndarray:
     """How far a series fell below and above its forecasts in one window (n × horizon → n × 2), NaN where unknown."""
     low, high = quantiles(misses, (0.05, 0.95))
     usual = quantiles(np.abs(misses), (0.5,))[0]
-    sides = np.stack([np.maximum(-low, usual / 2), np.maximum(high, usual / 2)], axis=1) + LEAST
-    return sides**0.7 * sides[:, ::-1] ** 0.3  # what went only up in one window may come down in the next
+    least = LEAST_SIDE * usual
+    sides = np.stack([np.maximum(-low, least), np.maximum(high, least)], axis=1) + LEAST
+    return sides**OWN_SIDE * sides[:, ::-1] ** OTHER_SIDE
 
 
 def typical(each: np.ndarray, number: np.ndarray, groups: int) -> np.ndarray:
@@ -82,7 +89,7 @@ def spread(below: np.ndarray, above: np.ndarray, own: np.ndarray, apart: np.ndar
     own = own[:, None, :]
     learned = np.stack([below, above], axis=2)
     learned = np.where(np.isnan(learned), own, learned)
-    least = 0.02 * np.maximum(own.max(axis=2, keepdims=True), learned.max(axis=2, keepdims=True)) + 1e-12
+    least = LEAST_SHARE * np.maximum(own.max(axis=2, keepdims=True), learned.max(axis=2, keepdims=True)) + 1e-12
     return np.sqrt(np.maximum(learned, least) * np.maximum(own, least)) + apart
 
 
