@@ -26,7 +26,7 @@ quick: install  ## the unit tests that take no time
 
 lint: install .venv-lint/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sam validate --lint --region us-east-1
-	$(BIN)/mypy && cd functions && ../$(BIN)/mypy --config-file ../pyproject.toml .
+	$(BIN)/mypy && cd functions && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache/functions .
 	.venv-lint/bin/cfn-lint template.yaml
 	.venv-lint/bin/checkov --config-file .checkov.yaml
 

@@ -58,3 +58,9 @@ def test_lengths_that_depend_on_the_frequency_stand_in_one_place():
                 isinstance(side, ast.Constant) and side.value in ("D", "h") for side in (node.left, *node.comparators)
             )
             assert not table and not compared, f"{path.name}, line {node.lineno}"
+
+
+def test_functions_holds_nothing_that_would_be_packaged_by_mistake():
+    """The folder is the Lambdas' ``CodeUri``: all that lies in it, caches of tools included, is uploaded."""
+    found = {path.name for path in (ROOT / "functions").iterdir()} - {"__pycache__", "Makefile"}
+    assert all(name.endswith(".py") for name in found), found

@@ -420,8 +420,13 @@ def test_the_alarm_on_failed_runs_goes_off_and_leaves_the_telling_to_the_run(ser
     states.start_execution(stateMachineArn=service.machine, input="{}")
     deadline = time.monotonic() + 150
     while time.monotonic() < deadline:
+        of_this_machine = {"Name": "StateMachineArn", "Value": service.machine}  # other tests set alarms on theirs
         alarms = cloudwatch.describe_alarms()["MetricAlarms"]
-        [failed] = [one for one in alarms if one.get("MetricName") == "ExecutionsFailed"]
+        [failed] = [
+            one
+            for one in alarms
+            if one.get("MetricName") == "ExecutionsFailed" and of_this_machine in one["Dimensions"]
+        ]
         if failed["StateValue"] == "ALARM":
             break
         time.sleep(1)
