@@ -39,6 +39,7 @@ class IngestSettings(_Starting):
 class SweepSettings(IngestSettings):
     ingest_bucket: str
     artifact_bucket: str
+    overdue_after_days: int
 
 
 class PublishSettings(_Starting):

@@ -45,12 +45,11 @@ CODE = "0123456789abcdef"
 APPROVED = Model(
     arn="arn:aws:sagemaker:eu-central-1:123456789012:model-package/headroom-demo/3",
     uri="s3://headroom-artifactbucket/runs/demo/20261030T060000Z-0a1b2c3d/model/x/output/model.tar.gz",
-    registered_at=datetime(2026, 10, 30, 6, 30, tzinfo=UTC),
     code=CODE,
     settings=plan.settings_hash(""),
     relative_mase=0.8,
 )
-KNOWN = Models(approved=APPROVED, last_trained_at=APPROVED.registered_at)
+KNOWN = Models(approved=APPROVED, last_trained_at=datetime(2026, 10, 30, 6, 30, tzinfo=UTC))
 WITH_HISTORY: dict[str, Any] = {"state": PUBLISHED_BEFORE, "known": KNOWN}
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1"
 VPC = {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0c"}

@@ -38,6 +38,7 @@ ENVIRONMENT = {
     "SWEEP_FUNCTION": "headroom-sweep",
     "LINK_HOURS": "6",
     "KEEP_PANELS": "3",
+    "OVERDUE_AFTER_DAYS": "7",
     "NETWORK_ISOLATION": "false",
     "OUTPUT_KEY_ARN": "",
     "VOLUME_KEY_ARN": "",

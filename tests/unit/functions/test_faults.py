@@ -11,6 +11,7 @@ import pytest
 
 import plan
 import run_status
+from dataset_settings import whole_number
 from ledger import File
 from notification import LONGEST_TEXT, text
 from tests.unit.functions.test_models import version
@@ -599,7 +600,7 @@ def test_a_dataset_can_ask_for_another_time_between_its_runs() -> None:
 def test_the_time_between_runs_is_read_as_the_jobs_read_it(config: str, minutes: int | None) -> None:
     from headroom.core import settings
 
-    assert plan.minutes_between_runs(config) == minutes
+    assert whole_number(config, "minutes_between_runs") == minutes
     if minutes is not None:
         assert settings.parse(config).minutes_between_runs == minutes
 
