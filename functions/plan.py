@@ -299,7 +299,8 @@ def make_plan(
     train, reason = choose_mode(environment, given, found, now)
     machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
     running = {job: machines[job] for job in JOBS if train or job != "train"}
-    cost = prices.estimate(environment.region, running, sum(map(unpacked, taken)), found.before.panel_bytes)
+    size = sum(map(unpacked, taken))
+    cost = prices.estimate(environment.region, environment.instance_prices, running, size, found.before.panel_bytes)
     check_cost(environment, given, cost)
 
     run = run_of(environment, dataset, execution, found.code)
@@ -412,7 +413,7 @@ def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate
     most = given.max_usd if given.max_usd is not None else environment.most_usd
     if cost.usd is None or not most or cost.usd <= most:
         return
-    more = json.dumps({"dataset": given.dataset, "mode": given.mode, "max_usd": math.ceil(cost.usd)})
+    more = json.dumps(given.model_dump(exclude_unset=True) | {"max_usd": math.ceil(cost.usd)})
     raise CannotPlan(
         f"the run would cost {cost.words}, and a run may cost {most:g} USD (the stack's MaxRunCostUsd). Its files wait "
         f"on. To run it all the same, start it by hand with this input:\n  {more}"

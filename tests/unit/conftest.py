@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "PARALLEL_RUNS": "10",
     "MOST_FILES_PER_RUN": "5000",
     "MOST_USD_PER_RUN": "100",
+    "INSTANCE_PRICES": "",
     "SWEEP_FUNCTION": "headroom-sweep",
     "LINK_HOURS": "6",
     "KEEP_PANELS": "3",
