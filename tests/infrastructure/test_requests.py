@@ -303,6 +303,20 @@ def test_every_job_writes_only_into_its_own_run(stack_of):
         assert all(run.fullmatch(uri) for uri in written), written
 
 
+@pytest.mark.parametrize("dataset", ["demo", "demo2", "de"])
+@pytest.mark.parametrize("name", [name for name, run in RUNS.items() if "given" not in run])
+def test_no_request_of_a_run_names_anything_of_another_dataset(stack_of, name, dataset):
+    """What isolates datasets: folders that end with a slash, and a model group's whole name."""
+    found = steps_of(stack_of(RUNS[name].get("parameters", {})), RUNS[name] | {"given": {"dataset": dataset}})
+    steps = [step for step in found if step.state != "NotifyCompletion"]  # whose text is made up here
+    uris = {uri for step in steps for uri in re.findall(r's3://[^"]+', json.dumps(step.request))}
+    ours = re.compile(rf"s3://(headroom-artifactbucket/(code|runs/{dataset})/[^/]+(/.*)?|own/w/)")
+    registered = {KNOWN.approved.uri} if KNOWN.approved else set()  # as this test says
+    assert [uri for uri in uris - registered if not ours.fullmatch(uri)] == []
+    groups = {step.request["ModelPackageGroupName"] for step in steps if "ModelPackageGroupName" in step.request}
+    assert groups <= {f"headroom-{dataset}"}
+
+
 def test_every_path_that_a_job_is_told_of_is_an_input_or_output_of_it(stack_of):
     for step in jobs(steps_of(stack_of({}), {})):
         request = step.request
