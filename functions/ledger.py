@@ -163,9 +163,12 @@ class Ledger:
         return bool(self.waiting(dataset, most=1))
 
     def has_unplanned(self, dataset: str, since: str | None = None) -> bool:
-        """Whether a file waits that no run has taken; with ``since``, one that was written down after that moment."""
+        """Whether a file waits that no run has taken; with ``since``, one that was written down after that moment.
+
+        At that very moment were those with which the run was started that took the lock then.
+        """
         return any(
-            "planned" not in item and (since is None or item.get("recorded", since) >= since)
+            "planned" not in item and (since is None or item["recorded"] > since)
             for item in self._items(dataset, Key("waiting").lt(_ASIDE))
         )
 
