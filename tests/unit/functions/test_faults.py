@@ -740,4 +740,4 @@ def test_every_notification_says_of_which_dataset_and_how_bad_it_is(world: World
     assert attributes == {"outcome": "failed", "dataset": "demo"}
     drop(world, "c.csv")
     told = world.run(started(world))
-    assert (told["status"], told["level"]) == ("published", "high")
+    assert (told["status"], told["level"]) == ("published", "critical")
