@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 
 from headroom.core import wording
-from headroom.core.findings import AT_RISK, Assessment
+from headroom.core.findings import AT_RISK, Assessment, RiskOverTime
 from headroom.core.periods import Frequency
 from headroom.core.settings import PERCENT_METRICS
 from headroom.report import blocks, fleet
 from headroom.report.blocks import Block, Text
-from headroom.report.fleet import RiskOverTime
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
