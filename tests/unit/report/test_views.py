@@ -10,7 +10,7 @@ import pytest
 from synthetic_assessment import assessment, with_silent
 
 from headroom.core.periods import Frequency
-from headroom.report import fleet, views
+from headroom.report import views
 
 
 def test_the_headline_says_who_runs_out_and_when() -> None:
@@ -70,5 +70,5 @@ def test_the_time_to_act_is_a_date_or_now() -> None:
 def test_a_fleet_of_which_nobody_is_judged_still_has_all_its_sections() -> None:
     found = with_silent(assessment(4), servers=3)
     risk = dataclasses.replace(found, profiles=[], fleet_peaks={})
-    names = [one["id"] for one in views.sections(risk, fleet.risk_over_time(risk), 4)]
+    names = [one["id"] for one in views.sections(risk, risk.over_time, 4)]
     assert names == ["risk", "unjudged", "fleet", "rhythm", "groups", "actions", "data", "forecast", "run"]
