@@ -277,6 +277,7 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
     db.execute(_JUDGE)
     make_views(db)
     _repeated_headers(db, sources)
+    _refuse_what_is_not_a_server(db, sources)
     read_rows = "SELECT file FROM reading UNION SELECT file FROM rejected"
     with_rows = {file for (file,) in db.execute(read_rows).fetchall()}
     for source in sources:
@@ -331,7 +332,31 @@ def _look_at_names(db: duckdb.DuckDBPyConnection) -> None:
             UPDATE reading SET server_id = name FROM tidied WHERE server_id = written;
             UPDATE name_in_file SET server_id = name FROM tidied WHERE server_id = written""")
     db.execute("""
-        INSERT INTO not_a_name SELECT DISTINCT server_id FROM name_in_file WHERE server_problem(server_id) IS NOT NULL""")
+        INSERT INTO not_a_name
+        SELECT DISTINCT server_id FROM name_in_file WHERE server_problem(server_id) IS NOT NULL""")
+
+
+# More servers than one machine carries, nearly all of them with one row, are not servers. 400,000 of them took 9 GB of
+# memory in AssessRisk before this was refused.
+MOST_SERVERS_OF_ONE_ROW, ONE_ROW_SHARE = 100_000, 0.9
+
+
+def _refuse_what_is_not_a_server(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Refuse files whose server column holds what is new in every row, such as a request's id."""
+    found = db.execute(
+        """
+        SELECT file, count(*), count(*) FILTER (rows = 1) AS once, any_value(server_id) FROM name_in_file
+        GROUP BY file HAVING once > ? AND once >= ? * count(*) ORDER BY file""",
+        [MOST_SERVERS_OF_ONE_ROW, ONE_ROW_SHARE],
+    ).fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, servers, once, example in found:
+        refuse(
+            db, by_order[file],
+            f"{servers:,} different servers, {once:,} of them in a single row, such as {example!r:.80}. This column "
+            "does not name servers (is it a request's id?): map the right one in the settings, columns: {your column: "
+            "server_id}, or leave the file out",
+        )  # fmt: skip
 
 
 def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
