@@ -7,7 +7,7 @@
 Both read the same CSV files, drop rows and values that break the contract, keep the newest value of each sample,
 clip overshoot, aggregate five metrics to daily P95, P99, mean, maximum and count, and write the samples of the last
 62 days for late files. The job also explains what it dropped and writes its report; pandas does not. Each runs alone
-in a process of its own, libraries loaded; memory is that process's peak.
+in a process of its own; memory is that process's peak.
 """
 
 from __future__ import annotations
