@@ -17,6 +17,9 @@ AT_RISK = ("high", "critical")
 # The parts of a metric's reason, in the order in which people are told them; columns of ``Assessment.risks``.
 REASON_PARTS = ("what", "since", "how_sure", "lately")
 
+# What a series' forecast rests on; columns of ``Assessment.risks``.
+CLIMB_COLUMNS = ("history", "backtested", "climb_chance", "climb_per_day", "climb_since")
+
 
 @dataclass(frozen=True)
 class Action:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from headroom.core.findings import CLIMB_COLUMNS
 from headroom.core.grid import SERIES, Grid, Span, last_seen
 from headroom.core.settings import Settings
 from headroom.core.wording import periods
@@ -44,9 +45,6 @@ class Model:
     reach: int
     usual_scale: dict[str, float]
     baseline: dict[str, Any]
-
-
-CLIMB_COLUMNS = ["history", "backtested", "climb_chance", "climb_per_day", "climb_since"]
 
 
 def predict(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> pd.DataFrame:

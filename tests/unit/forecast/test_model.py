@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from headroom import train
+from headroom.core.findings import CLIMB_COLUMNS
 from headroom.core.panel import Panel
 from headroom.core.settings import Settings
 from headroom.forecast import model as forecast
@@ -230,7 +231,7 @@ def test_forecasts_say_what_they_rest_on_and_who_climbs_how_fast(trained):
     folder, panel, metrics, result = trained
     again, climbs = forecast.predict_and_explain(forecast.load(folder), panel, NOBODY)
     pd.testing.assert_frame_equal(again, result)
-    assert list(climbs) == ["server_id", "metric", *forecast.CLIMB_COLUMNS]
+    assert list(climbs) == ["server_id", "metric", *CLIMB_COLUMNS]
     climbs = climbs.set_index("server_id")
     assert climbs.index.tolist() == result.drop_duplicates(["server_id", "metric"])["server_id"].tolist()
     assert (climbs["backtested"] == metrics["backtested"]).all() and metrics["backtested"] == HORIZON
