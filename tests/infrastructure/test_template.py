@@ -36,6 +36,8 @@ EVERYTHING = {
     "AccessLogsBucket": "logs-of-ours",
     "TrainOnSpot": "true",
     "MonthlyBudgetUsd": "100",
+    "Collectors": "on",
+    "CollectRoleArns": "arn:aws:iam::210987654321:role/read-cloudwatch",
 }
 
 # The image's own list of registries (aws/sagemaker-python-sdk, image_uri_config/sklearn.json), and il-central-1.
@@ -465,7 +467,7 @@ def test_the_dashboard_is_json_and_shows_what_alarms_watch():
 def test_the_runbook_has_a_section_for_every_alarm():
     """Each alarm's description names it."""
     runbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    for name, alarm in Stack().of_type("AWS::CloudWatch::Alarm").items():
+    for name, alarm in Stack(**EVERYTHING).of_type("AWS::CloudWatch::Alarm").items():
         if not name.startswith("Run"):  # whose notification says what to do
             section = re.search(r"\(docs/operations.md, (.+?)\)", alarm["AlarmDescription"])
             assert section, name
@@ -474,6 +476,7 @@ def test_the_runbook_has_a_section_for_every_alarm():
 
 def test_what_is_optional_is_left_out_by_default():
     optional = {"EmailSubscription", "SlackFunction", "SlackLogs", "Budget"}
+    optional |= {"CollectFunction", "CollectLogs", "CollectSchedule", "CollectScheduleRole", "CollectorsAlarm"}
     assert not optional & Stack().resources.keys()
     assert optional <= Stack(**EVERYTHING).resources.keys()
 
