@@ -20,9 +20,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from integration.service import Service
 from integration.test_alarms import becomes, physical
 from integration.test_faults import intact, item, letter, published, redrive, start_by_hand
-from integration.test_service import Service, months, service  # noqa: F401 - fixtures
 
 from local import deploy
 
@@ -30,7 +30,7 @@ FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 
 @contextmanager
-def definition(service: Service, **changes: Any) -> Iterator[None]:  # noqa: F811
+def definition(service: Service, **changes: Any) -> Iterator[None]:
     """While this lasts, the state machine's states, by name, or the whole of it, have other limits."""
     states = service.cloud.client("stepfunctions")
     before = states.describe_state_machine(stateMachineArn=service.machine)["definition"]
@@ -46,8 +46,8 @@ def definition(service: Service, **changes: Any) -> Iterator[None]:  # noqa: F81
 
 
 def test_a_job_that_runs_too_long_is_told_and_a_new_run_takes_its_file(
-    service: Service,  # noqa: F811
-    months: dict[str, bytes],  # noqa: F811
+    service: Service,
+    months: dict[str, bytes],
 ) -> None:
     with definition(service, Preprocess={"StoppingCondition": {"MaxRuntimeInSeconds": 1}}):
         [failed] = service.drop_and_wait("slow", {"a.csv": next(iter(months.values()))})
@@ -63,8 +63,8 @@ def test_a_job_that_runs_too_long_is_told_and_a_new_run_takes_its_file(
 
 
 def test_a_run_that_takes_too_long_is_told_and_a_redrive_goes_on(
-    service: Service,  # noqa: F811
-    months: dict[str, bytes],  # noqa: F811
+    service: Service,
+    months: dict[str, bytes],
 ) -> None:
     with definition(service, TimeoutSeconds=3):
         [late] = service.drop_and_wait("late-run", {"a.csv": next(iter(months.values()))})
@@ -105,7 +105,7 @@ handler = {module}.handler
 
 
 @contextmanager
-def dies_after(service: Service, function: str, module: str, write: str) -> Iterator[None]:  # noqa: F811
+def dies_after(service: Service, function: str, module: str, write: str) -> Iterator[None]:
     """While this lasts, a function does one write to the ledger and then nothing more until its time is over."""
     client, name = service.cloud.client("lambda"), physical(service.cloud, service.stack, function)
     before = client.get_function_configuration(FunctionName=name)
@@ -129,8 +129,8 @@ def dies_after(service: Service, function: str, module: str, write: str) -> Iter
     ],
 )
 def test_a_function_that_dies_after_a_side_effect_is_told_and_redriven(
-    service: Service,  # noqa: F811
-    months: dict[str, bytes],  # noqa: F811
+    service: Service,
+    months: dict[str, bytes],
     function: str,
     module: str,
     write: str,
@@ -151,8 +151,8 @@ def test_a_function_that_dies_after_a_side_effect_is_told_and_redriven(
 
 
 def test_an_arrival_whose_function_dies_comes_back_and_is_in_a_run(
-    service: Service,  # noqa: F811
-    months: dict[str, bytes],  # noqa: F811
+    service: Service,
+    months: dict[str, bytes],
 ) -> None:
     sqs, queue = service.cloud.client("sqs"), physical(service.cloud, service.stack, "FileQueue")
     hidden = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
@@ -222,7 +222,7 @@ def channel(certificate: Path, answers: list[int]) -> Iterator[tuple[str, list[t
     server.shutdown()
 
 
-def slack_function(service: Service, certificate: Path, webhook: str) -> None:  # noqa: F811
+def slack_function(service: Service, certificate: Path, webhook: str) -> None:
     """The stack with Slack; its function trusts our certificate."""
     service.cloud.client("ssm").put_parameter(
         Name="/headroom/slack", Type="SecureString", Value=webhook, Overwrite=True
@@ -239,7 +239,7 @@ def slack_function(service: Service, certificate: Path, webhook: str) -> None:  
     ("answers", "arrives"), [([429, 500], True), ([429, 500, 429], False)], ids=["for a while", "for good"]
 )
 def test_a_slack_that_refuses_is_tried_again_and_what_it_never_took_is_a_dead_letter(
-    service: Service,  # noqa: F811
+    service: Service,
     certificate: Path,
     answers: list[int],
     arrives: bool,
