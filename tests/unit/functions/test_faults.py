@@ -693,7 +693,7 @@ def test_a_run_that_would_cost_too_much_is_refused_with_the_estimate_and_can_be_
         world.fail(execution, cause=json.dumps({"errorMessage": str(error.value)}))
         assert world.running() == []
         assert world.sweep()["started"] == [], "it is not tried again by itself"
-        [given] = re.findall(r"^  (\{.*\})$", str(error.value), flags=re.MULTILINE)
+        [given] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'$", str(error.value))
         world.executions["by-hand"] = Execution("by-hand", given)
         world.run(started(world))
         assert len(world.chain()) == 1
@@ -724,7 +724,7 @@ def test_the_input_that_runs_a_costly_run_all_the_same_keeps_what_it_was_started
         execution.input = json.dumps(given)
         with pytest.raises(plan.CannotPlan) as error:
             world.plan(execution)
-        [offered] = re.findall(r"^  (\{.*\})$", str(error.value), flags=re.MULTILINE)
+        [offered] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'$", str(error.value))
         assert json.loads(offered) == given | {"max_usd": 1}
 
 
