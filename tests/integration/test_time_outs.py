@@ -112,7 +112,7 @@ def dies_after(service: Service, function: str, module: str, write: str) -> Iter
     client.update_function_code(
         FunctionName=name, ZipFile=zipped({"dying.py": DYING.format(module=module, write=write)})
     )
-    client.update_function_configuration(FunctionName=name, Handler="dying.handler", Timeout=6)
+    client.update_function_configuration(FunctionName=name, Handler="dying.handler", Timeout=15)
     try:
         yield
     finally:
@@ -156,11 +156,11 @@ def test_an_arrival_whose_function_dies_comes_back_and_is_in_a_run(
 ) -> None:
     sqs, queue = service.cloud.client("sqs"), physical(service.cloud, service.stack, "FileQueue")
     hidden = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "8"})  # AWS: eleven minutes
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "20"})  # AWS: eleven minutes
     try:
         with dies_after(service, "IngestFunction", "ingest", "record"):
             service.drop("dies-ingest", "a.csv", next(iter(months.values())))
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while not service.waiting("dies-ingest"):
                 assert time.monotonic() < deadline
                 time.sleep(0.2)
