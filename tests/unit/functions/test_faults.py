@@ -705,7 +705,7 @@ def test_where_no_price_is_known_the_estimate_is_unknown_and_refuses_nothing() -
         world.run(started(world))
         told = world.letters[-1]["Message"]
         assert "no price is known here for ml.m5.xlarge in eu-north-1, so that MaxRunCostUsd refuses nothing" in told
-        assert "InstancePricesUsd to ml.m5.xlarge=<USD an hour>" in told
+        assert "InstancePricesUsd to ml.m5.xlarge=<USD per hour>" in told
 
 
 def test_the_stacks_own_prices_make_the_ceiling_hold_in_any_region() -> None:
