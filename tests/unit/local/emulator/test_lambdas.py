@@ -26,7 +26,9 @@ def test_an_event_that_a_function_fails_on_is_handed_over_twice_more_and_then_le
 ):
     """As Lambda does with all that EventBridge and SNS invoke."""
     seen, left, done = [], [], threading.Event()
-    record = {"config": {"FunctionName": "f", "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:0:letters"}}}
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+    config = {"FunctionName": "f", "FunctionArn": arn, "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:::letters"}}
+    record = {"config": config}
 
     def execute(function, event):
         seen.append(event)
@@ -39,10 +41,10 @@ def test_an_event_that_a_function_fails_on_is_handed_over_twice_more_and_then_le
 
     monkeypatch.setattr(lambda_svc, "_LAMBDA_ASYNC_RETRY_BASE_SECONDS", 0)
     monkeypatch.setattr(lambda_svc, "_execute_function", execute)
-    monkeypatch.setattr(lambda_svc, "_get_func_record_for_ref", lambda arn: (record, record["config"], "f"))
+    monkeypatch.setattr(lambda_svc, "_get_func_record_for_ref", lambda arn: (record, config, "f"))
     monkeypatch.setattr(lambda_svc, "_execution_record_for_config", lambda function, config: function)
     monkeypatch.setattr(lambda_svc, "_route_async_failure", lambda arn, *_: left.append(arn))
-    lambdas.dispatch("arn:aws:lambda:us-east-1:0:function:f", '{"detail": 1}')
+    lambdas.dispatch(arn, '{"detail": 1}')
     assert done.wait(10)
     assert seen == [{"detail": 1}] * calls
     assert len(left) == letters
