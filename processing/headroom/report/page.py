@@ -25,10 +25,9 @@ import numpy as np
 import pandas as pd
 
 from headroom.core import wording
-from headroom.core.findings import LEVELS, Assessment
+from headroom.core.findings import LEVELS, Assessment, RiskOverTime
 from headroom.core.plain import plain
 from headroom.report import cluster_map, fleet, sections, servers
-from headroom.report.fleet import RiskOverTime
 from headroom.report.sections import actions, groups, top
 
 MAX_BYTES = 7_800_000
@@ -57,7 +56,7 @@ def render(assessment: Assessment) -> str:
     """The whole page as text; see :func:`write`."""
     most = MAX_SERVERS
     while True:
-        shown = _servers_shown(assessment, most)
+        shown = servers_shown(assessment, most)
         metrics = [str(metric) for metric in pd.unique(assessment.risks["metric"])]
         table = servers.facts(assessment, shown)
         view = _json(_view(assessment, shown, table, metrics))
@@ -154,7 +153,7 @@ def _json(value: Any) -> str:
 def _view(assessment: Assessment, shown: pd.DataFrame, table: pd.DataFrame, metrics: list[str]) -> dict[str, Any]:
     """Everything the page shows but the servers' own sections: plain values, in the order of the page."""
     position = {name: i for i, name in enumerate(shown["server_id"])}
-    over_time = fleet.risk_over_time(assessment)
+    over_time = assessment.over_time
     counts = assessment.servers["level"].value_counts()
     return {
         "asOf": _milliseconds(fleet.last_period(assessment)),
@@ -189,7 +188,7 @@ def _metric(assessment: Assessment, metric: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _servers_shown(assessment: Assessment, most: int) -> pd.DataFrame:
+def servers_shown(assessment: Assessment, most: int = MAX_SERVERS) -> pd.DataFrame:
     """The servers in the report, most urgent first; see :func:`write` for which ones where not all fit."""
     table = assessment.servers.reset_index(drop=True)
     if len(table) <= most:

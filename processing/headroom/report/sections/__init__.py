@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headroom.core.findings import Assessment
-from headroom.report.fleet import RiskOverTime
+from headroom.core.findings import Assessment, RiskOverTime
 from headroom.report.sections import (
     actions,
     data,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from headroom.core.findings import RiskOverTime
 from headroom.report import blocks
-from headroom.report.fleet import RiskOverTime
 
 
 def section(risk: RiskOverTime) -> dict[str, Any]:
