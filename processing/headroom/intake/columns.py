@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from headroom.core.settings import METRICS, FileRules
 from headroom.intake import times
-from headroom.intake.meaning import Meaning, Unclear, in_unit, meaning_of, of_metric
+from headroom.intake.brackets import in_brackets, without_brackets
+from headroom.intake.meaning import Meaning, Unclear, in_unit, meaning_of, of_metric, statistic_of
 from headroom.intake.units import unit_of
 
 TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
@@ -283,16 +284,14 @@ def _metrics(
 
 def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None, statistic: str) -> tuple[str, Meaning]:
     """The metric of a column that only says ``value``: what the settings say, or the file's name."""
-    unit = said_unit(rules, heading) or next(
-        (bracket for bracket in re.findall(r"[\[(]([^\[\]()]*)[\])]", heading) if bracket.strip()), ""
-    )
+    said = in_brackets(heading)
+    measured = next((known for text in said if (known := statistic_of(text))), "")
+    unit = said_unit(rules, heading) or next((text for text in said if not statistic_of(text)), "")
     if rules.metric is not None:
         meaning = of_metric(rules.metric, unit or said_unit(rules, rules.metric))
     elif isinstance(named, Meaning):
         unit = unit or said_unit(rules, named.metric)
         meaning = in_unit(named, unit) if unit else named
-        if isinstance(meaning, Meaning) and not best([("", meaning)], statistic):
-            meaning = Unclear(named.metric, f"is a {named.statistic}, and not what was measured on average")
     elif isinstance(named, Unclear):
         meaning = Unclear(named.metric, f"({named.metric}, by the file's name) {named.reason}")
     else:
@@ -302,6 +301,10 @@ def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None,
         )
     if isinstance(meaning, Unclear):
         raise UnreadableFile(f"{heading!r} {meaning.reason}")
+    if measured:
+        meaning = replace(meaning, statistic=measured)
+    if not best([("", meaning)], statistic):
+        raise UnreadableFile(f"{heading!r} is a {meaning.statistic}, and not what was measured on average")
     return meaning.metric, meaning
 
 
@@ -406,12 +409,12 @@ def _mapped(heading: str, rules: FileRules) -> str | None:
 
 
 def _plain(heading: str) -> str:
-    return re.sub(r"[\W_]+", "", re.sub(r"[\[(][^\[\]()]*[\])]", "", heading)).casefold()
+    return re.sub(r"[\W_]+", "", without_brackets(heading)).casefold()
 
 
 def _convertible(heading: str, metric: str) -> str:
     """The unit in a mapped heading where it can be converted; the settings' word holds where it cannot."""
-    for bracket in re.findall(r"[\[(]([^\[\]()]*)[\])]", heading):
+    for bracket in in_brackets(heading):
         if unit_of(bracket) and isinstance(of_metric(metric, bracket), Meaning):
             return bracket
     return ""
