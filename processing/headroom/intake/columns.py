@@ -53,7 +53,7 @@ _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
 
 
-Shape = Literal["wide", "long", "two-column"]
+Shape = Literal["wide", "long", "two-column", "inventory"]
 
 
 class UnreadableFile(ValueError):
@@ -164,6 +164,22 @@ def understand(
         (heading, reason) for metric, heading, reason in unclear if metric not in read and f"{metric}_in" not in read
     ]
     return Columns(shape, places, meanings, tuple(entities), zone, tuple(told))
+
+
+def of_inventory(headings: Sequence[str], rules: FileRules) -> dict[str, int]:
+    """The places of server and attributes in a table that describes servers and has no times; else nothing."""
+    headings = [heading.strip() for heading in headings]
+    places: dict[str, int] = {}
+    _place_mapped(headings, rules, places)
+    _place(places, "timestamp", _TIMES, headings)
+    if "timestamp" in places:
+        return {}
+    for place, heading in enumerate(headings):
+        if (attribute := _ATTRIBUTE_OF.get(_plain(heading))) and place not in places.values():
+            places.setdefault(attribute, place)
+    _place(places, "server_id", _SERVERS, headings)
+    found = {column: place for column, place in places.items() if column in ("server_id", *ATTRIBUTES)}
+    return found if "server_id" in found and len(found) > 1 else {}
 
 
 def place_of_time(headings: Sequence[str], rules: FileRules) -> int:

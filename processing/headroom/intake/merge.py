@@ -24,7 +24,7 @@ from pathlib import Path
 import duckdb
 
 from headroom.core.settings import METRICS, Settings
-from headroom.intake import database
+from headroom.intake import database, inventory
 from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from headroom.intake.layout import NAME_LENGTH
 from headroom.intake.reading import columns_that_differ, refuse
@@ -47,6 +47,7 @@ CREATE TABLE fresh AS FROM stored;
 CREATE TABLE kept (server_id VARCHAR, sampled_at TIMESTAMP, {for_each(METRICS, "% DOUBLE")});
 CREATE TABLE duplicate (file INTEGER, rows BIGINT);
 CREATE TABLE replaced (file INTEGER, later INTEGER, samples BIGINT);
+{inventory.TABLES}
 CREATE TABLE attribute (server_id VARCHAR, attribute VARCHAR, value VARCHAR, sampled_at TIMESTAMP);
 CREATE TABLE attribute_problem (file INTEGER, row BIGINT, "column" VARCHAR, value VARCHAR, reason VARCHAR);
 CREATE VIEW incoming AS
@@ -120,6 +121,7 @@ def merge(
     db.execute(f"""
         CREATE TABLE panel AS SELECT {columns} FROM fresh
         UNION ALL SELECT {columns} FROM stored ANTI JOIN fresh USING (server_id, metric, ds)""")
+    inventory.merge(db, (history or samples) / "samples" / "inventory.parquet", sources)
     _merge_attributes(db)
     return Merge(keep_since, kept_days, rows_new, rows_changed, before_run.rows_dropped, late_samples, late_periods)
 
@@ -131,6 +133,8 @@ def write(db: duckdb.DuckDBPyConnection, merged: Merge, samples: Path, folder: P
     _copy(db, "FROM panel ORDER BY server_id, metric, ds", folder / "panel.parquet")
     _copy(db, "FROM server ORDER BY server_id", folder / "servers.parquet")
     _copy(db, "FROM attribute ORDER BY server_id, attribute", folder / "samples" / "attributes.parquet")
+    if _count(db, "inventory"):
+        _copy(db, "FROM inventory ORDER BY ALL", folder / "samples" / "inventory.parquet")
     days = {f"{day:%Y-%m-%d}": rows for day, rows in sorted(merged.kept_days.items())}
     kept = json.dumps({"since": merged.samples_since.isoformat(), "days": days}) + "\n"
     (folder / "samples" / "kept.json").write_text(kept, encoding="utf-8")
@@ -333,13 +337,21 @@ def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
 
 
 def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
-    """Attributes of servers: the one of the newest sample counts, of equally new ones the one that came last."""
+    """Attributes of servers: the one of the newest sample counts, of equally new ones the one that came last.
+
+    What an inventory says is as new as the newest sample that is known when it comes.
+    """
+    [newest] = one_row(db, """
+        SELECT max(moment) FROM (
+            SELECT max(sampled_at) AS moment FROM reading UNION ALL SELECT max(sampled_at) FROM attribute
+            UNION ALL SELECT max(ds) FROM panel)""")  # fmt: skip
     is_number = f"attribute IN ({', '.join(quoted(name) for name in NUMBER_ATTRIBUTES)})"
     db.execute(f"""
         CREATE TABLE attribute_seen AS
         WITH combination AS (
             SELECT file, server_id, attributes,
-                max(sampled_at) AS sampled_at, max(reading.rowid) AS row, min(reading.rowid) AS first_row
+                max(coalesce(sampled_at, {_literal(newest or datetime.min)})) AS sampled_at,
+                max(reading.rowid) AS row, min(reading.rowid) AS first_row
             FROM reading WHERE attributes IS NOT NULL
                 AND (evidence IS NULL OR reading.rowid IN (SELECT row FROM suspect WHERE usable))
                 AND file NOT IN (SELECT file FROM refused_file)

@@ -14,6 +14,7 @@ import duckdb
 
 from headroom.core.safe_csv import harmless_sql
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
+from headroom.intake import inventory
 from headroom.intake.columns import same
 from headroom.intake.merge import Merge
 from headroom.intake.reading import line_numbers
@@ -101,8 +102,15 @@ def report(
         "gaps": _gaps(db, settings),
         "short_series": short_series,
         "settings": settings_report,
+        "inventory": (known := inventory.report(db)),
         "unmatched_mappings": (unmatched := unmatched_mappings(sources, settings)),
-        "notes": [*notes, *unmatched, *_file_notes(db, sources), *_notes(db, settings, merged)],
+        "notes": [
+            *notes,
+            *unmatched,
+            *inventory.notes(known),
+            *_file_notes(db, sources),
+            *_notes(db, settings, merged),
+        ],
     }
 
 
@@ -316,7 +324,9 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             f"The settings contradict the data: they ask for {'an hour' if settings.frequency.hourly else 'a day'} a "
             f"period, but in {sparse} of {series} series the samples are {_duration(usual)} apart.{advice}"
         )
-    absent = "SELECT DISTINCT server_id FROM name_in_file ANTI JOIN panel USING (server_id)"
+    absent = """
+        SELECT DISTINCT server_id FROM name_in_file ANTI JOIN panel USING (server_id)
+        ANTI JOIN inventory USING (server_id)"""
     silent = sorted({server for (server,) in db.execute(absent).fetchall()} - set(_without_rows(db, absent)))
     if silent:
         shown = ", ".join(silent[:_NAMES]) + (", and so on" if len(silent) > _NAMES else "")

@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
-from headroom.intake import doubts, meaning, times, units
+from headroom.intake import doubts, inventory, meaning, times, units
 from headroom.intake.columns import ATTRIBUTES, best
 from headroom.intake.layout import (
     EARLIEST,
@@ -278,6 +278,8 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
     make_views(db)
     _repeated_headers(db, sources)
     _refuse_what_is_not_a_server(db, sources)
+    for source, sentence in inventory.contradictions(db, sources):
+        refuse(db, source, sentence)
     read_rows = "SELECT file FROM reading UNION SELECT file FROM rejected"
     with_rows = {file for (file,) in db.execute(read_rows).fetchall()}
     for source in sources:
@@ -408,6 +410,10 @@ def _scan(
 ) -> None:
     """Insert all rows of files of one layout; where one of them breaks the scan, they are read one by one."""
     try:
+        if layout.shape == "inventory":
+            inventory.scan(db, layout, sources)
+            _keep_rejects(db, sources)
+            return
         db.execute("SET TimeZone = ?", [layout.zone or sources[0].rules.timezone])
         texts, numbers = _texts(db, layout, sources, statistic)
         statement = _READ.replace("$moment", layout.time.sql("at_text")).replace("$numbers", numbers)
