@@ -89,7 +89,9 @@ def report(db: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
     entries = {server for (server,) in db.execute("SELECT DISTINCT server_id FROM inventory").fetchall()}
     if not entries:
         return None
-    measured = {server for (server,) in db.execute("SELECT DISTINCT server_id FROM panel").fetchall()}
+    measured = {server for (server,) in db.execute("""
+        SELECT DISTINCT server_id FROM panel WHERE server_id NOT IN (SELECT group_name FROM member)
+        UNION SELECT server_id FROM member WHERE hidden""").fetchall()}  # fmt: skip
     return {
         "entries": len(entries),
         "without_data": sorted(entries - measured),

@@ -22,6 +22,7 @@ import duckdb
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
 from headroom.intake import doubts, inventory, meaning, times, units
 from headroom.intake.columns import ATTRIBUTES, best
+from headroom.intake.identity import canonical
 from headroom.intake.layout import (
     EARLIEST,
     NAME_LENGTH,
@@ -272,7 +273,7 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
             alike[source.layout, source.rules.model_dump_json()].append(source)
     for (layout, _), group in alike.items():
         _scan(db, layout, group, latest, settings.statistic)
-    _look_at_names(db)
+    _look_at_names(db, settings)
     doubts.find(db, sources)
     db.execute(_JUDGE)
     make_views(db)
@@ -323,12 +324,14 @@ def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int,
     return [layout.columns[place] for place in differ if layout.columns[place]]
 
 
-def _look_at_names(db: duckdb.DuckDBPyConnection) -> None:
-    """Tidy the servers' names, and find those that are none: of each name once, not of each row."""
-    db.execute("""
+def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Give servers the names that they go by, and find those that are none: of each name once, not of each row."""
+    db.execute(f"""
         CREATE TABLE name_in_file AS SELECT file, server_id, count(*) AS rows FROM reading GROUP BY ALL;
         CREATE TEMP TABLE tidied AS
-            SELECT DISTINCT server_id AS written, clean(server_id) AS name FROM name_in_file WHERE name <> written""")
+            SELECT written, {canonical("cleaned", settings.identity)} AS name
+            FROM (SELECT DISTINCT server_id AS written, clean(server_id) AS cleaned FROM name_in_file)
+            WHERE name <> written""")
     if db.execute("SELECT 1 FROM tidied LIMIT 1").fetchone():
         db.execute("""
             UPDATE reading SET server_id = name FROM tidied WHERE server_id = written;
