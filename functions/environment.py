@@ -54,6 +54,12 @@ class RunStatusSettings(_Starting):
     sweep_function: str
 
 
+class CollectSettings(_Environment):
+    topic_arn: str
+    ingest_bucket: str
+    region: str
+
+
 class PlanSettings(_Environment):
     state_machine_arn: str
     ingest_bucket: str
