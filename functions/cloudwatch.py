@@ -242,7 +242,7 @@ def _facts(
 ) -> dict[str, str]:
     """A server's attributes; what is not known is left out."""
     plain = {_plain(key): clean(value) for key, value in tags.items()}
-    said = {
+    said: dict[str, str] = {
         attribute: next((plain[_plain(key)] for key in keys if plain.get(_plain(key))), "")
         for attribute, keys in config.tags.items()
     }

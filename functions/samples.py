@@ -22,6 +22,10 @@ ATTRIBUTES = ("instance_type", "vcpus", "memory_gb", "monthly_cost_usd", "region
 _LONGEST_TEXT = 256  # characters of a name or attribute that the data contract takes
 
 
+class ConflictError(ValueError):
+    """Two values of one server, metric and moment."""
+
+
 @dataclass
 class Samples:
     """Samples of some servers: of each moment the value of each metric, and each server's attributes."""
@@ -33,6 +37,16 @@ class Samples:
         """Note a value. Of several parts of a server, such as its disks, the busiest counts."""
         row = self.values.setdefault(server, {}).setdefault(moment, {})
         row[metric] = max(value, row.get(metric, value))
+
+    def add_once(self, server: str, moment: datetime, metric: str, value: float) -> None:
+        """Note a value of what has no parts.
+
+        Raises:
+            ConflictError: there is another value already.
+        """
+        row = self.values.setdefault(server, {}).setdefault(moment, {})
+        if row.setdefault(metric, value) != value:
+            raise ConflictError(server)
 
     def packed(self) -> bytes | None:
         """The file, the same bytes for the same samples; None where there are none."""

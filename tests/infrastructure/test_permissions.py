@@ -29,6 +29,10 @@ EVERYTHING = {
     "VolumeKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/headroom-volumes",
     "Collectors": "on",
     "CollectRoleArns": "arn:aws:iam::210987654321:role/read-cloudwatch",
+    "CollectSecretArns": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prometheus-AbCdEf",
+    "CollectWorkspaceArns": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-0a1b",
+    "CollectSubnetIds": "subnet-0a,subnet-0b",
+    "CollectSecurityGroupIds": "sg-0c",
 }
 
 # What may be allowed on every resource, each with the reason that nothing narrower can be named.
@@ -75,6 +79,7 @@ MANAGED = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
     "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
     "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole",
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
 }
 
 # One `.sync` integration a job kind, as the documentation of Step Functions lists them.
@@ -267,6 +272,7 @@ RECEIVERS = {
     "rds": "rds",
     "ecs": "ecs",
     "sts": "sts",
+    "secretsmanager": "secretsmanager",
 }
 IAM_PREFIXES = {"stepfunctions": "states"}
 IAM_ACTIONS = {
@@ -284,6 +290,7 @@ UNSPOKEN = {
     ("SweepFunction", "sqs:SendMessage"): "as above",
     ("PlanFunction", "kms:GenerateDataKey"): "S3 encrypts what it writes with the key of the bucket",
     ("PlanFunction", "kms:Decrypt"): "as above",
+    ("CollectFunction", "aps:QueryMetrics"): "asked over HTTP, with a signature",
     ("PublishFunction", "kms:Decrypt"): "S3 decrypts what it reads, and what its links open",
     ("PublishFunction", "kms:GenerateDataKey"): "said together with the other",
 }
@@ -403,6 +410,7 @@ def test_every_function_is_looked_at():
         ("run_status", {"states:GetExecutionHistory", "sns:Publish"}),
         ("slack", {"ssm:GetParameter"}),
         ("collect", {"cloudwatch:GetMetricData", "ec2:DescribeInstances", "sts:AssumeRole", "s3:PutObject"}),
+        ("collect", {"secretsmanager:GetSecretValue", "rds:DescribeDBInstances", "ecs:DescribeServices"}),
     ],
 )
 def test_the_code_is_read_right(module, some):
