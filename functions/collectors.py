@@ -72,7 +72,7 @@ class CloudWatch(_Collector):
 
     source: Literal["cloudwatch"]
     accounts: list[AwsAccount] = Field([AwsAccount()], min_length=1)
-    services: list[Literal["ec2", "rds", "ecs"]] = Field(["ec2"], min_length=1)
+    services: list[Literal["ec2", "rds", "ecs", "ebs", "lambda", "elb"]] = Field(["ec2"], min_length=1)
     names: Literal["id", "tag"] = Field("id", description="an EC2 instance is its id, or its Name tag and its id")
     agent_namespace: str = Field("CWAgent", min_length=1, max_length=255)
     tags: dict[Literal["business_unit", "criticality"], list[str]] = Field(

@@ -16,7 +16,7 @@ import pg8000.exceptions
 import pg8000.native
 
 from collectors import PostgreSQLSource, SourceError, secret, slices
-from samples import ATTRIBUTES, METRICS, ConflictError, Samples, clean
+from samples import ATTRIBUTES, PLAIN_METRICS, ConflictError, Samples, clean
 
 STATEMENT_SECONDS = 120
 # Of one slice, and with it the memory of the function.
@@ -57,7 +57,7 @@ class Opened:
                 found = samples(names, rows, start, end)
                 if self.config.register_table and found.values:
                     for server, known in _registered(connection, self.config.register_table, found).items():
-                        found.attributes[server] = {**known, **found.attributes.get(server, {})}
+                        found.attributes[server, ""] = {**known, **found.attributes.get((server, ""), {})}
         except pg8000.exceptions.Error as error:
             raise SourceError(f"the database refuses: {_words(error)}") from None
         return found.packed()
@@ -107,7 +107,7 @@ def samples(names: list[str], rows: list[list[Any]], start: datetime, end: datet
     Raises:
         SourceError: the columns are not those of the data contract, or a row says no moment, server or number.
     """
-    known = {"timestamp", "server_id", *METRICS, *ATTRIBUTES}
+    known = ("timestamp", "server_id", *PLAIN_METRICS, *ATTRIBUTES)
     if strange := [name for name in names if name not in known]:
         raise SourceError(f"the query gives columns that are not known ({', '.join(strange)}): use {', '.join(known)}")
     if missing := {"timestamp", "server_id"} - set(names):
@@ -131,7 +131,7 @@ def samples(names: list[str], rows: list[list[Any]], start: datetime, end: datet
                 f"{end:%Y-%m-%d %H:%M}: it must select timestamp >= :since and timestamp < :until"
             )
         server = clean(server)
-        for metric in METRICS:
+        for metric in PLAIN_METRICS:
             value = given.get(metric)
             if value is None:
                 continue
@@ -143,16 +143,16 @@ def samples(names: list[str], rows: list[list[Any]], start: datetime, end: datet
                 raise SourceError(f"the query gives two values of {metric} for {server!r} at {moment}") from error
         facts = {name: _fact(given.get(name)) for name in ATTRIBUTES}
         if any(facts.values()):
-            found.attributes[server] = {name: fact for name, fact in facts.items() if fact}
+            found.attributes[server, ""] = {name: fact for name, fact in facts.items() if fact}
     return found
 
 
 def _registered(connection: pg8000.native.Connection, table: str, found: Samples) -> dict[str, Mapping[str, str]]:
     """Write the servers that were seen into the register, and read their attributes from it."""
     place = ".".join(f'"{part}"' for part in table.split("."))
-    servers = sorted(found.values)
-    first = [min(found.values[server]) for server in servers]
-    last = [max(found.values[server]) for server in servers]
+    servers = sorted(server for server, _ in found.values)
+    first = [min(found.values[server, ""]) for server in servers]
+    last = [max(found.values[server, ""]) for server in servers]
     connection.run(
         f"INSERT INTO {place} AS known (server_id, first_seen, last_seen) "  # noqa: S608 - the name is checked
         "SELECT * FROM unnest(CAST(:servers AS text[]), CAST(:first AS timestamptz[]), CAST(:last AS timestamptz[])) "

@@ -18,7 +18,9 @@ from botocore import xform_name
 from infrastructure.stack import ROOT, Stack, template
 
 import environment
+import progress
 import publish
+from names import dataset_problem
 
 EVERYTHING = {
     "SlackWebhookParameter": "/headroom/slack",
@@ -65,6 +67,9 @@ ON_EVERY_RESOURCE = {
     "cloudwatch:ListMetrics": "as above",
     "ec2:DescribeInstances": "descriptions take no resource",
     "ec2:DescribeInstanceTypes": "as above",
+    "ec2:DescribeVolumes": "as above",
+    "elasticloadbalancing:DescribeLoadBalancers": "as above",
+    "lambda:GetAccountSettings": "takes no resource",
     "rds:DescribeDBInstances": "all databases are looked for, whatever they are called",
     "ecs:ListClusters": "listing takes no resource",
     "ecs:ListServices": "all services are looked for, whatever they are called",
@@ -273,8 +278,10 @@ RECEIVERS = {
     "ecs": "ecs",
     "sts": "sts",
     "secretsmanager": "secretsmanager",
+    "elbv2": "elbv2",
+    "lambda_": "lambda",
 }
-IAM_PREFIXES = {"stepfunctions": "states"}
+IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 IAM_ACTIONS = {
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -501,6 +508,15 @@ def test_no_role_may_change_what_came_in_or_what_anybody_may():
                 assert grant.action.removeprefix("kms:") in {
                     "GenerateDataKey", "Decrypt", "Encrypt", "DescribeKey", "CreateGrant",
                 }  # fmt: skip
+
+
+def test_collectors_touch_nothing_of_the_ledger_but_what_is_theirs():
+    found = [
+        grant for grant in grants(Stack(**EVERYTHING), "CollectFunctionRole") if grant.action.startswith("dynamodb:")
+    ]
+    theirs = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [progress.PLACE]}}
+    assert found and all(grant.condition == theirs for grant in found)
+    assert dataset_problem(progress.PLACE), "no dataset can have that name"
 
 
 def test_every_exception_is_still_needed():

@@ -436,13 +436,14 @@ def test_every_parameter_is_used_and_shown_in_a_group():
         ("SubnetsComeWithSecurityGroups", "SubnetIds", {"SecurityGroupIds"}),
         ("IsolatedJobsHaveTheirLibraries", "NetworkIsolation", {"WheelhouseUri", "ImageUri"}),
         ("BudgetsHaveSomebodyToTell", "MonthlyBudgetUsd", {"NotificationEmail"}),
+        ("CollectorsSubnetsComeWithSecurityGroups", "CollectSubnetIds", {"CollectSecurityGroupIds"}),
     ],
 )
 def test_parameters_that_need_another_are_refused_alone_at_deployment(rule, given, needed):
     found = template()["Rules"][rule]
     assert given in str(found["RuleCondition"])
     assert all(name in str(found["Assertions"]) for name in needed)
-    assert len(template()["Rules"]) == 3
+    assert len(template()["Rules"]) == 4
 
 
 def test_the_stack_names_no_partition():

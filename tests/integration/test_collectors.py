@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from local import cloud as clouds
 from local import deploy, follow
 from local.cloud import Cloud
 from local.deploy import Stack
@@ -96,21 +95,3 @@ def test_a_fleet_that_nobody_has_exported_gets_its_report(cloud: Cloud, collecti
     assert servers.loc[fleet[0], ["instance_type", "business_unit"]].to_list() == ["m5.large", "shop"]
     assert json.loads(read("assessment/data_quality.json"))["rows"]["quarantined"] == 0
     assert b"</html>" in read("assessment/report.html")
-
-
-def test_the_function_may_touch_nothing_of_the_ledger_but_its_own(cloud: Cloud, collecting: Stack) -> None:
-    found = cloud.client("cloudformation").describe_stack_resource(
-        StackName=collecting.name, LogicalResourceId="CollectFunctionRole"
-    )
-    role = found["StackResourceDetail"]["PhysicalResourceId"]
-    keys = cloud.client("sts").assume_role(RoleArn=f"arn:aws:iam::{clouds.ACCOUNT}:role/{role}", RoleSessionName="test")
-    given = keys["Credentials"]
-    table = cloud.client(
-        "dynamodb",
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
-    )
-    key = {"dataset": {"S": "collected"}, "item": {"S": "STATE"}}
-    with pytest.raises(table.exceptions.ClientError, match="AccessDenied"):
-        table.get_item(TableName=collecting.outputs["LedgerTable"], Key=key)
