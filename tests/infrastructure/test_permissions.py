@@ -18,7 +18,9 @@ from botocore import xform_name
 from infrastructure.stack import ROOT, Stack, template
 
 import environment
+import progress
 import publish
+from names import dataset_problem
 
 EVERYTHING = {
     "SlackWebhookParameter": "/headroom/slack",
@@ -29,6 +31,10 @@ EVERYTHING = {
     "VolumeKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/headroom-volumes",
     "Collectors": "on",
     "CollectRoleArns": "arn:aws:iam::210987654321:role/read-cloudwatch",
+    "CollectSecretArns": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prometheus-AbCdEf",
+    "CollectWorkspaceArns": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-0a1b",
+    "CollectSubnetIds": "subnet-0a,subnet-0b",
+    "CollectSecurityGroupIds": "sg-0c",
 }
 
 # What may be allowed on every resource, each with the reason that nothing narrower can be named.
@@ -61,6 +67,9 @@ ON_EVERY_RESOURCE = {
     "cloudwatch:ListMetrics": "as above",
     "ec2:DescribeInstances": "descriptions take no resource",
     "ec2:DescribeInstanceTypes": "as above",
+    "ec2:DescribeVolumes": "as above",
+    "elasticloadbalancing:DescribeLoadBalancers": "as above",
+    "lambda:GetAccountSettings": "takes no resource",
     "rds:DescribeDBInstances": "all databases are looked for, whatever they are called",
     "ecs:ListClusters": "listing takes no resource",
     "ecs:ListServices": "all services are looked for, whatever they are called",
@@ -75,6 +84,7 @@ MANAGED = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
     "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
     "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole",
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
 }
 
 # One `.sync` integration a job kind, as the documentation of Step Functions lists them.
@@ -267,8 +277,11 @@ RECEIVERS = {
     "rds": "rds",
     "ecs": "ecs",
     "sts": "sts",
+    "secretsmanager": "secretsmanager",
+    "elbv2": "elbv2",
+    "lambda_": "lambda",
 }
-IAM_PREFIXES = {"stepfunctions": "states"}
+IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 IAM_ACTIONS = {
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -284,6 +297,7 @@ UNSPOKEN = {
     ("SweepFunction", "sqs:SendMessage"): "as above",
     ("PlanFunction", "kms:GenerateDataKey"): "S3 encrypts what it writes with the key of the bucket",
     ("PlanFunction", "kms:Decrypt"): "as above",
+    ("CollectFunction", "aps:QueryMetrics"): "asked over HTTP, with a signature",
     ("PublishFunction", "kms:Decrypt"): "S3 decrypts what it reads, and what its links open",
     ("PublishFunction", "kms:GenerateDataKey"): "said together with the other",
 }
@@ -403,6 +417,7 @@ def test_every_function_is_looked_at():
         ("run_status", {"states:GetExecutionHistory", "sns:Publish"}),
         ("slack", {"ssm:GetParameter"}),
         ("collect", {"cloudwatch:GetMetricData", "ec2:DescribeInstances", "sts:AssumeRole", "s3:PutObject"}),
+        ("collect", {"secretsmanager:GetSecretValue", "rds:DescribeDBInstances", "ecs:DescribeServices"}),
     ],
 )
 def test_the_code_is_read_right(module, some):
@@ -493,6 +508,15 @@ def test_no_role_may_change_what_came_in_or_what_anybody_may():
                 assert grant.action.removeprefix("kms:") in {
                     "GenerateDataKey", "Decrypt", "Encrypt", "DescribeKey", "CreateGrant",
                 }  # fmt: skip
+
+
+def test_collectors_touch_nothing_of_the_ledger_but_what_is_theirs():
+    found = [
+        grant for grant in grants(Stack(**EVERYTHING), "CollectFunctionRole") if grant.action.startswith("dynamodb:")
+    ]
+    theirs = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [progress.PLACE]}}
+    assert found and all(grant.condition == theirs for grant in found)
+    assert dataset_problem(progress.PLACE), "no dataset can have that name"
 
 
 def test_every_exception_is_still_needed():

@@ -38,6 +38,10 @@ EVERYTHING = {
     "MonthlyBudgetUsd": "100",
     "Collectors": "on",
     "CollectRoleArns": "arn:aws:iam::210987654321:role/read-cloudwatch",
+    "CollectSecretArns": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prometheus-AbCdEf",
+    "CollectWorkspaceArns": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-0a1b",
+    "CollectSubnetIds": "subnet-0a,subnet-0b",
+    "CollectSecurityGroupIds": "sg-0c",
 }
 
 # The image's own list of registries (aws/sagemaker-python-sdk, image_uri_config/sklearn.json), and il-central-1.
@@ -432,13 +436,14 @@ def test_every_parameter_is_used_and_shown_in_a_group():
         ("SubnetsComeWithSecurityGroups", "SubnetIds", {"SecurityGroupIds"}),
         ("IsolatedJobsHaveTheirLibraries", "NetworkIsolation", {"WheelhouseUri", "ImageUri"}),
         ("BudgetsHaveSomebodyToTell", "MonthlyBudgetUsd", {"NotificationEmail"}),
+        ("CollectorsSubnetsComeWithSecurityGroups", "CollectSubnetIds", {"CollectSecurityGroupIds"}),
     ],
 )
 def test_parameters_that_need_another_are_refused_alone_at_deployment(rule, given, needed):
     found = template()["Rules"][rule]
     assert given in str(found["RuleCondition"])
     assert all(name in str(found["Assertions"]) for name in needed)
-    assert len(template()["Rules"]) == 3
+    assert len(template()["Rules"]) == 4
 
 
 def test_the_stack_names_no_partition():
