@@ -40,6 +40,11 @@ tracer = Tracer()
 metrics = Metrics()
 
 
+# Of a dataset's settings and accepted findings. What is longer is cut, and the job refuses what is left of it.
+LONGEST_CONFIG = 8 * 1024**2
+NOTHING_ACCEPTED = '{"schema": 1, "findings": []}\n'
+
+
 class CannotPlan(Exception):
     """The run cannot be; the message says why and what to do."""
 
@@ -114,9 +119,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     before = previous_results(s3, environment, dataset, state.current_run)
     known = with_file(s3, models(boto3.client("sagemaker"), model_group(environment, dataset)))
     code = job_code()
-    config = read_settings(s3, environment.ingest_bucket, dataset)
+    config = read_config(s3, environment.ingest_bucket, f"{dataset}.yaml")
+    accepted = read_config(s3, environment.ingest_bucket, f"{dataset}.accepted.json")
     readable = {file.item for file in opened.readable}
-    found = Found(state, files, readable, before, known, code_hash(code), config)
+    found = Found(state, files, readable, before, known, code_hash(code), config, accepted)
     plan, texts = make_plan(environment, given, event["execution"], found, now)
 
     ledger.begin(dataset, now, minutes_between_runs(config))
@@ -234,7 +240,7 @@ class Found:
 
     The run is done with ``files``; it reads those whose ledger items are ``readable``, and passes over the rest,
     deleted or overwritten meanwhile. ``code`` is the hash of the job code, ``config`` the text of the dataset's
-    settings file.
+    settings file, ``accepted`` that of the findings that its owners have accepted.
     """
 
     state: State
@@ -244,6 +250,7 @@ class Found:
     models: Models
     code: str
     config: str
+    accepted: str = ""
 
     @property
     def taken(self) -> list[File]:
@@ -357,6 +364,7 @@ def texts_of(environment: PlanSettings, run: Run, found: Found, manifest: dict[s
     return {
         "manifest.json": json.dumps(manifest, indent=1),
         "settings.yaml": found.config or "{}\n",  # an input is never empty
+        "accepted.json": found.accepted or NOTHING_ACCEPTED,
         "raw.manifest": json.dumps(raw),
     }
 
@@ -500,10 +508,10 @@ def unpacked(file: File) -> int:
     return 8 * file.size if file.key.lower().endswith((".gz", ".parquet")) else file.size
 
 
-def read_settings(s3: Any, bucket: str, dataset: str) -> str:
-    """The text of the dataset's settings file; empty where there is none."""
+def read_config(s3: Any, bucket: str, name: str) -> str:
+    """The text of a file under ``config/``; empty where there is none."""
     try:
-        body = s3.get_object(Bucket=bucket, Key=f"config/{dataset}.yaml")["Body"].read(1024**2)
+        body = s3.get_object(Bucket=bucket, Key=f"config/{name}")["Body"].read(LONGEST_CONFIG)
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchKey":
             raise

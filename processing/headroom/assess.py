@@ -7,6 +7,8 @@ import json
 import logging
 import tarfile
 import tempfile
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from headroom.core.periods import Frequency
 from headroom.core.plain import plain
 from headroom.core.settings import Settings
 from headroom.forecast.model import ModelError, drift_of, load, predict_and_explain
-from headroom.insight import changes, clusters, recommend, risk, seasonality
+from headroom.insight import accepted, changes, clusters, recommend, risk, seasonality
 from headroom.insight.risk import QUANTILES
 from headroom.report import page, pictures
 
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 
 TOP = 20
 MOST_NOT_JUDGED = 200
+MOST_ACCEPTED = 1_000
 LEAST_HISTORY = 60
 # What the files hold of a recommendation; the report has parts of its reason besides.
 ADVICE = (
@@ -44,6 +47,7 @@ def main() -> None:
     arguments.add_argument("--settings", type=Path, metavar="FILE", help="instead of the panel's settings")
     arguments.add_argument("--manifest", type=Path, metavar="FILE", help="the run's manifest.json")
     arguments.add_argument("--previous", type=Path, metavar="DIR", help="the previous run's assessment")
+    arguments.add_argument("--accepted", type=Path, metavar="FILE", help="the findings that their owners have accepted")
     arguments.add_argument("--assessment", type=Path, required=True, metavar="DIR", help="where to write")
     job.run(work, arguments)
 
@@ -74,6 +78,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
         drift=drift,
         previous=given.previous,
         climbs=climbs,
+        decisions=_text_in(given.accepted),
     )
     write(found, given.assessment)
     return {
@@ -150,6 +155,7 @@ def assess(
     drift: dict[str, Any] | None = None,
     previous: Path | None = None,
     climbs: pd.DataFrame | None = None,
+    decisions: str = "",
 ) -> Assessment:
     """Everything that follows from a panel and its forecasts.
 
@@ -159,6 +165,7 @@ def assess(
         forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
         previous: the previous run's assessment folder.
         climbs: what the forecasts rest on, see ``model.predict_and_explain``.
+        decisions: the text of the dataset's ``accepted.json``; the day that counts is that of the run.
     """
     run, quality, metrics = run or {}, quality or {}, metrics or {}
     laid_out = of_panel(panel, chosen.frequency, chosen.frequency.assessed_history)
@@ -169,12 +176,20 @@ def assess(
     risks = risk.risks(outlook, laid_out, chosen, reasons, climbs)
     not_judged = risk.not_judged(outlook.keys, reasons, laid_out, chosen)
     servers = risk.servers(risks, attributes)
+    unknown = {one["server_id"] for one in not_judged}
+    advice = recommend.recommend(laid_out, risks, servers, chosen, unknown, panel)
+    known, problems = accepted.read(decisions, [one.name for one in recommend.actions()])
+    judged = replace(accepted.judge(known, risks, advice, _day_of(run)), problems=problems)
+    risks["accepted"] = accepted.hidden_risks(risks, judged.findings)
+    open_servers = risk.servers(accepted.quieted(risks, judged), attributes)
+    open_servers["open_level"] = open_servers["level"]
+    servers = servers.merge(open_servers[["server_id", "open_level"]], how="left", on="server_id")
+    recommendations = accepted.open_advice(advice, judged.findings)
 
     before, notes_on_clusters = changes.clusters_of(previous)
     found = clusters.find(clusters.features(panel, laid_out, patterns), laid_out, before)
-    servers = servers.merge(found.table[["server_id", "cluster", "cluster_name"]], how="left", on="server_id")
-    unknown = {one["server_id"] for one in not_judged}
-    recommendations = recommend.recommend(laid_out, risks, servers, chosen, unknown, panel)
+    groups = found.table[["server_id", "cluster", "cluster_name"]]
+    servers, open_servers = (one.merge(groups, how="left", on="server_id") for one in (servers, open_servers))
     changed, notes_on_changes = changes.against(previous, servers, unknown)
 
     notes = [*metrics.get("notes", []), *_notes(laid_out, not_judged, servers)]
@@ -188,9 +203,11 @@ def assess(
         "servers": len(servers),
         "series": len(risks),
         "levels": _counts(servers["level"]),
+        "open_levels": _counts(servers["open_level"]),
         "levels_by_metric": {metric: _counts(rows["level"]) for metric, rows in risks.groupby("metric")},
         "ranking": risk.RANKING,
-        "top": _top(servers, risks),
+        "top": _top(open_servers, risks),
+        "accepted": _accepted(judged),
         "not_judged": not_judged[:MOST_NOT_JUDGED],
         "not_judged_total": len(not_judged),
         "savings": recommend.totals(recommendations, chosen),
@@ -219,6 +236,8 @@ def assess(
         actions=recommend.actions(),
         changes=changed,
         not_judged=not_judged,
+        open_servers=open_servers,
+        findings=plain(accepted.listed(risks, advice, judged.findings)),
     )
 
 
@@ -264,15 +283,21 @@ def write(found: Assessment, folder: Path) -> None:
             "savings": found.summary["savings"],
             "recommendations": [{key: one[key] for key in ADVICE} for one in found.recommendations],
         },
+        "findings.json": {
+            "schema": 1,
+            **{key: found.summary[key] for key in ("dataset", "run_id", "as_of")},
+            "findings": found.findings,
+        },
         "data_quality.json": found.quality,
         "model_metrics.json": found.metrics,
     }
     for name, document in documents.items():
         text = json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / name).write_text(text + "\n", encoding="utf-8")
-    pictures.write_risk_heatmap(found, folder / "risk_heatmap.png")
-    pictures.write_utilization_clusters(found, folder / "utilization_clusters.png")
-    page.write(found, folder / "report.html")
+    shown = found if found.open_servers is None else replace(found, servers=found.open_servers)
+    pictures.write_risk_heatmap(shown, folder / "risk_heatmap.png")
+    pictures.write_utilization_clusters(shown, folder / "utilization_clusters.png")
+    page.write(shown, folder / "report.html")
 
 
 def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
@@ -384,6 +409,28 @@ def _spreadsheet(recommendations: list[dict[str, Any]]) -> pd.DataFrame:
         for one in recommendations
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _accepted(judged: accepted.Judged) -> dict[str, Any]:
+    """The findings that are hidden, those that came back, and what is wrong with their file."""
+    return {
+        "hidden_total": len(judged.hidden),
+        "hidden": judged.hidden[:MOST_ACCEPTED],
+        "returned_total": len(judged.returned),
+        "returned": judged.returned[:MOST_ACCEPTED],
+        "problems": judged.problems,
+    }
+
+
+def _day_of(run: dict[str, Any]) -> date:
+    """The day (UTC) that the run was planned on: the same one when a job of it runs again."""
+    planned = run.get("created_at")
+    return datetime.fromisoformat(planned).astimezone(UTC).date() if planned else datetime.now(UTC).date()
+
+
+def _text_in(path: Path | None) -> str:
+    """A text file, "" where there is none; what is not UTF-8 is left to whoever reads the text to refuse."""
+    return path.read_text(encoding="utf-8-sig", errors="replace") if path is not None and path.exists() else ""
 
 
 def _json_in(path: Path | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from headroom.core import wording
 from headroom.core.findings import AT_RISK, Assessment
 from headroom.core.periods import Frequency
 from headroom.core.settings import PERCENT_METRICS
-from headroom.report import blocks, fleet
+from headroom.report import accepted, blocks, fleet
 from headroom.report.blocks import Block, Text
 from headroom.report.fleet import RiskOverTime
 
@@ -24,7 +24,7 @@ WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 HOURS = [f"{hour:02d}:00" for hour in range(24)]
 FILES = [
     "risk_flagged_forecasts.parquet", "risk_summary.json", "optimization_recommendations.json", "server_clusters.csv",
-    "data_quality.json", "model_metrics.json",
+    "data_quality.json", "model_metrics.json", "findings.json",
 ]  # fmt: skip
 
 MAX_RECOMMENDATIONS = 400
@@ -50,6 +50,7 @@ def sections(found: Assessment, over_time: RiskOverTime, shown: int) -> list[dic
     return [
         _servers(found, shown),
         *_not_judged(found),
+        *_accepted(found),
         _over_time(over_time),
         _rhythm(found),
         _groups(found),
@@ -62,7 +63,7 @@ def sections(found: Assessment, over_time: RiskOverTime, shown: int) -> list[dic
 
 def headline(found: Assessment) -> str:
     """What the capacity manager must know first, as one sentence."""
-    servers, risks = found.servers, found.risks
+    servers, risks = found.servers, fleet.open_risks(found)
     ahead = f"in the next {fleet.horizon_of(found)}"
     if servers.empty:
         return "There is no server to assess"
@@ -89,7 +90,7 @@ def headline(found: Assessment) -> str:
 
 def top(found: Assessment) -> dict[str, Any]:
     """The head of the page: the headline, the numbers below it and what changed since the last run."""
-    risks, settings, frequency = found.risks, found.settings, found.settings.frequency
+    risks, settings, frequency = fleet.open_risks(found), found.settings, found.settings.frequency
     as_of, dataset = fleet.last_period(found), found.summary["dataset"]
     levels = found.servers["level"]
     at_risk, watched = int(levels.isin(AT_RISK).sum()), int((~levels.isin([*AT_RISK, "none"])).sum())
@@ -105,6 +106,9 @@ def top(found: Assessment) -> dict[str, Any]:
         numbers.append((wording.date(first, frequency, year=False), f"next, in {_until(first, found)}", "risk"))
     if found.not_judged:
         numbers.append((wording.count(len(found.not_judged)), "not judged", "unjudged"))
+    hidden, _ = accepted.counts(found)
+    if hidden:
+        numbers.append((wording.count(hidden), "accepted, not counted here", "accepted"))
     if saved > 0:
         numbers.append((wording.money(saved, settings.costs.currency), "to save per month", "actions"))
     numbers.append((wording.count(advice), "recommendation" if advice == 1 else "recommendations", "actions"))
@@ -279,6 +283,12 @@ def _not_judged(found: Assessment) -> list[dict[str, Any]]:
                ("Why, and what to do", "wide")]  # fmt: skip
     listed = blocks.table("Servers that are not judged", columns, rows, shown=10, of="servers")
     return [section("unjudged", "Not judged", "Not judged", [intro, *listed])]
+
+
+def _accepted(found: Assessment) -> list[dict[str, Any]]:
+    """The findings that are hidden, and those that came back; no section where there are none."""
+    content = accepted.content(found)
+    return [section("accepted", "Accepted", "Accepted findings", content)] if content else []
 
 
 def _over_time(risk: RiskOverTime) -> dict[str, Any]:
