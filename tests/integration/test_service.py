@@ -17,7 +17,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from local import fleet, follow
+from cli import follow
+from local import fleet
 from local.cloud import Cloud
 from local.deploy import Stack
 from local.emulator import mailbox
