@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
-.PHONY: cli demo preview up down status test quick lint bench screenshots deploy smoke wheelhouse lock install
+.PHONY: cli demo preview openapi up down status test quick lint bench screenshots deploy smoke wheelhouse lock install
 
 demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
@@ -14,6 +14,9 @@ preview: install  ## FILES=<files or folders> SETTINGS=<yaml>: what would be mad
 
 cli: install  ## the command line, headroom, for this user; with what preview needs
 	@$(BIN)/uv tool install --quiet --force --reinstall "$(CURDIR)[preview]" && echo "headroom is installed: headroom --help"
+
+openapi: install  ## docs/openapi.json, after a change of the HTTP API
+	@PYTHONPATH=functions:processing AWS_DEFAULT_REGION=us-east-1 $(BIN)/python -c "import api; print(api.openapi())" > docs/openapi.json
 
 up: install
 	@$(BIN)/python -m local up

@@ -14,7 +14,7 @@ FINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
 # As locks.py and the command line name the executions that they start: these need not be described.
-_OURS = re.compile(r"(.+)-(\d{8}T\d{6}-\d{6}|after-[0-9a-f]{12}-\d+)")
+_OURS = re.compile(r"(.+)-(\d{8}T\d{6}-\d{6}|after-[0-9a-f]{12}-\d+|key-[0-9a-f]{24})")
 
 
 class Cloud(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 
 from cli import follow
 from cli.follow import Cloud
+from functions.notification import printable
 
 
 def watch(console: Any, cloud: Cloud, execution: str, dataset: str, every: float = 2.0) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def watch(console: Any, cloud: Cloud, execution: str, dataset: str, every: float
                 step = steps[-1]
                 job = follow.running_job(cloud, dataset)
                 lines = follow.log_tail(cloud, job, 1) if job else []
-                words = f"{step.name} {step.seconds(now):.0f} s  {lines[-1] if lines else ''}"
+                words = printable(f"{step.name} {step.seconds(now):.0f} s  {lines[-1] if lines else ''}")
                 status.update(Text(words[: max(20, console.width - 8)], overflow="ellipsis"))
     return description
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli.errors import CliError
@@ -22,10 +22,13 @@ class Stack:
     name: str
     outputs: dict[str, str]
     parameters: dict[str, str] = field(default_factory=dict)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def client(self, service: str) -> Any:
         """A boto3 client with the caller's credentials; region and endpoint come from the environment."""
-        return client(service)
+        if service not in self._clients:
+            self._clients[service] = client(service)
+        return self._clients[service]
 
     @property
     def ingest(self) -> str:
@@ -39,7 +42,7 @@ class Stack:
     def machine(self) -> str:
         return self.outputs["StateMachineArn"]
 
-    @property
+    @cached_property
     def ledger(self) -> Ledger:
         """The ledger, which is only read here."""
         from functions.ledger import connect
@@ -111,21 +114,3 @@ def current_run(stack: Stack, dataset: str) -> str:
         there = f"; there are {', '.join(known[:20])}" if known and dataset not in known else ""
         raise CliError(f"dataset {dataset!r} has no published run yet{there}")
     return run
-
-
-def read(stack: Stack, key: str, bucket: str | None = None) -> bytes | None:
-    """An object of the artifact bucket, or of another; None where it is not there."""
-    from botocore.exceptions import ClientError
-
-    try:
-        return stack.client("s3").get_object(Bucket=bucket or stack.artifacts, Key=key)["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
-            raise
-        return None
-
-
-def read_json(stack: Stack, key: str) -> Any:
-    """A JSON document of the artifact bucket; None where it is not there."""
-    content = read(stack, key)
-    return None if content is None else json.loads(content)

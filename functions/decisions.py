@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 _MISSING = ("NoSuchKey", "404")
-_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 
 
 class NoSuchFinding(Exception):
@@ -74,7 +74,7 @@ def change(s3: S3Client, bucket: str, dataset: str, how: Callable[[list[Accepted
             s3.put_object(**put_request(bucket, dataset, how(decisions), etag))
             return
         except ClientError as error:
-            if error.response["Error"]["Code"] not in (*_CHANGED, *_MISSING):
+            if error.response["Error"]["Code"] not in (*CHANGED, *_MISSING):
                 raise
     raise TooBusy(f"{key_of(dataset)} was changed by others {_TRIES} times meanwhile: try again")
 

@@ -53,6 +53,13 @@ class RunStatusSettings(_Starting):
     sweep_function: str
 
 
+class ApiSettings(_Environment):
+    state_machine_arn: str
+    ingest_bucket: str
+    artifact_bucket: str
+    job_name_prefix: str
+
+
 class PlanSettings(_Environment):
     state_machine_arn: str
     ingest_bucket: str

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -23,7 +23,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 import prices
 from commands import ask_sweep
@@ -32,8 +32,8 @@ from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
 from locks import run_token, take_lock
 from models import Models, models
-from names import DATASET_NAME
 from opening import open_all
+from run_input import Override, RunInput
 
 logger = Logger()
 tracer = Tracer()
@@ -47,37 +47,6 @@ NOTHING_ACCEPTED = '{"schema": 1, "findings": []}\n'
 
 class CannotPlan(Exception):
     """The run cannot be; the message says why and what to do."""
-
-
-class Override(BaseModel):
-    """Another machine for one job of this run."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")] | None = None
-    # A job is one process: further instances would be paid for, and idle.
-    instance_count: Annotated[int, Field(ge=1, le=1)] | None = None
-    volume_gb: Annotated[int, Field(ge=1, le=16384)] | None = None
-
-
-class Overrides(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    preprocess: Override = Override()
-    train: Override = Override()
-    assess: Override = Override()
-
-
-class RunInput(BaseModel):
-    """What an execution is started with."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    dataset: Annotated[str, Field(pattern=rf"^{DATASET_NAME}$")]
-    mode: Literal["auto", "train", "score"] = "auto"
-    max_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
-    """What this run may cost, in place of the stack's MaxRunCostUsd; 0 for anything."""
-    overrides: Overrides = Overrides()
 
 
 @cache

@@ -29,30 +29,7 @@ def models(dataset: Dataset, as_json: AsJson = False, stack: StackName = STACK) 
 
 
 def versions(stack: Stack, dataset: str) -> list[dict[str, Any]]:
-    """The versions of a dataset's model group, the newest first; none where there is no group."""
-    sagemaker, group = stack.client("sagemaker"), stack.model_group(dataset)
-    groups = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
-    if group not in [one["ModelPackageGroupName"] for page in groups for one in page["ModelPackageGroupSummaryList"]]:
-        return []
-    pages = sagemaker.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
-    )
-    return [
-        described(sagemaker.describe_model_package(ModelPackageName=one["ModelPackageArn"]))
-        for page in pages
-        for one in page["ModelPackageSummaryList"]
-    ]
+    """The versions of a dataset's model group, the newest first."""
+    from functions import looking
 
-
-def described(version: dict[str, Any]) -> dict[str, Any]:
-    """A version in plain values."""
-    facts = version.get("CustomerMetadataProperties", {})
-    return {
-        "version": version.get("ModelPackageVersion"),
-        "arn": version["ModelPackageArn"],
-        "status": version["ModelApprovalStatus"],
-        "relative_mase": facts.get("relative_mase"),
-        "registered_at": version["CreationTime"].isoformat(),
-        "run": facts.get("run"),
-        "description": version.get("ModelPackageDescription"),
-    }
+    return looking.models_of(stack.client("sagemaker"), stack.model_group(dataset))

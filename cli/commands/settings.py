@@ -23,7 +23,7 @@ def check(
     from cli import stack as stacks
 
     path = Path(what)
-    if path.suffix or path.exists():
+    if path.suffix or path.is_file():
         if not path.is_file():
             raise CliError(f"there is no settings file {path}")
         content = path.read_bytes()

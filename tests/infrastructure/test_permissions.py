@@ -21,6 +21,9 @@ import environment
 import publish
 
 EVERYTHING = {
+    "HttpApi": "true",
+    "OpenIdIssuer": "https://login.example.com/",
+    "OpenIdAudience": "headroom",
     "SlackWebhookParameter": "/headroom/slack",
     "WheelhouseUri": "s3://wheels/of/ours/",
     "SubnetIds": "subnet-0a,subnet-0b",
@@ -232,6 +235,7 @@ def locked_out(stack: Stack) -> Iterator[str]:
 
 FUNCTIONS = ROOT / "functions"
 HANDLERS = {
+    "ApiFunction": "api",
     "IngestFunction": "ingest",
     "PlanFunction": "plan",
     "PublishFunction": "publish",
@@ -257,6 +261,7 @@ IAM_ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjectVersions": "s3
 COMES_WITH = {"sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"}}
 # Needed though no call says so.
 UNSPOKEN = {
+    ("ApiFunction", "kms:Decrypt"): "S3 decrypts what it reads, and what its links open",
     ("PlanFunction", "s3:ListBucket"): "without it S3 answers a missing settings file with access denied",
     ("RunStatusFunction", "sqs:SendMessage"): "Lambda leaves there what the function fails on",
     ("SlackFunction", "sqs:SendMessage"): "as above",
@@ -315,6 +320,8 @@ def calls_of(handler: str) -> set[str]:
                     # What is signed here is done later by whoever has the link, with the signer's permissions.
                     if service is not None and node.func.attr in ("get_paginator", "generate_presigned_url"):
                         actions.add(action_of(service, first_argument(node)) or f"unknown: {ast.unparse(node)}")
+                    if service is not None and node.func.attr == "generate_presigned_post":
+                        actions.add("s3:PutObject")
     return actions
 
 
@@ -390,6 +397,7 @@ def test_the_code_is_read_right(module, some):
 def test_functions_get_the_environment_they_read():
     """Each variable that the code reads is set by the template, and none is set in vain."""
     classes = {
+        "ApiFunction": "ApiSettings",
         "IngestFunction": "IngestSettings",
         "PlanFunction": "PlanSettings",
         "PublishFunction": "PublishSettings",

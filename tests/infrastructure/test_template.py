@@ -22,6 +22,9 @@ from local.emulator.service_model import input_shape
 
 # Everything that a condition guards is there.
 EVERYTHING = {
+    "HttpApi": "true",
+    "OpenIdIssuer": "https://login.example.com/",
+    "OpenIdAudience": "headroom",
     "NotificationEmail": "capacity@example.com",
     "SlackWebhookParameter": "/headroom/slack",
     "ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1",
@@ -421,13 +424,14 @@ def test_every_parameter_is_used_and_shown_in_a_group():
         ("SubnetsComeWithSecurityGroups", "SubnetIds", {"SecurityGroupIds"}),
         ("IsolatedJobsHaveTheirLibraries", "NetworkIsolation", {"WheelhouseUri", "ImageUri"}),
         ("BudgetsHaveSomebodyToTell", "MonthlyBudgetUsd", {"NotificationEmail"}),
+        ("TokensAreForSomebody", "OpenIdIssuer", {"OpenIdAudience"}),
     ],
 )
 def test_parameters_that_need_another_are_refused_alone_at_deployment(rule, given, needed):
     found = template()["Rules"][rule]
     assert given in str(found["RuleCondition"])
     assert all(name in str(found["Assertions"]) for name in needed)
-    assert len(template()["Rules"]) == 3
+    assert len(template()["Rules"]) == 4
 
 
 def test_the_stack_names_no_partition():

@@ -32,7 +32,7 @@ def test_settings_are_checked_and_decisions_written_without_the_jobs_libraries()
     code = (
         "from cli.commands.settings import problems_of\n"
         "assert problems_of(b'horizon: 3\\nholidays: {country: DE}') == []\n"
-        "import functions.decisions, functions.ledger, cli.smoke, cli.requests"
+        "import functions.decisions, functions.ledger, functions.looking, cli.smoke, cli.requests"
     )
     assert loaded_after(code) & OF_THE_JOBS == set()
 
