@@ -21,8 +21,13 @@ def counts(found: Assessment) -> tuple[int, int]:
     return known.get("hidden_total", 0), known.get("returned_total", 0)
 
 
-def content(found: Assessment) -> list[Block]:
-    """The section's blocks; none where nobody has accepted anything."""
+def section(found: Assessment) -> list[dict[str, Any]]:
+    """The findings that are hidden, and those that came back; no section where nobody has accepted anything."""
+    content = _content(found)
+    return [blocks.section("accepted", "Accepted", "Accepted findings", content)] if content else []
+
+
+def _content(found: Assessment) -> list[Block]:
     known = found.summary.get("accepted") or {}
     hidden, returned, problems = known.get("hidden", []), known.get("returned", []), known.get("problems", [])
     if not (hidden or returned or problems):
