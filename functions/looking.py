@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ledger import Ledger
 
 RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
+MOST_COUNTED = 1_000
 _AT_ONCE = 8
 _MISSING = ("NoSuchKey", "404")
 
@@ -60,30 +61,40 @@ def document(text: str | None) -> dict[str, Any]:
 
 
 def dataset_state(ledger: Ledger, s3: Any, bucket: str, dataset: str) -> dict[str, Any]:
-    """What runs, what waits, and how the current results stand."""
-    state, summary = ledger.state(dataset), None
-    if state.current_run:
-        summary = read_json(s3, bucket, f"runs/{dataset}/{state.current_run}/assessment/risk_summary.json")
-    summary = summary or {}
+    """What runs, what waits (counted to ``MOST_COUNTED``), and how the current results stand."""
+    [state] = dataset_states(ledger, s3, bucket, [dataset])
+    return state
+
+
+def dataset_states(ledger: Ledger, s3: Any, bucket: str, datasets: list[str]) -> list[dict[str, Any]]:
+    """The same of several datasets. The ledger is asked one by one: its table is not for several threads."""
+    known = [_in_the_ledger(ledger, dataset) for dataset in datasets]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda one: one | _standing(s3, bucket, one["dataset"], one["current_run"]), known))
+
+
+def _in_the_ledger(ledger: Ledger, dataset: str) -> dict[str, Any]:
+    state = ledger.state(dataset)
     return {
         "dataset": dataset,
         "running": state.running,
         "running_since": state.running_since,
         "failed_at": state.failed_at,
         "current_run": state.current_run,
-        "as_of": summary.get("as_of"),
-        "servers": summary.get("servers"),
-        "levels": summary.get("open_levels", summary.get("levels")),
-        "accepted": (summary.get("accepted") or {}).get("hidden_total"),
-        "waiting": len(ledger.waiting(dataset)),
+        "waiting": len(ledger.waiting(dataset, MOST_COUNTED)),
         "set_aside": len(ledger.aside(dataset)),
     }
 
 
-def dataset_states(ledger: Ledger, s3: Any, bucket: str, datasets: list[str]) -> list[dict[str, Any]]:
-    """The same of several datasets."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda dataset: dataset_state(ledger, s3, bucket, dataset), datasets))
+def _standing(s3: Any, bucket: str, dataset: str, run_id: str | None) -> dict[str, Any]:
+    folder = f"runs/{dataset}/{run_id}/assessment"
+    summary = (read_json(s3, bucket, f"{folder}/risk_summary.json") if run_id else None) or {}
+    return {
+        "as_of": summary.get("as_of"),
+        "servers": summary.get("servers"),
+        "levels": summary.get("open_levels", summary.get("levels")),
+        "accepted": (summary.get("accepted") or {}).get("hidden_total"),
+    }
 
 
 def runs_of(s3: Any, bucket: str, dataset: str, current: str | None, most: int) -> list[dict[str, Any]]:

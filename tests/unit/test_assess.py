@@ -306,7 +306,7 @@ def test_an_accepted_risk_leaves_the_top_list_and_stays_in_every_table(tmp_path)
     assert found.risks.query("accepted")[["server_id", "metric", "level"]].to_numpy().tolist() == [
         ["known", "cpu", "critical"]
     ]
-    assess.write(found, tmp_path)
+    whole_fleet.write(found, tmp_path)
     listed = json.loads((tmp_path / "findings.json").read_text())["findings"]
     assert [(one["server"], one["metric"], one["hidden"]) for one in listed if one["kind"] == "risk"] == [
         ("open", "cpu", False), ("known", "memory", False), ("known", "cpu", True)
@@ -329,7 +329,7 @@ def test_a_bad_file_of_accepted_findings_hides_nothing_is_told_and_stops_no_run(
     found = with_decisions(text)
     assert found.summary["open_levels"] == found.summary["levels"]
     assert found.summary["accepted"]["problems"]
-    assess.write(found, tmp_path)
+    whole_fleet.write(found, tmp_path)
     assert "cannot be used, so nothing is hidden" in (tmp_path / "report.html").read_text()
 
 
