@@ -1,6 +1,7 @@
 """PlanRun: decides what a run does, and writes it down as the run's manifest.
 
-Event: ``{"input": <what the execution was started with>, "execution": {"arn", "name", "started"}}``.
+Event: ``{"input": <what the execution was started with>, "execution": {"arn", "name", "started"}}``; with ``"dry_run"``
+it only says what it would decide.
 Returns the plan that the state machine's later states read.
 """
 
@@ -33,7 +34,7 @@ from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
 from locks import run_token, take_lock
 from models import Models, models
-from opening import open_all
+from opening import Opened, open_all
 from run_input import Override, RunInput
 
 logger = Logger()
@@ -64,6 +65,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     dataset, execution = given.dataset, event["execution"]["name"]
     now = datetime.now(UTC)
     logger.append_keys(dataset=dataset, execution=execution)
+    if event.get("dry_run"):
+        return rehearse(s3, ledger, environment, given, event["execution"])
 
     if not take_lock(ledger, boto3.client("stepfunctions"), environment.state_machine_arn, dataset, execution, now):
         raise CannotPlan(
@@ -75,32 +78,63 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     waiting = share(ledger.waiting(dataset, environment.most_files), environment.preprocess_volume_gb)
     # Before anything can fail, or these files would be tried again and again.
     ledger.plan(dataset, waiting, execution)
+    opened = open_waiting(s3, environment, waiting)
+    ledger.set_aside(dataset, opened.refused, execution)
+    code = job_code()
+    found = look(s3, environment, dataset, state, waiting, opened, code_hash(code))
+    plan, texts = make_plan(environment, given, event["execution"], found, now)
+
+    ledger.begin(dataset, now, whole_number(found.config, "minutes_between_runs"))
+    upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
+    for name, text in texts.items():
+        write(s3, f"{plan['run_uri']}/{name}", text.encode())
+    metrics.add_metric("FilesPlanned", MetricUnit.Count, len(found.files))
+    metrics.add_metric("FilesSetAside", MetricUnit.Count, len(opened.refused))
+    logger.info("planned", extra={"plan": plan})
+    return plan
+
+
+def rehearse(s3: Any, ledger: Ledger, environment: PlanSettings, given: RunInput, execution: dict[str, str]) -> Any:
+    """The plan that a run would have if it began now; nothing is locked, noted or written."""
+    state = ledger.state(given.dataset)
+    waiting = share(ledger.waiting(given.dataset, environment.most_files), environment.preprocess_volume_gb)
+    opened = open_waiting(s3, environment, waiting)
+    found = look(s3, environment, given.dataset, state, waiting, opened, code_hash(job_code()))
+    plan, texts = make_plan(environment, given, execution, found, datetime.now(UTC))
+    manifest = json.loads(texts["manifest.json"])
+    told = {name: manifest.get(name) for name in ("cost_estimate", "notes")}
+    return plan | told | {"files": [file["key"] for file in manifest["files"]], "running": state.running}
+
+
+def open_waiting(s3: Any, environment: PlanSettings, waiting: list[File]) -> Opened:
+    """What becomes of the files that wait.
+
+    Raises:
+        CannotPlan: none of them can be read.
+    """
     opened = open_all(s3, environment.ingest_bucket, waiting)
     if opened.refused and not opened.readable:
         # Not set aside: it may well be a permission of this function that is missing, and nothing could go on.
         told = "; ".join(f"{file.key!r}: {why}" for file, why in opened.refused[:3])
         raise CannotPlan(f"none of the {len(opened.refused)} files that wait can be read: {told}")
-    ledger.set_aside(dataset, opened.refused, execution)
-    refused = {file.item: why for file, why in opened.refused}
-    files = [file for file in waiting if file.item not in refused]
+    return opened
 
-    before = previous_results(s3, environment, dataset, state.current_run)
-    known = with_file(s3, models(boto3.client("sagemaker"), model_group(environment, dataset)))
-    code = job_code()
-    config = read_settings(s3, environment.ingest_bucket, dataset)
-    accepted = read_config(s3, environment.ingest_bucket, f"{dataset}.accepted.json")
-    readable = {file.item for file in opened.readable}
-    found = Found(state, files, readable, before, known, code_hash(code), config, accepted)
-    plan, texts = make_plan(environment, given, event["execution"], found, now)
 
-    ledger.begin(dataset, now, whole_number(config, "minutes_between_runs"))
-    upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
-    for name, text in texts.items():
-        write(s3, f"{plan['run_uri']}/{name}", text.encode())
-    metrics.add_metric("FilesPlanned", MetricUnit.Count, len(files))
-    metrics.add_metric("FilesSetAside", MetricUnit.Count, len(refused))
-    logger.info("planned", extra={"plan": plan})
-    return plan
+def look(
+    s3: Any, environment: PlanSettings, dataset: str, state: State, waiting: list[File], opened: Opened, code: str
+) -> Found:
+    """What a run of the dataset would begin with now; reads, and changes nothing."""
+    refused = {file.item for file, _ in opened.refused}
+    return Found(
+        state=state,
+        files=[file for file in waiting if file.item not in refused],
+        readable={file.item for file in opened.readable},
+        before=previous_results(s3, environment, dataset, state.current_run),
+        models=with_file(s3, models(boto3.client("sagemaker"), model_group(environment, dataset))),
+        code=code,
+        config=read_settings(s3, environment.ingest_bucket, dataset),
+        accepted=read_config(s3, environment.ingest_bucket, f"{dataset}.accepted.json"),
+    )
 
 
 def finish_closing(

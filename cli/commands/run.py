@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import STACK, AsJson, Dataset, DryRun, Follow, StackName
+
+if TYPE_CHECKING:
+    from cli.stack import Stack
 
 
 class Mode(StrEnum):
@@ -40,10 +43,12 @@ def run(
 
     given = run_input(stacks.checked(dataset), mode, instance, volume_gb, only or list(Job), max_usd)
     found = stacks.find(stack)
-    request = start_request(found.machine, given, datetime.now(UTC))
-    answer = send(found, "stepfunctions", "StartExecution", request, dry_run)
+    now = datetime.now(UTC)
+    request = start_request(found.machine, given, now)
     if dry_run:
+        show(found, request, now)
         return
+    answer = send(found, "stepfunctions", "StartExecution", request)
     execution = answer["executionArn"]
     if follow:
         watching.stay(found, dataset, execution, as_json)
@@ -51,6 +56,23 @@ def run(
         output.document({"execution": execution})
     else:
         output.tell(f"started: {request['name']}. Follow it with: headroom follow {dataset}")
+
+
+def show(stack: Stack, request: dict[str, Any], now: datetime) -> None:
+    """Print the start and all that would come of it; raise ``CliError`` where a service would refuse a request."""
+    from cli import output
+    from cli.errors import CliError
+    from cli.rehearsal import rehearse
+    from cli.requests import problems_of
+
+    first = {"service": "stepfunctions", "operation": "StartExecution", "request": request}
+    first["problems"] = problems_of("stepfunctions", "StartExecution", request)
+    told = rehearse(stack, request, f"{now:%Y-%m-%dT%H:%M:%S}.000Z")
+    requests = [first, *told["requests"]]
+    output.document({"plan": told["plan"], "requests": requests})
+    wrong = [f"{one['operation']}: {problem}" for one in requests for problem in one["problems"]]
+    if wrong:
+        raise CliError("\n".join(["these requests would be refused:", *wrong]))
 
 
 def run_input(

@@ -57,6 +57,17 @@ def test_a_dropped_file_is_followed_to_its_results(headroom, dropped, tmp_path: 
     assert "no run that has failed" in headroom("redrive", "cli", code=1)
 
 
+def test_a_dry_run_shows_the_requests_of_every_job_and_starts_nothing(headroom, dropped) -> None:
+    before = headroom("runs", "cli", "--json")
+    shown = headroom("run", "cli", "--mode", "train", "--instance", "ml.m5.4xlarge", "--only", "train", "--dry-run")
+    start, *jobs = shown["requests"]
+    assert [one["operation"] for one in jobs] == ["CreateProcessingJob", "CreateTrainingJob", "CreateProcessingJob"]
+    assert all(one["problems"] == [] for one in (start, *jobs))
+    assert jobs[1]["request"]["ResourceConfig"]["InstanceType"] == "ml.m5.4xlarge"
+    assert shown["plan"]["train_reason"] == "asked to train"
+    assert headroom("runs", "cli", "--json") == before
+
+
 def test_an_accepted_finding_is_hidden_by_the_next_run_and_counted(headroom, dropped, cloud: Cloud, stack: Stack):
     before = headroom("findings", "cli", "--json")["findings"]
     first = next(one for one in before if one["kind"] == "risk")

@@ -11,7 +11,7 @@ import pytest
 
 from functions import decisions
 from tests.unit.cli.conftest import RUN
-from tests.unit.conftest import a_file
+from tests.unit.conftest import LambdaContext, a_file
 
 ACCEPT = ("accept", "web", "web-1", "cpu", "--by", "Ann")
 
@@ -36,17 +36,68 @@ def test_a_name_that_no_dataset_can_have_is_refused_before_anything_is_asked(hea
         assert ended.code == 1 and "Error:" in ended.err, words
 
 
-def test_a_dry_run_prints_the_exact_request_and_starts_nothing(headroom, aws) -> None:
+@pytest.fixture
+def planning(aws, monkeypatch) -> None:
+    """The deployed definition and the real planning function, which answers as Lambda does."""
+    import io
+
+    from infrastructure import machine
+    from infrastructure.stack import Stack
+
+    import plan
+    from cli import stack
+
+    definition = machine.definition(Stack())
+    real = stack.client
+
+    class Functions:
+        def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, object]:
+            try:
+                answer, failed = plan.handler(json.loads(Payload), LambdaContext()), {}
+            except plan.CannotPlan as error:
+                answer, failed = {"errorMessage": str(error)}, {"FunctionError": "Unhandled"}
+            return {"Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
+
+    def client(service: str) -> object:
+        if service == "lambda":
+            return Functions()
+        made = real(service)
+        if service == "stepfunctions":
+            made.describe_state_machine = lambda stateMachineArn: {"definition": json.dumps(definition)}
+        return made
+
+    monkeypatch.setattr(stack, "client", client)
+    monkeypatch.setattr(plan, "job_code", lambda: {"run.sh": b"run", "jobs.txt": b"lock"})
+
+
+def test_a_dry_run_prints_the_exact_requests_and_changes_nothing(headroom, aws, planning) -> None:
+    aws.s3.put_object(Bucket="ingest-bucket", Key="incoming/web/a.csv", Body=b"x")
+    [version] = aws.s3.list_object_versions(Bucket="ingest-bucket")["Versions"]
+    aws.ledger.record("web", a_file("incoming/web/a.csv", version["ETag"].strip('"')))
+    before = aws.table.scan()["Items"]
     ended = headroom(
         "run", "web", "--mode", "train", "--instance", "ml.m5.4xlarge", "--only", "train", "--max-usd", "5", "--dry-run"
     )
-    shown = ended.json
-    assert (ended.code, shown["service"], shown["operation"]) == (0, "stepfunctions", "StartExecution")
-    assert shown["request"]["stateMachineArn"] == aws.state_machine
-    assert json.loads(shown["request"]["input"]) == {
+    start, *jobs = ended.json["requests"]
+    assert (ended.code, start["service"], start["operation"]) == (0, "stepfunctions", "StartExecution")
+    assert start["request"]["stateMachineArn"] == aws.state_machine
+    assert [one["operation"] for one in jobs] == ["CreateProcessingJob", "CreateTrainingJob", "CreateProcessingJob"]
+    assert all(one["problems"] == [] for one in ended.json["requests"])
+    machines = [
+        one["request"].get("ResourceConfig") or one["request"]["ProcessingResources"]["ClusterConfig"] for one in jobs
+    ]
+    assert [one["InstanceType"] for one in machines] == ["ml.m5.xlarge", "ml.m5.4xlarge", "ml.m5.xlarge"]
+    assert ended.json["plan"]["files"] == ["incoming/web/a.csv"]
+    assert json.loads(start["request"]["input"]) == {
         "dataset": "web", "mode": "train", "max_usd": 5.0, "overrides": {"train": {"instance_type": "ml.m5.4xlarge"}}
     }  # fmt: skip
-    assert aws.executions() == []
+    assert aws.executions() == [] and aws.table.scan()["Items"] == before
+    assert aws.s3.list_objects_v2(Bucket="artifact-bucket")["KeyCount"] == 0
+
+
+def test_a_dry_run_says_why_the_run_would_be_refused(headroom, aws, planning) -> None:
+    ended = headroom("run", "web", "--dry-run")
+    assert ended.code == 1 and "would be refused: dataset 'web' has no files yet" in ended.err
 
 
 def test_a_run_is_started_with_what_was_said_and_nothing_else(headroom, aws) -> None:
