@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-import holidays as holidays_package
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -68,6 +67,8 @@ class Holidays(_Part):
 
     @model_validator(mode="after")
     def _known(self) -> Holidays:
+        import holidays as holidays_package  # slow to load, and hardly ever needed
+
         try:
             calendar = holidays_package.country_holidays(self.country, subdiv=self.subdivision)
             if not getattr(calendar, "country", None):
@@ -158,6 +159,38 @@ class Source(_Part):
         return {name: (value,) if isinstance(value, str) else tuple(value) for name, value in self.where.items()}
 
 
+class Identity(_Part):
+    """Which names are one server; a name is first cut, then folded, and aliases are looked up with and without that."""
+
+    ignore_case: bool = False
+    domains: tuple[Annotated[str, Field(pattern=r"^[^.\s].*$")], ...] = Field(
+        (), description="suffixes that say nothing: with corp.example, web-1.corp.example is web-1"
+    )
+    aliases: dict[str, Annotated[str, Field(min_length=1)]] = {}
+
+
+class Group(_Part):
+    """Servers that are looked at as one, such as an autoscaling group or the pods of an application."""
+
+    match: str | None = Field(None, min_length=1, description="names as in a shell; {group} stands for the group's own")
+    attribute: Literal["business_unit", "region", "criticality", "instance_type"] | None = None
+    name: str = Field("group {group}", min_length=1)
+    minutes: int = Field(5, ge=1, le=1440, description="samples of the members are put together over so many minutes")
+    members: Literal["keep", "hide"] = Field("keep", description="whether members have series of their own as well")
+
+    @model_validator(mode="after")
+    def _is_said(self) -> Group:
+        if (self.match is None) == (self.attribute is None):
+            raise ValueError("needs either match (names of servers) or attribute")
+        if self.match is not None and self.match.count("{group}") != self.name.count("{group}"):
+            raise ValueError("name and match must both have {group}, once, or neither")
+        if self.name.count("{group}") > 1 or (self.attribute is not None and "{group}" not in self.name):
+            raise ValueError("name must have {group} once where groups differ")
+        if 1440 % self.minutes:
+            raise ValueError("minutes must divide a day, such as 5, 15 or 60")
+        return self
+
+
 class Settings(Rules):
     """All settings of one dataset. ``Settings()`` are the defaults."""
 
@@ -165,11 +198,16 @@ class Settings(Rules):
     horizon: int = Field(90, ge=1, le=1000, description="periods ahead; by default 90 days or 168 hours")
     statistic: Literal["p95", "p99", "max", "mean"] = "p95"
     sources: list[Source] = []
+    identity: Identity = Identity()
+    groups: list[Group] = []
     thresholds: dict[Metric, Thresholds] = {}
     holidays: Holidays | None = None
     fiscal_quarter_ends: list[Annotated[int, Field(ge=1, le=12)]] = [3, 6, 9, 12]
     costs: Costs = Costs()
     headroom_percent: float = Field(20, ge=0, le=200, description="spare capacity kept by a rightsizing")
+    confirmed: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="files that may replace closed periods by values more than ten times others, as in a shell"
+    )
     keep_samples_days: int = Field(
         62, ge=1, description="days of raw samples to keep, so that late files merge exactly"
     )

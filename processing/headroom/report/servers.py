@@ -22,7 +22,7 @@ from headroom.core.periods import Frequency
 from headroom.core.plain import plain
 from headroom.core.settings import PERCENT_METRICS
 from headroom.report import blocks, fleet
-from headroom.report.sections import actions, rhythm
+from headroom.report.sections import accepted, actions, rhythm
 
 SPARK_POINTS = 28
 MISSING = 255
@@ -227,7 +227,7 @@ def _metric(row: Any, found: Assessment, metrics: list[str]) -> dict[str, Any]:
     entries: list[tuple[str, Any]] = [
         (lately, wording.amount(row.current, metric)),
         ("Expected peak", peak or "–"),
-        ("19 in 20 below", wording.amount(row.peak_q95, metric)),
+        ("Peak, 95 % forecast", wording.amount(row.peak_q95, metric)),
     ]
     if limits and judged:
         entries += [
@@ -259,7 +259,7 @@ def _metric(row: Any, found: Assessment, metrics: list[str]) -> dict[str, Any]:
         "metric": metrics.index(metric),
         "title": wording.sentence(wording.metric(metric)),
         "level": LEVELS.index(row.level),
-        "reason": cut(row.reason),
+        "reason": cut(wording.sentences([accepted.of_metric(found, row.server_id, metric), row.reason])),
         "facts": blocks.facts(entries, "metric-facts"),
         "summary": f"Expected peak {wording.amount(row.peak_q50, metric)} on "
         f"{wording.date(row.peak_ds, frequency, year=False)}" if peak else "No forecast",
@@ -269,6 +269,8 @@ def _metric(row: Any, found: Assessment, metrics: list[str]) -> dict[str, Any]:
 
 def _why(row: Any, found: Assessment) -> str:
     """The reason without what the columns beside it say: what drives the metric, where a crossing is to come."""
+    if row.accepted:
+        return row.reason
     driver = _driver(row, found) if pd.notna(row.critical_date) and not row.above_already else ""
     parts = {part: getattr(row, part) for part in REASON_PARTS}
     return driver or wording.sentences([parts["what"], parts["since"], parts["how_sure"], row.adjusted])
@@ -314,7 +316,7 @@ def _critical_by(row: Any, judged: bool, found: Assessment) -> str:
 def _range(row: Any, found: Assessment) -> str:
     frequency = found.settings.frequency
     end = fleet.last_period(found) + found.settings.horizon * frequency.step
-    latest = f"after {wording.date(end, frequency, year=False)}"
+    latest = f"sometime after {wording.date(end, frequency, year=False)}"
     if pd.notna(row.breach_latest):
         latest = wording.date(row.breach_latest, frequency, year=False)
     return f"{wording.date(row.breach_earliest, frequency, year=False)} and {latest}"
