@@ -62,7 +62,7 @@ def test_a_job_that_runs_too_long_is_told_and_a_new_run_takes_its_file(
     intact(service, "slow", ["a.csv"])
 
 
-def test_a_run_that_takes_too_long_is_told_and_a_redrive_goes_on(
+def test_a_run_that_takes_too_long_is_told_and_a_new_run_takes_its_file(
     service: Service,
     months: dict[str, bytes],
 ) -> None:
