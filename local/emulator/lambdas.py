@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json
 from ministack.services import eventbridge, lambda_svc, sns, sqs
+from ministack.services.cloudformation import provisioners
 
 # Lambda polls a queue with several pollers, each with a batch of its own, so that files dropped together arrive in
 # several invocations (design.md section 6). How many messages the next one takes is drawn from these.
@@ -43,6 +45,9 @@ def install() -> None:
     sqs._receive_messages_for_esm = receive_few
     sns._lambda_svc = _Asynchronous()
     eventbridge._dispatch_to_lambda = dispatch
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    for made in ("create", "update"):
+        handlers[made] = with_letters(handlers[made], made)
 
 
 class _Asynchronous:
@@ -51,6 +56,19 @@ class _Asynchronous:
     def __getattr__(self, name: str) -> Any:
         invokes = name == "_execute_function_with_config_scope"
         return getattr(lambda_svc, "invoke_async_with_retry" if invokes else name)
+
+
+def with_letters(provision: Callable[..., tuple[str, Any]], made: str) -> Callable[..., tuple[str, Any]]:
+    """MiniStack's way to make or change a template's function, and the queue of its dead letters, which it forgets."""
+
+    def provisioned(*given: Any, **more: Any) -> tuple[str, Any]:
+        answer = provision(*given, **more)
+        properties = given[1] if made == "create" else given[2]
+        if letters := properties.get("DeadLetterConfig"):
+            lambda_svc._functions[answer[0]]["config"]["DeadLetterConfig"] = letters
+        return answer
+
+    return provisioned
 
 
 def dispatch(arn: str, payload: str) -> None:

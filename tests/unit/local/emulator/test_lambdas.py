@@ -54,3 +54,14 @@ def test_sns_invokes_asynchronously_and_has_all_else_of_lambda():
     theirs = lambdas._Asynchronous()
     assert theirs._execute_function_with_config_scope is lambda_svc.invoke_async_with_retry
     assert theirs._get_func_record_for_ref is lambda_svc._get_func_record_for_ref
+
+
+@pytest.mark.parametrize(("made", "given"), [("create", ("F", "new", "s")), ("update", ("f", "old", "new", "s"))])
+def test_a_functions_dead_letters_are_those_of_the_template(monkeypatch, made, given):
+    """CloudFormation hands over a new function's properties second, a changed one's third."""
+    letters = {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:letters"}
+    properties = {"old": {}, "new": {"DeadLetterConfig": letters}}
+    monkeypatch.setattr(lambda_svc, "_functions", {"f": {"config": {"FunctionName": "f"}}})
+    provision = lambdas.with_letters(lambda *_, **__: ("f", {}), made)
+    assert provision(*(properties.get(one, one) for one in given), logical_id="F") == ("f", {})
+    assert lambda_svc._functions["f"]["config"]["DeadLetterConfig"] == letters
