@@ -15,14 +15,15 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from headroom.core import job, safe_csv, settings, wording
+from headroom.core import job, safe_csv, series, settings, wording
+from headroom.core import metrics as table_of_metrics
 from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
-from headroom.core.grid import Grid, of_panel
+from headroom.core.grid import SERIES, Grid, of_panel
 from headroom.core.periods import Frequency
 from headroom.core.plain import plain
 from headroom.core.settings import Settings
 from headroom.forecast.model import ModelError, drift_of, load, predict_and_explain
-from headroom.insight import changes, clusters, recommend, risk, seasonality
+from headroom.insight import changes, clusters, limits, parts, recommend, risk, seasonality
 from headroom.insight.risk import QUANTILES
 from headroom.report import page, pictures
 
@@ -60,6 +61,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
             raise job.InputError(str(error)) from error
         metrics = _json_in(model / "model_metrics.json")
     chosen = fitting(chosen, loaded.settings)
+    table_of_metrics.use(chosen.own_metrics())
     log.info("forecasting %d periods of %d servers", chosen.horizon, panel["server_id"].nunique())
     forecasts, climbs = predict_and_explain(loaded, panel, servers)
     drift = drift_of(loaded, panel)
@@ -85,7 +87,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def read_panel(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The panel and the attributes of its servers.
+    """The panel, by owner of its series (see ``core.series``), and the attributes of its servers.
 
     Raises:
         job.InputError: there is none, or it holds no value.
@@ -94,8 +96,8 @@ def read_panel(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     if not path.exists():
         raise job.InputError(f"{path} is missing: run preprocess first and give its --panel folder here")
     there = parquet.read_schema(path).names
-    extra = [name for name in ("max", "p99") if name in there]
-    panel = pd.read_parquet(path, columns=["server_id", "metric", "ds", "y", "mean", *extra])
+    extra = [name for name in ("max", "p99", "entity", "capacity") if name in there]
+    panel = series.joined(pd.read_parquet(path, columns=["server_id", "metric", "ds", "y", "mean", *extra]))
     if not np.isfinite(panel["y"].to_numpy(float)).any():
         raise job.InputError(
             f"{path} holds no value: see data_quality.json beside it for what was wrong with the files"
@@ -154,20 +156,39 @@ def assess(
     """Everything that follows from a panel and its forecasts.
 
     Args:
-        panel: ``server_id, metric, ds, y, mean``; ``max`` and ``p99`` as far as they are kept.
+        panel: ``server_id`` (the owner of the series), ``metric, ds, y, mean``; ``max``, ``p99`` and ``capacity`` as
+            far as they are kept.
         attributes: one row per server: ``server_id`` and ``risk.ATTRIBUTES``, nulls allowed.
         forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
         previous: the previous run's assessment folder.
         climbs: what the forecasts rest on, see ``model.predict_and_explain``.
     """
     run, quality, metrics = run or {}, quality or {}, metrics or {}
+    table_of_metrics.use(chosen.own_metrics())
+    panel, gone = parts.without_gone(panel, chosen.frequency)
+    capacities = panel.loc[panel["capacity"].notna(), [*SERIES, "ds", "capacity"]] if "capacity" in panel else None
     laid_out = of_panel(panel, chosen.frequency, chosen.frequency.assessed_history)
     patterns = seasonality.measure(laid_out, chosen)
     first = laid_out.ds[-1] + chosen.frequency.step
-    outlook = risk.outlook(_with_missing(forecasts, panel, first), patterns, chosen)
-    outlook, reasons = risk.judged(outlook, laid_out, chosen)
+    forecasts = _with_missing(_of_panel(forecasts, panel), panel, first)
+    outlook = risk.outlook(forecasts, patterns, chosen, capacities, attributes)
+    judged_by = limits.at_todays_capacity(laid_out, capacities)
+    outlook, reasons = risk.judged(outlook, laid_out, chosen, judged_by)
     risks = risk.risks(outlook, laid_out, chosen, reasons, climbs)
     not_judged = risk.not_judged(outlook.keys, reasons, laid_out, chosen)
+    notes_on_series = [*gone, *limits.unmatched(chosen, outlook.keys)]
+    flagged_forecasts = flagged(panel, judged_by, outlook, chosen)
+    every: dict[str, pd.DataFrame] = {}
+    if series.have_entities(risks["server_id"]):
+        # From here on a server has one series of each metric: its worst entity's.
+        every = {
+            "risks": parts.as_files(risks), "forecasts": parts.as_files(flagged_forecasts),
+            "seasonality": parts.as_files(patterns),
+        }  # fmt: skip
+        worst = parts.worst(risks)
+        risks, patterns = (parts.of_servers(table, worst) for table in (risks, patterns))
+        flagged_forecasts, panel = (parts.of_servers(table, worst) for table in (flagged_forecasts, panel))
+        laid_out = of_panel(panel, chosen.frequency, chosen.frequency.assessed_history)
     servers = risk.servers(risks, attributes)
 
     before, notes_on_clusters = changes.clusters_of(previous)
@@ -177,7 +198,7 @@ def assess(
     recommendations = recommend.recommend(laid_out, risks, servers, chosen, unknown, panel)
     changed, notes_on_changes = changes.against(previous, servers, unknown)
 
-    notes = [*metrics.get("notes", []), *_notes(laid_out, not_judged, servers)]
+    notes = [*metrics.get("notes", []), *_notes(laid_out, not_judged, servers), *notes_on_series]
     summary = {
         "schema": 1,
         "dataset": run.get("dataset"),
@@ -208,7 +229,8 @@ def assess(
         quality=quality,
         metrics=metrics,
         summary=plain(summary),
-        forecasts=flagged(panel, laid_out, outlook, chosen),
+        forecasts=flagged_forecasts,
+        every=every,
         risks=risks,
         servers=servers,
         seasonality=patterns,
@@ -222,6 +244,13 @@ def assess(
     )
 
 
+def _of_panel(forecasts: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+    """The forecasts of the series that the panel has."""
+    there = pd.MultiIndex.from_frame(panel[SERIES].drop_duplicates())
+    known = pd.MultiIndex.from_frame(forecasts[SERIES]).isin(there)
+    return forecasts if known.all() else forecasts[known]
+
+
 def flagged(panel: pd.DataFrame, laid_out: Grid, outlook: risk.Outlook, chosen: Settings) -> pd.DataFrame:
     """``risk_flagged_forecasts.parquet``: the tail of the history and the forecast, see ``Assessment.forecasts``."""
     levels = np.array(LEVELS, dtype=object)
@@ -229,10 +258,10 @@ def flagged(panel: pd.DataFrame, laid_out: Grid, outlook: risk.Outlook, chosen: 
     start = laid_out.ds[max(len(laid_out.ds) - periods, 0)]
     tail = panel.loc[(panel["ds"] >= start) & panel["y"].notna(), ["server_id", "metric", "ds", "y"]]
     history = tail.rename(columns={"y": "actual"}).assign(is_future=False)
-    limits = {name: tail["metric"].map({m: getattr(t, name) for m, t in chosen.thresholds.items()}).to_numpy(float)
-              for name in ("warning", "critical")}  # fmt: skip
-    y = tail["y"].to_numpy(float)
-    history["risk_level"] = levels[risk.level_of(*(np.where(y >= limits[name], 1.0, 0.0) for name in limits))]
+    row = pd.MultiIndex.from_frame(outlook.keys).get_indexer(pd.MultiIndex.from_frame(tail[SERIES]))
+    y = _as_judged(tail, laid_out)
+    reached = (np.where(y >= outlook.limits[name].to_numpy()[row], 1.0, 0.0) for name in ("warning", "critical"))
+    history["risk_level"] = levels[risk.level_of(*reached)]
 
     count = len(outlook.ds)
     there = np.isfinite(outlook.quantiles).all(axis=2).ravel()
@@ -249,10 +278,18 @@ def flagged(panel: pd.DataFrame, laid_out: Grid, outlook: risk.Outlook, chosen: 
     return both[["server_id", "metric", "ds", "is_future", "actual", *QUANTILES, "risk_level"]]
 
 
+def _as_judged(tail: pd.DataFrame, laid_out: Grid) -> np.ndarray:
+    """The values of some rows of the panel as the grid has them: at today's capacities."""
+    if not any(metric.capacity_column for metric in table_of_metrics.own()):
+        return tail["y"].to_numpy(float)
+    row = pd.MultiIndex.from_frame(laid_out.series).get_indexer(pd.MultiIndex.from_frame(tail[SERIES]))
+    return laid_out.values[row, laid_out.ds.get_indexer(tail["ds"].dt.floor(laid_out.frequency))]
+
+
 def write(found: Assessment, folder: Path) -> None:
     """Write all results; the names are fixed. ``data_quality.json`` and ``model_metrics.json`` come along."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_parquet(found.forecasts, folder / "risk_flagged_forecasts.parquet")
+    write_parquet(found.every.get("forecasts", found.forecasts), folder / "risk_flagged_forecasts.parquet")
     for name, table in queryable(found).items():
         write_parquet(table, folder / "tables" / name / f"{name}.parquet")
     safe_csv.write_csv(found.clusters, folder / "server_clusters.csv")
@@ -284,11 +321,15 @@ def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
     advice["by"] = pd.to_datetime(advice["by"])
     for column in ("target", "evidence"):
         advice[column] = [None if one is None else json.dumps(one, sort_keys=True) for one in advice[column]]
+    # Columns that say something only where there are own metrics, entities or thresholds of single series.
+    special = bool(found.every or found.settings.metrics or found.settings.thresholds_for)
+    more = [] if special else ["entity", "unit", "capacity", "warning", "critical"]
+    every = {"forecasts": found.forecasts, "risks": found.risks, "seasonality": found.seasonality} | found.every
     return {
-        "forecasts": found.forecasts,
-        "risks": found.risks.drop(columns=list(REASON_PARTS)),
-        "servers": found.servers.drop(columns="adjusted"),
-        "seasonality": found.seasonality,
+        "forecasts": every["forecasts"],
+        "risks": every["risks"].drop(columns=[*REASON_PARTS, *more]),
+        "servers": found.servers.drop(columns=["adjusted", *([] if special else ["worst_entity"])]),
+        "seasonality": every["seasonality"],
         "clusters": found.clusters,
         "recommendations": advice.rename(columns={"by": "due"}),
     }
@@ -354,8 +395,8 @@ def _counts(levels: pd.Series) -> dict[str, int]:
 
 def _top(servers: pd.DataFrame, risks: pd.DataFrame) -> list[dict[str, Any]]:
     worst = servers[servers["level"] != "none"].head(TOP)
-    worst = worst.merge(risks.drop(columns=["level", "reason", "score"]), left_on=["server_id", "worst_metric"],
-                        right_on=["server_id", "metric"])  # fmt: skip
+    told = risks.drop(columns=["level", "reason", "score", "entity"])
+    worst = worst.merge(told, left_on=["server_id", "worst_metric"], right_on=["server_id", "metric"])
     columns = [
         "server_id",
         "level",
@@ -367,7 +408,9 @@ def _top(servers: pd.DataFrame, risks: pd.DataFrame) -> list[dict[str, Any]]:
         "score",
         "reason",
     ]
-    return worst[columns].round({"p_critical": 4, "score": 1}).to_dict("records")
+    told = worst[columns].round({"p_critical": 4, "score": 1}).to_dict("records")
+    entities = worst["worst_entity"].tolist()
+    return [one | ({"entity": entity} if entity else {}) for one, entity in zip(told, entities, strict=True)]
 
 
 def _spreadsheet(recommendations: list[dict[str, Any]]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from headroom.core import job, settings
+from headroom.core import job, metrics, settings
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import merge, quality, reading
 from headroom.intake.layout import LATEST
@@ -56,6 +56,7 @@ def preprocess(
     effective, settings_report = _effective_settings(settings_file, before)
     with tempfile.TemporaryDirectory(prefix="headroom-") as folder:
         work = Path(folder)
+        metrics.use(effective.own_metrics())
         db = _open_database(work)
         reading.read(db, sources, effective, _latest(manifest), work / "files")
         refuse_what_is_not_a_server(db, sources)

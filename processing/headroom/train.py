@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyarrow import parquet
 from threadpoolctl import threadpool_limits
 
-from headroom.core import job, settings
+from headroom.core import job, series, settings
+from headroom.core import metrics as table_of_metrics
 from headroom.core.grid import SERIES, Grid, mean
 from headroom.core.settings import Settings
 from headroom.core.wording import percent, span
@@ -42,7 +44,8 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
     path = given.panel / "panel.parquet"
     if not path.exists():
         raise job.InputError(f"{path} is missing: run preprocess first and give its --panel folder here")
-    panel = pd.read_parquet(path, columns=[*SERIES, "ds", "y"])
+    entity = ["entity"] if "entity" in parquet.read_schema(path).names else []
+    panel = series.joined(pd.read_parquet(path, columns=[*SERIES, *entity, "ds", "y"]))
     if not np.isfinite(panel["y"].to_numpy(float)).any():
         raise job.InputError(
             f"{path} holds no value: see data_quality.json beside it for what was wrong with the files"
@@ -58,6 +61,7 @@ def train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: 
 
     Returns what is also in ``model_metrics.json``.
     """
+    table_of_metrics.use(chosen.own_metrics())
     # More threads gain nothing at these sizes, lose much on a busy machine, and change the last digits.
     with threadpool_limits(1, "blas"):
         return _train(panel, servers, chosen, folder)
@@ -104,8 +108,15 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
         {**dict(zip(SERIES, one, strict=True)), "points": 0, "method": "none", "reason": "never measured"}
         for one in gaps.difference(pd.MultiIndex.from_frame(history.series))
     ]
+    metrics["fallbacks"] = [_as_file(one) for one in metrics["fallbacks"]]
     (folder / "model_metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False), encoding="utf-8")
     return metrics
+
+
+def _as_file(fallback: dict[str, Any]) -> dict[str, Any]:
+    """With the server and its entity instead of their owner."""
+    server, entity = series.parts_of(fallback["server_id"])
+    return fallback | {"server_id": server} | ({"entity": entity} if entity else {})
 
 
 def _sample(history: Grid, reasons: list[str]) -> np.ndarray:

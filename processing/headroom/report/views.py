@@ -13,8 +13,8 @@ import pandas as pd
 
 from headroom.core import wording
 from headroom.core.findings import AT_RISK, Assessment
+from headroom.core.metrics import percent_names
 from headroom.core.periods import Frequency
-from headroom.core.settings import PERCENT_METRICS
 from headroom.report import blocks, fleet
 from headroom.report.blocks import Block, Text
 from headroom.report.fleet import RiskOverTime
@@ -167,6 +167,8 @@ def target_of(item: dict[str, Any]) -> tuple[list[Any], str]:
         parts.append(f"off {target['hours_a_week']} hours per week")
     factors = {key.removesuffix("_factor"): value for key, value in target.items() if key.endswith("_factor")}
     parts += [f"{value:g} × today's {wording.metric(name)}" for name, value in factors.items()]
+    capacities = {key: value for key, value in target.items() if key.endswith("_capacity")}
+    parts += [wording.capacity(key, value) for key, value in capacities.items()]
     now = ", ".join(wording.size(item["evidence"].get("vcpus"), item["evidence"].get("memory_gb"), of=""))
     return [", ".join(parts)], now if size and now != size else ""
 
@@ -305,7 +307,7 @@ def _rhythm(found: Assessment) -> dict[str, Any]:
     else:
         content.append(blocks.paragraph("There is too little history to tell."))
     effect = table.dropna(subset=["quarter_end_effect"])
-    effect = effect[effect["quarter_end_effect"] > effect["metric"].isin(PERCENT_METRICS) * LEAST_QUARTER_EFFECT]
+    effect = effect[effect["quarter_end_effect"] > effect["metric"].isin(percent_names()) * LEAST_QUARTER_EFFECT]
     effect = effect.sort_values(["quarter_end_effect", "server_id", "metric"], ascending=[False, True, True]).head(5)
     pieces: list[Any] = []
     for row in effect.itertuples():
@@ -602,8 +604,8 @@ def _drawn_from(model: dict[str, Any]) -> list[Block]:
 
 def _fallbacks(model: dict[str, Any]) -> list[Block]:
     rows: list[list[Text]] = [
-        [blocks.server(row["server_id"]), wording.metric(row["metric"]), wording.count(row["points"]), row["method"],
-         row["reason"]]
+        [blocks.server(row["server_id"]), wording.metric(row["metric"], row.get("entity", "")),
+         wording.count(row["points"]), row["method"], row["reason"]]
         for row in model["fallbacks"][:60]
     ]  # fmt: skip
     columns = [("Server", ""), ("Metric", ""), ("Values", "number"), ("Method", ""), ("Why", "")]
@@ -633,6 +635,10 @@ def _run(found: Assessment) -> dict[str, Any]:
         f"{wording.metric(metric)} {wording.threshold(one.warning, metric)} / {wording.threshold(one.critical, metric)}"
         for metric in pd.unique(found.risks["metric"])
         if (one := settings.thresholds.get(metric))
+    ]
+    thresholds += [
+        f"{one.in_words()} {' / '.join(wording.threshold(value, one.metric) for value in one.said().values())}"
+        for one in settings.thresholds_for
     ]
     entries: list[tuple[str, Text | None]] = [
         ("Dataset", found.summary["dataset"]),
