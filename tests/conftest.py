@@ -1,4 +1,4 @@
-"""What must stand before any test imports a function, as Powertools reads it then; and what each test begins with."""
+"""What must be there before any test imports a function (Powertools reads it then), and the order of the tests."""
 
 import os
 from collections.abc import Iterator
@@ -20,3 +20,15 @@ def _built_in_metrics_alone() -> Iterator[None]:
     metrics.use({})
     yield
     metrics.use({})
+
+
+@pytest.hookimpl(trylast=True)  # after the marks are set
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no worker is left alone with one at the end."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    if "integration" in item.path.parts:
+        return 0
+    return 1 if item.get_closest_marker("slow") else 2

@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def preview(path: Path, name: str, settings: Settings) -> tuple[list[str], bool]:
     """What is to be said of one file, called ``name`` with its folders, and whether anything of it can be used."""
+    metrics.use(settings.own_metrics())
     lines = [name]
     with tempfile.TemporaryDirectory(prefix="headroom-") as folder:
         work = Path(folder)

@@ -448,6 +448,24 @@ def test_a_link_opens_the_report_or_a_picture_and_nothing_else(hours):
     assert algorithm == "AES256", "with a key of its own, links need kms:Decrypt"
 
 
+CHANGES = ("s3:Put", "s3:Delete", "s3:Replicate", "s3:Restore", "s3:Bypass")
+
+
+def test_no_role_may_change_what_came_in_or_what_anybody_may():
+    stack = Stack(**EVERYTHING)
+    for role in roles(stack):
+        for grant in grants(stack, role):
+            changes = grant.action.startswith(CHANGES)
+            assert not (changes and grant.resource.startswith(stack.arn("IngestBucket"))), (role, grant)
+            assert "Delete" not in grant.action or grant.action in ON_EVERY_RESOURCE, (role, grant)
+            if grant.action.startswith("iam:"):
+                assert grant.action == "iam:PassRole"
+            if grant.action.startswith("kms:"):
+                assert grant.action.removeprefix("kms:") in {
+                    "GenerateDataKey", "Decrypt", "Encrypt", "DescribeKey", "CreateGrant",
+                }  # fmt: skip
+
+
 def test_every_exception_is_still_needed():
     given = {grant.action for role in roles(Stack(**EVERYTHING)) for grant in grants(Stack(**EVERYTHING), role)}
     assert [action for action in ON_EVERY_RESOURCE if action not in given] == []

@@ -290,7 +290,7 @@ def without_outliers(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Laws:
-    """What all series of one length share; times are in the laws' days, see ``PACE``.
+    """What all series of one length share; times are in the laws' days, see ``Frequency.law_pace``.
 
     Of each shape that a level may have (the last is none): ``ages``: when it began, ``slopes``: its slope now,
     ``turns``: by how much it turned then.

@@ -10,20 +10,19 @@ from headroom.core.grid import SERIES
 from headroom.core.periods import Frequency
 from headroom.core.series import have_entities, named, parts_of, split
 
-_NAMES = 5
 
-
-def without_gone(panel: pd.DataFrame, frequency: Frequency) -> tuple[pd.DataFrame, list[str]]:
-    """The panel without series that others of the same server and metric have taken over from, and a note on them.
+def without_gone(panel: pd.DataFrame, last: pd.Timestamp, frequency: Frequency) -> tuple[pd.DataFrame, list[str]]:
+    """The panel without series that others of the same server and metric have taken over from, and their names.
 
     A disk that is gone, and the server's own series from before its disks were told apart, are not silent servers.
+    ``last`` is the last period of the whole panel.
     """
     if not have_entities(panel["server_id"]):
         return panel, []
     seen = panel[panel["y"].notna()].groupby(SERIES, observed=True, as_index=False)["ds"].max()
     seen["server"] = seen["server_id"].map(lambda owner: parts_of(owner)[0])
     newest = seen.groupby(["server", "metric"])["ds"].transform("max")
-    old = seen["ds"] <= panel["ds"].max() - frequency.silent * frequency.step
+    old = seen["ds"] <= last - frequency.silent * frequency.step
     # A series of the whole server, once there are parts, ended when they began.
     entities = seen.groupby(["server", "metric"])["server_id"].transform("count") > 1
     whole = entities & (seen["server_id"] == seen["server"]) & (seen["ds"] < newest)
@@ -32,13 +31,7 @@ def without_gone(panel: pd.DataFrame, frequency: Frequency) -> tuple[pd.DataFram
         return panel, []
     keys = pd.MultiIndex.from_frame(panel[SERIES])
     left = panel[~keys.isin(pd.MultiIndex.from_frame(gone[SERIES]))]
-    names = sorted({named(owner) for owner in gone["server_id"]})
-    shown = ", ".join(wording.printable(name) for name in names[:_NAMES]) + (
-        " and others" if len(names) > _NAMES else ""
-    )
-    return left, [
-        f"Series left out, as other parts of the same server have taken over from them: {len(gone)} ({shown})."
-    ]
+    return left, sorted({wording.printable(named(owner)) for owner in gone["server_id"]})
 
 
 def worst(risks: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from headroom.core import metrics, wording
-from headroom.core.findings import LEVELS, REASON_PARTS
+from headroom.core.findings import CLIMB_COLUMNS, LEVELS, REASON_PARTS
 from headroom.core.grid import Grid, mean
 from headroom.core.periods import Frequency, calendar, in_quarter_end
 from headroom.core.series import parts_of
@@ -31,9 +31,6 @@ CROSSING_PERIODS = 3
 # Chances from which on a crossing is expected, or possible; and the two ends of the range of dates.
 LIKELY, POSSIBLE = 0.5, 0.2
 EARLIEST, LATEST = 0.1, 0.9
-
-# What the forecasts rest on, see ``Assessment.risks``.
-CLIMBS = ["history", "backtested", "climb_chance", "climb_per_day", "climb_since"]
 
 PATHS = 200
 _CHUNK = 500
@@ -362,8 +359,8 @@ def risks(
     not_judged = not_judged or [""] * len(seen.keys)
     climbs = pd.DataFrame(columns=["server_id", "metric"]) if climbs is None else climbs
     table = seen.keys.merge(climbs, how="left", on=["server_id", "metric"])
-    table = table.reindex(columns=["server_id", "metric", *CLIMBS])
-    table = table.astype(dict.fromkeys(CLIMBS, float) | {"climb_since": "datetime64[ns]"})
+    table = table.reindex(columns=["server_id", "metric", *CLIMB_COLUMNS])
+    table = table.astype(dict.fromkeys(CLIMB_COLUMNS, float) | {"climb_since": "datetime64[ns]"})
     table["entity"] = [parts_of(owner)[1] for owner in table["server_id"]]
     table["unit"] = [metrics.of(name).unit for name in table["metric"]]
     table[["capacity", "warning", "critical"]] = seen.limits[["capacity", "warning", "critical"]].to_numpy()

@@ -77,3 +77,6 @@ def settle(db: duckdb.DuckDBPyConnection) -> None:
     )
     for table in ("reading", "suspect"):
         db.execute(f"UPDATE {table} SET server_id = {server_of()} WHERE contains(server_id, {MARK}) AND {alone}")
+    db.execute(f"""
+        UPDATE name_in_file SET server_id = {server_of()} WHERE contains(server_id, {MARK})
+            AND server_id NOT IN (SELECT server_id FROM part_of WHERE parts > 1 OR known)""")

@@ -18,6 +18,11 @@ from headroom.intake.entities import server_of
 _LONGEST_STEP = "INTERVAL 1 DAY"
 
 
+def needs_days_around() -> bool:
+    """Whether a day's values rest on samples of other days: the counter's before it, a capacity said earlier."""
+    return any(one.counter or (one.free and one.capacity_column is not None) for one in metrics.own())
+
+
 def measured(db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime) -> str:
     """The relation with the samples of ``slice`` (some days) as they are measured; ``slice`` if all are already.
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
 from headroom.core import grid
+from headroom.core.findings import CLIMB_COLUMNS
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings, parse
 from headroom.insight import risk
@@ -312,9 +313,9 @@ def test_a_network_climbs_by_megabytes_a_second():
 
 def test_what_forecasts_rest_on_is_kept_beside_the_risk():
     row = assessed(forecast(np.full(90, 40.0), 0.5), climbs=climbs())[1].iloc[0]
-    assert row[risk.CLIMBS].tolist() == [400, 90, 0.97, 0.4, pd.Timestamp("2026-10-02")]
+    assert row[list(CLIMB_COLUMNS)].tolist() == [400, 90, 0.97, 0.4, pd.Timestamp("2026-10-02")]
     unknown = assessed(forecast(np.full(90, 40.0), 0.5))[1]
-    assert unknown[risk.CLIMBS].isna().all(axis=None)
+    assert unknown[list(CLIMB_COLUMNS)].isna().all(axis=None)
     assert unknown["climb_since"].dtype == "datetime64[ns]" and unknown["history"].dtype == float
 
 
