@@ -32,7 +32,7 @@ thresholds_for:
 def write(folder: Path, days: int = 184, servers: int = 4, seed: int = 1) -> None:
     """Write ``incoming/*.csv`` by the hour and ``settings.yaml`` into a folder.
 
-    Of what runs out: ``db-1`` has too few connections within about a month of the end, ``db-2`` fills its volume,
+    Of what runs out within a quarter after the end: ``db-1`` has too few connections, ``db-2`` fills its volume,
     ``web-1`` its ``/var``. All else has room.
     """
     random = np.random.default_rng(seed)

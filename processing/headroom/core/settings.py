@@ -425,7 +425,8 @@ def _bad_names(metrics: Mapping[str, OwnMetric]) -> list[str]:
 def _unknown(settings: Settings) -> list[str]:
     """Names of metrics and columns that there are not."""
     metrics = [*table.BUILT_IN, *settings.metrics]
-    parts = [("", settings), *((f"sources.{place}.", one) for place, one in enumerate(settings.sources))]
+    parts: list[tuple[str, Rules | Source]] = [("", settings)]
+    parts += [(f"sources.{place}.", one) for place, one in enumerate(settings.sources)]
     wrong = [(f"{where}metric", one.metric, metrics) for where, one in parts if one.metric is not None]
     wrong += [(f"{where}columns.{heading}", column, [*COLUMNS, *metrics])
               for where, one in parts for heading, column in one.columns.items()]  # fmt: skip

@@ -103,7 +103,7 @@ def _since(row: Any, settings: Settings) -> str:
         since = f"for more than {wording.span(settings.frequency.long_climb, settings.frequency)}"
     if pd.notna(row.climb_since):
         since = f"since {wording.date(row.climb_since, settings.frequency)}"
-    return f"It has been climbing by {pace} per day {since}."
+    return f"{wording.verb(row.metric, 'It has', 'They have')} been climbing by {pace} per day {since}."
 
 
 def _how_sure(row: Any, settings: Settings) -> str:

@@ -292,7 +292,7 @@ CREATE OR REPLACE VIEW usable_reading AS $usable;
 
 def _combined() -> str:
     """Rows of parts that count together: each moment has the busiest's value, or what a metric's definition says."""
-    values = {
+    values: dict[str, dict[str, str | None]] = {
         "busiest_file": {name: "max" for name in metrics.columns()},
         "together_file": {name: entities.together(name) for name in metrics.columns()},
     }

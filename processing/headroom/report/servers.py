@@ -77,6 +77,7 @@ def columns(found: Assessment, shown: pd.DataFrame, table: pd.DataFrame, metrics
         "level": [LEVELS.index(level) for level in worst["level"]],
         "unjudged": [int(name in unjudged) for name in worst["server_id"]],
         "worst": [metrics.index(metric) for metric in worst["worst_metric"]],
+        **({"part": [cut(wording.printable(name)) for name in worst["worst_entity"]]} if found.every else {}),
         **{key: [cut(value) for value in plain(worst[column].tolist())] for key, column in attributes.items()},
         "reason": [cut(reason) for reason in worst["reason"]],
         "why": [cut(_why(row, found)) for row in rows],
@@ -243,8 +244,8 @@ def _metric(row: Any, found: Assessment, metrics: list[str], common: dict[str, A
         entries.append(("Capacity", wording.amount(row.capacity, metric)))
     if limited and judged:
         entries += [
-            (f"Chance above {wording.limit(row.warning, row.capacity, metric)}", wording.chance(row.p_warning)),
-            (f"Chance above {wording.limit(row.critical, row.capacity, metric)}", wording.chance(row.p_critical)),
+            (f"Chance above {_short(row.warning, row.capacity, metric)}", wording.chance(row.p_warning)),
+            (f"Chance above {_short(row.critical, row.capacity, metric)}", wording.chance(row.p_critical)),
         ]
     coming = pd.notna(row.critical_date) and not row.above_already
     if limited:
@@ -295,9 +296,15 @@ def _thresholds(row: Any, metric: str) -> list[dict[str, Any]] | None:
     if not np.isfinite(row.critical):
         return None
     return [
-        {"name": name, "at": plain(value), "text": f"{name} {wording.limit(value, row.capacity, metric)}"}
+        {"name": name, "at": plain(value), "text": f"{name} {_short(value, row.capacity, metric)}"}
         for name, value in (("warning", row.warning), ("critical", row.critical))
     ]
+
+
+def _short(limit: float, capacity: float, metric: str) -> str:
+    """A threshold where there is little room: percent of what has a capacity, "90 %", else "100 MB/s"."""
+    share = 100 * limit / capacity if np.isfinite(capacity) and not is_percent(metric) else limit
+    return wording.threshold(float(f"{share:.6g}"), metric)
 
 
 def _why(row: Any, found: Assessment) -> str:
