@@ -268,6 +268,38 @@ class Source(_Part):
         return {name: (value,) if isinstance(value, str) else tuple(value) for name, value in self.where.items()}
 
 
+class Identity(_Part):
+    """Which names are one server; a name is first cut, then folded, and aliases are looked up with and without that."""
+
+    ignore_case: bool = False
+    domains: tuple[Annotated[str, Field(pattern=r"^[^.\s].*$")], ...] = Field(
+        (), description="suffixes that say nothing: with corp.example, web-1.corp.example is web-1"
+    )
+    aliases: dict[str, Annotated[str, Field(min_length=1)]] = {}
+
+
+class Group(_Part):
+    """Servers that are looked at as one, such as an autoscaling group or the pods of an application."""
+
+    match: str | None = Field(None, min_length=1, description="names as in a shell; {group} stands for the group's own")
+    attribute: Literal["business_unit", "region", "criticality", "instance_type"] | None = None
+    name: str = Field("group {group}", min_length=1)
+    minutes: int = Field(5, ge=1, le=1440, description="samples of the members are put together over so many minutes")
+    members: Literal["keep", "hide"] = Field("keep", description="whether members have series of their own as well")
+
+    @model_validator(mode="after")
+    def _is_said(self) -> Group:
+        if (self.match is None) == (self.attribute is None):
+            raise ValueError("needs either match (names of servers) or attribute")
+        if self.match is not None and self.match.count("{group}") != self.name.count("{group}"):
+            raise ValueError("name and match must both have {group}, once, or neither")
+        if self.name.count("{group}") > 1 or (self.attribute is not None and "{group}" not in self.name):
+            raise ValueError("name must have {group} once where groups differ")
+        if 1440 % self.minutes:
+            raise ValueError("minutes must divide a day, such as 5, 15 or 60")
+        return self
+
+
 class Settings(Rules):
     """All settings of one dataset. ``Settings()`` are the defaults."""
 
@@ -275,6 +307,8 @@ class Settings(Rules):
     horizon: int = Field(90, ge=1, le=1000, description="periods ahead; by default 90 days or 168 hours")
     statistic: Literal["p95", "p99", "max", "mean"] = "p95"
     sources: list[Source] = []
+    identity: Identity = Identity()
+    groups: list[Group] = []
     metrics: dict[str, OwnMetric] = Field({}, description="metrics of the dataset's own, by name")
     thresholds: dict[str, Thresholds] = {}
     thresholds_for: list[ThresholdsFor] = Field([], description="for some servers or entities; the first that fits")
@@ -282,6 +316,9 @@ class Settings(Rules):
     fiscal_quarter_ends: list[Annotated[int, Field(ge=1, le=12)]] = [3, 6, 9, 12]
     costs: Costs = Costs()
     headroom_percent: float = Field(20, ge=0, le=200, description="spare capacity kept by a rightsizing")
+    confirmed: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="files that may replace closed periods by values more than ten times others, as in a shell"
+    )
     keep_samples_days: int = Field(
         62, ge=1, description="days of raw samples to keep, so that late files merge exactly"
     )
@@ -416,7 +453,10 @@ def _bad_names(metrics: Mapping[str, OwnMetric]) -> list[str]:
             problems.append(f"metrics.{name}: this metric is built in; give yours another name, such as {name}_own")
         elif name in _TAKEN or name in COLUMNS or name in series.values():
             problems.append(f"metrics.{name}: this name has another meaning already; choose another")
-        for word in one.names:
+        if isinstance(one.capacity, OfColumn) and one.capacity.column.casefold() in COLUMNS:
+            column = one.capacity.column.casefold()
+            problems.append(f"metrics.{name}.capacity: {column} is a server's attribute: {{attribute: {column}}}")
+        for word in (name, *one.names):
             if said.setdefault(word.casefold(), name) != name:
                 problems.append(f"metrics.{name}.names: {word!r} is a name of {said[word.casefold()]} already")
     return problems

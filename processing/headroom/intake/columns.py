@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules
 from headroom.intake import times
-from headroom.intake.meaning import Meaning, Unclear, in_unit, meaning_of, of_metric
+from headroom.intake.brackets import in_brackets, without_brackets
+from headroom.intake.meaning import Meaning, Unclear, in_unit, meaning_of, of_metric, statistic_of
 from headroom.intake.units import unit_of
 
 TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
@@ -53,7 +54,7 @@ _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
 
 
-Shape = Literal["wide", "long", "two-column"]
+Shape = Literal["wide", "long", "two-column", "inventory"]
 
 
 class UnreadableFile(ValueError):
@@ -164,6 +165,22 @@ def understand(
         (heading, reason) for metric, heading, reason in unclear if metric not in read and f"{metric}_in" not in read
     ]
     return Columns(shape, places, meanings, tuple(entities), zone, tuple(told))
+
+
+def of_inventory(headings: Sequence[str], rules: FileRules) -> dict[str, int]:
+    """The places of server and attributes in a table that describes servers and has no times; else nothing."""
+    headings = [heading.strip() for heading in headings]
+    places: dict[str, int] = {}
+    _place_mapped(headings, rules, places)
+    _place(places, "timestamp", _TIMES, headings)
+    if "timestamp" in places:
+        return {}
+    for place, heading in enumerate(headings):
+        if (attribute := _ATTRIBUTE_OF.get(_plain(heading))) and place not in places.values():
+            places.setdefault(attribute, place)
+    _place(places, "server_id", _SERVERS, headings)
+    found = {column: place for column, place in places.items() if column in ("server_id", *ATTRIBUTES)}
+    return found if "server_id" in found and len(found) > 1 else {}
 
 
 def place_of_time(headings: Sequence[str], rules: FileRules) -> int:
@@ -284,16 +301,14 @@ def _metrics(
 
 def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None, statistic: str) -> tuple[str, Meaning]:
     """The metric of a column that only says ``value``: what the settings say, or the file's name."""
-    unit = said_unit(rules, heading) or next(
-        (bracket for bracket in re.findall(r"[\[(]([^\[\]()]*)[\])]", heading) if bracket.strip()), ""
-    )
+    said = in_brackets(heading)
+    measured = next((known for text in said if (known := statistic_of(text))), "")
+    unit = said_unit(rules, heading) or next((text for text in said if not statistic_of(text)), "")
     if rules.metric is not None:
         meaning = of_metric(rules.metric, unit or said_unit(rules, rules.metric))
     elif isinstance(named, Meaning):
         unit = unit or said_unit(rules, named.metric)
         meaning = in_unit(named, unit) if unit else named
-        if isinstance(meaning, Meaning) and not best([("", meaning)], statistic):
-            meaning = Unclear(named.metric, f"is a {named.statistic}, and not what was measured on average")
     elif isinstance(named, Unclear):
         meaning = Unclear(named.metric, f"({named.metric}, by the file's name) {named.reason}")
     else:
@@ -303,6 +318,10 @@ def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None,
         )
     if isinstance(meaning, Unclear):
         raise UnreadableFile(f"{heading!r} {meaning.reason}")
+    if measured:
+        meaning = replace(meaning, statistic=measured)
+    if not best([("", meaning)], statistic):
+        raise UnreadableFile(f"{heading!r} is a {meaning.statistic}, and not what was measured on average")
     return meaning.metric, meaning
 
 
@@ -407,12 +426,12 @@ def _mapped(heading: str, rules: FileRules) -> str | None:
 
 
 def _plain(heading: str) -> str:
-    return re.sub(r"[\W_]+", "", re.sub(r"[\[(][^\[\]()]*[\])]", "", heading)).casefold()
+    return re.sub(r"[\W_]+", "", without_brackets(heading)).casefold()
 
 
 def _convertible(heading: str, metric: str) -> str:
     """The unit in a mapped heading where it can be converted; the settings' word holds where it cannot."""
-    for bracket in re.findall(r"[\[(]([^\[\]()]*)[\])]", heading):
+    for bracket in in_brackets(heading):
         if unit_of(bracket) and isinstance(of_metric(metric, bracket), Meaning):
             return bracket
     return ""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from headroom.core import metrics
+from headroom.intake.brackets import in_brackets, without_brackets
 from headroom.intake.units import factor, unit_of, wanted
 
 FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|log|gz|parquet|pq))+$", re.IGNORECASE)
@@ -76,7 +77,6 @@ _CONTRACT_NETWORK = re.compile(
     r"(?:(p95|avg|average|mean)_?)?net(?:work)?_?(in|out)(?:_?(p95|avg|average|mean)|_?mb_?s|_?mb_?sec|_?mb_?per_?s(?:ec"
     r"(?:ond)?)?)*"
 )
-_BRACKET = re.compile(r"[\[(]([^\[\]()]*)[\])]")
 _MOUNT = re.compile(r"(?<![\w.|:\\/])(/[\w./-]*|[A-Z]:\\?)(?=$|[\s\[(])")
 
 # Names whose meaning is defined by a tool: (metric, unit, free). Folded to lower case.
@@ -140,7 +140,7 @@ def meaning_of(name: str, unit: str = "") -> Meaning | Unclear | None:
     name = " ".join(name.replace("\\_", "_").split())
     if (own := _own(name, unit)) is not None:
         return own
-    mount = _MOUNT.search(_BRACKET.sub(lambda found: " " * len(found[0]), name))
+    mount = _MOUNT.search(without_brackets(name))
     found = _by_words(name, name[: mount.start()] + name[mount.end() :] if mount else name, unit)
     if isinstance(found, Meaning) and mount and found.metric == "disk":
         return replace(found, entity=mount[1])
@@ -152,8 +152,8 @@ def _own(name: str, unit: str) -> Meaning | Unclear | None:
     known = _own_names()
     if not known:
         return None
-    brackets = [text.strip() for text in _BRACKET.findall(name) if text.strip()]
-    words = words_of(_BRACKET.sub(" ", name))
+    brackets = in_brackets(name)
+    words = words_of(without_brackets(name))
     statistics = [_STATISTIC[word] for word in words if word in _STATISTIC]
     metric = known.get(tuple(words))
     if metric is not None:
@@ -163,8 +163,8 @@ def _own(name: str, unit: str) -> Meaning | Unclear | None:
     metric = metric or known.get((name.casefold(),))
     if metric is None:
         return None
-    statistics += [_STATISTIC[one.casefold()] for one in brackets if one.casefold() in _STATISTIC]
-    said = [unit] if unit.strip() else [one for one in brackets if one.casefold() not in _STATISTIC]
+    statistics += [said for one in brackets if (said := statistic_of(one))]
+    said = [unit] if unit.strip() else [one for one in brackets if not statistic_of(one)]
     return _with_unit(metric, said, _is_free(metric), statistics[0] if statistics else "")
 
 
@@ -195,16 +195,15 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
     if folded in _BY_TOOL:
         metric, said, free = _BY_TOOL[folded]
         return _with_unit(metric, [unit] if unit.strip() else [said], free, "")
-    if found := re.fullmatch(r"vfs\.fs\.size\[(.+),(pused|pfree)\]", folded):
-        return Meaning("disk", free=found[2] == "pfree", certain=True, entity=name[12:].split(",")[0])
-    brackets = [text.strip() for text in _BRACKET.findall(rest)]
-    words = words_of(_BRACKET.sub(" ", rest))
+    if found := re.fullmatch(r"vfs\.fs\.size\[(.+),(pused|pfree)\]", name, re.IGNORECASE):
+        return Meaning("disk", free=found[2].lower() == "pfree", certain=True, entity=found[1].strip().strip('"'))
+    words = words_of(without_brackets(rest))
     statistics = [_STATISTIC[word] for word in words if word in _STATISTIC]
     units = [unit] if unit.strip() else []
     unknown = []
-    for bracket in filter(None, brackets):
-        if bracket.casefold() in _STATISTIC:
-            statistics.append(_STATISTIC[bracket.casefold()])
+    for bracket in in_brackets(rest):
+        if said := statistic_of(bracket):
+            statistics.append(said)
         elif unit_of(bracket):
             units.append(bracket)
         else:
@@ -274,6 +273,11 @@ def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Mea
     if len(factors) > 1:
         return Unclear(metric, f"has contradictory units ({', '.join(units)})")
     return Meaning(metric, factors.pop() if factors else 1.0, free, bool(units), statistic)
+
+
+def statistic_of(word: str) -> str:
+    """What a word says that a number is of its interval (``avg``, ``max``, ``p95``, …), or nothing."""
+    return _STATISTIC.get(word.casefold(), "")
 
 
 def says_something(word: str) -> bool:

@@ -19,6 +19,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import duckdb
@@ -26,7 +27,7 @@ import duckdb
 from headroom.core import metrics as table
 from headroom.core.series import named
 from headroom.core.settings import Settings
-from headroom.intake import database, entities, own
+from headroom.intake import database, entities, groups, inventory, own
 from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from headroom.intake.entities import entity_of, have_entities, owner_of, server_of
 from headroom.intake.layout import NAME_LENGTH
@@ -39,6 +40,9 @@ _SLICE_ROWS = 5_000_000
 _STATISTICS = ("mean", "max", "samples", "p95", "p99")
 # Only the next run reads the samples kept: written so they take a third less time and a tenth more room.
 _FAST_PARQUET = ", PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 4096"
+# A series whose closed periods change more than tenfold has rather got another unit than other values; near zero, where
+# less than one percent or MB/s lies between them, tenfold says nothing.
+_TENFOLD, _APART = 10, 1
 # An arrival is the file's order and, in its lower 36 bits, the row.
 _ROW = (1 << 36) - 1
 
@@ -56,6 +60,8 @@ CREATE TABLE fresh AS FROM stored;
 CREATE TABLE kept (server_id VARCHAR, sampled_at TIMESTAMP, {for_each(names, "% DOUBLE")});
 CREATE TABLE duplicate (file INTEGER, rows BIGINT);
 CREATE TABLE replaced (file INTEGER, later INTEGER, samples BIGINT);
+{inventory.TABLES}
+{groups.TABLES}
 CREATE TABLE attribute (server_id VARCHAR, attribute VARCHAR, value VARCHAR, sampled_at TIMESTAMP);
 CREATE TABLE attribute_problem (file INTEGER, row BIGINT, "column" VARCHAR, value VARCHAR, reason VARCHAR);
 CREATE VIEW incoming AS
@@ -79,6 +85,7 @@ class Merge:
     rows_dropped: int
     late_samples: int
     late_periods: int
+    unconfirmed: int = 0
 
 
 def merge(
@@ -103,6 +110,9 @@ def merge(
     if _refuse_conflicts(db, [within for within, repeated in slices.items() if repeated], sources):
         days = _days(db)
         slices = {within: _is_repeated(db, *within) for within in _slices(days)}
+    inventory.merge(db, (history or samples) / "samples" / "inventory.parquet", sources)
+    _merge_attributes(db)
+    groups.find_members(db, settings)
     closed_before = keep_since = before_run.closed_before
     all_days = sorted({*before_run.untouched, *(day for day, _ in days)})
     if len(all_days) > settings.keep_samples_days:
@@ -129,6 +139,7 @@ def merge(
             AND fresh.ds = late.ds;
         SELECT coalesce(sum(samples), 0)::BIGINT, count(*) FROM late""",
     )
+    unconfirmed = _withhold_tenfold(db, closed_before, settings, sources)
     beside = f"metric NOT IN ({', '.join(map(quoted, _capacity_series())) or quoted('')})"
     rows_new = _count(db, f"fresh ANTI JOIN stored USING (server_id, metric, ds) WHERE {beside}")
     differs = for_each(_STATISTICS, "fresh.% IS DISTINCT FROM stored.%", " OR ")
@@ -136,11 +147,14 @@ def merge(
     columns = f"server_id, metric, ds, {settings.statistic} AS y, {for_each(_STATISTICS, '%')}"
     db.execute(f"""
         CREATE TABLE panel AS SELECT {columns} FROM fresh
-        UNION ALL SELECT {columns} FROM stored ANTI JOIN fresh USING (server_id, metric, ds)""")
+        UNION ALL SELECT {columns} FROM stored ANTI JOIN fresh USING (server_id, metric, ds)
+            WHERE {server_of()} NOT IN (SELECT server_id FROM member WHERE hidden)""")
     if _capacity_series():
         _capacities_beside(db)
-    _merge_attributes(db)
-    return Merge(keep_since, kept_days, rows_new, rows_changed, before_run.rows_dropped, late_samples, late_periods)
+    _servers(db)
+    return Merge(
+        keep_since, kept_days, rows_new, rows_changed, before_run.rows_dropped, late_samples, late_periods, unconfirmed
+    )
 
 
 def _capacities_beside(db: duckdb.DuckDBPyConnection) -> None:
@@ -163,6 +177,8 @@ def write(db: duckdb.DuckDBPyConnection, merged: Merge, samples: Path, folder: P
     _copy(db, _as_file(db), folder / "panel.parquet")
     _copy(db, "FROM server ORDER BY server_id", folder / "servers.parquet")
     _copy(db, "FROM attribute ORDER BY server_id, attribute", folder / "samples" / "attributes.parquet")
+    if _count(db, "inventory"):
+        _copy(db, "FROM inventory ORDER BY ALL", folder / "samples" / "inventory.parquet")
     days = {f"{day:%Y-%m-%d}": rows for day, rows in sorted(merged.kept_days.items())}
     kept = json.dumps({"since": merged.samples_since.isoformat(), "days": days}) + "\n"
     (folder / "samples" / "kept.json").write_text(kept, encoding="utf-8")
@@ -363,7 +379,7 @@ def _aggregate(db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime, se
         INSERT INTO fresh BY NAME
         WITH aggregated AS MATERIALIZED (
             SELECT server_id, date_trunc('{settings.frequency.word}', sampled_at) AS ds, {each}
-            FROM {measured} GROUP BY ALL
+            FROM {groups.series_of(db, measured)} GROUP BY ALL
         ) {by_metric}""")
 
 
@@ -407,6 +423,32 @@ def _statistics_of(name: str) -> str:
     )
 
 
+def _withhold_tenfold(
+    db: duckdb.DuckDBPyConnection, closed_before: datetime, settings: Settings, sources: Sequence[Source]
+) -> int:
+    """Leave closed periods of a series as they were where most of them would change more than tenfold, unless their
+    files are confirmed; gives their number. The table ``unconfirmed`` has them: server, metric, ds, and the means
+    ``old`` and ``new``."""
+    confirmed = [
+        str(source.order) for source in sources if any(fnmatchcase(source.file, one) for one in settings.confirmed)
+    ]
+    db.execute(f"""
+        CREATE TABLE unconfirmed AS
+        SELECT server_id, metric, ds, stored.mean AS old, fresh.mean AS new
+        FROM fresh JOIN stored USING (server_id, metric, ds)
+        WHERE ds < {_literal(closed_before)}
+            AND (server_id, ds) NOT IN (
+                SELECT DISTINCT unnest([server_id, coalesce(group_name, server_id)]),
+                    date_trunc('{settings.frequency.word}', sampled_at)
+                FROM usable_reading LEFT JOIN member USING (server_id)
+                WHERE file IN ({", ".join(confirmed) or "NULL"}) AND sampled_at IS NOT NULL)
+        QUALIFY median((abs(new - old) >= {_APART} AND greatest(new, old) > {_TENFOLD} * least(new, old))::INTEGER)
+            OVER (PARTITION BY server_id, metric) > 0.5;
+        DELETE FROM fresh USING unconfirmed WHERE fresh.server_id = unconfirmed.server_id
+            AND fresh.metric = unconfirmed.metric AND fresh.ds = unconfirmed.ds""")
+    return _count(db, "unconfirmed")
+
+
 def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
     """Count, file by file, the rows whose every value was overtaken by a newer row or was kept from before."""
     newest = for_each(
@@ -432,13 +474,21 @@ def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
 
 
 def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
-    """Attributes of servers: the one of the newest sample counts, of equally new ones the one that came last."""
+    """Attributes of servers: the one of the newest sample counts, of equally new ones the one that came last.
+
+    What an inventory says is as new as the newest sample that is known when it comes.
+    """
+    [newest] = one_row(db, """
+        SELECT max(moment) FROM (
+            SELECT max(sampled_at) AS moment FROM reading UNION ALL SELECT max(sampled_at) FROM attribute
+            UNION ALL SELECT max(ds) FROM stored)""")  # fmt: skip
     is_number = f"attribute IN ({', '.join(quoted(name) for name in NUMBER_ATTRIBUTES)})"
     db.execute(f"""
         CREATE TABLE attribute_seen AS
         WITH combination AS (
             SELECT file, {server_of()} AS server_id, attributes,
-                max(sampled_at) AS sampled_at, max(reading.rowid) AS row, min(reading.rowid) AS first_row
+                max(coalesce(sampled_at, {_literal(newest or datetime.min)})) AS sampled_at,
+                max(reading.rowid) AS row, min(reading.rowid) AS first_row
             FROM reading WHERE attributes IS NOT NULL
                 AND (evidence IS NULL OR reading.rowid IN (SELECT row FROM suspect WHERE usable))
                 AND file NOT IN (SELECT file FROM refused_file)
@@ -470,6 +520,10 @@ def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
             SELECT server_id, attribute, sampled_at, -1, -1, value FROM attribute
         ) GROUP BY server_id, attribute;
         DROP TABLE attribute; ALTER TABLE newest RENAME TO attribute""")
+
+
+def _servers(db: duckdb.DuckDBPyConnection) -> None:
+    """The table ``server``: a row per server of the panel, with its attributes."""
     texts = for_each(TEXT_ATTRIBUTES, "max(value) FILTER (attribute = '%') AS %")
     numbers = for_each(NUMBER_ATTRIBUTES, "max(value) FILTER (attribute = '%')::DOUBLE AS %")
     db.execute(f"""

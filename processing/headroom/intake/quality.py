@@ -16,6 +16,7 @@ from headroom.core import metrics as table
 from headroom.core.safe_csv import harmless_sql
 from headroom.core.series import named, parts_of
 from headroom.core.settings import Settings
+from headroom.intake import groups, inventory
 from headroom.intake.columns import same
 from headroom.intake.entities import server_of
 from headroom.intake.merge import Merge
@@ -103,9 +104,20 @@ def report(
         },
         "gaps": _gaps(db, settings),
         "short_series": _as_file(short_series),
+        "marked": (marked := _marked(db, settings)),
         "settings": settings_report,
+        "inventory": (known := inventory.report(db)),
+        "groups": (formed := groups.report(db, settings.groups)),
         "unmatched_mappings": (unmatched := unmatched_mappings(sources, settings)),
-        "notes": [*notes, *unmatched, *_file_notes(db, sources), *_notes(db, settings, merged)],
+        "notes": [
+            *notes,
+            *unmatched,
+            *inventory.notes(known),
+            *groups.notes(formed, settings.groups),
+            *_file_notes(db, sources),
+            *_notes(db, settings, merged),
+            *_notes_on_marked(marked, settings),
+        ],
     }
 
 
@@ -231,6 +243,49 @@ def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
     return {"missing_periods": missing, "servers_with_gaps": servers, "worst": _as_file(worst)}
 
 
+# Of fewer samples, a 95th percentile lies between the highest two.
+_FEW_SAMPLES = 20
+# The last period of a series with less than this part of its usual samples is not over, or was cut off.
+_PARTIAL = 0.5
+
+
+def _marked(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
+    """What the values of periods are not: series whose last period is ``partial``, and series whose quantiles are
+    usually those of ``few_samples``; each with its number of series and the first of them."""
+    found = {}
+    few = settings.statistic in ("p95", "p99")
+    for name, condition in (
+        ("partial", f"last < {_PARTIAL} * usual AND usual >= {_FEW_SAMPLES}"),
+        ("few_samples", f"{few} AND usual < {_FEW_SAMPLES}"),
+    ):
+        rows = _all(
+            db,
+            f"""
+            SELECT server_id, metric, last AS samples, usual::INTEGER AS usual FROM (
+                SELECT server_id, metric, arg_max(samples, ds) AS last, median(samples) AS usual, max(ds) AS ds
+                FROM panel GROUP BY server_id, metric
+            ) WHERE {condition} AND (ds = (SELECT max(ds) FROM panel) OR '{name}' <> 'partial')
+            ORDER BY server_id, metric""",
+        )
+        found[name] = {"series": len(rows), "first": _as_file(rows[:_WORST_GAPS])}
+    return found
+
+
+def _notes_on_marked(marked: dict[str, Any], settings: Settings) -> list[str]:
+    notes = []
+    if count := marked["partial"]["series"]:
+        notes.append(
+            f"The last {settings.frequency.word} is not complete: {count} series have less than half of their usual "
+            "samples in it, and its values may still change."
+        )
+    if (count := marked["few_samples"]["series"]) and not settings.frequency.hourly:
+        notes.append(
+            f"{count} series have fewer than {_FEW_SAMPLES} samples a day, so that their {settings.statistic.upper()} "
+            "is nearly the highest of them, or the only one: export finer samples, or set statistic: mean or max."
+        )
+    return notes
+
+
 def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[str]:
     """The settings' mappings that no file of the run has a heading or metric for, with the nearest one that it has."""
     read = [source for source in sources if source.layout is not None]
@@ -254,7 +309,9 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
 def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
     """What of the files was left alone or put right by others, a sentence each."""
     notes = []
-    gone = _without_rows(db, "SELECT DISTINCT server_id FROM suspect WHERE server_id <> ''")
+    gone = _without_rows(
+        db, "SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM suspect WHERE server_id <> ''"
+    )
     if gone:
         shown = ", ".join(map(named, gone[:_NAMES])) + (", and so on" if len(gone) > _NAMES else "")
         notes.append(f"Servers of which nothing could be used, so that they are missing: {len(gone)} ({shown}).")
@@ -280,7 +337,8 @@ def _without_rows(db: duckdb.DuckDBPyConnection, servers: str) -> list[str]:
     if db.execute(f"{servers} LIMIT 1").fetchone() is None:
         return []
     found = db.execute(f"""
-        SELECT server_id FROM ({servers}) ANTI JOIN (SELECT DISTINCT server_id FROM usable_reading) USING (server_id)
+        SELECT server_id FROM ({servers}) ANTI JOIN (
+            SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM usable_reading) USING (server_id)
         ORDER BY server_id""").fetchall()
     return [server for (server,) in found]
 
@@ -296,6 +354,13 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             f"{merged.late_samples} samples came too late: their {merged.late_periods} periods lie before the samples "
             f"kept ({settings.keep_samples_days} days) and were made of more samples than these, so they stay as they "
             "were. Send all samples of such a period again to replace it, or raise keep_samples_days."
+        )
+    if merged.unconfirmed:
+        server, metric, ds, old, new = one_row(db, "FROM unconfirmed ORDER BY ds, server_id, metric LIMIT 1")
+        notes.append(
+            f"{merged.unconfirmed} closed periods would change more than tenfold, such as {metric} of "
+            f"{named(server)} on {ds:%Y-%m-%d} from {old:g} to {new:g}, and stay as they were: are the new ones in another unit? If they "
+            "are right, name their files under `confirmed` in the settings and send them again."
         )
     if merged.rows_dropped:
         notes.append(
@@ -319,7 +384,10 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             f"The settings contradict the data: they ask for {'an hour' if settings.frequency.hourly else 'a day'} a "
             f"period, but in {sparse} of {series} series the samples are {_duration(usual)} apart.{advice}"
         )
-    absent = "SELECT DISTINCT server_id FROM name_in_file ANTI JOIN panel USING (server_id)"
+    absent = """
+        SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM name_in_file
+        ANTI JOIN (SELECT split_part(server_id, chr(31), 1) AS server_id FROM panel) USING (server_id)
+        ANTI JOIN inventory USING (server_id) ANTI JOIN member USING (server_id)"""
     silent = sorted({server for (server,) in db.execute(absent).fetchall()} - set(_without_rows(db, absent)))
     if silent:
         shown = ", ".join(map(named, silent[:_NAMES])) + (", and so on" if len(silent) > _NAMES else "")

@@ -21,8 +21,9 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import Settings
-from headroom.intake import doubts, entities, meaning, times, units
+from headroom.intake import doubts, entities, inventory, meaning, times, units
 from headroom.intake.columns import ATTRIBUTES, WHOLE, best
+from headroom.intake.identity import canonical
 from headroom.intake.layout import (
     EARLIEST,
     NAME_LENGTH,
@@ -329,12 +330,14 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
             if any(entities.together(name) for name in metrics.columns()):
                 db.executemany("INSERT INTO together_file VALUES (?)", files)
         _scan(db, layout, group, latest, settings.statistic)
-    _look_at_names(db)
+    _look_at_names(db, settings)
     doubts.find(db, sources)
     db.execute(_judge())
     make_views(db)
     _repeated_headers(db, sources)
     _refuse_what_is_not_a_server(db, sources)
+    for source, sentence in inventory.contradictions(db, sources):
+        refuse(db, source, sentence)
     read_rows = "SELECT file FROM reading UNION SELECT file FROM rejected"
     with_rows = {file for (file,) in db.execute(read_rows).fetchall()}
     for source in sources:
@@ -378,12 +381,17 @@ def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int,
     return [layout.columns[place] for place in differ if layout.columns[place]]
 
 
-def _look_at_names(db: duckdb.DuckDBPyConnection) -> None:
-    """Tidy the servers' names, and find those that are none: of each name once, not of each row."""
-    db.execute("""
+def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Give servers the names that they go by, and find those that are none: of each name once, not of each row."""
+    db.execute(f"""
         CREATE TABLE name_in_file AS SELECT file, server_id, count(*) AS rows FROM reading GROUP BY ALL;
         CREATE TEMP TABLE tidied AS
-            SELECT DISTINCT server_id AS written, clean(server_id) AS name FROM name_in_file WHERE name <> written""")
+            SELECT written, {canonical("server", settings.identity)} || substr(cleaned, length(server) + 1) AS name
+            FROM (
+                SELECT DISTINCT server_id AS written, clean(server_id) AS cleaned,
+                    {entities.server_of("cleaned")} AS server
+                FROM name_in_file)
+            WHERE name <> written""")
     if db.execute("SELECT 1 FROM tidied LIMIT 1").fetchone():
         db.execute("""
             UPDATE reading SET server_id = name FROM tidied WHERE server_id = written;
@@ -467,6 +475,10 @@ def _scan(
 ) -> None:
     """Insert all rows of files of one layout; where one of them breaks the scan, they are read one by one."""
     try:
+        if layout.shape == "inventory":
+            inventory.scan(db, layout, sources)
+            _keep_rejects(db, sources)
+            return
         db.execute("SET TimeZone = ?", [layout.zone or sources[0].rules.timezone])
         texts, numbers = _texts(db, layout, sources, statistic)
         statement = _read().replace("$moment", layout.time.sql("at_text")).replace("$numbers", numbers)

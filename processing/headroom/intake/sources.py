@@ -129,7 +129,7 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
             source.names.update(layout.columns)
             if layout.shape == "wide":
                 _whole_name(source)
-        source.layout = _settle(db, source, layout)
+        source.layout = layout if layout.shape == "inventory" else _settle(db, source, layout)
     except UnreadableFile as error:
         source.error = str(error)
     except OSError as error:

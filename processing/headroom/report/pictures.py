@@ -238,8 +238,9 @@ def _draw_use(figure: Figure, shown: pd.DataFrame) -> None:
     axes.barh(rows, 100, 0.62, color=LEVEL_COLOURS["none"])
     axes.barh(rows, shown["current"].fillna(0), 0.62, color=CLUSTER_COLOURS[0])
     axes.scatter(shown["peak_q50"], rows, s=190, marker="|", linewidths=2.4, color=INK, zorder=3)
-    for row, (now, peak) in enumerate(zip(shown["current"], shown["peak_q50"], strict=True)):
-        axes.text(102, row, f"{now:.0f} %, peak {peak:.0f} %", va="center", fontsize=10, color=INK)
+    for row, risk in enumerate(shown.itertuples()):
+        told = f"{wording.amount(risk.current, risk.metric)}, peak {wording.amount(risk.peak_q50, risk.metric)}"
+        axes.text(102, row, told, va="center", fontsize=10, color=INK)
     names = [f"{readable(risk.server_id, 22)}, {wording.metric(risk.metric)}" for risk in shown.itertuples()]
     axes.set_yticks(rows, labels=names)
     axes.set_ylim(len(shown) - 0.5, -0.5)
@@ -293,8 +294,7 @@ def _draw_profiles(figure: Figure, profiles: list[dict], servers: int) -> None:
             9.0 / width, (y - 0.06) / height, "\n".join(name), fontsize=11, weight="bold", color=INK,
             va="top", parse_math=False, linespacing=1.15,
         )  # fmt: skip
-        size = f"{profile['size']:,} server{'s' if profile['size'] != 1 else ''}"
-        size += f", {100 * profile['size'] / max(1, servers):.0f} %"
+        size = f"{wording.plural(profile['size'], 'server')}, {wording.share(profile['size'] / max(1, servers))}"
         figure.text(
             9.0 / width, (y - 0.12 - 0.19 * len(name)) / height, size,
             fontsize=10, color=MUTED, va="top",

@@ -238,7 +238,7 @@ def _metric(row: Any, found: Assessment, metrics: list[str], common: dict[str, A
     entries: list[tuple[str, Any]] = [
         (lately, wording.amount(row.current, metric)),
         ("Expected peak", peak or "–"),
-        ("19 in 20 below", wording.amount(row.peak_q95, metric)),
+        ("Peak, 95 % forecast", wording.amount(row.peak_q95, metric)),
     ]
     if np.isfinite(row.capacity) and not is_percent(metric):
         entries.append(("Capacity", wording.amount(row.capacity, metric)))
@@ -383,7 +383,7 @@ def _critical_by(row: Any, judged: bool, found: Assessment) -> str:
 def _range(row: Any, found: Assessment) -> str:
     frequency = found.settings.frequency
     end = fleet.last_period(found) + found.settings.horizon * frequency.step
-    latest = f"after {wording.date(end, frequency, year=False)}"
+    latest = f"sometime after {wording.date(end, frequency, year=False)}"
     if pd.notna(row.breach_latest):
         latest = wording.date(row.breach_latest, frequency, year=False)
     return f"{wording.date(row.breach_earliest, frequency, year=False)} and {latest}"

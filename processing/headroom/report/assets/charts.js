@@ -60,6 +60,10 @@ export function amount(value, unit) {
   return `${Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : Number(value.toPrecision(3))} ${unit}`;
 }
 
+const measuredTold = (value, unit) => `measured ${amount(value, unit)}`;
+const expectedTold = (value, low, high, unit) =>
+  `expected ${amount(value, unit)}, 8 in 10 between ${amount(low, unit)} and ${amount(high, unit)}`;
+
 /** A moment as precise as the panel: a day, or a day and hour. */
 function when(moment) {
   const date = new Date(moment), day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
@@ -126,9 +130,8 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, thresholds
     type: "scatter", mode: "lines", x: moments(part), y: part.values, line: { width: 0 }, hoverinfo: "skip", ...more,
   });
   const fill = { fill: "tonexty", fillcolor: ink["accent-soft"] };
-  const measured = history.values.map((value) => `measured ${amount(value, unit)}`);
-  const expected = q50.values.map((value, i) =>
-    `expected ${amount(value, unit)}, 8 in 10 between ${amount(q10.values[i], unit)} and ${amount(q90.values[i], unit)}`);
+  const measured = history.values.map((value) => measuredTold(value, unit));
+  const expected = q50.values.map((value, i) => expectedTold(value, q10.values[i], q90.values[i], unit));
   const lone = history.values.map((value, i) =>
     known(value) && !known(history.values[i - 1]) && !known(history.values[i + 1]) ? value : null);
   const data = [
@@ -143,7 +146,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, thresholds
   const last = momentOf(Math.max(...spans.map((part) => part.first + part.values.length - 1)));
   const critical = thresholds ? thresholds[1].at : 0;
   const highest = Math.max(...[...history.values, ...q95.values].filter(known), critical * 1.05, unit === "%" ? 100 : 1e-9);
-  const now = momentOf(0.5), margin = { l: 44, r: thresholds && isWide ? 88 : 12, t: TOUCH ? 44 : 20, b: 26 };
+  const now = momentOf(0.5), margin = { l: 44, r: thresholds && isWide ? 88 : 12, t: TOUCH ? 44 : 20, b: 40 };
   const upright = (at, colour, more) => ({ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1,
     line: { color: colour, width: 1, dash: "dot", ...more } });
   const shapes = [
@@ -181,7 +184,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, thresholds
   return {
     data,
     layout: {
-      height: TOUCH ? 254 : 230,
+      height: TOUCH ? 268 : 244,
       margin,
       font: { family: getComputedStyle(document.body).fontFamily, color: ink.soft },
       hovermode: "x unified",
@@ -220,9 +223,8 @@ export function forecastChart(series, { title, summary, mark, thresholds }, serv
   const readOut = (step) => {
     place = Math.max(first, Math.min(last, Math.round(step)));
     const measured = valueAt(history, place), expected = valueAt(q50, place);
-    const range = [q10, q90].map((part) => amount(valueAt(part, place), unit)).join(" and ");
-    const told = known(expected) ? `expected ${amount(expected, unit)}, 8 in 10 between ${range}`
-      : known(measured) ? `measured ${amount(measured, unit)}` : "no value";
+    const told = known(expected) ? expectedTold(expected, valueAt(q10, place), valueAt(q90, place), unit)
+      : known(measured) ? measuredTold(measured, unit) : "no value";
     readout.textContent = `${when(momentOf(place))}: ${told}`;
   };
   const point = () => {
