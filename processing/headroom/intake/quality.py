@@ -359,8 +359,8 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
         server, metric, ds, old, new = one_row(db, "FROM unconfirmed ORDER BY ds, server_id, metric LIMIT 1")
         notes.append(
             f"{merged.unconfirmed} closed periods would change more than tenfold, such as {metric} of "
-            f"{named(server)} on {ds:%Y-%m-%d} from {old:g} to {new:g}, and stay as they were: are the new ones in another unit? If they "
-            "are right, name their files under `confirmed` in the settings and send them again."
+            f"{named(server)} on {ds:%Y-%m-%d} from {old:g} to {new:g}, and stay as they were: are the new ones in "
+            "another unit? If they are right, name their files under `confirmed` in the settings and send them again."
         )
     if merged.rows_dropped:
         notes.append(
