@@ -18,10 +18,12 @@ up: install
 down: install
 	@$(BIN)/python -m local down
 
-test: install .venv-toolkit/installed  ## all tests, two at a time; files stay together, as each has its own laptop cloud
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(PYTEST)
+# Three at a time on 2 cores, since tests of the laptop cloud also wait. Each worker has a cloud of its own, and a file's
+# tests stay on one worker. The order is that of tests/conftest.py.
+test: install .venv-toolkit/installed  ## all tests
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
-quick: install  ## the unit tests that take no time
+quick: install  ## the fast unit tests
 	$(BIN)/pytest tests/unit --numprocesses 2 -m "not slow" $(PYTEST)
 
 lint: install .venv-lint/installed

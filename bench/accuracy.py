@@ -21,6 +21,7 @@ from bench import datasets
 from bench.datasets import DAY_SEASON, SERIES, Case
 from bench.references import COLUMNS, QUANTILES, REFERENCES, Reference
 from headroom import train
+from headroom.core.panel import Panel
 from headroom.core.settings import Settings
 from headroom.forecast import model as forecast
 
@@ -28,7 +29,7 @@ from headroom.forecast import model as forecast
 def headroom(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
     """Train and predict as the jobs do."""
     with tempfile.TemporaryDirectory() as folder:
-        train.train(panel, pd.DataFrame(columns=["server_id"]), settings(frequency, horizon), Path(folder))
+        train.train(Panel.of(panel), pd.DataFrame(columns=["server_id"]), settings(frequency, horizon), Path(folder))
         return forecast.predict(forecast.load(Path(folder)), panel, pd.DataFrame(columns=["server_id"]))
 
 

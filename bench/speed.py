@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from headroom import train
+from headroom.core.panel import Panel
 from headroom.core.settings import Settings
 from headroom.forecast import model as forecast
 from local import fleet
@@ -128,7 +129,7 @@ def headroom(folder: Path) -> None:
     servers = pd.read_parquet(folder / "servers.parquet")
     settings = Settings(horizon=HORIZON, holidays={"country": fleet.COUNTRY})
     started = time.monotonic()
-    metrics = train.train(panel, servers, settings, folder / "model")
+    metrics = train.train(Panel.of(panel), servers, settings, folder / "model")
     result = forecast.predict(forecast.load(folder / "model"), panel, servers)
     assert len(result) == HORIZON * metrics["series"]
     print(json.dumps({"seconds": time.monotonic() - started}))

@@ -32,7 +32,8 @@ class Taken:
     """What became of files that came."""
 
     recorded: int = 0
-    datasets: set[str] = field(default_factory=set)
+    days: dict[str, set[str]] = field(default_factory=dict)
+    """By dataset, the days on which its files were made, ISO 8601."""
     refused: dict[File, str] = field(default_factory=dict)
 
 
@@ -42,7 +43,7 @@ def take_in(ledger: Ledger, file: File, most_datasets: int, now: datetime, taken
         return  # the console's marker of an empty folder
     try:
         dataset = dataset_of(file)
-        if dataset not in taken.datasets and not ledger.admit(dataset, most_datasets):
+        if dataset not in taken.days and not ledger.admit(dataset, most_datasets):
             raise Refused(
                 f"it would begin dataset {dataset!r}, and there are {most_datasets} already, the most that the stack's "
                 "parameter MaxDatasets allows: upload to one of them, or raise it and then upload the file again"
@@ -54,7 +55,13 @@ def take_in(ledger: Ledger, file: File, most_datasets: int, now: datetime, taken
     if ledger.record(dataset, file, now):
         taken.recorded += 1
         logger.info("file recorded", extra={"dataset": dataset, "key": file.key, "size": file.size})
-    taken.datasets.add(dataset)
+    taken.days.setdefault(dataset, set()).add(file.time[:10])
+
+
+def note_arrivals(ledger: Ledger, taken: Taken) -> None:
+    """Note on which days files came, by which it is seen when they stop coming (see ``overdue``)."""
+    for dataset, days in taken.days.items():
+        ledger.note_arrivals(dataset, days)
 
 
 def dataset_of(file: File) -> str:

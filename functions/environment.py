@@ -39,6 +39,7 @@ class IngestSettings(_Starting):
 class SweepSettings(IngestSettings):
     ingest_bucket: str
     artifact_bucket: str
+    overdue_after_days: int
 
 
 class PublishSettings(_Starting):
@@ -53,6 +54,12 @@ class RunStatusSettings(_Starting):
     sweep_function: str
 
 
+class CollectSettings(_Environment):
+    topic_arn: str
+    ingest_bucket: str
+    region: str
+
+
 class PlanSettings(_Environment):
     state_machine_arn: str
     ingest_bucket: str
@@ -64,6 +71,8 @@ class PlanSettings(_Environment):
     retention_days: int
     most_files: int = Field(alias="MOST_FILES_PER_RUN", ge=1)
     most_usd: float = Field(alias="MOST_USD_PER_RUN")
+    instance_prices: dict[str, float]
+    """USD an hour by instance type, where the stack was told."""
     sweep_function: str
     wheelhouse_uri: str
     subnet_ids: list[str]
@@ -83,6 +92,12 @@ class PlanSettings(_Environment):
     @classmethod
     def _split(cls, text: str) -> list[str]:
         return [part for part in text.split(",") if part]
+
+    @field_validator("instance_prices", mode="before")
+    @classmethod
+    def _pairs(cls, text: str) -> dict[str, str]:
+        """From ``ml.m5.xlarge=0.23,ml.m5.2xlarge=0.461``; the template sees to it that it looks like that."""
+        return {kind: price for kind, _, price in (part.strip().partition("=") for part in cls._split(text))}
 
 
 SettingsOf = TypeVar("SettingsOf", bound=_Environment)

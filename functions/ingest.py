@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.parser.models import S3EventNotificationEve
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Json
 
-from arrivals import Taken, take_in, tell
+from arrivals import Taken, note_arrivals, take_in, tell
 from environment import IngestSettings, from_environment
 from ledger import File, connect
 from locks import start_if_idle
@@ -54,10 +54,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         processor.process()
     # After all files are written down, so that those dropped together are one run. An error from here on sends
     # the whole batch back, which is harmless: the ledger knows its files.
+    note_arrivals(ledger, taken)
     try:
         tell(boto3.client("sns"), ledger, environment, taken.refused, now)
     finally:
-        for dataset in sorted(taken.datasets):
+        for dataset in sorted(taken.days):
             start_if_idle(ledger, stepfunctions, environment.state_machine_arn, dataset, now, environment.limits)
     metrics.add_metric("FilesRecorded", MetricUnit.Count, taken.recorded)
     metrics.add_metric("FilesRefused", MetricUnit.Count, len(taken.refused))

@@ -89,6 +89,12 @@ class State:
     """The last run whose files are known to wait no more."""
     failed_at: str | None = None
     """When a run failed for what its files are not to blame for; what waited then is not tried again by itself."""
+    arrivals: tuple[str, ...] = ()
+    """Days on which files came, the last ones, in order, ISO 8601."""
+    told_overdue: str | None = None
+    """The last arrival after which people were told that nothing more came."""
+    given_up: str | None = None
+    """The last arrival after which a person said that nothing more is meant to come."""
 
 
 def connect(table: str) -> Ledger:
@@ -285,6 +291,9 @@ class Ledger:
             minutes_between_runs=None if minutes is None else int(minutes),
             closed=item.get("closed"),
             failed_at=item.get("failed_at"),
+            arrivals=tuple(sorted(item.get("arrivals", ()))),
+            told_overdue=item.get("told_overdue"),
+            given_up=item.get("given_up"),
         )
 
     def lock(self, dataset: str, execution: str, at: datetime, instead_of: str | None = None) -> bool:
@@ -356,6 +365,42 @@ class Ledger:
                 UpdateExpression="REMOVE current_run, drifted, failed_at, last_start",
                 ConditionExpression=Attr("running").eq(execution),
             )
+        )
+
+    # ---- what comes, and what has stopped coming
+
+    def note_arrivals(self, dataset: str, days: Iterable[str]) -> None:
+        """Files came on these days, ISO 8601."""
+        self._table.update_item(
+            Key=_state_key(dataset),
+            UpdateExpression="ADD arrivals :days",
+            ExpressionAttributeValues={":days": set(days)},
+        )
+
+    def forget_arrivals(self, dataset: str, days: Iterable[str]) -> None:
+        """These days count no more."""
+        self._table.update_item(
+            Key=_state_key(dataset),
+            UpdateExpression="DELETE arrivals :days",
+            ExpressionAttributeValues={":days": set(days)},
+        )
+
+    def note_overdue(self, dataset: str, last: str | None) -> None:
+        """People were told that nothing has come since the day ``last``; with None, that counts no more."""
+        self._note_day(dataset, "told_overdue", last)
+
+    def give_up(self, dataset: str, last: str) -> None:
+        """Nothing is meant to come after the day ``last``."""
+        self._note_day(dataset, "given_up", last)
+
+    def _note_day(self, dataset: str, name: str, day: str | None) -> None:
+        self._table.update_item(
+            Key=_state_key(dataset),
+            **(
+                {"UpdateExpression": f"REMOVE {name}"}
+                if day is None
+                else {"UpdateExpression": f"SET {name} = :day", "ExpressionAttributeValues": {":day": day}}
+            ),
         )
 
     # ---- all datasets

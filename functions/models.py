@@ -22,7 +22,6 @@ class Model:
 
     arn: str
     uri: str
-    registered_at: datetime
     code: str
     """Hash of the job code that trained it."""
     settings: str
@@ -80,7 +79,6 @@ def _describe(sagemaker: SageMakerClient, arn: str) -> Model | None:
     return Model(
         arn=arn,
         uri=uri,
-        registered_at=described["CreationTime"],
         code=facts["code"],
         settings=facts["settings"],
         relative_mase=_number(facts.get("relative_mase")),

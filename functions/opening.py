@@ -18,7 +18,8 @@ _ANSWERS = {
     "AccessDenied": "S3 refuses to read it: it is encrypted with a KMS key that this stack may not use, or a policy "
     "denies it. Upload it with the bucket's own encryption",
 }
-_GONE = ("NoSuchKey", "404")
+# Gone, or emptied meanwhile: an empty version is refused when its own event comes.
+_GONE = ("NoSuchKey", "404", "InvalidRange")
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,7 @@ def _open(s3: Any, bucket: str, key: str) -> tuple[set[str], str | None]:
         code = error.response["Error"]["Code"]
         if code in _GONE:
             return set(), None
-        if code == "InvalidRange":
-            return set(), None  # emptied meanwhile: that version is refused when its own event comes
-        if code == "InvalidObjectState" or code in _ANSWERS or code.startswith("KMS"):
+        if code in _ANSWERS or code.startswith("KMS"):
             storage = error.response["Error"].get("StorageClass") or "a storage class such as Glacier"
             return set(), _ANSWERS.get(code, _ANSWERS["AccessDenied"]).format(storage=storage)
         raise

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import prices
 from commands import ask_sweep
+from dataset_settings import read_settings, whole_number
 from environment import JOBS, PlanSettings, from_environment
 from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
@@ -119,7 +120,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     found = Found(state, files, readable, before, known, code_hash(code), config)
     plan, texts = make_plan(environment, given, event["execution"], found, now)
 
-    ledger.begin(dataset, now, minutes_between_runs(config))
+    ledger.begin(dataset, now, whole_number(config, "minutes_between_runs"))
     upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
     for name, text in texts.items():
         write(s3, f"{plan['run_uri']}/{name}", text.encode())
@@ -206,16 +207,6 @@ def bring_back(bucket: str, prefix: str) -> str:
         "--query 'DeleteMarkers[?IsLatest].[Key,VersionId]' --output text | while read -r key version; do "
         f'aws s3api delete-object --bucket {bucket} --key "$key" --version-id "$version"; done'
     )
-
-
-def minutes_between_runs(config: str) -> int | None:
-    """The dataset's own ``minutes_between_runs``, None where the settings do not say or say nonsense.
-
-    The jobs judge the settings, with a YAML parser; of this one key, a number on a line of its own, a function
-    must know before any job runs.
-    """
-    found = re.findall(r"^minutes_between_runs:[ \t]+(\d{1,6})[ \t]*(?:#.*)?\r?$", config, flags=re.MULTILINE)
-    return int(found[-1]) if found else None
 
 
 def parse_input(given: Any) -> RunInput:
@@ -308,7 +299,8 @@ def make_plan(
     train, reason = choose_mode(environment, given, found, now)
     machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
     running = {job: machines[job] for job in JOBS if train or job != "train"}
-    cost = prices.estimate(environment.region, running, sum(map(unpacked, taken)), found.before.panel_bytes)
+    size = sum(map(unpacked, taken))
+    cost = prices.estimate(environment.region, environment.instance_prices, running, size, found.before.panel_bytes)
     check_cost(environment, given, cost)
 
     run = run_of(environment, dataset, execution, found.code)
@@ -421,7 +413,7 @@ def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate
     most = given.max_usd if given.max_usd is not None else environment.most_usd
     if cost.usd is None or not most or cost.usd <= most:
         return
-    more = json.dumps({"dataset": given.dataset, "mode": given.mode, "max_usd": math.ceil(cost.usd)})
+    more = json.dumps(given.model_dump(exclude_unset=True) | {"max_usd": math.ceil(cost.usd)})
     raise CannotPlan(
         f"the run would cost {cost.words}, and a run may cost {most:g} USD (the stack's MaxRunCostUsd). Its files wait "
         f"on. To run it all the same, start it by hand with this input:\n  {more}"
@@ -498,17 +490,6 @@ def training_options(environment: PlanSettings, run_uri: str) -> dict[str, Any]:
 def unpacked(file: File) -> int:
     """The bytes of a file's content as text, roughly."""
     return 8 * file.size if file.key.lower().endswith((".gz", ".parquet")) else file.size
-
-
-def read_settings(s3: Any, bucket: str, dataset: str) -> str:
-    """The text of the dataset's settings file; empty where there is none."""
-    try:
-        body = s3.get_object(Bucket=bucket, Key=f"config/{dataset}.yaml")["Body"].read(1024**2)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return ""
-    return body.decode("utf-8", errors="replace")
 
 
 def job_code() -> dict[str, bytes]:

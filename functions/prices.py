@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 # USD an hour and instance, on demand, the same for processing and training, as published lists gave them in 2025.
-# The list that counts: https://aws.amazon.com/sagemaker/pricing/
+# The list that counts: https://aws.amazon.com/sagemaker/pricing/. No list of the other regions could be had that is to
+# be trusted, and regions differ by half: there, the stack's parameter InstancePricesUsd says what a machine costs.
 REGION = "us-east-1"
 PRICES = {
     "ml.m5.large": 0.115,
@@ -46,22 +47,39 @@ class Estimate:
     """The sum and the minutes and instances it is made of; or why there is none."""
 
 
-def estimate(region: str, machines: dict[str, dict[str, Any]], file_bytes: float, panel_bytes: float) -> Estimate:
+def known(region: str, given: dict[str, float]) -> dict[str, float]:
+    """The price of each instance type, USD an hour: as ``given`` to the stack, else as published for its region."""
+    return (PRICES if region == REGION else {}) | given
+
+
+def estimate(
+    region: str,
+    given: dict[str, float],
+    machines: dict[str, dict[str, Any]],
+    file_bytes: float,
+    panel_bytes: float,
+) -> Estimate:
     """A run's cost.
 
-    ``machines`` are the instance type and count of each job that will run, ``file_bytes`` and ``panel_bytes``
-    the sizes of the new files, unpacked, and of the previous panel. Storage, requests and taxes are not in it.
+    ``given`` are prices that the stack was told, ``machines`` the instance type and count of each job that will run,
+    ``file_bytes`` and ``panel_bytes`` the sizes of the new files, unpacked, and of the previous panel. Storage,
+    requests and taxes are not in it.
     """
-    if region != REGION:
-        return Estimate(None, f"unknown, because prices are known here for {REGION} only, not for {region}")
-    unknown = sorted({machine["instance_type"] for machine in machines.values()} - PRICES.keys())
-    if unknown:
-        return Estimate(None, f"unknown, because no price is known here for {', '.join(unknown)}")
+    kinds = {machine["instance_type"] for machine in machines.values()}
+    prices = known(region, given)
+    if missing := sorted(kinds - prices.keys()):
+        example = ",".join(f"{kind}=<USD an hour>" for kind in missing)
+        return Estimate(
+            None,
+            f"unknown, because no price is known here for {', '.join(missing)} in {region}, so that MaxRunCostUsd "
+            f"refuses nothing: set the stack's parameter InstancePricesUsd to {example}",
+        )
+    at = "at the stack's prices" if kinds & given.keys() else f"on demand in {region}"
     total, parts = 0.0, []
     for job, machine in machines.items():
         read = file_bytes + panel_bytes if job == "preprocess" else PANEL_SHARE * file_bytes + panel_bytes
         minutes = round(START_UP + PER_GIGABYTE[job] * read / 1e9)
         kind, count = machine["instance_type"], machine["instance_count"]
-        total += minutes / 60 * count * PRICES[kind]
+        total += minutes / 60 * count * prices[kind]
         parts.append(f"{job} {minutes} min on {f'{count} × ' if count > 1 else ''}{kind}")
-    return Estimate(total, f"about {total:.2f} USD ({', '.join(parts)}; on demand in {REGION})")
+    return Estimate(total, f"about {total:.2f} USD ({', '.join(parts)}; {at})")

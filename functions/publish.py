@@ -57,6 +57,11 @@ class Finished(BaseModel):
     measured: bool = True
     """Whether the training job reported the error that new models are compared by."""
 
+    @property
+    def held_back(self) -> bool:
+        """Whether its own model waits for a person, and an older one made the forecasts."""
+        return self.trained and not self.approved
+
 
 @cache
 def _environment() -> PublishSettings:
@@ -82,7 +87,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     now = datetime.now(UTC)
 
     # Drift asks for a training. A run that has just trained, and held its model back, would ask for another each time.
-    drifted = bool((summary.get("drift") or {}).get("exceeded")) and not run.trained
+    drift, error = summary.get("drift") or {}, relative_error(summary)
+    drifted = bool(drift.get("exceeded")) and not run.trained
     published = ledger.publish(run.dataset, run.run_id, manifest["previous_run_id"], drifted)
     if published:
         # By which the ledger can be rebuilt: a manifest alone does not say whether its run was published.
@@ -107,6 +113,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     logger.info(status, extra={"following": following})
     results = f"s3://{environment.artifact_bucket}/{folder}/assessment/"
     if published:
+        metrics.add_metric("RunsWithDrift", MetricUnit.Count, int(bool(drift.get("exceeded"))))
+        poor = error is not None and error > 1
+        metrics.add_metric("RunsWithPoorModel", MetricUnit.Count, int(poor or run.held_back))
+        if error is not None:
+            metrics.add_metric("RelativeError", MetricUnit.NoUnit, error)
         entries = run_published(run.model_dump(), summary, results)
         metrics.add_metric("EventsLost", MetricUnit.Count, put(boto3.client("events"), entries, now))
     told = notification(run, status, summary, quality, manifest, results, following, trains)
@@ -218,7 +229,8 @@ def notification(
             if len(quality["notes"]) > 5
             else []
         ),
-        *model_lines(run, manifest["train_reason"]),
+        *model_lines(run, manifest["train_reason"], relative_error(summary)),
+        *(drift_lines(run, summary.get("drift") or {}, following if trains else None) if status == "published" else []),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in [*manifest.get("notes", []), *summary.get("notes", [])[:5]]],
         "",
@@ -245,18 +257,39 @@ def following_lines(following: str | None, drift: dict[str, Any] | None) -> list
     return [f"A training run follows, as the data has drifted from what the model was trained on{why}: {following}."]
 
 
-def model_lines(run: Finished, why: str) -> list[str]:
-    """Which model made the forecasts, and what to do where a new one was held back."""
+def relative_error(summary: dict[str, Any]) -> float | None:
+    """The backtest error of the model that made the forecasts, over that of repeating the last season."""
+    return (summary.get("forecast") or {}).get("relative_mase")
+
+
+def drift_lines(run: Finished, drift: dict[str, Any], training: str | None) -> list[str]:
+    """That the data has drifted, and what comes of it; nothing where the ``training`` that follows is told of."""
+    if not drift.get("exceeded") or training is not None:
+        return []
+    why = f" ({drift['reason']})" if drift.get("reason") else ""
+    then = "the new model, which knows it, was held back" if run.held_back else "the next run trains a new one"
+    return [f"Drift: the data is no longer what the model was trained on{why}; {then}."]
+
+
+def model_lines(run: Finished, why: str, error: float | None) -> list[str]:
+    """Which model made the forecasts, how good it is where it is not, and what to do where a new one was held back."""
+    poor = []
+    if error is not None and error > 1:
+        poor = [
+            f"  In backtests it errs {error:.2f} times as much as repeating the last season does: take its dates with "
+            "care. The report's part on the model says for which metrics."
+        ]
     if not run.trained:
-        return [f"Model: scored with the approved one ({why})."]
+        return [f"Model: scored with the approved one ({why}).", *poor]
     if run.approved:
-        return [f"Model: trained ({why})."]
+        return [f"Model: trained ({why}).", *poor]
     but = "in backtests it is worse than the approved one" if run.measured else "its job reported no error to compare"
     return [
         f"Model: trained ({why}), but {but}, so the approved one made these forecasts.",
         "  It waits for approval. To score with it from the next run on:",
         "  aws sagemaker update-model-package --model-approval-status Approved "
         f"--model-package-arn {run.model_package}",
+        *poor,
     ]
 
 

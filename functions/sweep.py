@@ -21,10 +21,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
 
-from arrivals import Refused, Taken, dataset_of, take_in, tell
+from arrivals import Refused, Taken, dataset_of, note_arrivals, take_in, tell
 from environment import SweepSettings, from_environment
 from ledger import NOBODY, File, Ledger, connect, in_days
 from locks import start_if_idle, take_lock
+from overdue import DAYS_KEPT, is_overdue, tell_overdue
 
 logger = Logger()
 tracer = Tracer()
@@ -45,7 +46,7 @@ class Command(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    do: Literal["sweep", "list", "put_back", "start_over", "rebuild_ledger"] = "sweep"
+    do: Literal["sweep", "list", "put_back", "give_up", "start_over", "rebuild_ledger"] = "sweep"
     dataset: str | None = None
     keys: list[str] | None = None
     """Of files to put back; all where they are not given."""
@@ -70,29 +71,42 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     s3 = boto3.client("s3", config=Config(max_pool_connections=_AT_ONCE))
     now = datetime.now(UTC)
     logger.append_keys(do=command.do, dataset=command.dataset)
+    if command.do == "sweep":
+        return scheduled(s3, ledger, environment, context.function_name, now)
     if command.do == "rebuild_ledger":
         return rebuild(s3, ledger, environment, now) | sweep(s3, ledger, environment, now, since=None)
-    if command.do == "sweep":
-        last = ledger.swept()
-        found = {}
-        if last is None or now - last >= LISTED_EVERY:
-            found = sweep(s3, ledger, environment, now, since=last and last - SEEN_LATE)
-        return found | {"started": start_waiting(ledger, environment, now)}
     if command.dataset is None:
         raise CannotDo(f'{command.do} needs a dataset: {{"do": "{command.do}", "dataset": "web"}}')
     if command.do == "start_over":
         return start_over(s3, ledger, environment, command.dataset, now)
+    if command.do == "give_up":
+        return give_up(ledger, command.dataset)
     aside = ledger.aside(command.dataset)
     if command.do == "list":
         files = [{"key": one.file.key, "reason": one.reason, "by": one.by} for one in aside[:1_000]]
         return {"set_aside": len(aside), "files": files}
     wanted = [one.file for one in aside if command.keys is None or one.file.key in command.keys]
-    ledger.put_back(command.dataset, wanted, now)
-    stepfunctions = boto3.client("stepfunctions")
-    started = start_if_idle(
-        ledger, stepfunctions, environment.state_machine_arn, command.dataset, now, environment.limits
-    )
-    return {"put_back": len(wanted), "started": started}
+    return put_back(ledger, environment, command.dataset, wanted, now)
+
+
+def scheduled(s3: Any, ledger: Ledger, environment: SweepSettings, own_name: str, now: datetime) -> dict[str, Any]:
+    """What the schedule asks for: start what had to wait; now and then list the bucket and look what is overdue."""
+    last = ledger.swept()
+    listed = last is None or now - last >= LISTED_EVERY
+    found = sweep(s3, ledger, environment, now, since=last and last - SEEN_LATE) if listed else {}
+    found |= {"started": start_waiting(ledger, environment, now)}
+    if listed:
+        found |= {"overdue": tell_overdue(s3, boto3.client("sns"), ledger, environment, own_name, now)}
+    measure(ledger, now)
+    return found
+
+
+def measure(ledger: Ledger, now: datetime) -> None:
+    """What alarms watch of all datasets: how many are overdue, and how long the oldest run has been under way."""
+    states = [ledger.state(dataset) for dataset in ledger.datasets()]
+    since = [now - datetime.fromisoformat(state.running_since) for state in states if state.running_since]
+    metrics.add_metric("DatasetsOverdue", MetricUnit.Count, sum(map(is_overdue, states)))
+    metrics.add_metric("OldestRunSeconds", MetricUnit.Seconds, max(since, default=timedelta()).total_seconds())
 
 
 def sweep(s3: Any, ledger: Ledger, environment: SweepSettings, now: datetime, since: datetime | None) -> dict[str, Any]:
@@ -107,6 +121,7 @@ def sweep(s3: Any, ledger: Ledger, environment: SweepSettings, now: datetime, si
             found += 1
             logger.warning("found without an event", extra={"key": file.key})
             take_in(ledger, file, environment.most_datasets, now, taken)
+    note_arrivals(ledger, taken)
     tell(boto3.client("sns"), ledger, environment, taken.refused, now)
     ledger.note_sweep(now)
     metrics.add_metric("FilesFound", MetricUnit.Count, found)
@@ -142,6 +157,25 @@ def start_waiting(ledger: Ledger, environment: SweepSettings, now: datetime) -> 
     return started
 
 
+def put_back(
+    ledger: Ledger, environment: SweepSettings, dataset: str, files: list[File], now: datetime
+) -> dict[str, Any]:
+    """Files that were set aside wait again, and a run is started for them."""
+    ledger.put_back(dataset, files, now)
+    stepfunctions = boto3.client("stepfunctions")
+    started = start_if_idle(ledger, stepfunctions, environment.state_machine_arn, dataset, now, environment.limits)
+    return {"put_back": len(files), "started": started}
+
+
+def give_up(ledger: Ledger, dataset: str) -> dict[str, Any]:
+    """A dataset is overdue no more: nothing is meant to come, until something does."""
+    arrivals = ledger.state(dataset).arrivals
+    if not arrivals:
+        raise CannotDo(f"dataset {dataset!r} has had no files: there is nothing to give up")
+    ledger.give_up(dataset, arrivals[-1])
+    return {"given_up": dataset, "last_arrival": arrivals[-1]}
+
+
 def start_over(s3: Any, ledger: Ledger, environment: SweepSettings, dataset: str, now: datetime) -> dict[str, Any]:
     """All files of a dataset wait again, and its next run begins from nothing: for when its history is lost."""
     stepfunctions = boto3.client("stepfunctions")
@@ -153,7 +187,7 @@ def start_over(s3: Any, ledger: Ledger, environment: SweepSettings, dataset: str
         ledger.forget_current_run(dataset, name)
         for files in _pages(s3, environment.ingest_bucket, f"incoming/{dataset}/", None, now):
             usable = [file for file in files if _is_of(dataset, file)]
-            ledger.reopen(dataset, [_known_as(ledger, dataset, file) for file in usable], now)
+            ledger.reopen(dataset, known_as(ledger, dataset, usable), now)
             count += len(usable)
     finally:
         ledger.unlock(dataset, name)
@@ -173,6 +207,9 @@ def rebuild(s3: Any, ledger: Ledger, environment: SweepSettings, now: datetime) 
         if chain:
             ledger.admit(dataset, environment.most_datasets)
             ledger.publish(dataset, chain[-1][0], None, False)
+        days = sorted({file["last_modified"][:10] for _, manifest in chain for file in manifest["files"]})
+        if days:
+            ledger.note_arrivals(dataset, days[-DAYS_KEPT:])
         runs += len(chain)
     return {"published_runs": runs, "published_files": files}
 
@@ -209,13 +246,11 @@ def _by_etag(file: File) -> File:
     return File(file.key, file.etag, file.size, file.etag, file.time, file.sequencer)
 
 
-def _known_as(ledger: Ledger, dataset: str, file: File) -> File:
-    """The file under the name that the ledger has it by, if it has it."""
-    return (
-        _by_etag(file)
-        if (dataset, _by_etag(file).item) in ledger.in_the_table([(dataset, _by_etag(file).item)])
-        else file
-    )
+def known_as(ledger: Ledger, dataset: str, files: list[File]) -> list[File]:
+    """The files under the names that the ledger has them by, if it has them."""
+    by_etag = [_by_etag(file) for file in files]
+    known = ledger.in_the_table((dataset, file.item) for file in by_etag)
+    return [other if (dataset, other.item) in known else file for file, other in zip(files, by_etag, strict=True)]
 
 
 def _pages(s3: Any, bucket: str, prefix: str, since: datetime | None, until: datetime) -> Iterator[list[File]]:

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,20 @@ class Cloud:
     def client(self, service: str, **credentials: str) -> Any:
         """A boto3 client, of the administrator unless told otherwise."""
         given = credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        make: Any = boto3.client  # its types know no service name that is only known at run time
-        return make(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}),
-            **given,
-        )
+        return _client(self, service, tuple(sorted(given.items())))
+
+
+@cache
+def _client(cloud: Cloud, service: str, credentials: tuple[tuple[str, str], ...]) -> Any:
+    """One client per service and credentials: making one takes longer than most requests, and it keeps connections."""
+    make: Any = boto3.client  # its types know no service name that is only known at run time
+    return make(
+        service,
+        endpoint_url=cloud.endpoint,
+        region_name=REGION,
+        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}),
+        **dict(credentials),
+    )
 
 
 def running(state: Path = STATE) -> Cloud | None:

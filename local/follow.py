@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -32,14 +33,17 @@ class Step:
 
 def executions(cloud: Cloud, machine: str, dataset: str) -> list[dict[str, Any]]:
     """The dataset's executions, the oldest first, as ListExecutions gives them."""
-    states = cloud.client("stepfunctions")
-    found = states.list_executions(stateMachineArn=machine)["executions"]
-    ours = []
-    for execution in found:
-        given = json.loads(states.describe_execution(executionArn=execution["executionArn"])["input"] or "{}")
-        if isinstance(given, dict) and given.get("dataset") == dataset:
-            ours.append(execution)
+    found = cloud.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    ours = [execution for execution in found if _dataset_of(cloud, execution["executionArn"]) == dataset]
     return sorted(ours, key=lambda execution: execution["startDate"])
+
+
+@cache
+def _dataset_of(cloud: Cloud, execution: str) -> str | None:
+    """The dataset that an execution was started for. An execution's input never changes."""
+    described = cloud.client("stepfunctions").describe_execution(executionArn=execution)
+    given = json.loads(described["input"] or "{}")
+    return given.get("dataset") if isinstance(given, dict) else None
 
 
 def wait_for_start(cloud: Cloud, machine: str, dataset: str, known: set[str], seconds: float) -> str | None:

@@ -25,6 +25,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 import images
+import prices
 from local import follow
 
 EMULATOR = "000000000000"  # the laptop cloud's account
@@ -72,6 +73,7 @@ class Smoke:
         self.look_at_stack()
         account = self.client("sts").get_caller_identity()["Account"]
         self.look_at_quotas(account)
+        self.look_at_prices(self.client("cloudformation").meta.region_name)
         self.look_at_alarms("before")
         self.look_at_topic()
         self.own_dataset()
@@ -147,6 +149,18 @@ class Smoke:
             self.ok(f"quota '{name}': {quota['Value']:.0f}")
             if quota["Value"] < 2:
                 self.warn(f"quota '{name}' is 1: two datasets cannot run at the same time, the second one waits")
+
+    def look_at_prices(self, region: str) -> None:
+        """Without prices no run is refused for its cost, which nobody would notice before the bill."""
+        given = self.parameters.get("InstancePricesUsd", "").split(",")
+        told = dict.fromkeys((one.partition("=")[0].strip() for one in given), 0.0)
+        kinds = set(self.outputs["InstanceTypes"].split(","))
+        missing = sorted(kinds - prices.known(region, told).keys())
+        if missing and float(self.parameters.get("MaxRunCostUsd", "0")):
+            self.warn(
+                f"MaxRunCostUsd refuses nothing: no price is known here for {', '.join(missing)} in {region}; set the "
+                "stack's parameter InstancePricesUsd (docs/operations.md, What a run costs)"
+            )
 
     def look_at_alarms(self, when: str) -> None:
         pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack)

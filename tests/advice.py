@@ -8,6 +8,7 @@ import pandas as pd
 from headroom.core import grid
 from headroom.core.settings import Settings
 from headroom.insight import recommend, risk
+from headroom.insight.recommend import facts
 
 DAYS = pd.date_range("2026-06-01", periods=120)
 SIZE = {"vcpus": 8.0, "memory_gb": 32.0, "monthly_cost_usd": 280.0}
@@ -44,7 +45,8 @@ def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None, leve
     worst = risks.sort_values("score", ascending=False).drop_duplicates("server_id")[["server_id", "level"]]
     servers = servers.merge(worst, on="server_id")
     panel = pd.concat(rows)
-    return recommend.recommend(grid.of_panel(panel, config.frequency), risks, servers, config, not_judged, panel)
+    past = facts.past_of(grid.of_panel(panel, config.frequency), panel)
+    return recommend.recommend(past, risks, servers, config, not_judged)
 
 
 def only(found):

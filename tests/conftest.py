@@ -1,9 +1,23 @@
-"""What must stand before any test imports a function: Powertools reads it then."""
+"""What must be there before any test imports a function (Powertools reads it then), and the order of the tests."""
 
 import os
+
+import pytest
 
 os.environ |= {
     "POWERTOOLS_METRICS_NAMESPACE": "Headroom",
     "POWERTOOLS_SERVICE_NAME": "headroom",
     "POWERTOOLS_TRACE_DISABLED": "true",
 }
+
+
+@pytest.hookimpl(trylast=True)  # after the marks are set
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no worker is left alone with one at the end."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    if "integration" in item.path.parts:
+        return 0
+    return 1 if item.get_closest_marker("slow") else 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import random
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from headroom.preprocess import preprocess
 
 Series = list[tuple[datetime, float]]
 Fleet = dict[str, Series]
-Files = dict[str, str]
+Files = dict[str, str | bytes]
 
 
 def fleet(*servers: str, day: str = "2024-02-13", level: float = 40, minutes: int = 15, seed: int = 1) -> Fleet:
@@ -126,6 +129,25 @@ def cloudwatch_get_metric_statistics(cpu: Fleet) -> Files:
             {"Timestamp": iso(at), "Average": value, "Maximum": value + 9, "Unit": "Percent"} for at, value in series]})
         for server, series in cpu.items()
     }  # fmt: skip
+
+
+def cloudwatch_metric_stream_parquet(cpu: Fleet) -> Files:
+    """By the Glue schema that AWS gives for these streams; Firehose names its files without an ending."""
+    values = {"count": pa.float64(), "sum": pa.float64(), "max": pa.float64(), "min": pa.float64()}
+    schema = pa.schema([
+        *((name, pa.string()) for name in ("metric_stream_name", "account_id", "region", "namespace", "metric_name")),
+        ("dimensions", pa.map_(pa.string(), pa.string())), ("timestamp", pa.timestamp("ms")),
+        ("value", pa.struct(values.items())), ("unit", pa.string()),
+    ])  # fmt: skip
+    rows = [
+        {"metric_stream_name": "all", "account_id": "1", "region": "eu-west-1", "namespace": "AWS/EC2",
+         "metric_name": "CPUUtilization", "dimensions": [("InstanceId", server)], "timestamp": at.replace(tzinfo=None),
+         "value": {"count": 2.0, "sum": 2 * value, "max": value, "min": value}, "unit": "Percent"}
+        for server, series in cpu.items() for at, value in series
+    ]  # fmt: skip
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema), out, use_deprecated_int96_timestamps=True)
+    return {"all-1-2024-02-13-00-05-12": out.getvalue()}
 
 
 def cloudwatch_metric_stream(cpu: Fleet) -> Files:
@@ -290,6 +312,7 @@ def powercli(cpu: Fleet) -> Files:
 
 MAKERS = (
     wide, cloudwatch_console, cloudwatch_get_metric_data, cloudwatch_get_metric_statistics, cloudwatch_metric_stream,
+    cloudwatch_metric_stream_parquet,
     prometheus_json, grafana_joined, azure_monitor, gcp_api, gcp_metrics_explorer, datadog_api, influx_annotated,
     telegraf, collectd, sysstat_csv, sysstat_json, windows_perfmon, zabbix_csv, zabbix_export, powercli,
 )  # fmt: skip

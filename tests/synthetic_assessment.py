@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from headroom.core import wording
-from headroom.core.findings import LEVELS, REASON_PARTS, Action, Assessment
+from headroom.core.findings import LEVELS, REASON_PARTS, Action, Assessment, RiskOverTime
 from headroom.core.settings import Settings
+from headroom.insight import over_time
 
 QUANTILES = {"q05": -1.645, "q10": -1.282, "q50": 0.0, "q90": 1.282, "q95": 1.645}
 CLUSTERS = ["weekday office hours", "idle", "growing", "nightly batch", "steady and busy"]
@@ -295,7 +296,14 @@ def assessment(
         recommendations=recommendations,
         actions=ACTIONS,
         changes=changes if compare else None,
+        over_time=timeline(forecasts, server_table, settings, as_of),
     )
+
+
+def timeline(forecasts: pd.DataFrame, servers: pd.DataFrame, settings: Settings, as_of: pd.Timestamp) -> RiskOverTime:
+    """The timeline of the fleet, from its forecasts."""
+    names = servers["server_id"].tolist()
+    return over_time.in_order(over_time.of_forecasts(forecasts, as_of, settings), names)
 
 
 def with_silent(found: Assessment, servers: int = 3) -> Assessment:

@@ -7,11 +7,13 @@ CloudFormation refuses; any other expression is refused here, too. Anomaly detec
 
 from __future__ import annotations
 
+import itertools
+import json
 import operator
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ministack.core.iam_evaluator import pin_request_origin
@@ -72,9 +74,28 @@ def _measured(execute: Callable[..., dict[str, Any]]) -> Callable[..., dict[str,
         name = {"FunctionName": function["config"]["FunctionName"]}
         cloudwatch.record_metric("AWS/Lambda", "Invocations", 1, "Count", name)
         cloudwatch.record_metric("AWS/Lambda", "Errors", int(bool(answer.get("error"))), "Count", name)
+        for metric in embedded(answer.get("log") or ""):
+            cloudwatch.record_metric(*metric)
         return answer
 
     return measured
+
+
+def embedded(log: str) -> Iterator[tuple[str, str, float, str, dict[str, str]]]:
+    """Namespace, name, value, unit and dimensions of the metrics in a log: CloudWatch takes them out of its lines.
+
+    The lines are in the embedded metric format, in which Powertools writes them.
+    """
+    for line in log.splitlines():
+        if not line.startswith("{") or '"CloudWatchMetrics"' not in line:
+            continue
+        told = json.loads(line)
+        for directive in told["_aws"]["CloudWatchMetrics"]:
+            for names, metric in itertools.product(directive["Dimensions"], directive["Metrics"]):
+                values = told[metric["Name"]]
+                for value in values if isinstance(values, list) else [values]:
+                    dimensions = {name: told[name] for name in names}
+                    yield directive["Namespace"], metric["Name"], value, metric.get("Unit", "None"), dimensions
 
 
 def _measure_queues() -> None:

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
+import multiprocessing
+import os
+import shutil
 import tarfile
 import tempfile
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-from pyarrow import parquet
+from pyarrow import dataset, parquet
+from threadpoolctl import threadpool_limits
 
 from headroom.core import job, safe_csv, settings, wording
+from headroom.core import panel as panels
 from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
-from headroom.core.grid import Grid, of_panel
+from headroom.core.grid import Span
 from headroom.core.periods import Frequency
 from headroom.core.plain import plain
 from headroom.core.settings import Settings
-from headroom.forecast.model import ModelError, drift_of, load, predict_and_explain
-from headroom.insight import changes, clusters, recommend, risk, seasonality
-from headroom.insight.risk import QUANTILES
+from headroom.core.tables import COERCED, typed
+from headroom.forecast.model import Model, ModelError, drift_of, load, predict_and_explain
+from headroom.insight import changes, clusters, over_time, recommend, risk, seasonality
+from headroom.partition import Part, judge, together
 from headroom.report import page, pictures
 
 log = logging.getLogger(__name__)
 
+FORECASTS = "risk_flagged_forecasts.parquet"
 TOP = 20
 MOST_NOT_JUDGED = 200
-LEAST_HISTORY = 60
 # What the files hold of a recommendation; the report has parts of its reason besides.
 ADVICE = (
     "action", "server_ids", "metric", "reason", "evidence", "effort", "monthly_saving", "target", "by", "priority",
@@ -51,31 +62,30 @@ def main() -> None:
 def work(given: argparse.Namespace) -> dict[str, Any]:
     """Assess, write all results, and return the job's last word."""
     chosen = settings.of_panel(given.panel, given.settings)
-    panel, servers = read_panel(given.panel)
-    with tempfile.TemporaryDirectory(prefix="model-") as scratch:
+    panel = panels.in_folder(given.panel)
+    with tempfile.TemporaryDirectory(prefix="assess-") as scratch:
         model = unpacked(given.model, Path(scratch))
-        try:
-            loaded = load(model)
-        except ModelError as error:
-            raise job.InputError(str(error)) from error
+        loaded = _loaded(model)
+        chosen = fitting(chosen, loaded.settings)
+        log.info("forecasting %d periods of %d servers", chosen.horizon, len(panel.servers))
+        blocks = [
+            Block(given.panel, model, servers, chosen, panel.span, panel.measured)
+            for servers in panel.blocks(chosen.frequency)
+        ]
+        given.assessment.mkdir(parents=True, exist_ok=True)
+        fleet = written(found_in(blocks), given.assessment / FORECASTS)
         metrics = _json_in(model / "model_metrics.json")
-    chosen = fitting(chosen, loaded.settings)
-    log.info("forecasting %d periods of %d servers", chosen.horizon, panel["server_id"].nunique())
-    forecasts, climbs = predict_and_explain(loaded, panel, servers)
-    drift = drift_of(loaded, panel)
-    found = assess(
-        panel,
-        servers,
-        forecasts,
+    found = conclude(
+        fleet,
+        attributes_in(given.panel),
         chosen,
         run=_json_in(given.manifest),
         quality=_json_in(given.panel / "data_quality.json"),
         metrics=metrics,
-        drift=drift,
+        drift=drift_of(loaded, panel.newest(chosen.frequency.recent)),
         previous=given.previous,
-        climbs=climbs,
     )
-    write(found, given.assessment)
+    write(with_forecasts(found, given.assessment / FORECASTS), given.assessment)
     return {
         "servers": found.summary["servers"],
         "levels": found.summary["levels"],
@@ -84,25 +94,94 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def read_panel(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The panel and the attributes of its servers.
+@dataclass(frozen=True)
+class Block:
+    """What it takes to assess some servers, wherever that is done.
+
+    ``span`` and ``measured``: the first and last period of the whole panel, and of its values.
+    """
+
+    panel: Path
+    model: Path
+    servers: list[str]
+    settings: Settings
+    span: Span | None
+    measured: Span | None
+
+
+def found_in(blocks: list[Block]) -> Iterator[Part]:
+    """The blocks' findings, in order; on all cores where there are several blocks.
 
     Raises:
-        job.InputError: there is none, or it holds no value.
+        job.InputError: a process ended in the middle, most likely for want of memory.
     """
-    path = folder / "panel.parquet"
-    if not path.exists():
-        raise job.InputError(f"{path} is missing: run preprocess first and give its --panel folder here")
-    there = parquet.read_schema(path).names
-    extra = [name for name in ("max", "p99") if name in there]
-    panel = pd.read_parquet(path, columns=["server_id", "metric", "ds", "y", "mean", *extra])
-    if not np.isfinite(panel["y"].to_numpy(float)).any():
-        raise job.InputError(
-            f"{path} holds no value: see data_quality.json beside it for what was wrong with the files"
-        )
-    attributes = folder / "servers.parquet"
-    servers = pd.read_parquet(attributes) if attributes.exists() else pd.DataFrame({"server_id": pd.Series(dtype=str)})
-    return panel, servers.reindex(columns=["server_id", *risk.ATTRIBUTES])
+    if len(blocks) == 1:
+        yield assess_block(blocks[0], _loaded(blocks[0].model))
+        return
+    # As many at a time as there are cores, and no more waiting for their turn to be written.
+    cores = min(os.cpu_count() or 1, len(blocks))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cores, context, initializer=threadpool_limits, initargs=(1,)) as pool:
+        waiting: deque[Future[Part]] = deque()
+        try:
+            for block in blocks:
+                waiting.append(pool.submit(_on_a_core, block))
+                if len(waiting) > cores:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise job.InputError(
+                f"a process that assessed {len(blocks[0].servers):,} servers ended in the middle, most likely for want "
+                f"of memory ({cores} such processes run side by side): choose an instance type with more memory"
+            ) from error
+
+
+def _on_a_core(block: Block) -> Part:
+    return assess_block(block, _kept(block.model))
+
+
+@cache
+def _kept(model: Path) -> Model:
+    return _loaded(model)
+
+
+def assess_block(block: Block, model: Model) -> Part:
+    """Forecast and judge some servers."""
+    rows = panels.in_folder(block.panel).of_servers(block.servers)
+    forecasts, climbs = predict_and_explain(model, rows, attributes_in(block.panel), block.measured)
+    return judge(rows, forecasts, block.settings, climbs, block.span)
+
+
+def written(parts: Iterator[Part], path: Path) -> Part:
+    """The fleet's findings as one, with the forecasts of each part written as it comes and then forgotten."""
+    kept: list[Part] = []
+    with contextlib.ExitStack() as stack:
+        for part in parts:
+            if not kept:
+                writer = stack.enter_context(parquet.ParquetWriter(path, part.forecasts.schema, **COERCED))
+            writer.write_table(part.forecasts)
+            kept.append(replace(part, forecasts=part.forecasts.slice(0, 0)))
+    return together(kept)
+
+
+def with_forecasts(found: Assessment, path: Path) -> Assessment:
+    """With the forecasts of the servers that the report and the pictures show."""
+    shown = {*page.servers_shown(found)["server_id"], *found.servers["server_id"].head(pictures.ROWS)}
+    table = dataset.dataset(path).to_table(filter=dataset.field("server_id").isin(sorted(shown))).to_pandas()
+    return replace(found, forecasts=table.astype({"ds": "datetime64[ns]"}))
+
+
+def _loaded(model: Path) -> Model:
+    try:
+        return load(model)
+    except ModelError as error:
+        raise job.InputError(str(error)) from error
+
+
+def attributes_in(folder: Path) -> pd.DataFrame:
+    """The attributes of the panel's servers, as far as the assessment knows them."""
+    return panels.attributes_in(folder).reindex(columns=["server_id", *risk.ATTRIBUTES])
 
 
 def unpacked(model: Path, scratch: Path) -> Path:
@@ -139,50 +218,40 @@ def fitting(chosen: Settings, trained: Settings) -> Settings:
     return chosen.model_copy(update={"horizon": trained.horizon})
 
 
-def assess(
-    panel: pd.DataFrame,
+def conclude(
+    fleet: Part,
     attributes: pd.DataFrame,
-    forecasts: pd.DataFrame,
     chosen: Settings,
     run: dict[str, Any] | None = None,
     quality: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
     drift: dict[str, Any] | None = None,
     previous: Path | None = None,
-    climbs: pd.DataFrame | None = None,
 ) -> Assessment:
-    """Everything that follows from a panel and its forecasts.
+    """What follows for the whole fleet from what was found about its servers.
 
     Args:
-        panel: ``server_id, metric, ds, y, mean``; ``max`` and ``p99`` as far as they are kept.
+        fleet: see ``partition.judge`` and ``partition.together``.
         attributes: one row per server: ``server_id`` and ``risk.ATTRIBUTES``, nulls allowed.
-        forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
         previous: the previous run's assessment folder.
-        climbs: what the forecasts rest on, see ``model.predict_and_explain``.
     """
     run, quality, metrics = run or {}, quality or {}, metrics or {}
-    laid_out = of_panel(panel, chosen.frequency, chosen.frequency.assessed_history)
-    patterns = seasonality.measure(laid_out, chosen)
-    first = laid_out.ds[-1] + chosen.frequency.step
-    outlook = risk.outlook(_with_missing(forecasts, panel, first), patterns, chosen)
-    outlook, reasons = risk.judged(outlook, laid_out, chosen)
-    risks = risk.risks(outlook, laid_out, chosen, reasons, climbs)
-    not_judged = risk.not_judged(outlook.keys, reasons, laid_out, chosen)
+    risks, not_judged = fleet.risks, fleet.not_judged
     servers = risk.servers(risks, attributes)
 
     before, notes_on_clusters = changes.clusters_of(previous)
-    found = clusters.find(clusters.features(panel, laid_out, patterns), laid_out, before)
+    found = clusters.find(fleet.described, before)
     servers = servers.merge(found.table[["server_id", "cluster", "cluster_name"]], how="left", on="server_id")
     unknown = {one["server_id"] for one in not_judged}
-    recommendations = recommend.recommend(laid_out, risks, servers, chosen, unknown, panel)
+    recommendations = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
     changed, notes_on_changes = changes.against(previous, servers, unknown)
 
-    notes = [*metrics.get("notes", []), *_notes(laid_out, not_judged, servers)]
+    notes = [*metrics.get("notes", []), *_notes(fleet, servers, chosen.frequency)]
     summary = {
         "schema": 1,
         "dataset": run.get("dataset"),
         "run_id": run.get("run_id"),
-        "as_of": laid_out.ds[-1].isoformat(),
+        "as_of": fleet.ds[-1].isoformat(),
         "frequency": chosen.frequency,
         "horizon": chosen.horizon,
         "servers": len(servers),
@@ -208,51 +277,25 @@ def assess(
         quality=quality,
         metrics=metrics,
         summary=plain(summary),
-        forecasts=flagged(panel, laid_out, outlook, chosen),
+        forecasts=fleet.forecasts.to_pandas(),
         risks=risks,
         servers=servers,
-        seasonality=patterns,
-        fleet_peaks=seasonality.fleet_peaks(laid_out),
+        seasonality=fleet.seasonality,
+        fleet_peaks=seasonality.fleet_peaks(fleet.peaks, fleet.ds, chosen.frequency),
         clusters=found.table,
         profiles=found.profiles,
         recommendations=plain(recommendations),
         actions=recommend.actions(),
         changes=changed,
+        over_time=over_time.in_order(fleet.over_time, servers["server_id"].tolist()),
         not_judged=not_judged,
     )
 
 
-def flagged(panel: pd.DataFrame, laid_out: Grid, outlook: risk.Outlook, chosen: Settings) -> pd.DataFrame:
-    """``risk_flagged_forecasts.parquet``: the tail of the history and the forecast, see ``Assessment.forecasts``."""
-    levels = np.array(LEVELS, dtype=object)
-    periods = max(2 * chosen.horizon, LEAST_HISTORY)
-    start = laid_out.ds[max(len(laid_out.ds) - periods, 0)]
-    tail = panel.loc[(panel["ds"] >= start) & panel["y"].notna(), ["server_id", "metric", "ds", "y"]]
-    history = tail.rename(columns={"y": "actual"}).assign(is_future=False)
-    limits = {name: tail["metric"].map({m: getattr(t, name) for m, t in chosen.thresholds.items()}).to_numpy(float)
-              for name in ("warning", "critical")}  # fmt: skip
-    y = tail["y"].to_numpy(float)
-    history["risk_level"] = levels[risk.level_of(*(np.where(y >= limits[name], 1.0, 0.0) for name in limits))]
-
-    count = len(outlook.ds)
-    there = np.isfinite(outlook.quantiles).all(axis=2).ravel()
-    future = pd.DataFrame({
-        "server_id": np.repeat(outlook.keys["server_id"].to_numpy(), count),
-        "metric": np.repeat(outlook.keys["metric"].to_numpy(), count),
-        "ds": np.tile(outlook.ds.to_numpy(), len(outlook.keys)),
-        "is_future": True,
-        **{name: outlook.quantiles[:, :, number].ravel() for number, name in enumerate(QUANTILES)},
-        "risk_level": levels[outlook.levels.ravel()],
-    })[there]  # fmt: skip
-    both = pd.concat([history, future], ignore_index=True)
-    both = both.sort_values(["server_id", "metric", "ds"], ignore_index=True)
-    return both[["server_id", "metric", "ds", "is_future", "actual", *QUANTILES, "risk_level"]]
-
-
 def write(found: Assessment, folder: Path) -> None:
-    """Write all results; the names are fixed. ``data_quality.json`` and ``model_metrics.json`` come along."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_parquet(found.forecasts, folder / "risk_flagged_forecasts.parquet")
+    """Write all results beside the forecasts; the names are fixed. The panel's and the model's documents come along."""
+    (folder / "tables" / "forecasts").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / FORECASTS, folder / "tables" / "forecasts" / "forecasts.parquet")
     for name, table in queryable(found).items():
         write_parquet(table, folder / "tables" / name / f"{name}.parquet")
     safe_csv.write_csv(found.clusters, folder / "server_clusters.csv")
@@ -285,7 +328,6 @@ def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
     for column in ("target", "evidence"):
         advice[column] = [None if one is None else json.dumps(one, sort_keys=True) for one in advice[column]]
     return {
-        "forecasts": found.forecasts,
         "risks": found.risks.drop(columns=list(REASON_PARTS)),
         "servers": found.servers.drop(columns="adjusted"),
         "seasonality": found.seasonality,
@@ -295,45 +337,29 @@ def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """Parquet that Athena reads: microseconds, and a type for every column even where it holds nothing."""
+    """A table as Parquet that Athena reads; the folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = pa.Table.from_pandas(table, preserve_index=False)
-    for number, field in enumerate(written.schema):
-        if pa.types.is_null(field.type):
-            typed = pa.list_(pa.string()) if field.name == "server_ids" else pa.string()
-            written = written.set_column(number, field.name, pa.nulls(len(written), typed))
-    parquet.write_table(written, path, coerce_timestamps="us")
+    parquet.write_table(typed(table), path, **COERCED)
 
 
-def _with_missing(forecasts: pd.DataFrame, panel: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
-    """The forecasts, and an empty row at ``first`` for each series of the panel without one: no server is lost."""
-    present = panel[["server_id", "metric"]].drop_duplicates()
-    known = forecasts[["server_id", "metric"]].drop_duplicates()
-    missing = present.merge(known, how="left", on=["server_id", "metric"], indicator=True)
-    missing = missing.loc[missing["_merge"] == "left_only", ["server_id", "metric"]]
-    if missing.empty:
-        return forecasts
-    return pd.concat([forecasts, missing.assign(ds=first)], ignore_index=True)
-
-
-def _notes(laid_out: Grid, not_judged: list[dict[str, Any]], servers: pd.DataFrame) -> list[str]:
-    notes = []
+def _notes(fleet: Part, servers: pd.DataFrame, frequency: Frequency) -> list[str]:
+    notes, not_judged = [], fleet.not_judged
     if not_judged:
         named = ", ".join(one["server_id"] for one in not_judged[:10]) + (" and others" if len(not_judged) > 10 else "")
         notes.append(
             f"Servers whose risk is not judged, or not for every metric, because they have fallen silent or have too "
             f"little history: {len(not_judged)} ({named})."
         )
-    days, missing = clusters.too_short_for(laid_out)
+    days, missing = clusters.too_short_for(fleet.described.longest, frequency)
     if missing:
         history = "Less than a day" if days == 0 else wording.periods(days, Frequency.DAY)
         notes.append(
             f"{history} of history {'is' if days < 2 else 'are'} too short to tell {wording.listed(missing)}: clusters "
             "do not go by them."
         )
-    if "cpu" not in laid_out.by_metric:
+    if "cpu" not in fleet.peaks:
         notes.append("CPU is not measured: idle servers, sizes and schedules cannot be judged.")
-    elif "memory" not in laid_out.by_metric:
+    elif "memory" not in fleet.peaks:
         notes.append("Memory is not measured: sizes are judged by CPU alone, and nothing is consolidated.")
     unknown = int((servers["vcpus"].isna() & servers["monthly_cost_usd"].isna()).sum())
     if unknown:

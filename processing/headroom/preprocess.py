@@ -10,18 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import re
 import tempfile
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from headroom.core import job, settings
 from headroom.core.settings import Settings, SettingsError
-from headroom.intake import merge, quality, reading
+from headroom.intake import database, merge, quality, reading
 from headroom.intake.layout import LATEST
 from headroom.intake.sources import Source
 
@@ -56,9 +52,9 @@ def preprocess(
     effective, settings_report = _effective_settings(settings_file, before)
     with tempfile.TemporaryDirectory(prefix="headroom-") as folder:
         work = Path(folder)
-        db = _open_database(work)
+        (work / "files").mkdir()
+        db = database.open_in(work)
         reading.read(db, sources, effective, _latest(manifest), work / "files")
-        refuse_what_is_not_a_server(db, sources)
         merged = merge.merge(db, history, effective, before, work / "samples", sources)
         report = quality.report(db, sources, effective, merged, settings_report, manifest.get("dataset"), notes)
         if not report["panel"]["rows"]:
@@ -148,48 +144,6 @@ def _latest(manifest: dict[str, Any]) -> str:
     except (KeyError, ValueError, AttributeError):
         return f"{LATEST} 00:00:00+00"
     return (created + timedelta(days=1)).isoformat()
-
-
-def _open_database(work: Path) -> duckdb.DuckDBPyConnection:
-    """A database in memory, compressed, that moves to disk what goes beyond its share of memory."""
-    (work / "files").mkdir()
-    db = duckdb.connect(config={"autoinstall_known_extensions": False})
-    db.execute("ATTACH ':memory:' AS work (COMPRESS); USE work")
-    db.execute("SET temp_directory = ?", [str(work / "spill")])
-    if available := _available_memory():
-        db.execute("SET memory_limit = ?", [f"{available * 6 // 10 // 2**20} MiB"])
-    return db
-
-
-def _available_memory() -> int | None:
-    """Bytes that this machine can give without swapping; ``None`` where it does not say."""
-    try:
-        said = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())
-    except OSError:
-        return None
-    return 1024 * int(said[1]) if said else None
-
-
-# More servers than one machine carries, nearly all of them with one row, are not servers. 400,000 of them took 9 GB of
-# memory in AssessRisk before this was refused.
-MOST_SERVERS_OF_ONE_ROW, ONE_ROW_SHARE = 100_000, 0.9
-
-
-def refuse_what_is_not_a_server(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Raise ``InputError`` where a file's server column holds what is new in every row, such as a request's id."""
-    found = db.execute(
-        """
-        SELECT file, count(*), count(*) FILTER (rows = 1), any_value(server_id)
-        FROM (SELECT file, server_id, count(*) AS rows FROM reading GROUP BY ALL) GROUP BY file ORDER BY file"""
-    ).fetchall()
-    for file, servers, once, example in found:
-        if once > MOST_SERVERS_OF_ONE_ROW and once >= ONE_ROW_SHARE * servers:
-            name = next((source.file for source in sources if source.order == file), file)
-            raise job.InputError(
-                f"{name}: {servers:,} different servers, {once:,} of them in a single row, such as {example!r:.80}. "
-                "This column does not name servers (is it a request's id?): map the right one in the settings, "
-                "columns: {your column: server_id}, or leave the file out."
-            )
 
 
 def _nothing_usable(report: dict[str, Any]) -> str:

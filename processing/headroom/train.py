@@ -14,12 +14,14 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from headroom.core import job, settings
+from headroom.core import panel as panels
 from headroom.core.grid import SERIES, Grid, mean
+from headroom.core.panel import Panel
 from headroom.core.settings import Settings
 from headroom.core.wording import percent, span
 from headroom.forecast import backtest, booster, drift, trend
 from headroom.forecast.features import FEATURE_VERSION, history_of, kinds
-from headroom.forecast.model import Model, fallbacks, save
+from headroom.forecast.model import Model, fallbacks, save, scale_of
 
 log = logging.getLogger(__name__)
 
@@ -39,21 +41,12 @@ def main() -> None:
 def work(given: argparse.Namespace) -> dict[str, Any]:
     """Train on the panel's folder, write the model's, and return the job's last word."""
     chosen = settings.of_panel(given.panel, given.settings)
-    path = given.panel / "panel.parquet"
-    if not path.exists():
-        raise job.InputError(f"{path} is missing: run preprocess first and give its --panel folder here")
-    panel = pd.read_parquet(path, columns=[*SERIES, "ds", "y"])
-    if not np.isfinite(panel["y"].to_numpy(float)).any():
-        raise job.InputError(
-            f"{path} holds no value: see data_quality.json beside it for what was wrong with the files"
-        )
-    attributes = given.panel / "servers.parquet"
-    servers = pd.read_parquet(attributes) if attributes.exists() else pd.DataFrame({"server_id": pd.Series(dtype=str)})
-    metrics = train(panel, servers, chosen, given.model)
+    panel = panels.in_folder(given.panel)
+    metrics = train(panel, panels.attributes_in(given.panel), chosen, given.model)
     return {"series": metrics["series"], **metrics["headline"], "fallbacks": len(metrics["fallbacks"])}
 
 
-def train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: Path) -> dict[str, Any]:
+def train(panel: Panel, servers: pd.DataFrame, chosen: Settings, folder: Path) -> dict[str, Any]:
     """Backtest, choose, calibrate and train on a panel with at least one value; write the model's folder.
 
     Returns what is also in ``model_metrics.json``.
@@ -63,31 +56,32 @@ def train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: 
         return _train(panel, servers, chosen, folder)
 
 
-def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder: Path) -> dict[str, Any]:
-    history = history_of(panel, chosen.frequency)
-    log.info("%d series over %d periods, horizon %d", *history.values.shape, chosen.horizon)
-    reasons = fallbacks(history, chosen)
-    sample = _sample(history, reasons)
-    sampled = history.only(sample)
-    examples = booster.examples(sampled, booster.training_origins(len(history.ds), chosen), servers, chosen)
+def _train(panel: Panel, servers: pd.DataFrame, chosen: Settings, folder: Path) -> dict[str, Any]:
+    looks = [_look(panel, block, chosen) for block in panel.blocks(chosen.frequency)]
+    series, never = (pd.concat(parts, ignore_index=True) for parts in zip(*looks, strict=True))
+    sample = _sample(series)
+    sampled = _history(panel, series.iloc[sample], chosen)
+    periods = len(sampled.ds)
+    log.info("%d series over %d periods, horizon %d", len(series), periods, chosen.horizon)
+    examples = booster.examples(sampled, booster.training_origins(periods, chosen), servers, chosen)
     windows = backtest.run(sampled, examples, servers, chosen)
     log.info("backtested %d series in %d windows", len(sample), len(windows))
 
-    group = backtest.behaviour(history, chosen)
+    group = series["group"].to_numpy(str)
     groups = sorted(set(group[sample]))
     weight, group_weights = backtest.weights(windows, group[sample], groups)
     judged, lean = backtest.judge(windows, group[sample], groups, chosen.frequency)
     final = judged[backtest.COMBINATION]
-    reach = backtest.reach(len(history.ds), chosen) if windows else 0
+    reach = backtest.reach(periods, chosen) if windows else 0
     # Said long before the job ends: SageMaker reads metrics from the log, and may miss what comes just before the exit.
     log.info("backtest: %s", json.dumps({"relative_mase": _relative_mase(judged, reach, chosen)}))
 
-    choices = history.series.assign(group=group)
+    choices = series[[*SERIES, "group"]].copy()
     for number, name in enumerate(backtest.CANDIDATES):
         choices.loc[sample, name] = weight[number]
     choices.loc[sample, ["own_below", "own_above"]] = final.own
     trained = booster.train(examples)
-    metrics = _metrics(history, chosen, reasons, sample, windows, group[sample], judged, weight, lean, trained)
+    metrics = _metrics(series, periods, chosen, sample, windows, group[sample], judged, weight, lean, trained)
     model = Model(
         settings=chosen,
         trained=trained,
@@ -96,29 +90,55 @@ def _train(panel: pd.DataFrame, servers: pd.DataFrame, chosen: Settings, folder:
         calibration=final.calibration,
         lean=lean,
         reach=metrics["backtested"],
-        baseline=drift.of_panel(panel, chosen.frequency.recent, chosen.drift_threshold),
+        usual_scale=series.groupby("metric")["scale"].median().dropna().to_dict(),
+        baseline=drift.of_panel(panel.newest(chosen.frequency.recent), chosen.frequency.recent, chosen.drift_threshold),
     )
     save(model, folder)
-    gaps = pd.MultiIndex.from_frame(panel.loc[~np.isfinite(panel["y"].to_numpy(float)), SERIES].drop_duplicates())
     metrics["fallbacks"] += [
-        {**dict(zip(SERIES, one, strict=True)), "points": 0, "method": "none", "reason": "never measured"}
-        for one in gaps.difference(pd.MultiIndex.from_frame(history.series))
+        {**one, "points": 0, "method": "none", "reason": "never measured"} for one in never.to_dict("records")
     ]
     (folder / "model_metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False), encoding="utf-8")
     return metrics
 
 
-def _sample(history: Grid, reasons: list[str]) -> np.ndarray:
+def _look(panel: Panel, servers: list[str], chosen: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What is known of each series of some servers before anything is learned.
+
+    ``server_id, metric, points, reason`` (why it gets the simple forecast, or ""), ``group, scale`` (of
+    ``model.scale_of``); and ``server_id, metric`` of those that were never measured.
+    """
+    rows = panel.of_servers(servers, [*SERIES, "ds", "y"])
+    history = history_of(rows, chosen.frequency, panel.measured)
+    listed = pd.MultiIndex.from_frame(rows[SERIES].drop_duplicates())
+    never = listed.difference(pd.MultiIndex.from_frame(history.series)).to_frame(index=False, name=SERIES)
+    if not len(history.series):
+        return history.series, never
+    looked = history.series.assign(
+        points=np.isfinite(history.values).sum(axis=1), reason=fallbacks(history, chosen),
+        group=backtest.behaviour(history, chosen), scale=scale_of(history, chosen),
+    )  # fmt: skip
+    return looked, never
+
+
+def _history(panel: Panel, series: pd.DataFrame, chosen: Settings) -> Grid:
+    """The history of some of the panel's series."""
+    rows = panel.of_servers(series["server_id"].unique().tolist(), [*SERIES, "ds", "y"])
+    history = history_of(rows, chosen.frequency, panel.measured)
+    wanted = pd.MultiIndex.from_frame(series[SERIES])
+    return history.only(pd.MultiIndex.from_frame(history.series).get_indexer(wanted))
+
+
+def _sample(series: pd.DataFrame) -> np.ndarray:
     """Indices of the series to learn from: those that need no fallback, at most ``SAMPLE``; all if none would do."""
-    fit = np.flatnonzero([not reason for reason in reasons])
-    fit = fit if len(fit) else np.arange(len(reasons))
+    fit = np.flatnonzero(series["reason"] == "")
+    fit = fit if len(fit) else np.arange(len(series))
     return np.sort(np.random.default_rng(1).permutation(fit)[:SAMPLE])
 
 
 def _metrics(
-    history: Grid,
+    series: pd.DataFrame,
+    periods: int,
     chosen: Settings,
-    reasons: list[str],
     sample: np.ndarray,
     windows: list[backtest.Window],
     group: np.ndarray,
@@ -127,7 +147,7 @@ def _metrics(
     lean: np.ndarray,
     trained: booster.Booster | None,
 ) -> dict[str, Any]:
-    reach = backtest.reach(len(history.ds), chosen) if windows else 0
+    reach = backtest.reach(periods, chosen) if windows else 0
     cells = [(name, *name.split("/")) for name in sorted(set(group))]
     candidates = [
         {
@@ -154,7 +174,7 @@ def _metrics(
     if reach < chosen.horizon:
         tested = f"reach {span(reach, chosen.frequency)} ahead" if windows else "are not possible yet"
         notes.append(
-            f"{span(len(history.ds), chosen.frequency)} of history: backtests {tested}. What is said of later dates,"
+            f"{span(periods, chosen.frequency)} of history: backtests {tested}. What is said of later dates,"
             f" up to {span(chosen.horizon, chosen.frequency)} ahead, rests on each series' own trend and on how such"
             f" trends went on in {trend.measured_on()}; it gets surer as the history grows."
         )
@@ -163,8 +183,9 @@ def _metrics(
             "The history is too short for backtest windows that share no day with another: the choice of candidates"
             " knew part of what it is judged by, and the errors may look better than they are."
         )
-    if len(sample) < len(reasons) - sum(map(bool, reasons)):
-        notes.append(f"Trained and backtested on {len(sample)} series drawn from {len(reasons)}.")
+    simple = series[series["reason"] != ""]
+    if len(sample) < len(series) - len(simple):
+        notes.append(f"Trained and backtested on {len(sample)} series drawn from {len(series)}.")
     return {
         "schema": 1,
         "feature_version": FEATURE_VERSION,
@@ -174,22 +195,16 @@ def _metrics(
         "backtested": reach,
         "trend_prior": trend.measured_on(),
         "trend_share": _trend_share(lean, sorted(set(group))),
-        "series": len(history.series),
-        "sampled_series": len(sample) if len(sample) < len(history.series) else None,
+        "series": len(series),
+        "sampled_series": len(sample) if len(sample) < len(series) else None,
         "candidates": candidates,
         "chosen": _chosen(cells, group, weight, bool(windows)),
         "headline": headline,
         "feature_importance": importance,
         "calendar_share": round(sum(one["share"] for one in importance if one["kind"] in CALENDAR_KINDS), 4),
         "fallbacks": [
-            {
-                **history.series.iloc[number].to_dict(),
-                "points": int((~np.isnan(history.values[number])).sum()),
-                "method": "seasonal average" if np.isfinite(history.values[number]).any() else "none",
-                "reason": reason,
-            }
-            for number, reason in enumerate(reasons)
-            if reason
+            {**one, "method": "seasonal average" if one["points"] else "none"}
+            for one in simple[[*SERIES, "points", "reason"]].to_dict("records")
         ],
         "notes": notes,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -44,3 +45,68 @@ def test_the_readmes_settings_are_all_that_there_are_and_valid():
 def test_every_link_leads_somewhere(page):
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+TESTS = ROOT / "tests"
+PAGES_THAT_NAME_TESTS = ["reliability.md", "security.md"]
+FILE = re.compile(r"(?:(unit|integration|infrastructure)/)?(?:[\w/]+/)?(test_\w+)(?:\.py)?(?:::([\w…]+))?")
+
+
+def named_tests(page: str) -> list[tuple[str, str, str]]:
+    """(line, file, name) of all tests that the last column of a page's tables names, ``…`` standing for anything.
+
+    A name belongs to the file that stands before it; one that is the only of its name needs no folder, and a unit
+    test's comes first.
+    """
+    found = []
+    for line in page.splitlines():
+        cells = line.split(" | ")
+        if not line.startswith("| ") or len(cells) < 2 or ("`test_" not in cells[-1] and "/test_" not in cells[-1]):
+            continue
+        file = ""
+        for token in re.findall(r"`([^`]+)`", cells[-1]):
+            if token.startswith("::"):
+                found.append((line, file, token[2:]))
+            elif match := FILE.fullmatch(token):
+                folder, stem, name = match.groups()
+                paths = sorted(TESTS.rglob(f"{stem}.py"), key=lambda path: "unit" not in path.parts)
+                paths = [path for path in paths if folder is None or folder in path.parts]
+                file = str(paths[0]) if paths else token
+                found.append((line, file, name or ""))
+            else:
+                found.append((line, file, token))
+    return found
+
+
+def is_there(file: str, name: str) -> bool:
+    """Whether a test file has a test, a rule or a case of this name."""
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    pattern = ".*".join(re.escape(part) for part in name.split("…"))
+    return bool(re.search(rf"^def (test_)?{pattern}\(", text, flags=re.MULTILINE)) or not name or f'"{name}"' in text
+
+
+@pytest.mark.parametrize("name", PAGES_THAT_NAME_TESTS)
+def test_the_tests_that_a_page_names_exist(name):
+    named = named_tests((ROOT / "docs" / name).read_text(encoding="utf-8"))
+    assert len(named) > 40
+    assert [(file, test) for _, file, test in named if not is_there(file, test)] == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "there"),
+    [
+        ("`unit/functions/test_slack.py::test_only_https_webhooks_are_called`", True),
+        ("`test_slack`: `only_https…`", True),
+        ("`test_slack`: `only_http_webhooks…`", False),
+        ("`infrastructure/test_template.py` rule `open_buckets`", True),
+        ("`infrastructure/test_template.py` rule `closed_buckets`", False),
+        ("`integration/test_slack.py`", False),
+    ],
+)
+def test_a_name_that_does_not_exist_is_seen(cell, there):
+    named = named_tests(f"| threat | measure | {cell} |")
+    assert named
+    assert all(is_there(file, test) for _, file, test in named) is there

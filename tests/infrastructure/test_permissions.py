@@ -27,6 +27,8 @@ EVERYTHING = {
     "SecurityGroupIds": "sg-0c",
     "OutputKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/headroom-outputs",
     "VolumeKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/headroom-volumes",
+    "Collectors": "on",
+    "CollectRoleArns": "arn:aws:iam::210987654321:role/read-cloudwatch",
 }
 
 # What may be allowed on every resource, each with the reason that nothing narrower can be named.
@@ -55,6 +57,14 @@ ON_EVERY_RESOURCE = {
     "ec2:DescribeDhcpOptions": "as above",
     "ec2:DescribeSubnets": "as above",
     "ec2:DescribeSecurityGroups": "as above",
+    "cloudwatch:GetMetricData": "metrics take no resource",
+    "cloudwatch:ListMetrics": "as above",
+    "ec2:DescribeInstances": "descriptions take no resource",
+    "ec2:DescribeInstanceTypes": "as above",
+    "rds:DescribeDBInstances": "all databases are looked for, whatever they are called",
+    "ecs:ListClusters": "listing takes no resource",
+    "ecs:ListServices": "all services are looked for, whatever they are called",
+    "ecs:DescribeServices": "as above",
 }
 # What a stack has of its own, and needs of no other.
 OWN_ONLY = ("s3:", "dynamodb:", "sns:", "kms:", "states:")
@@ -125,6 +135,7 @@ def too_wide(stack: Stack) -> Iterator[str]:
 
 def assumable_by_others(stack: Stack) -> Iterator[str]:
     wanted = {"CapacityRole": "states.amazonaws.com", "JobRole": "sagemaker.amazonaws.com"}
+    wanted |= {"CollectScheduleRole": "scheduler.amazonaws.com"}
     for role in roles(stack):
         for statement in stack.resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
             principal = as_list(statement["Principal"].get("Service", "nobody's service"))
@@ -232,6 +243,7 @@ def locked_out(stack: Stack) -> Iterator[str]:
 
 FUNCTIONS = ROOT / "functions"
 HANDLERS = {
+    "CollectFunction": "collect",
     "IngestFunction": "ingest",
     "PlanFunction": "plan",
     "PublishFunction": "publish",
@@ -250,9 +262,18 @@ RECEIVERS = {
     "events": "events",
     "logs": "logs",
     "parameters": "ssm",
+    "cloudwatch": "cloudwatch",
+    "ec2": "ec2",
+    "rds": "rds",
+    "ecs": "ecs",
+    "sts": "sts",
 }
 IAM_PREFIXES = {"stepfunctions": "states"}
-IAM_ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjectVersions": "s3:ListBucketVersions"}
+IAM_ACTIONS = {
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+}
 # Publishing to a topic with a key of its own uses that key.
 COMES_WITH = {"sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"}}
 # Needed though no call says so.
@@ -381,6 +402,7 @@ def test_every_function_is_looked_at():
         ("publish", {"dynamodb:UpdateItem", "s3:GetObject", "states:DescribeExecution"}),
         ("run_status", {"states:GetExecutionHistory", "sns:Publish"}),
         ("slack", {"ssm:GetParameter"}),
+        ("collect", {"cloudwatch:GetMetricData", "ec2:DescribeInstances", "sts:AssumeRole", "s3:PutObject"}),
     ],
 )
 def test_the_code_is_read_right(module, some):
@@ -390,6 +412,7 @@ def test_the_code_is_read_right(module, some):
 def test_functions_get_the_environment_they_read():
     """Each variable that the code reads is set by the template, and none is set in vain."""
     classes = {
+        "CollectFunction": "CollectSettings",
         "IngestFunction": "IngestSettings",
         "PlanFunction": "PlanSettings",
         "PublishFunction": "PublishSettings",
@@ -446,6 +469,30 @@ def test_a_link_opens_the_report_or_a_picture_and_nothing_else(hours):
     (encryption,) = stack.resources["ArtifactBucket"]["Properties"]["BucketEncryption"].values()
     algorithm = encryption[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
     assert algorithm == "AES256", "with a key of its own, links need kms:Decrypt"
+
+
+CHANGES = ("s3:Put", "s3:Delete", "s3:Replicate", "s3:Restore", "s3:Bypass")
+
+
+# Collectors add what they collect, below a folder of their own in each dataset, and note how far they are.
+COLLECTED = ("incoming/*/collected/*", "collectors/*")
+
+
+def test_no_role_may_change_what_came_in_or_what_anybody_may():
+    stack = Stack(**EVERYTHING)
+    own = {f"{stack.arn('IngestBucket')}/{folder}" for folder in COLLECTED}
+    for role in roles(stack):
+        for grant in grants(stack, role):
+            changes = grant.action.startswith(CHANGES)
+            theirs = role == "CollectFunctionRole" and grant.action == "s3:PutObject" and grant.resource in own
+            assert theirs or not (changes and grant.resource.startswith(stack.arn("IngestBucket"))), (role, grant)
+            assert "Delete" not in grant.action or grant.action in ON_EVERY_RESOURCE, (role, grant)
+            if grant.action.startswith("iam:"):
+                assert grant.action == "iam:PassRole"
+            if grant.action.startswith("kms:"):
+                assert grant.action.removeprefix("kms:") in {
+                    "GenerateDataKey", "Decrypt", "Encrypt", "DescribeKey", "CreateGrant",
+                }  # fmt: skip
 
 
 def test_every_exception_is_still_needed():

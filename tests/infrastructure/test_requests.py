@@ -45,12 +45,11 @@ CODE = "0123456789abcdef"
 APPROVED = Model(
     arn="arn:aws:sagemaker:eu-central-1:123456789012:model-package/headroom-demo/3",
     uri="s3://headroom-artifactbucket/runs/demo/20261030T060000Z-0a1b2c3d/model/x/output/model.tar.gz",
-    registered_at=datetime(2026, 10, 30, 6, 30, tzinfo=UTC),
     code=CODE,
     settings=plan.settings_hash(""),
     relative_mase=0.8,
 )
-KNOWN = Models(approved=APPROVED, last_trained_at=APPROVED.registered_at)
+KNOWN = Models(approved=APPROVED, last_trained_at=datetime(2026, 10, 30, 6, 30, tzinfo=UTC))
 WITH_HISTORY: dict[str, Any] = {"state": PUBLISHED_BEFORE, "known": KNOWN}
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1"
 VPC = {"SubnetIds": "subnet-0a,subnet-0b", "SecurityGroupIds": "sg-0c"}
@@ -302,6 +301,20 @@ def test_every_job_writes_only_into_its_own_run(stack_of):
             r"s3://headroom-artifactbucket/runs/demo/20261031T060000Z-[0-9a-f]{8}/(panel|model|assessment)/?"
         )
         assert all(run.fullmatch(uri) for uri in written), written
+
+
+@pytest.mark.parametrize("dataset", ["demo", "demo2", "de"])
+@pytest.mark.parametrize("name", [name for name, run in RUNS.items() if "given" not in run])
+def test_no_request_of_a_run_names_anything_of_another_dataset(stack_of, name, dataset):
+    """What isolates datasets: folders that end with a slash, and a model group's whole name."""
+    found = steps_of(stack_of(RUNS[name].get("parameters", {})), RUNS[name] | {"given": {"dataset": dataset}})
+    steps = [step for step in found if step.state != "NotifyCompletion"]  # whose text is made up here
+    uris = {uri for step in steps for uri in re.findall(r's3://[^"]+', json.dumps(step.request))}
+    ours = re.compile(rf"s3://(headroom-artifactbucket/(code|runs/{dataset})/[^/]+(/.*)?|own/w/)")
+    registered = {KNOWN.approved.uri} if KNOWN.approved else set()  # as this test says
+    assert [uri for uri in uris - registered if not ours.fullmatch(uri)] == []
+    groups = {step.request["ModelPackageGroupName"] for step in steps if "ModelPackageGroupName" in step.request}
+    assert groups <= {f"headroom-{dataset}"}
 
 
 def test_every_path_that_a_job_is_told_of_is_an_input_or_output_of_it(stack_of):

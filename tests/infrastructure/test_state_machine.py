@@ -192,6 +192,9 @@ def test_the_state_machine_logs_and_traces(definition):
     assert resource["TracingConfiguration"] == {"Enabled": True}
     assert resource["LoggingConfiguration"]["Level"] == "ALL"
     assert resource["LoggingConfiguration"]["Destinations"]
+    assert resource["LoggingConfiguration"]["IncludeExecutionData"] is False, (
+        "it holds links that open without signing in"
+    )
 
 
 RULES = [

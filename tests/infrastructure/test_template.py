@@ -36,6 +36,8 @@ EVERYTHING = {
     "AccessLogsBucket": "logs-of-ours",
     "TrainOnSpot": "true",
     "MonthlyBudgetUsd": "100",
+    "Collectors": "on",
+    "CollectRoleArns": "arn:aws:iam::210987654321:role/read-cloudwatch",
 }
 
 # The image's own list of registries (aws/sagemaker-python-sdk, image_uri_config/sklearn.json), and il-central-1.
@@ -156,6 +158,11 @@ def metrics_of(alarm: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield one["MetricName"], dimension["Name"], str(dimension["Value"])
 
 
+# What a notification of its own tells, of each run or dataset: an alarm's mail would be the second one.
+TOLD = {"ExecutionsFailed", "ExecutionsTimedOut", "DatasetsOverdue", "RunsWithDrift", "RunsWithPoorModel"}
+OWN_METRICS = {"DatasetsOverdue", "OldestRunSeconds", "RunsWithDrift", "RunsWithPoorModel", "EventsLost"}
+
+
 def unwatched(stack: Stack) -> Iterator[str]:
     """What goes wrong raises an alarm that reaches the topic: runs, queues, dead letters, functions, rules, mail."""
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
@@ -165,6 +172,7 @@ def unwatched(stack: Stack) -> Iterator[str]:
     wanted |= {("ExecutionsTimedOut", "StateMachineArn", stack.arn(machine))}
     wanted |= {("ApproximateAgeOfOldestMessage", "QueueName", "FileQueue.QueueName")}
     wanted |= {("NumberOfNotificationsFailed", "TopicName", "Topic.TopicName")}
+    wanted |= {(metric, "service", "headroom") for metric in OWN_METRICS}
     by_the_state_machine = str(next(iter(stack.of_type("AWS::StepFunctions::StateMachine").values())))
     for name in stack.of_type("AWS::Lambda::Function"):
         function = ("FunctionName", f"headroom-{name.lower()}")
@@ -179,12 +187,12 @@ def unwatched(stack: Stack) -> Iterator[str]:
     for missing in sorted(wanted - watched):
         yield f"no alarm on {missing}"
     for name, alarm in alarms.items():
-        # Failed runs are told of by their own notification, once; what that could not tell of is in the dead letters.
-        of_runs = alarm.get("Namespace") == "AWS/States"
-        if alarm.get("AlarmActions") != [stack.arn("Topic")] and not of_runs:
+        # What a notification tells of, once, an alarm does not; what that could not tell is in the dead letters.
+        told = alarm.get("MetricName") in TOLD
+        if alarm.get("AlarmActions") != [stack.arn("Topic")] and not told:
             yield f"{name} tells nobody"
-        if "AlarmActions" in alarm and of_runs:
-            yield f"{name} tells of a failed run a second time"
+        if "AlarmActions" in alarm and told:
+            yield f"{name} tells of the same thing a second time"
         if {metric for metric, *_ in metrics_of(alarm)} == {"ApproximateNumberOfMessagesVisible"}:
             (expression,) = (
                 one["Expression"] for one in alarm.get("Metrics", [{"Expression": ""}]) if "Expression" in one
@@ -325,6 +333,9 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
         "an alarm that stays on",
         lambda t: of("EventLettersAlarm")(t)["Metrics"][0].update(Expression="lying"),
     ),
+    (unwatched, "datasets that stop coming unseen", lambda t: t["Resources"].pop("OverdueAlarm")),
+    (unwatched, "runs that wait unseen", lambda t: of("RunLateAlarm")(t).pop("AlarmActions")),
+    (unwatched, "two mails for one drift", lambda t: of("DriftAlarm")(t).update(AlarmActions=[{"Ref": "Topic"}])),
     (unwatched, "no alarm on time-outs", lambda t: t["Resources"].pop("RunTimedOutAlarm")),
     (unwatched, "a silent alarm", lambda t: of("ArrivalLettersAlarm")(t).pop("AlarmActions")),
     (lost_letters, "lost arrivals", lambda t: of("FileArrived")(t)["Targets"][0].pop("DeadLetterConfig")),
@@ -462,18 +473,45 @@ def test_the_dashboard_is_json_and_shows_what_alarms_watch():
             assert value in text, f"{metric} of {value}"
 
 
-def test_the_runbook_has_a_section_for_every_alarm():
-    """Each alarm's description names it."""
+def test_the_runbook_has_a_section_for_every_alarm_and_none_for_others():
+    """Each alarm's description names its section, and each section the alarms that lead there."""
     runbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    for name, alarm in Stack().of_type("AWS::CloudWatch::Alarm").items():
-        if not name.startswith("Run"):  # whose notification says what to do
-            section = re.search(r"\(docs/operations.md, (.+?)\)", alarm["AlarmDescription"])
-            assert section, name
-            assert f"\n### {section[1]}\n" in runbook, section[1]
+    chapter = re.search(r"\n## Alarms\n(.*?)\n## ", runbook, flags=re.DOTALL)
+    assert chapter
+    _, *parts = re.split(r"^### (.+)$", chapter[1], flags=re.MULTILINE)
+    documented = {
+        title: set(re.findall(r"`(\w+Alarm)`", text)) for title, text in zip(parts[::2], parts[1::2], strict=True)
+    }
+    wanted: dict[str, set[str]] = {}
+    for name, alarm in Stack(**EVERYTHING).of_type("AWS::CloudWatch::Alarm").items():
+        section = re.search(r"\(docs/operations.md, (.+?)\)", alarm["AlarmDescription"])
+        assert section, name
+        wanted.setdefault(section[1], set()).add(name)
+    assert documented == wanted
+
+
+def test_the_functions_report_the_metrics_that_alarms_and_dashboard_watch():
+    """In one namespace for all stacks of an account, so that each has its name as a dimension."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "functions").glob("*.py"))
+    reported = set(re.findall(r"add_metric\(\s*\"(\w+)\"(?: if \w+ else \"(\w+)\")?", code))
+    names = {name for pair in reported for name in pair if name}
+    assert names >= OWN_METRICS
+    stack = Stack()
+    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
+    for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
+        rows = widget["properties"]["metrics"]
+        if rows[0][0] == "Headroom":
+            assert rows[0][2:4] == ["service", "headroom"]
+            assert {row[1] for row in rows} <= names
+    for function in template()["Resources"].values():
+        if function["Type"] == "AWS::Lambda::Function":
+            variables = function["Properties"]["Environment"]["Variables"]
+            assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
 
 
 def test_what_is_optional_is_left_out_by_default():
     optional = {"EmailSubscription", "SlackFunction", "SlackLogs", "Budget"}
+    optional |= {"CollectFunction", "CollectLogs", "CollectSchedule", "CollectScheduleRole", "CollectorsAlarm"}
     assert not optional & Stack().resources.keys()
     assert optional <= Stack(**EVERYTHING).resources.keys()
 

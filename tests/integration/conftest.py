@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from integration.service import Service
 
 from local import cloud as clouds
-from local import deploy
+from local import deploy, fleet
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,18 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clouds.Cloud]:
 def stack(cloud: clouds.Cloud) -> deploy.Stack:
     """The real template, built and deployed by the real ``sam``."""
     return deploy.deploy(cloud)
+
+
+@pytest.fixture(scope="session")
+def service(cloud: clouds.Cloud, stack: deploy.Stack) -> Service:
+    return Service(cloud, stack)
+
+
+@pytest.fixture(scope="session")
+def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A small fleet's wide files, one a month, by name."""
+    folder = tmp_path_factory.mktemp("fleet")
+    fleet.write(
+        fleet.generate(servers=10, days=240, sampling="1D", metrics=("cpu", "memory"), horizon=30, seed=3), folder
+    )
+    return {path.name: path.read_bytes() for path in sorted((folder / "incoming").glob("fleet-*.csv"))}

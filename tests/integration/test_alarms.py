@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from local.cloud import Cloud
 from local.deploy import Stack
+from local.emulator import mailbox
 
 LETTERS = {
     "ArrivalLettersAlarm": "ArrivalLettersArn",
@@ -49,6 +52,28 @@ def test_a_dead_letter_rings(cloud: Cloud, stack: Stack) -> None:
         becomes(cloud, alarm, "ALARM")
     for output in LETTERS.values():
         sqs.purge_queue(QueueUrl=queue(cloud, stack, output))
+
+
+def test_a_dataset_whose_files_have_stopped_coming_is_told_of_and_rings(cloud: Cloud, stack: Stack) -> None:
+    """As if its files had come on four days of last month; the schedule's next look is made at once."""
+    table, today = stack.outputs["LedgerTable"], datetime.now(UTC).date()
+    days = [(today - timedelta(days=number)).isoformat() for number in (20, 25, 30, 35)]
+    dynamodb = cloud.client("dynamodb")
+    for item, update, value in (
+        ({"dataset": {"S": "silent"}, "item": {"S": "STATE"}}, "ADD arrivals :new", days),
+        ({"dataset": {"S": "-"}, "item": {"S": "DATASETS"}}, "ADD members :new", ["silent"]),
+    ):
+        values = {":new": {"SS": value}}
+        dynamodb.update_item(TableName=table, Key=item, UpdateExpression=update, ExpressionAttributeValues=values)
+    dynamodb.delete_item(TableName=table, Key={"dataset": {"S": "-"}, "item": {"S": "SWEPT"}})
+    sweep = stack.outputs["SweepFunctionName"]
+    answer = json.loads(cloud.client("lambda").invoke(FunctionName=sweep, Payload=b"{}")["Payload"].read())
+    assert answer["overdue"] == ["silent"], answer
+    becomes(cloud, physical(cloud, stack, "OverdueAlarm"), "ALARM")
+    [letter] = [one for one in mailbox.letters(cloud.mailbox) if "silent: nothing arrived in 20 days" in one.subject]
+    [payload] = re.findall(r"--payload '(.*?)'", letter.body)
+    answer = json.loads(cloud.client("lambda").invoke(FunctionName=sweep, Payload=payload.encode())["Payload"].read())
+    assert answer["given_up"] == "silent"
 
 
 def test_a_function_that_fails_rings(cloud: Cloud, stack: Stack) -> None:

@@ -12,25 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.test_service import Service, months, results_refused, service  # noqa: F401 - fixtures
+from integration.service import Service, results_refused
 
 from local.emulator import mailbox
 
 
-def item(service: Service, dataset: str) -> dict[str, Any]:  # noqa: F811
+def item(service: Service, dataset: str) -> dict[str, Any]:
     """The dataset's lock and pointer."""
     key = {"dataset": {"S": dataset}, "item": {"S": "STATE"}}
     table = service.stack.outputs["LedgerTable"]
     return service.cloud.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
 
 
-def letter(service: Service, about: str) -> mailbox.Letter:  # noqa: F811
+def letter(service: Service, about: str) -> mailbox.Letter:
     """The one letter with these words."""
     [found] = service.mail(about)
     return found
 
 
-def ask(service: Service, mail: str) -> dict[str, Any]:  # noqa: F811
+def ask(service: Service, mail: str) -> dict[str, Any]:
     """Do what the mail's `aws lambda invoke` command says."""
     [(function, payload)] = re.findall(r"lambda invoke --function-name (\S+) .*--payload '(.*?)'", mail)
     answer = service.cloud.client("lambda").invoke(FunctionName=function, Payload=payload.encode())
@@ -38,20 +38,20 @@ def ask(service: Service, mail: str) -> dict[str, Any]:  # noqa: F811
     return json.loads(answer["Payload"].read())
 
 
-def redrive(service: Service, mail: str) -> None:  # noqa: F811
+def redrive(service: Service, mail: str) -> None:
     """Do what the mail's `redrive-execution` command says."""
     [arn] = re.findall(r"redrive-execution --execution-arn (\S+)", mail)
     service.cloud.client("stepfunctions").redrive_execution(executionArn=arn)
 
 
-def empty(service: Service, prefix: str) -> None:  # noqa: F811
+def empty(service: Service, prefix: str) -> None:
     """Delete what lies under a prefix of the artifact bucket, as a person does in the console."""
     s3, bucket = service.cloud.client("s3"), service.stack.outputs["ArtifactBucketName"]
     for entry in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
         s3.delete_object(Bucket=bucket, Key=entry["Key"])
 
 
-def bring_back(service: Service, mail: str) -> None:  # noqa: F811
+def bring_back(service: Service, mail: str) -> None:
     """Do what the mail's command says that takes delete markers away."""
     [(bucket, prefix)] = re.findall(r"list-object-versions --bucket (\S+) --prefix (\S+) ", mail)
     s3 = service.cloud.client("s3")
@@ -60,7 +60,7 @@ def bring_back(service: Service, mail: str) -> None:  # noqa: F811
             s3.delete_object(Bucket=bucket, Key=marker["Key"], VersionId=marker["VersionId"])
 
 
-def published(service: Service, dataset: str) -> list[dict[str, Any]]:  # noqa: F811
+def published(service: Service, dataset: str) -> list[dict[str, Any]]:
     """The manifests of the published chain, the newest first."""
     run = item(service, dataset).get("current_run", {}).get("S")
     found = []
@@ -70,7 +70,7 @@ def published(service: Service, dataset: str) -> list[dict[str, Any]]:  # noqa: 
     return found
 
 
-def test_a_stopped_job_is_told_with_its_log_and_redriven(service: Service, months: dict[str, bytes]) -> None:  # noqa: F811
+def test_a_stopped_job_is_told_with_its_log_and_redriven(service: Service, months: dict[str, bytes]) -> None:
     sagemaker = service.cloud.client("sagemaker")
     service.drop("stopped", "a.csv", next(iter(months.values())))
     deadline = time.monotonic() + 120
@@ -91,7 +91,7 @@ def test_a_stopped_job_is_told_with_its_log_and_redriven(service: Service, month
     assert service.outcome(execution)["status"] == "published"
 
 
-def process_of(service: Service, job: str) -> int | None:  # noqa: F811
+def process_of(service: Service, job: str) -> int | None:
     """The process of a job of this cloud, which works in the job's own folder."""
     folder = service.cloud.state / "jobs" / job
     for process in Path("/proc").glob("[0-9]*"):
@@ -102,8 +102,8 @@ def process_of(service: Service, job: str) -> int | None:  # noqa: F811
 
 
 def test_a_job_that_is_killed_is_told_as_out_of_memory_and_redriven(
-    service: Service,  # noqa: F811
-    months: dict[str, bytes],  # noqa: F811
+    service: Service,
+    months: dict[str, bytes],
 ) -> None:
     sagemaker = service.cloud.client("sagemaker")
     service.drop("killed", "a.csv", next(iter(months.values())))
@@ -125,8 +125,8 @@ def test_a_job_that_is_killed_is_told_as_out_of_memory_and_redriven(
 
 
 def test_an_execution_that_is_stopped_is_told_and_its_file_is_in_the_next_run(
-    service: Service,  # noqa: F811
-    months: dict[str, bytes],  # noqa: F811
+    service: Service,
+    months: dict[str, bytes],
 ) -> None:
     first, second = list(months.values())[:2]
     service.drop("aborted", "a.csv", first)
@@ -145,8 +145,8 @@ def test_an_execution_that_is_stopped_is_told_and_its_file_is_in_the_next_run(
 
 
 def test_a_deleted_panel_is_brought_back_by_the_mails_command_and_the_run_goes_on(
-    service: Service,  # noqa: F811
-    months: dict[str, bytes],  # noqa: F811
+    service: Service,
+    months: dict[str, bytes],
 ) -> None:
     first, second = list(months.values())[:2]
     run = service.outcome(service.drop_and_wait("emptied", {"a.csv": first})[-1])["run_id"]
@@ -162,7 +162,7 @@ def test_a_deleted_panel_is_brought_back_by_the_mails_command_and_the_run_goes_o
     assert [[file["file"] for file in one["files"]] for one in published(service, "emptied")] == [["b.csv"], ["a.csv"]]
 
 
-def test_a_deleted_model_is_trained_anew(service: Service, months: dict[str, bytes]) -> None:  # noqa: F811
+def test_a_deleted_model_is_trained_anew(service: Service, months: dict[str, bytes]) -> None:
     first, second = list(months.values())[:2]
     run = service.outcome(service.drop_and_wait("modelless", {"a.csv": first})[-1])["run_id"]
     empty(service, f"runs/modelless/{run}/model/")
@@ -172,8 +172,8 @@ def test_a_deleted_model_is_trained_anew(service: Service, months: dict[str, byt
 
 
 def test_a_redrive_after_its_file_was_overwritten_and_beside_a_newer_run_uses_each_version_once(
-    service: Service,  # noqa: F811
-    months: dict[str, bytes],  # noqa: F811
+    service: Service,
+    months: dict[str, bytes],
 ) -> None:
     first, second = list(months.values())[:2]
     with results_refused(service, "rewritten"):
@@ -191,7 +191,7 @@ def test_a_redrive_after_its_file_was_overwritten_and_beside_a_newer_run_uses_ea
     assert "running" not in item(service, "rewritten")
 
 
-def test_a_file_whose_event_was_lost_is_found_by_the_sweep(service: Service, months: dict[str, bytes]) -> None:  # noqa: F811
+def test_a_file_whose_event_was_lost_is_found_by_the_sweep(service: Service, months: dict[str, bytes]) -> None:
     """The ledger is emptied of the dataset, as if no event had ever come; then it is rebuilt from S3."""
     service.outcome(service.drop_and_wait("forgotten", {"a.csv": next(iter(months.values()))})[-1])
     chain = published(service, "forgotten")
@@ -208,8 +208,8 @@ def test_a_file_whose_event_was_lost_is_found_by_the_sweep(service: Service, mon
 
 
 def test_the_topics_messages_can_be_filtered_by_dataset_and_outcome(
-    service: Service,  # noqa: F811
-    months: dict[str, bytes],  # noqa: F811
+    service: Service,
+    months: dict[str, bytes],
 ) -> None:
     sns, sqs = service.cloud.client("sns"), service.cloud.client("sqs")
     queue = sqs.create_queue(QueueName="only-routed")["QueueUrl"]
@@ -230,7 +230,7 @@ def test_the_topics_messages_can_be_filtered_by_dataset_and_outcome(
 
 
 @pytest.mark.parametrize("name", ["2026-01-31", "web-"])
-def test_folders_that_cannot_be_datasets_are_refused(service: Service, name: str) -> None:  # noqa: F811
+def test_folders_that_cannot_be_datasets_are_refused(service: Service, name: str) -> None:
     service.drop(name, "a.csv", b"timestamp,server_id,cpu\n")
     assert service.mail(f"'incoming/{name}/a.csv'")
     assert service.executions(name) == []

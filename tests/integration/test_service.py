@@ -8,111 +8,14 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from integration.service import Service
 
-from local import fleet, follow
-from local.cloud import Cloud
-from local.deploy import Stack
+from local import follow
 from local.emulator import mailbox
-
-RUN_SECONDS = 300
-REAL = Path(__file__).parents[3] / "shared" / "data"
-
-
-@dataclass
-class Service:
-    """The deployed service as its users see it: two buckets, executions, a mailbox."""
-
-    cloud: Cloud
-    stack: Stack
-
-    @property
-    def machine(self) -> str:
-        return self.stack.outputs["StateMachineArn"]
-
-    def drop(self, dataset: str, name: str, content: bytes) -> None:
-        bucket = self.stack.outputs["IngestBucketName"]
-        self.cloud.client("s3").put_object(Bucket=bucket, Key=f"incoming/{dataset}/{name}", Body=content)
-
-    def executions(self, dataset: str) -> list[dict[str, Any]]:
-        return follow.executions(self.cloud, self.machine, dataset)
-
-    def wait(self, dataset: str, more_than: int = 0) -> list[dict[str, Any]]:
-        """The dataset's executions, the oldest first, once there are more than so many, none runs, and no file
-        waits but those of a failed run."""
-        deadline = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < deadline:
-            waiting = self.waiting(dataset)
-            found = self.executions(dataset)
-            ended = len(found) > more_than and all(execution["status"] in follow.FINAL for execution in found)
-            if ended and (not waiting or found[-1]["status"] != "SUCCEEDED"):
-                return found
-            time.sleep(0.5)
-        raise AssertionError(f"{dataset}: not ended in time: {self.executions(dataset)}")
-
-    def waiting(self, dataset: str) -> int:
-        """How many files the ledger holds that are in no published run."""
-        query = {"TableName": self.stack.outputs["LedgerTable"], "IndexName": "waiting", "ConsistentRead": True}
-        of_dataset = {"KeyConditionExpression": "dataset = :d", "ExpressionAttributeValues": {":d": {"S": dataset}}}
-        return self.cloud.client("dynamodb").query(**query, **of_dataset)["Count"]
-
-    def drop_and_wait(self, dataset: str, files: dict[str, bytes]) -> list[dict[str, Any]]:
-        """The executions that these files have led to."""
-        before = len(self.executions(dataset))
-        for name, content in files.items():
-            self.drop(dataset, name, content)
-        return self.wait(dataset, more_than=before)[before:]
-
-    def outcome(self, execution: dict[str, Any]) -> dict[str, Any]:
-        described = self.cloud.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
-        assert described["status"] == "SUCCEEDED", follow.failure(described)
-        return json.loads(described["output"])
-
-    def states(self, execution: dict[str, Any]) -> list[str]:
-        return [step.name for step in follow.steps(self.cloud, execution["executionArn"])]
-
-    def read(self, dataset: str, run_id: str, name: str) -> bytes:
-        bucket = self.stack.outputs["ArtifactBucketName"]
-        answer = self.cloud.client("s3").get_object(Bucket=bucket, Key=f"runs/{dataset}/{run_id}/{name}")
-        return answer["Body"].read()
-
-    def read_json(self, dataset: str, run_id: str, name: str) -> Any:
-        return json.loads(self.read(dataset, run_id, name))
-
-    def panel(self, dataset: str, run_id: str) -> pd.DataFrame:
-        return pd.read_parquet(io.BytesIO(self.read(dataset, run_id, "panel/panel.parquet")))
-
-    def mail(self, about: str) -> list[mailbox.Letter]:
-        """Letters with these words in subject or body; waits a little, because mail comes after the run's end."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            found = [x for x in mailbox.letters(self.cloud.mailbox) if about in x.subject or about in x.body]
-            if found:
-                return found
-            time.sleep(0.3)
-        return []
-
-
-@pytest.fixture(scope="module")
-def service(cloud: Cloud, stack: Stack) -> Service:
-    return Service(cloud, stack)
-
-
-@pytest.fixture(scope="module")
-def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """A small fleet's wide files, one a month, by name."""
-    folder = tmp_path_factory.mktemp("fleet")
-    fleet.write(
-        fleet.generate(servers=10, days=240, sampling="1D", metrics=("cpu", "memory"), horizon=30, seed=3), folder
-    )
-    return {path.name: path.read_bytes() for path in sorted((folder / "incoming").glob("fleet-*.csv"))}
 
 
 @pytest.fixture(scope="module")
@@ -234,100 +137,6 @@ def test_a_garbage_file_among_good_ones_is_put_aside_with_its_reason(
     assert sum(file["rows_accepted"] for file in quality["files"]) == quality["rows"]["accepted"]
 
 
-@contextmanager
-def results_refused(service: Service, dataset: str) -> Iterator[None]:
-    """While this lasts, the jobs' role may not write the dataset's results."""
-    iam, resources = service.cloud.client("iam"), service.cloud.client("cloudformation")
-    found = resources.describe_stack_resources(StackName=service.stack.name)["StackResources"]
-    [role] = [one["PhysicalResourceId"] for one in found if one["LogicalResourceId"] == "JobRole"]
-    target = f"arn:aws:s3:::*/runs/{dataset}/*/assessment/*"
-    deny = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": target}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
-    iam.put_role_policy(RoleName=role, PolicyName=dataset, PolicyDocument=policy)
-    yield
-    iam.delete_role_policy(RoleName=role, PolicyName=dataset)
-
-
-def test_a_failed_job_is_redriven_alone_once_its_cause_is_put_right(service: Service, months: dict[str, bytes]) -> None:
-    states = service.cloud.client("stepfunctions")
-    with results_refused(service, "broken"):
-        [execution] = service.drop_and_wait("broken", {"a.csv": next(iter(months.values()))})
-    assert execution["status"] == "FAILED"
-    [letter] = service.mail("Headroom broken: failed in AssessRisk")
-    assert f"redrive-execution --execution-arn {execution['executionArn']}" in letter.body
-
-    before = service.cloud.client("sagemaker").list_training_jobs(NameContains="broken")["TrainingJobSummaries"]
-    states.redrive_execution(executionArn=execution["executionArn"])
-    [execution] = service.wait("broken")
-    outcome = service.outcome(execution)
-    assert outcome["status"] == "published"
-    assert service.states(execution)[-3:] == ["AssessRisk", "Publish", "NotifyCompletion"]
-    assert service.states(execution).count("Preprocess") == 1
-    after = service.cloud.client("sagemaker").list_training_jobs(NameContains="broken")["TrainingJobSummaries"]
-    assert [job["TrainingJobName"] for job in after] == [job["TrainingJobName"] for job in before]
-    assert service.mail(f"run {outcome['run_id']}: published")
-
-
-def test_an_old_run_that_is_redriven_after_a_newer_one_ends_as_superseded(
-    service: Service, months: dict[str, bytes]
-) -> None:
-    with results_refused(service, "late"):
-        [old] = service.drop_and_wait("late", {"a.csv": next(iter(months.values()))})
-    newer = service.outcome(service.drop_and_wait("late", {"b.csv": list(months.values())[1]})[-1])
-    service.cloud.client("stepfunctions").redrive_execution(executionArn=old["executionArn"])
-    outcome = service.outcome(service.wait("late", more_than=1)[0])
-    assert outcome["status"] == "superseded"
-    assert service.mail(f"run {outcome['run_id']}: superseded")
-    ledger = service.cloud.client("dynamodb")
-    key = {"dataset": {"S": "late"}, "item": {"S": "STATE"}}
-    state = ledger.get_item(TableName=service.stack.outputs["LedgerTable"], Key=key)["Item"]
-    assert state["current_run"]["S"] == newer["run_id"]
-    assert "running" not in state
-
-
-def test_two_datasets_run_side_by_side_and_see_only_their_own(service: Service, months: dict[str, bytes]) -> None:
-    first, second = list(months.values())[:2]
-    service.drop("east", "a.csv", first)
-    service.drop("west", "a.csv", second)
-    spans = {}
-    for dataset in ("east", "west"):
-        [execution] = service.wait(dataset)
-        panel = service.panel(dataset, service.outcome(execution)["run_id"])
-        spans[dataset] = (panel["ds"].min(), panel["ds"].max())
-    assert spans["east"][1] < spans["west"][0]
-
-
-def test_a_run_without_any_usable_row_fails_with_the_reason_and_a_later_file_goes_on(
-    service: Service, months: dict[str, bytes]
-) -> None:
-    [execution] = service.drop_and_wait("hopeless", {"notes.csv": b"dear diary\ntoday nothing happened\n"})
-    assert execution["status"] == "FAILED"
-    [letter] = service.mail("Headroom hopeless: failed in Preprocess")
-    assert "notes.csv" in letter.body
-    later = service.drop_and_wait("hopeless", {"good.csv": next(iter(months.values()))})
-    assert service.outcome(later[-1])["status"] == "published"
-
-
-def test_a_first_file_of_one_server_does_not_speak_for_the_fleet_that_comes_after(
-    service: Service, months: dict[str, bytes]
-) -> None:
-    """Its model makes one run's forecasts; a run that trains on the whole fleet follows by itself, and none after."""
-    first, second = list(months.values())[:2]
-    table = pd.read_csv(io.BytesIO(first))
-    alone = table[table["server_id"] == table["server_id"].iloc[0]].to_csv(index=False).encode()
-    service.drop_and_wait("small", {"one.csv": alone})
-    both = service.drop_and_wait("small", {"fleet.csv": second})
-    assert ["Train" in service.states(execution) for execution in both] == [False, True]
-    scored, trained = [service.outcome(execution)["run_id"] for execution in both]
-    assert service.read_json("small", trained, "manifest.json")["files"] == []
-    drift = {run: service.read_json("small", run, "assessment/risk_summary.json")["drift"] for run in (scored, trained)}
-    assert drift[scored]["new_series"] > 0.8
-    assert drift[trained]["new_series"] == 0, "the fleet's own model makes its forecasts"
-    [letter] = service.mail(f"run {scored}: published")
-    assert "A training run follows" in letter.body
-    assert "series are new to the model" in letter.body
-
-
 def test_starting_by_hand_takes_mode_and_machines(service: Service, first_run: dict[str, Any], second_run: Any) -> None:
     states = service.cloud.client("stepfunctions")
     wanted = {
@@ -378,44 +187,12 @@ def test_a_wrong_start_by_hand_says_what_is_wrong(service: Service) -> None:
 
 def test_a_refused_file_is_told_of(service: Service) -> None:
     service.drop("web", "setup.exe", b"MZ")
-    [letter] = service.mail("setup.exe")
+    [letter] = service.mail("incoming/web/setup.exe")
     assert "ends in none of" in letter.body
 
 
-def test_settings_that_are_wrong_are_reported_and_the_last_good_ones_stay(
-    service: Service, months: dict[str, bytes]
-) -> None:
-    bucket = service.stack.outputs["IngestBucketName"]
-    s3 = service.cloud.client("s3")
-    s3.put_object(Bucket=bucket, Key="config/tuned.yaml", Body=b"horizon: 14\n")
-    first = service.outcome(service.drop_and_wait("tuned", {"a.csv": next(iter(months.values()))})[-1])
-    assert service.read_json("tuned", first["run_id"], "assessment/risk_summary.json")["horizon"] == 14
-    s3.put_object(Bucket=bucket, Key="config/tuned.yaml", Body=b"horzion: 7\n")
-    second = service.outcome(service.drop_and_wait("tuned", {"b.csv": list(months.values())[1]})[-1])
-    assert service.read_json("tuned", second["run_id"], "assessment/risk_summary.json")["horizon"] == 14
-    assert any("horzion: unknown key" in letter.body for letter in service.mail(f"run {second['run_id']}: published"))
-
-
-@pytest.mark.skipif(not REAL.exists(), reason="the real monitoring data is not beside this repository")
-def test_weekly_files_of_real_monitoring_give_the_same_panel_one_by_one_as_all_at_once(service: Service) -> None:
-    weeks = sorted((REAL / "bitbrains").glob("*.csv.gz"))
-    s3, bucket = service.cloud.client("s3"), service.stack.outputs["IngestBucketName"]
-    for dataset in ("weekly", "whole"):
-        s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=b"frequency: h\nhorizon: 24\n")
-    for week in weeks:
-        service.drop("whole", week.name, week.read_bytes())
-    for week in weeks:
-        service.drop_and_wait("weekly", {week.name: week.read_bytes()})
-    panels = {}
-    for dataset in ("weekly", "whole"):
-        last = service.outcome(service.wait(dataset)[-1])
-        panels[dataset] = service.panel(dataset, last["run_id"])
-    assert panels["whole"]["server_id"].nunique() == 50
-    pd.testing.assert_frame_equal(panels["weekly"], panels["whole"])
-
-
 def test_the_alarm_on_failed_runs_goes_off_and_leaves_the_telling_to_the_run(service: Service) -> None:
-    """Runs on what the tests above made fail; alarms look at whole minutes, so it may take one."""
+    """The alarm looks at whole minutes, so it may take one."""
     states, cloudwatch = service.cloud.client("stepfunctions"), service.cloud.client("cloudwatch")
     states.start_execution(stateMachineArn=service.machine, input="{}")
     deadline = time.monotonic() + 150

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
@@ -22,6 +25,8 @@ from ledger import File, Ledger
 
 ROOT = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::123456789012:role/test"
+# Read once and not once per test: the models of the services are large files.
+SERVICE_MODELS = botocore.loaders.create_loader()
 
 
 # What the template tells the functions, where a test says nothing else.
@@ -35,9 +40,11 @@ ENVIRONMENT = {
     "PARALLEL_RUNS": "10",
     "MOST_FILES_PER_RUN": "5000",
     "MOST_USD_PER_RUN": "100",
+    "INSTANCE_PRICES": "",
     "SWEEP_FUNCTION": "headroom-sweep",
     "LINK_HOURS": "6",
     "KEEP_PANELS": "3",
+    "OVERDUE_AFTER_DAYS": "7",
     "NETWORK_ISOLATION": "false",
     "OUTPUT_KEY_ARN": "",
     "VOLUME_KEY_ARN": "",
@@ -90,7 +97,7 @@ def a_file(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """An AWS in memory takes a second to set up, which adds up: left out of ``make quick``."""
+    """An AWS in memory takes a while to set up, which adds up: left out of ``make quick``."""
     for item in items:
         if "aws" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
@@ -104,16 +111,25 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
+        session = botocore.session.get_session()
+        session.register_component("data_loader", SERVICE_MODELS)
+        boto3.setup_default_session(botocore_session=session)
         yield _stack(monkeypatch)
+    boto3.DEFAULT_SESSION = None
 
 
 def create_ledger_table() -> Any:
     """The ledger's table as the template defines it."""
-    template = yaml_parse((ROOT / "template.yaml").read_text())
-    defined = template["Resources"]["Ledger"]["Properties"]
-    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes")
     resource = boto3.resource("dynamodb", region_name="us-east-1")
-    return resource.create_table(TableName="ledger", **{name: defined[name] for name in wanted})
+    return resource.create_table(TableName="ledger", **_ledger())
+
+
+@cache
+def _ledger() -> dict[str, Any]:
+    defined = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]["Ledger"]["Properties"]
+    return {
+        name: defined[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes")
+    }
 
 
 def _stack(monkeypatch: pytest.MonkeyPatch) -> Aws:

@@ -15,12 +15,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic_assessment
+import whole_fleet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
 from headroom import assess, preprocess, train
 from headroom.core import job
+from headroom.core import panel as panels
+from headroom.core.panel import Panel
 from headroom.core.settings import Settings, parse
 from local import fleet
 
@@ -70,13 +73,13 @@ def made():
 @pytest.fixture(scope="module")
 def found(made):
     run = {"dataset": "demo", "run_id": "20261031T060000Z-000000", "files": []}
-    return assess.assess(made.panel(), made.servers, forecasts_of(made.future()), Settings(horizon=30), run=run)
+    return whole_fleet.assessed(made.panel(), made.servers, forecasts_of(made.future()), Settings(horizon=30), run=run)
 
 
 def assessed(series, frequency="h"):
     panel = panel_of(series, frequency)
     settings = Settings(frequency=frequency, horizon=24)
-    return assess.assess(panel, attributes(panel), flat(panel, 24, frequency), settings)
+    return whole_fleet.assessed(panel, attributes(panel), flat(panel, 24, frequency), settings)
 
 
 def test_a_server_that_fell_silent_raises_no_alarm_and_gets_no_advice():
@@ -141,7 +144,7 @@ def test_the_summary_lists_at_most_200_unjudged_servers_and_says_how_many_there_
 
 
 def test_every_result_is_written_under_its_name(found, tmp_path):
-    assess.write(found, tmp_path)
+    whole_fleet.write(found, tmp_path)
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == NAMES
     for path in tmp_path.glob("*.json"):
         json.loads(path.read_text(), parse_constant=lambda text: pytest.fail(f"{text} is not JSON"))
@@ -155,11 +158,11 @@ def test_every_result_is_written_under_its_name(found, tmp_path):
 
 
 def test_the_same_input_gives_the_same_bytes(made, found, tmp_path):
-    again = assess.assess(
+    again = whole_fleet.assessed(
         made.panel(), made.servers, forecasts_of(made.future()), Settings(horizon=30), run=dict(found.run)
     )
     for folder, one in (("a", found), ("b", again)):
-        assess.write(one, tmp_path / folder)
+        whole_fleet.write(one, tmp_path / folder)
     for path in sorted((tmp_path / "a").rglob("*")):
         if path.is_file():
             other = tmp_path / "b" / path.relative_to(tmp_path / "a")
@@ -187,9 +190,9 @@ def test_the_history_shown_is_two_horizons_and_its_levels_are_those_measured(fou
 
 
 def test_the_next_run_is_compared_and_keeps_the_clusters(made, found, tmp_path):
-    assess.write(found, tmp_path)
+    whole_fleet.write(found, tmp_path)
     hotter = forecasts_of(made.future().assign(y=lambda rows: rows["y"] + 60))
-    again = assess.assess(made.panel(), made.servers, hotter, Settings(horizon=30), previous=tmp_path)
+    again = whole_fleet.assessed(made.panel(), made.servers, hotter, Settings(horizon=30), previous=tmp_path)
     assert again.changes["previous_run_id"] == found.run["run_id"]
     assert again.changes["new_at_risk"] and not again.changes["resolved"]
     assert again.summary["changes"] == again.changes
@@ -210,8 +213,8 @@ HOSTILE = [
 def test_names_from_outside_do_no_harm_and_stay_findable(tmp_path):
     random = np.random.default_rng(0)
     panel = panel_of({(name, "cpu"): random.normal(2, 0.1, 60) for name in HOSTILE})
-    found = assess.assess(panel, attributes(panel), flat(panel), Settings(horizon=10))
-    assess.write(found, tmp_path)
+    found = whole_fleet.assessed(panel, attributes(panel), flat(panel), Settings(horizon=10))
+    whole_fleet.write(found, tmp_path)
     assert sorted(found.servers["server_id"]) == sorted(HOSTILE)
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == NAMES
     assert "<script>alert(1)</script>" not in (tmp_path / "report.html").read_text()
@@ -242,11 +245,11 @@ def _is_number(text):
 )
 def test_small_and_odd_fleets_are_assessed(series, frequency, tmp_path):
     panel = panel_of(series, frequency)
-    found = assess.assess(
+    found = whole_fleet.assessed(
         panel, attributes(panel), flat(panel, 10, frequency), parse(f"{{frequency: {frequency}, horizon: 10}}")
     )
     assert sorted(found.servers["server_id"]) == sorted({server for server, _ in series})
-    assess.write(found, tmp_path)
+    whole_fleet.write(found, tmp_path)
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == NAMES
 
 
@@ -261,13 +264,13 @@ def test_small_and_odd_fleets_are_assessed(series, frequency, tmp_path):
 def test_no_panel_breaks_it(series):
     panel = panel_of(series)
     if panel["y"].notna().any():
-        found = assess.assess(panel, attributes(panel), flat(panel), Settings(horizon=10))
+        found = whole_fleet.assessed(panel, attributes(panel), flat(panel), Settings(horizon=10))
         assert set(found.servers["server_id"]) == {server for server, _ in series}
 
 
 def test_a_series_without_a_forecast_is_said_and_not_lost():
     panel = panel_of({("a", "cpu"): [50.0] * 30, ("b", "cpu"): [50.0] * 30})
-    found = assess.assess(panel, attributes(panel), flat(panel).query("server_id == 'a'"), Settings(horizon=10))
+    found = whole_fleet.assessed(panel, attributes(panel), flat(panel).query("server_id == 'a'"), Settings(horizon=10))
     assert set(found.servers["server_id"]) == {"a", "b"}
     assert [(one["server_id"], one["reason"]) for one in found.not_judged] == [
         ("b", "CPU has no forecast: train again.")
@@ -312,10 +315,10 @@ def test_a_damaged_archive_is_an_error_that_says_what_to_do(tmp_path):
 
 def test_a_panel_without_values_is_an_error_that_says_where_to_look(tmp_path):
     with pytest.raises(job.InputError, match="run preprocess first"):
-        assess.read_panel(tmp_path)
+        panels.in_folder(tmp_path)
     panel_of({("a", "cpu"): [np.nan, np.nan]}).to_parquet(tmp_path / "panel.parquet")
     with pytest.raises(job.InputError, match=r"data_quality\.json"):
-        assess.read_panel(tmp_path)
+        panels.in_folder(tmp_path)
 
 
 def test_the_job_takes_what_preprocess_and_train_leave_and_says_what_it_found(tmp_path, capsys, monkeypatch):
@@ -326,7 +329,7 @@ def test_the_job_takes_what_preprocess_and_train_leave_and_says_what_it_found(tm
     made.panel().to_parquet(panel / "panel.parquet")
     made.servers.to_parquet(panel / "servers.parquet")
     (panel / "settings.json").write_text(chosen.model_dump_json())
-    train.train(made.panel(), made.servers, chosen, tmp_path / "files")
+    train.train(Panel.of(made.panel()), made.servers, chosen, tmp_path / "files")
     model.mkdir()
     with tarfile.open(model / "model.tar.gz", "w:gz") as opened:
         for path in (tmp_path / "files").iterdir():

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
+import whole_fleet
 from pyarrow import parquet
 from samtranslator.yaml_helper import yaml_parse
 from scipy.special import ndtri
@@ -40,8 +41,10 @@ def tables(tmp_path_factory):
         forecasts = coming.assign(
             **{name: (coming["y"] + 2 * ndtri(share)).clip(0, 100) for name, share in SPREAD.items()}
         )
-        found = assess.assess(known, made.servers, forecasts, settings, run={"dataset": "demo", "run_id": run_id})
-        for name, table in assess.queryable(found).items():
+        found = whole_fleet.assessed(
+            known, made.servers, forecasts, settings, run={"dataset": "demo", "run_id": run_id}
+        )
+        for name, table in ({"forecasts": found.forecasts} | assess.queryable(found)).items():
             assess.write_parquet(
                 table, root / "runs" / "demo" / run_id / "assessment" / "tables" / name / f"{name}.parquet"
             )

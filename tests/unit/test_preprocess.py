@@ -4,6 +4,7 @@ import csv
 import gzip
 import itertools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -651,15 +652,79 @@ def test_a_name_that_looks_like_a_whole_key_is_not_mistaken_for_one(tmp_path: Pa
     assert {source.file: source.path.read_text() for source in sources} == contents
 
 
-def test_a_column_of_request_ids_is_refused_with_a_sentence_before_it_fills_the_memory(desk, monkeypatch):
-    monkeypatch.setattr("headroom.preprocess.MOST_SERVERS_OF_ONE_ROW", 100)
+def test_a_column_of_request_ids_is_refused_with_a_sentence_and_the_other_files_are_read(desk, monkeypatch):
+    monkeypatch.setattr("headroom.intake.reading.MOST_SERVERS_OF_ONE_ROW", 100)
     rows = [f"2026-01-01T00:{number % 60:02d}:00Z,req-{number},50" for number in range(200)]
     requests = "\n".join(["timestamp,server_id,cpu", *rows])
-    with pytest.raises(InputError, match=r"a\.csv: 200 different servers, 200 of them in a single row, such as 'req-"):
+    told = r"200 different servers, 200 of them in a single row, such as 'req-"
+    with pytest.raises(InputError, match=rf"a\.csv: {told}"):
         desk.run({"a.csv": requests})
+    folder = desk.run({"a.csv": requests, "b.csv": "timestamp,server_id,cpu\n2026-01-01,web-1,40\n"})
+    assert set(panel_of(folder)["server_id"]) == {"web-1"}
+    refused, _ = quality_of(folder)["files"]
+    assert re.match(told, refused["error"]) and refused["rows_read"] == 0
 
 
 def test_a_large_fleet_with_several_samples_of_each_server_is_read(desk, monkeypatch):
-    monkeypatch.setattr("headroom.preprocess.MOST_SERVERS_OF_ONE_ROW", 100)
+    monkeypatch.setattr("headroom.intake.reading.MOST_SERVERS_OF_ONE_ROW", 100)
     rows = [f"2026-01-01T00:{number % 2:02d}:00Z,web-{number // 2},50" for number in range(400)]
     desk.run({"a.csv": "\n".join(["timestamp,server_id,cpu", *rows])})
+
+
+# --- a run touches what its files touch ---
+
+
+def test_samples_of_days_that_no_new_file_touches_stay_the_same_files(desk):
+    day = "timestamp,server_id,cpu,network_in\n" + "".join(
+        f"2024-01-0{{0}}T{hour:02d}:00:00Z,a,{hour},1\n" for hour in range(24)
+    )
+    first = desk.run({"1.csv": day.replace("{0}", "1"), "2.csv": day.replace("{0}", "2")})
+    # Were the old days read again, this would not go unnoticed.
+    untouched, touched = (first / "samples/samples" / f"2024010{number}.parquet" for number in (1, 2))
+    untouched.write_bytes(b"nobody looks at it")
+    second = desk.run(
+        {"3.csv": day.replace("{0}", "2").replace(",1\n", ",2\n"), "4.csv": day.replace("{0}", "3")}, history=first
+    )
+    assert (second / "samples/samples/20240101.parquet").read_bytes() == untouched.read_bytes()
+    assert pd.read_parquet(second / "samples/samples/20240102.parquet")["network_in"].unique() == [2]
+    assert sorted(path.name for path in (second / "samples/samples").iterdir()) == [
+        f"2024010{number}.parquet" for number in (1, 2, 3)
+    ]
+    assert touched.exists()
+    panel = panel_of(second).query("metric == 'cpu'")
+    assert list(panel["samples"]) == [24, 24, 24]
+
+
+def test_days_that_are_not_touched_leave_when_their_time_is_over(desk):
+    folder = None
+    for number in range(1, 6):
+        text = f"timestamp,server_id,cpu\n2024-01-0{number}T05:00:00Z,a,50\n"
+        folder = desk.run({f"{number}.csv": text}, history=folder, settings="keep_samples_days: 2")
+    assert sorted(path.stem for path in (folder / "samples/samples").iterdir()) == ["20240104", "20240105"]
+    assert len(panel_of(folder)) == 5
+    late = "timestamp,server_id,cpu\n" + "2024-01-01T06:00:00Z,a,90\n"
+    assert list(panel_of(desk.run({"late.csv": late}, history=folder))["max"]) == [90, 50, 50, 50, 50]
+
+
+def test_a_panel_of_an_earlier_version_is_gone_on_with(desk):
+    day = "timestamp,server_id,cpu\n" + "".join(f"2024-01-0{{0}}T{hour:02d}:00:00Z,a,{hour}\n" for hour in range(24))
+    first = desk.run({"1.csv": day.replace("{0}", "1"), "2.csv": day.replace("{0}", "2")})
+    samples = first / "samples"
+    both = pd.read_parquet(samples / "samples")
+    for path in (samples / "samples").iterdir():
+        path.unlink()
+    both.to_parquet(samples / "samples/20240101.parquet")  # a file of several days
+    (samples / "kept.json").write_text('{"since": "0001-01-01T00:00:00"}')
+    second = desk.run({"3.csv": day.replace("{0}", "3")}, history=first)
+    at_once = desk.run({f"{number}.csv": day.replace("{0}", str(number)) for number in (1, 2, 3)})
+    assert same_panel(at_once, second)
+    assert pd.read_parquet(at_once / "samples/samples").equals(pd.read_parquet(second / "samples/samples"))
+
+
+def test_names_are_trimmed_and_their_rows_keep_their_order_and_lines(desk):
+    rows = [
+        f"2024-01-01T{hour:02d}:00:00Z,{'a ' if hour % 2 else ' a'},{hour if hour != 7 else 'x'}" for hour in range(24)
+    ]
+    folder = desk.run({"a.csv": "\n".join(["timestamp,server_id,cpu", *rows])})
+    assert set(panel_of(folder)["server_id"]) == {"a"}
+    assert [(one["row"], one["value"]) for one in quarantine_of(folder)] == [("9", "x")]

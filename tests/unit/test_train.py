@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from headroom import train
+from headroom.core.panel import Panel
 from headroom.core.settings import Settings
 from headroom.forecast import booster
 
@@ -109,7 +110,7 @@ def test_a_panel_without_a_single_value_is_an_error_that_says_where_to_look(fold
 
 
 def test_training_again_writes_the_same_bytes(folder, ran, tmp_path):
-    train.train(a_panel(), attributes(), SETTINGS, tmp_path)
+    train.train(Panel.of(a_panel()), attributes(), SETTINGS, tmp_path)
     first, second = files(folder / "model"), files(tmp_path)
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
@@ -149,7 +150,7 @@ def test_of_thousands_of_series_the_same_sample_is_learned_from_each_time_and_th
     monkeypatch.setattr(train, "SAMPLE", 10)
     monkeypatch.setattr(booster, "ROWS", 1200)
     for folder in ("first", "second"):
-        metrics = train.train(a_panel(), attributes(), SETTINGS, tmp_path / folder)
+        metrics = train.train(Panel.of(a_panel()), attributes(), SETTINGS, tmp_path / folder)
     assert metrics["sampled_series"] == 10 and metrics["series"] == 25
     assert "10 series drawn from 25" in " ".join(metrics["notes"])
     assert files(tmp_path / "first") == files(tmp_path / "second")
@@ -157,7 +158,7 @@ def test_of_thousands_of_series_the_same_sample_is_learned_from_each_time_and_th
 
 def test_a_fleet_of_which_nothing_can_be_learned_is_still_trained(tmp_path):
     still = a_panel(servers=0).assign(y=7.0)
-    metrics = train.train(still, attributes().iloc[:0], SETTINGS, tmp_path)
+    metrics = train.train(Panel.of(still), attributes().iloc[:0], SETTINGS, tmp_path)
     assert metrics["series"] == 1 and metrics["fallbacks"][0]["reason"] == "never changed"
 
 
@@ -168,7 +169,7 @@ def young(days: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def month(tmp_path_factory) -> dict:
-    return train.train(young(30), attributes(), Settings(), tmp_path_factory.mktemp("month"))
+    return train.train(Panel.of(young(30)), attributes(), Settings(), tmp_path_factory.mktemp("month"))
 
 
 def test_a_month_of_history_is_backtested_ten_days_ahead_and_that_is_said(month):
@@ -197,7 +198,7 @@ def test_how_far_forecasts_lean_to_trends_is_told_by_group(month, metrics):
 
 
 def test_where_nothing_could_be_backtested_that_is_said_and_nothing_is_scored(tmp_path):
-    metrics = train.train(young(15), attributes(), Settings(), tmp_path)
+    metrics = train.train(Panel.of(young(15)), attributes(), Settings(), tmp_path)
     assert (metrics["windows"], metrics["backtested"], metrics["trend_share"]) == (0, 0, {})
     assert metrics["notes"][0].startswith("15 days of history: backtests are not possible yet. What is said of later")
     assert len(metrics["notes"]) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from headroom.core.settings import Settings
@@ -38,6 +39,34 @@ class Action:
 
 
 @dataclass(frozen=True)
+class RiskOverTime:
+    """Each server's worst level in each stretch of time.
+
+    Attributes:
+        starts: first moment of each bucket, datetime64, UTC; ``past`` of them lie before the forecast begins.
+        bucket: a bucket's length.
+        server_ids: one per row of ``levels``, in the order of ``assessment.servers`` (most urgent first).
+        levels: int8 (servers, buckets), index into ``LEVELS``; -1 where there is no value.
+    """
+
+    starts: pd.DatetimeIndex
+    past: int
+    bucket: pd.Timedelta
+    server_ids: list[str]
+    levels: np.ndarray
+
+    @property
+    def stretch(self) -> str:
+        """A bucket's length in words, "week"."""
+        return {1: "day", 7: "week"}.get(self.bucket.days, f"{self.bucket.days} days")
+
+    @property
+    def every(self) -> str:
+        """How often there is a bucket, "per week"."""
+        return f"{'per' if self.bucket.days in (1, 7) else 'every'} {self.stretch}"
+
+
+@dataclass(frozen=True)
 class Assessment:
     """Everything an assessment found, in memory. Rules and units: ``docs/risk.md``.
 
@@ -51,12 +80,12 @@ class Assessment:
         quality: ``data_quality.json``; ``{}`` when the panel came without it.
         metrics: ``model_metrics.json``; ``{}`` when the model came without it.
         summary: ``risk_summary.json``.
-        forecasts: one row per server, metric and date, sorted so: ``server_id, metric, ds, is_future (bool), actual,
-            q05, q10, q50, q90, q95, risk_level``. History rows (the last 2 horizons, at least 60 periods, of what
-            there is) have ``actual`` and no quantiles, future rows the reverse. ``risk_level`` is, on a future row,
-            the level reached by that date (by the chance of having crossed the thresholds until then, so it only
-            rises, and the first critical row is ``critical_date``; all are critical where it is above already), and on
-            a history row the level that the measured value stands for.
+        forecasts: of the servers in the report (the file has all) one row per server, metric and date, sorted so:
+            ``server_id, metric, ds, is_future (bool), actual, q05, q10, q50, q90, q95, risk_level``. History rows (the
+            last 2 horizons, at least 60 periods, of what there is) have ``actual`` and no quantiles, future rows the
+            reverse. ``risk_level`` is, on a future row, the level reached by that date (by the chance of having crossed
+            the thresholds until then, so it only rises, and the first critical row is ``critical_date``; all are
+            critical where it is above already), and on a history row the level that the measured value stands for.
         risks: one row per server and metric: ``server_id, metric, level, current`` (mean of y over the last 7 days or
             24 hours: an average, not the peak), ``peak_q50, peak_q95, peak_ds, p_warning, p_critical`` (probability
             of crossing within the horizon; NaN for a metric without thresholds), ``warning_date, critical_date``
@@ -92,6 +121,7 @@ class Assessment:
         actions: what the rules may recommend, in their order.
         changes: against the previous run, or None where there is none: ``previous_run_id, new_at_risk, resolved,
             worse, better`` (lists of server_id).
+        over_time: each server's worst level in each stretch of time.
         not_judged: the servers of which some or all metrics are not judged, sorted by name, one dict each: ``server_id,
             metrics`` (those not judged), ``last`` (ISO date of their last period, or None), ``periods`` (how many of
             them have a value), ``reason`` (a sentence with what to do). Their level is "none", as a placeholder.
@@ -112,4 +142,5 @@ class Assessment:
     recommendations: list[dict[str, Any]]
     actions: list[Action]
     changes: dict[str, Any] | None
+    over_time: RiskOverTime
     not_judged: list[dict[str, Any]] = field(default_factory=list)

@@ -15,6 +15,14 @@ SERIES = ["server_id", "metric"]
 
 
 @dataclass(frozen=True)
+class Span:
+    """The first and the last period of something."""
+
+    first: pd.Timestamp
+    last: pd.Timestamp
+
+
+@dataclass(frozen=True)
 class Grid:
     """The statistic of every series at every period, NaN where nothing was measured.
 
@@ -67,11 +75,11 @@ class Grid:
         return found
 
 
-def of_panel(panel: pd.DataFrame, frequency: Frequency, longest: int | None = None) -> Grid:
+def of_panel(panel: pd.DataFrame, frequency: Frequency, longest: int | None = None, span: Span | None = None) -> Grid:
     """Lay out a panel (``server_id, metric, ds, y``) over its ``longest`` newest periods, by default all.
 
     Every series of the panel has a row, all NaN where it has no finite value; of several values at one period the last
-    counts. An empty panel gives an empty grid.
+    counts. An empty panel gives an empty grid. A part of a panel is laid out over the ``span`` of the whole.
     """
     if panel.empty:
         empty = pd.DataFrame({name: pd.Series(dtype=str) for name in SERIES})
@@ -79,8 +87,9 @@ def of_panel(panel: pd.DataFrame, frequency: Frequency, longest: int | None = No
     series = panel[SERIES].drop_duplicates().sort_values(SERIES, ignore_index=True)
     row = panel.groupby(SERIES, observed=True).ngroup().to_numpy()
     period, step = panel["ds"].dt.floor(frequency), frequency.step
-    last = period.max()
-    first = period.min() if longest is None else max(period.min(), last - (longest - 1) * step)
+    span = span or Span(period.min(), period.max())
+    first, last = span.first.floor(frequency), span.last.floor(frequency)
+    first = first if longest is None else max(first, last - (longest - 1) * step)
     ds = pd.date_range(first, last, freq=frequency)
     column, y = ((period - ds[0]) // step).to_numpy(), panel["y"].to_numpy(float)
     usable = (column >= 0) & np.isfinite(y)

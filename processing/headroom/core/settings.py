@@ -176,6 +176,9 @@ class Settings(Rules):
     minutes_between_runs: int | None = Field(
         None, ge=0, le=10080, description="least time between the starts of two runs; by default the stack's"
     )
+    overdue_after_days: int | None = Field(
+        None, ge=0, le=3650, description="days without a file after which the dataset is told of; 0 for never"
+    )
     drift_threshold: float = Field(0.25, gt=0, description="population stability index that asks for training")
 
     @model_validator(mode="before")

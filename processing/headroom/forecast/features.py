@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from headroom.core.grid import Grid, by_phase, last_seen, median, of_panel, quantiles
+from headroom.core.grid import Grid, Span, by_phase, last_seen, median, of_panel, quantiles
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 
@@ -31,9 +31,12 @@ CALENDAR = (
 )  # fmt: skip
 
 
-def history_of(panel: pd.DataFrame, frequency: Frequency) -> Grid:
-    """What forecasts are made from: the panel's newest periods, without series that have no usable value."""
-    return of_panel(panel[np.isfinite(panel["y"].to_numpy(float))], frequency, frequency.forecast_history)
+def history_of(panel: pd.DataFrame, frequency: Frequency, measured: Span | None = None) -> Grid:
+    """What forecasts are made from: the panel's newest periods, without series that have no usable value.
+
+    ``measured``: the first and last period with a value in the whole panel, where this is a part of it.
+    """
+    return of_panel(panel[np.isfinite(panel["y"].to_numpy(float))], frequency, frequency.forecast_history, measured)
 
 
 def side_by_side(work: Callable[[int], T], origins: list[int]) -> list[T]:

@@ -13,11 +13,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from headroom.core.findings import CLIMB_COLUMNS
-from headroom.core.grid import SERIES, Grid, last_seen
+from headroom.core.grid import SERIES, Grid, Span, last_seen
 from headroom.core.settings import Settings
 from headroom.core.wording import periods
 from headroom.forecast import backtest, booster, drift, intervals, methods, trend
-from headroom.forecast.features import FEATURE_VERSION, history_of
+from headroom.forecast.features import FEATURE_VERSION, history_of, level_and_scale
 
 COLUMNS = [f"q{100 * level:02.0f}" for level in trend.LEVELS]
 
@@ -33,6 +33,7 @@ class Model:
     ``choices``: one row per series: server_id, metric, group, a weight per candidate, the own spread below and above in
     scales. ``group_weights``: candidates × (groups + 1), for series that training did not know. ``lean``: how far to
     lean to the laws of trends, see :func:`backtest.lean`; ``reach``: how many steps ahead the backtests went.
+    ``usual_scale``: by metric, the median of the scales of its series (:func:`scale_of`).
     """
 
     settings: Settings
@@ -42,6 +43,7 @@ class Model:
     calibration: intervals.Calibration
     lean: np.ndarray
     reach: int
+    usual_scale: dict[str, float]
     baseline: dict[str, Any]
 
 
@@ -50,13 +52,16 @@ def predict(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> pd.Data
     return predict_and_explain(model, panel, servers)[0]
 
 
-def predict_and_explain(model: Model, panel: pd.DataFrame, servers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def predict_and_explain(
+    model: Model, panel: pd.DataFrame, servers: pd.DataFrame, measured: Span | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Quantile forecasts of every series of the panel that has at least one point.
 
     Args:
         model: from :func:`load`.
         panel: server_id, metric, ds, y; may be newer than what the model was trained on, with other servers.
         servers: one row per server with its attributes; may be empty.
+        measured: the first and last period with a value in the whole panel, where this is a part of it.
 
     Returns:
         server_id, metric, ds and COLUMNS (q05, q10, q20, … q90, q95): the horizon after the panel's last period for
@@ -67,7 +72,7 @@ def predict_and_explain(model: Model, panel: pd.DataFrame, servers: pd.DataFrame
         the panel's end), ``backtested`` (periods ahead), ``climb_chance`` (that it climbs now), and if it does,
         ``climb_per_day`` in the metric's unit and ``climb_since`` (NaT where as long as it has been measured).
     """
-    history = history_of(panel, model.settings.frequency)
+    history = history_of(panel, model.settings.frequency, measured)
     if not len(history.series):
         return pd.DataFrame(columns=[*SERIES, "ds", *COLUMNS]), pd.DataFrame(columns=[*SERIES, *CLIMB_COLUMNS])
     with threadpool_limits(1, "blas"):
@@ -115,7 +120,7 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> tuple[np.nda
     points = backtest.combine(now.points, weight)
     own = known[["own_below", "own_above"]].to_numpy(float)
     short = backtest.too_short(history, settings)
-    scale = np.where(short, np.maximum(now.scale, _usual_scale(history, now.scale, short)), now.scale)
+    scale = np.where(short, np.maximum(now.scale, _usual_scale(history, model.usual_scale)), now.scale)
     own = np.where(np.isnan(own), model.calibration.typical[number], own) * scale[:, None]
     below, above = (np.where(short[:, None], np.nan, learned) for learned in (now.below, now.above))
     spreads = intervals.spread(below, above, own, backtest.disagreement(now.points, points, weight))
@@ -127,13 +132,20 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> tuple[np.nda
     return np.clip(quantiles, 0, history.upper[:, None, None]), now.laws
 
 
-def _usual_scale(history: Grid, scale: np.ndarray, short: np.ndarray) -> np.ndarray:
+def scale_of(history: Grid, settings: Settings) -> np.ndarray:
+    """How far each series moves from one season to the next (n), NaN for those too short to show it."""
+    history = moved_up(history, settings)
+    _, scale = level_and_scale(history.values, settings)
+    return np.where(backtest.too_short(history, settings), np.nan, scale)
+
+
+def _usual_scale(history: Grid, usual: dict[str, float]) -> np.ndarray:
     """The scale of each series' metric, for those too short to show one (n): a few calm days promise no calm quarter.
 
-    It is the median of the metric's other series; where there are none, a fifth of the series' last value.
+    It is the median of the metric's series; where training knew none, a fifth of the series' last value.
     """
-    usual = pd.Series(np.where(short, np.nan, scale)).groupby(history.series["metric"]).transform("median")
-    return usual.fillna(pd.Series(np.abs(last_seen(history.values)) / 5)).to_numpy()
+    scale = history.series["metric"].map(usual).astype(float)
+    return scale.fillna(pd.Series(np.abs(last_seen(history.values)) / 5)).to_numpy()
 
 
 def fallbacks(history: Grid, settings: Settings) -> list[str]:
@@ -178,7 +190,7 @@ def save(model: Model, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     calibration = model.calibration
     about = {
-        "schema": 2,
+        "schema": 3,
         "feature_version": FEATURE_VERSION,
         "settings": model.settings.model_dump(mode="json"),
         "candidates": list(backtest.CANDIDATES),
@@ -189,6 +201,7 @@ def save(model: Model, folder: Path) -> None:
         },
         "lean": [[None if np.isnan(one) else one for one in row] for row in model.lean.tolist()],
         "reach": model.reach,
+        "usual_scale": model.usual_scale,
         "codes": model.trained.codes if model.trained else None,
     }
     (folder / "model.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
@@ -207,7 +220,7 @@ def load(folder: Path) -> Model:
     try:
         about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         if (about["schema"], about["feature_version"], about["candidates"]) != (
-            2, FEATURE_VERSION, list(backtest.CANDIDATES),
+            3, FEATURE_VERSION, list(backtest.CANDIDATES),
         ):  # fmt: skip
             raise ModelError(f"the model in {folder} is of another version of Headroom: train again (mode train)")
         trained = about["codes"] and booster.Booster(
@@ -224,6 +237,7 @@ def load(folder: Path) -> Model:
             calibration=intervals.Calibration(parts["groups"], **arrays),
             lean=np.array(about["lean"], dtype=float),
             reach=int(about["reach"]),
+            usual_scale={str(name): float(one) for name, one in about["usual_scale"].items()},
             baseline=json.loads((folder / "baseline.json").read_text(encoding="utf-8")),
         )
     except (OSError, ValueError, KeyError, TypeError, lightgbm.basic.LightGBMError) as error:

@@ -6,6 +6,7 @@ The features, their scales and the rules for names are documented for their read
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,8 @@ from sklearn.metrics import silhouette_score
 from threadpoolctl import threadpool_limits
 
 from headroom.core import wording
-from headroom.core.grid import Grid, mean, quantile
-from headroom.core.periods import DAYS_PER_MONTH, in_month_end
+from headroom.core.grid import Grid, Span, mean, quantile
+from headroom.core.periods import DAYS_PER_MONTH, Frequency, in_month_end
 from headroom.core.settings import PERCENT_METRICS
 from headroom.insight.seasonality import LEAST_MONTH_ENDS, highest_by_day, profiles
 
@@ -59,6 +60,37 @@ _SAME = 0.35
 
 
 @dataclass(frozen=True)
+class Described:
+    """What n servers are like.
+
+    Attributes:
+        table: one row per server: ``server_id, leading_metric`` and ``FEATURES``.
+        weekdays: the mean of the leading metric on each weekday (n, 7).
+        hours: the same at each hour (n, 24); None in a panel of days.
+        days: how many days the panel has.
+        longest: the first and the last period of the server with the longest history.
+    """
+
+    table: pd.DataFrame
+    weekdays: np.ndarray
+    hours: np.ndarray | None
+    days: int
+    longest: Span
+
+
+def together(parts: Sequence[Described]) -> Described:
+    """The parts of a fleet as one."""
+    first = parts[0]
+    return Described(
+        pd.concat([part.table for part in parts], ignore_index=True),
+        np.concatenate([part.weekdays for part in parts]),
+        None if first.hours is None else np.concatenate([part.hours for part in parts if part.hours is not None]),
+        first.days,
+        max((part.longest for part in parts), key=lambda longest: longest.last - longest.first),
+    )
+
+
+@dataclass(frozen=True)
 class Clusters:
     """``table`` is ``Assessment.clusters``, ``profiles`` is ``Assessment.profiles``."""
 
@@ -66,8 +98,8 @@ class Clusters:
     profiles: list[dict[str, Any]]
 
 
-def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.DataFrame:
-    """What a server is like, one row per server.
+def describe_servers(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> Described:
+    """What each server of a grid is like; ``panel`` has its ``server_id, metric, mean``.
 
     Level and rhythm are those of its leading metric (cpu where it is measured, else the first percent metric, else
     the first): ``level`` and ``p95`` in percent of capacity (of its own P95 for metrics without one),
@@ -123,17 +155,16 @@ def features(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame) -> pd.D
         strongest = shape.dropna(subset=name).assign(size=lambda part, name=name: part[name].abs())
         strongest = strongest.sort_values(["server_id", "size"]).drop_duplicates("server_id", keep="last")
         table = table.merge(strongest[["server_id", name]], how="left", on="server_id")
-    return table[["server_id", "leading_metric", *FEATURES]]
+    table = table[["server_id", "leading_metric", *FEATURES]]
+    return Described(table, *_leading_profiles(table, grid), len(grid.ds) // grid.frequency.per_day, _longest(grid))
 
 
-def find(described: pd.DataFrame, grid: Grid, previous: pd.DataFrame | None = None, seed: int = 0) -> Clusters:
+def find(servers: Described, previous: pd.DataFrame | None = None, seed: int = 0) -> Clusters:
     """Cluster the servers, in the same way as the previous run where behaviour allows.
 
-    Args:
-        described: see :func:`features`.
-        grid: for the profiles.
-        previous: the previous run's ``server_clusters.csv``, or None; a table of another form counts as none.
+    ``previous``: the previous run's ``server_clusters.csv``, or None; a table of another form counts as none.
     """
+    described = servers.table
     points = scaled(described)
     old = _old_clusters(previous)
     label = _label(points, described, len(old) if old is not None else None, seed)
@@ -147,16 +178,21 @@ def find(described: pd.DataFrame, grid: Grid, previous: pd.DataFrame | None = No
     table["distance"] = np.linalg.norm(points - centers[label], axis=1).round(6)
     table[list(FEATURES)] = described[list(FEATURES)].round(6)
     table["x"], table["y"] = _projection(points)
-    return Clusters(table, _profiles(table, described, grid, points, label))
+    return Clusters(table, _profiles(table, servers, label))
 
 
-def too_short_for(grid: Grid) -> tuple[int, list[str]]:
-    """The days of the longest history of a server, and what nothing can be said about yet because it is so short."""
+def _longest(grid: Grid) -> Span:
     there = np.concatenate([np.isfinite(values) for values in grid.by_metric.values()])
     first, last = there.argmax(axis=1), there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
-    longest = np.argmax(np.where(there.any(axis=1), last - first, -1))
-    ds = grid.ds[first[longest] : last[longest] + 1]
-    days = len(ds) // grid.frequency.per_day
+    last = np.where(there.any(axis=1), last, first)
+    longest = np.argmax(last - first)
+    return Span(grid.ds[first[longest]], grid.ds[last[longest]])
+
+
+def too_short_for(longest: Span, frequency: Frequency) -> tuple[int, list[str]]:
+    """The days of the longest history of a server, and what nothing can be said about yet because it is so short."""
+    ds = pd.date_range(longest.first, longest.last, freq=frequency)
+    days = len(ds) // frequency.per_day
     ends = (ds[in_month_end(ds)] - pd.Timedelta(days=1)).to_period("M").nunique()
     missing = {
         f"weekends ({LEAST_WEEKS} of them)": days < 7 * LEAST_WEEKS,
@@ -348,12 +384,9 @@ def _projection(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _profiles(
-    table: pd.DataFrame, described: pd.DataFrame, grid: Grid, points: np.ndarray, label: np.ndarray
-) -> list[dict[str, Any]]:
-    weekdays, hours = _leading_profiles(described, grid)
-    days = int(len(grid.ds) / grid.frequency.per_day)
-    growth_over = "within a year" if days >= 365 else f"within {days} days"
+def _profiles(table: pd.DataFrame, servers: Described, label: np.ndarray) -> list[dict[str, Any]]:
+    described, weekdays, hours = servers.table, servers.weekdays, servers.hours
+    growth_over = "within a year" if servers.days >= 365 else f"within {servers.days} days"
     result = []
     for number in range(label.max() + 1):
         members = np.flatnonzero(label == number)

@@ -9,6 +9,7 @@ all series, some hundred times faster than one decomposition per series. Strengt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,16 +99,38 @@ def measure(grid: Grid, settings: Settings) -> pd.DataFrame:
     return pd.concat(tables).sort_values(["server_id", "metric"], ignore_index=True)
 
 
-def fleet_peaks(grid: Grid) -> dict[str, dict[str, list[float] | None]]:
+# Of each metric, at each period the sum over the servers and how many of them have a value, both (T,).
+Sums = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def sums(grid: Grid) -> Sums:
+    """What :func:`fleet_peaks` needs of some servers."""
+    return {
+        metric: (np.where(np.isfinite(values), values, 0.0).sum(axis=0), np.isfinite(values).sum(axis=0))
+        for metric, values in grid.by_metric.items()
+    }
+
+
+def sums_together(parts: Sequence[Sums]) -> Sums:
+    """The sums over all parts of a fleet."""
+    found: Sums = {}
+    for part in parts:
+        for metric, (total, count) in part.items():
+            before = found.get(metric, (0.0, 0))
+            found[metric] = (before[0] + total, before[1] + count)
+    return dict(sorted(found.items()))
+
+
+def fleet_peaks(fleet: Sums, ds: pd.DatetimeIndex, frequency: Frequency) -> dict[str, dict[str, list[float] | None]]:
     """When the fleet peaks together: a metric's mean over all servers by hour (None in days), weekday and month."""
     peaks: dict[str, dict[str, list[float] | None]] = {}
-    for metric, values in grid.by_metric.items():
-        fleet = mean(values, axis=0)[None, :]
-        by = {"hours": (grid.ds.hour, 24), "weekdays": (grid.ds.weekday, 7), "months": (grid.ds.month - 1, 12)}
+    for metric, (total, count) in fleet.items():
+        fleet_mean = np.divide(total, count, out=np.full(len(ds), np.nan), where=count > 0)[None, :]
+        by = {"hours": (ds.hour, 24), "weekdays": (ds.weekday, 7), "months": (ds.month - 1, 12)}
         peaks[metric] = {
             name: None
-            if name == "hours" and not grid.frequency.hourly
-            else profiles(fleet, np.asarray(phase), n)[0].tolist()
+            if name == "hours" and not frequency.hourly
+            else profiles(fleet_mean, np.asarray(phase), n)[0].tolist()
             for name, (phase, n) in by.items()
         }
     return peaks

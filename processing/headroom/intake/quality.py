@@ -251,12 +251,9 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
 def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
     """What of the files was left alone or put right by others, a sentence each."""
     notes = []
-    gone = db.execute("""
-        SELECT DISTINCT server_id FROM suspect
-        ANTI JOIN (SELECT DISTINCT server_id FROM usable_reading) USING (server_id)
-        WHERE server_id <> '' ORDER BY server_id""").fetchall()
+    gone = _without_rows(db, "SELECT DISTINCT server_id FROM suspect WHERE server_id <> ''")
     if gone:
-        shown = ", ".join(server for (server,) in gone[:_NAMES]) + (", and so on" if len(gone) > _NAMES else "")
+        shown = ", ".join(gone[:_NAMES]) + (", and so on" if len(gone) > _NAMES else "")
         notes.append(f"Servers of which nothing could be used, so that they are missing: {len(gone)} ({shown}).")
     doubts = db.execute("SELECT reason, list(file ORDER BY file) FROM doubt GROUP BY reason ORDER BY reason").fetchall()
     by_order = {source.order: source.file for source in sources}
@@ -273,6 +270,16 @@ def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> lis
             files.setdefault(sentence, []).append(source.file)
     notes += [f"{_named(names)}: {sentence}" for sentence, names in files.items()]
     return notes
+
+
+def _without_rows(db: duckdb.DuckDBPyConnection, servers: str) -> list[str]:
+    """Those of some servers (a query) that have no usable row, sorted; all rows are looked at only if there are any."""
+    if db.execute(f"{servers} LIMIT 1").fetchone() is None:
+        return []
+    found = db.execute(f"""
+        SELECT server_id FROM ({servers}) ANTI JOIN (SELECT DISTINCT server_id FROM usable_reading) USING (server_id)
+        ORDER BY server_id""").fetchall()
+    return [server for (server,) in found]
 
 
 def _named(files: Sequence[str]) -> str:
@@ -309,9 +316,8 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             f"The settings contradict the data: they ask for {'an hour' if settings.frequency.hourly else 'a day'} a "
             f"period, but in {sparse} of {series} series the samples are {_duration(usual)} apart.{advice}"
         )
-    silent = [server for (server,) in db.execute("""
-        SELECT server_id FROM (SELECT DISTINCT server_id FROM usable_reading) ANTI JOIN panel USING (server_id)
-        ORDER BY server_id""").fetchall()]  # fmt: skip
+    absent = "SELECT DISTINCT server_id FROM name_in_file ANTI JOIN panel USING (server_id)"
+    silent = sorted({server for (server,) in db.execute(absent).fetchall()} - set(_without_rows(db, absent)))
     if silent:
         shown = ", ".join(silent[:_NAMES]) + (", and so on" if len(silent) > _NAMES else "")
         notes.append(

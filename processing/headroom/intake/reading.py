@@ -72,6 +72,7 @@ CREATE TABLE rejected (file INTEGER, line BIGINT, value VARCHAR, reason VARCHAR)
 CREATE TABLE unclear_name (name VARCHAR, reason VARCHAR);
 CREATE TABLE refused_file (file INTEGER);
 CREATE TABLE busiest_file (file INTEGER);
+CREATE TABLE not_a_name (server_id VARCHAR);
 """
 
 _MACROS = rf"""
@@ -153,6 +154,7 @@ CREATE MACRO server_problem(name) AS CASE
     WHEN regexp_matches(name, '\p{{Cc}}') THEN 'server name with control characters' END;
 
 CREATE MACRO time_problem(text, instant_read, latest) AS CASE
+    WHEN instant_read BETWEEN TIMESTAMPTZ '{EARLIEST} 00:00:00+00' AND latest THEN NULL  -- the quick way first
     WHEN instant_read IS NULL AND clean(text) = '' THEN 'no timestamp'
     WHEN instant_read IS NULL THEN '{_NO_TIMESTAMP}'
     WHEN instant_read < TIMESTAMPTZ '{EARLIEST} 00:00:00+00' THEN 'timestamp before {EARLIEST}'
@@ -170,9 +172,8 @@ SELECT file, server_text AS server_id,
     CASE WHEN time_problem IS NULL THEN make_timestamp(epoch_us(instant)) END AS sampled_at,
     {for_each(METRICS, "%_number AS %")}, attributes,
     CASE WHEN structure_problem IS NULL AND unknown_metric IS NULL AND sampled_at IS NOT NULL
-        AND server_problem(server_text) IS NULL
-        AND {for_each(PERCENT_METRICS, "(%_text IS NULL OR coalesce(%_number BETWEEN 0 AND 100, false))", " AND ")}
-        AND {for_each(_NETWORK_METRICS, f"(%_text IS NULL OR coalesce(%_number {_NETWORK}, false))", " AND ")}
+        AND {for_each(PERCENT_METRICS, "(%_text IS NULL OR %_number BETWEEN 0 AND 100)", " AND ")}
+        AND {for_each(_NETWORK_METRICS, f"(%_text IS NULL OR %_number {_NETWORK})", " AND ")}
         THEN NULL ELSE [{for_each(_EVIDENCE, "%")}] END AS evidence
 FROM parsed
 """
@@ -190,7 +191,8 @@ CREATE TABLE suspect AS
 WITH with_doubt AS (
     SELECT reading.rowid AS row, reading.*, {for_each(METRICS, "%_doubt")}
     FROM reading LEFT JOIN doubt_of_file USING (file)
-    WHERE evidence IS NOT NULL OR {for_each(METRICS, "(%_doubt IS NOT NULL AND % IS NOT NULL)", " OR ")}
+    WHERE evidence IS NOT NULL OR server_id IN (SELECT server_id FROM not_a_name)
+        OR {for_each(METRICS, "(%_doubt IS NOT NULL AND % IS NOT NULL)", " OR ")}
 ), parsed AS (
     SELECT row, file, server_id, sampled_at, {for_each(METRICS, "% AS %_number, %_doubt")},
         {", ".join(f"evidence[{place}] AS {name}" for place, name in enumerate(_EVIDENCE[:5], start=1))},
@@ -270,10 +272,12 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
             alike[source.layout, source.rules.model_dump_json()].append(source)
     for (layout, _), group in alike.items():
         _scan(db, layout, group, latest, settings.statistic)
+    _look_at_names(db)
     doubts.find(db, sources)
     db.execute(_JUDGE)
     make_views(db)
     _repeated_headers(db, sources)
+    _refuse_what_is_not_a_server(db, sources)
     read_rows = "SELECT file FROM reading UNION SELECT file FROM rejected"
     with_rows = {file for (file,) in db.execute(read_rows).fetchall()}
     for source in sources:
@@ -284,7 +288,8 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
 def make_views(db: duckdb.DuckDBPyConnection) -> None:
     """The views ``plain_reading`` and ``usable_reading``, without the files refused so far."""
     refused = db.execute("SELECT file FROM refused_file").fetchall()
-    doubted = db.execute("SELECT 1 FROM suspect JOIN doubt_of_file USING (file) LIMIT 1").fetchone()
+    doubted = db.execute("""
+        SELECT 1 FROM suspect JOIN doubt_of_file USING (file) UNION ALL SELECT 1 FROM not_a_name LIMIT 1""").fetchone()
     busiest = db.execute("SELECT 1 FROM busiest_file").fetchone()
     without = f"AND file NOT IN ({', '.join(str(file) for (file,) in refused)})" if refused else ""
     plain = without + (" AND rowid NOT IN (SELECT row FROM suspect)" if doubted else "")
@@ -314,6 +319,44 @@ def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int,
     values = {place for column, place in layout.places if column in METRICS or column == "value"}
     differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
     return [layout.columns[place] for place in differ if layout.columns[place]]
+
+
+def _look_at_names(db: duckdb.DuckDBPyConnection) -> None:
+    """Tidy the servers' names, and find those that are none: of each name once, not of each row."""
+    db.execute("""
+        CREATE TABLE name_in_file AS SELECT file, server_id, count(*) AS rows FROM reading GROUP BY ALL;
+        CREATE TEMP TABLE tidied AS
+            SELECT DISTINCT server_id AS written, clean(server_id) AS name FROM name_in_file WHERE name <> written""")
+    if db.execute("SELECT 1 FROM tidied LIMIT 1").fetchone():
+        db.execute("""
+            UPDATE reading SET server_id = name FROM tidied WHERE server_id = written;
+            UPDATE name_in_file SET server_id = name FROM tidied WHERE server_id = written""")
+    db.execute("""
+        INSERT INTO not_a_name
+        SELECT DISTINCT server_id FROM name_in_file WHERE server_problem(server_id) IS NOT NULL""")
+
+
+# More servers than one machine carries, nearly all of them with one row, are not servers. 400,000 of them took 9 GB of
+# memory in AssessRisk before this was refused.
+MOST_SERVERS_OF_ONE_ROW, ONE_ROW_SHARE = 100_000, 0.9
+
+
+def _refuse_what_is_not_a_server(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Refuse files whose server column holds what is new in every row, such as a request's id."""
+    found = db.execute(
+        """
+        SELECT file, count(*), count(*) FILTER (rows = 1) AS once, any_value(server_id) FROM name_in_file
+        GROUP BY file HAVING once > ? AND once >= ? * count(*) ORDER BY file""",
+        [MOST_SERVERS_OF_ONE_ROW, ONE_ROW_SHARE],
+    ).fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, servers, once, example in found:
+        refuse(
+            db, by_order[file],
+            f"{servers:,} different servers, {once:,} of them in a single row, such as {example!r:.80}. This column "
+            "does not name servers (is it a request's id?): map the right one in the settings, columns: {your column: "
+            "server_id}, or leave the file out",
+        )  # fmt: skip
 
 
 def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
@@ -458,8 +501,8 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         attributes = f"[{', '.join(cell.get(name, 'NULL') for name in ATTRIBUTES)}]"
     server = f"[{servers}][file_index::BIGINT + 1]"
     if "server_id" in cell:
-        server, named = f"coalesce(clean({cell['server_id']}), '')", server
-        server = f"coalesce(nullif({server}, ''), {named})" if layout.export else server
+        server, named = f"coalesce({cell['server_id']}, '')", server
+        server = f"coalesce(nullif(clean({server}), ''), {named})" if layout.export else server
     texts = {
         "file": f"[{orders}][file_index::BIGINT + 1]",
         "at_text": time_text(layout),

@@ -142,9 +142,10 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
 
 def _export_of(source: Source, file: File) -> tuple[Export, ModuleType] | None:
     with file.path.open("rb") as content:
-        if content.read(4) in (b"", b"PAR1", b"PK\x03\x04"):
-            return None
-    export = Export(source.file, head_of(file.path), file.path)
+        start = content.read(4)
+    if start in (b"", b"PK\x03\x04"):
+        return None
+    export = Export(source.file, "" if start == b"PAR1" else head_of(file.path), file.path)
     module = format_of(export)
     return None if module is None else (export, module)
 
@@ -156,7 +157,7 @@ _TOLD = 6
 def _convert(source: Source, file: File, export: Export, module: ModuleType) -> Layout:
     """Write an export's samples as one table."""
     path = file.path
-    if is_gzip(path) or encoding_of(path) != "utf-8":
+    if not export.is_parquet and (is_gzip(path) or encoding_of(path) != "utf-8"):
         if is_gzip(path):
             _check_gzip(path)
         path = source.readable.with_suffix(".text")
@@ -171,6 +172,8 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
                 writer.writerow((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
     except json.JSONDecodeError as error:
         raise UnreadableFile(f"it looks like {module.NAME}, but it is damaged ({error}): export it again") from error
+    except duckdb.Error as error:
+        raise UnreadableFile(f"damaged Parquet file, send it again: {brief(error)}") from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, csv.Error) as error:
         raise UnreadableFile(
             f"it looks like {module.NAME}, but is not as that is known ({type(error).__name__}: {brief(error)}): "

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from headroom.core import wording
+
 Text = str | list[Any] | dict[str, Any]
 Block = dict[str, Any]
 
@@ -111,3 +113,18 @@ def bars(
 def drawn(what: str) -> Block:
     """A part that the page lays out by itself: see ``assets/page.js``."""
     return {"drawn": what}
+
+
+def section(name: str, nav: str, title: str, content: list[Block]) -> dict[str, Any]:
+    """A section: its anchor, its word in the navigation, its heading and its blocks."""
+    return {"id": name, "nav": nav, "title": title, "content": content}
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """A number with this many digits after the point; a dash where it is not known."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def number(value: float | None) -> str:
+    """A whole number; a dash where it is not known."""
+    return "–" if value is None else wording.count(value)

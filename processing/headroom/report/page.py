@@ -25,14 +25,14 @@ import numpy as np
 import pandas as pd
 
 from headroom.core import wording
-from headroom.core.findings import LEVELS, Assessment
+from headroom.core.findings import LEVELS, Assessment, RiskOverTime
 from headroom.core.plain import plain
-from headroom.report import cluster_map, fleet, servers, views
-from headroom.report.fleet import RiskOverTime
+from headroom.report import cluster_map, fleet, sections, servers
+from headroom.report.sections import actions, groups, top
 
 MAX_BYTES = 7_800_000
 MAX_SERVERS = 1500
-MAX_SERVERS_NAMED = views.MAX_SERVERS_NAMED
+MAX_SERVERS_NAMED = actions.MAX_SERVERS_NAMED
 # Servers listed where scripts do not run.
 PREVIEWED = 20
 
@@ -57,7 +57,7 @@ def render(assessment: Assessment) -> str:
     """The whole page as text; see :func:`write`."""
     most = MAX_SERVERS
     while True:
-        shown = _servers_shown(assessment, most)
+        shown = servers_shown(assessment, most)
         metrics = [str(metric) for metric in pd.unique(assessment.risks["metric"])]
         table = servers.facts(assessment, shown)
         view = _json(_view(assessment, shown, table, metrics))
@@ -69,7 +69,7 @@ def render(assessment: Assessment) -> str:
     dataset = assessment.summary["dataset"]
     parts = {
         "policy": _policy([script, plotly], [style, EMPTY_STYLE]),
-        "title": html.escape(wording.printable(f"{dataset or 'Fleet'}: {views.headline(assessment)}")),
+        "title": html.escape(wording.printable(f"{dataset or 'Fleet'}: {top.headline(assessment)}")),
         "style": style,
         "without_script": _without_script(assessment),
         "view": view,
@@ -154,7 +154,7 @@ def _json(value: Any) -> str:
 def _view(assessment: Assessment, shown: pd.DataFrame, table: pd.DataFrame, metrics: list[str]) -> dict[str, Any]:
     """Everything the page shows but the servers' own sections: plain values, in the order of the page."""
     position = {name: i for i, name in enumerate(shown["server_id"])}
-    over_time = fleet.risk_over_time(assessment)
+    over_time = assessment.over_time
     counts = assessment.servers["level"].value_counts()
     return {
         "asOf": _milliseconds(fleet.last_period(assessment)),
@@ -166,13 +166,13 @@ def _view(assessment: Assessment, shown: pd.DataFrame, table: pd.DataFrame, metr
         "fleet": {"servers": len(assessment.servers), "shown": len(shown)},
         "meanTitle": "24\u2011hour mean" if assessment.settings.frequency.hourly else "7\u2011day mean",
         "metrics": [_metric(assessment, metric) for metric in metrics],
-        "top": servers.cut(plain(views.top(assessment))),
-        "sections": servers.cut(plain(views.sections(assessment, over_time, len(shown)))),
+        "top": servers.cut(plain(top.top(assessment))),
+        "sections": servers.cut(plain(sections.all_sections(assessment, over_time, len(shown)))),
         "servers": servers.columns(assessment, shown, table, metrics),
         "sparks": servers.sparks(assessment, shown),
         "overTime": _over_time(over_time, position, len(assessment.servers)),
         "breaches": _breaches(assessment, over_time),
-        "profiles": servers.cut(plain([views.profile(one) for one in _profiles(assessment)])),
+        "profiles": servers.cut(plain([groups.profile(one) for one in _profiles(assessment)])),
         "map": _map(assessment, position),
     }
 
@@ -189,7 +189,7 @@ def _metric(assessment: Assessment, metric: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _servers_shown(assessment: Assessment, most: int) -> pd.DataFrame:
+def servers_shown(assessment: Assessment, most: int = MAX_SERVERS) -> pd.DataFrame:
     """The servers in the report, most urgent first; see :func:`write` for which ones where not all fit."""
     table = assessment.servers.reset_index(drop=True)
     if len(table) <= most:
@@ -285,6 +285,6 @@ def _without_script(assessment: Assessment) -> str:
         for row in urgent.itertuples()
     ]
     return (
-        f"<h1>{html.escape(views.headline(assessment))}</h1><p>This preview runs no scripts. Open the file in a "
+        f"<h1>{html.escape(top.headline(assessment))}</h1><p>This preview runs no scripts. Open the file in a "
         f"browser to see all of the report. The most urgent servers:</p><ol>{''.join(rows)}</ol>"
     )

@@ -21,10 +21,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from headroom.core import wording
-from headroom.core.findings import AT_RISK, LEVELS, Assessment
+from headroom.core.findings import AT_RISK, LEVELS, Assessment, RiskOverTime
 from headroom.core.settings import PERCENT_METRICS
 from headroom.report.cluster_map import dot_width, on_map, place_labels
-from headroom.report.fleet import RiskOverTime, calm, horizon_of, last_period, risk_over_time, unjudged
+from headroom.report.fleet import calm, horizon_of, last_period, unjudged
 
 ROWS = 25
 NAME_LENGTH = 28
@@ -68,7 +68,7 @@ def risk_heatmap(assessment: Assessment) -> Figure:
 
     Where none has one, the servers nearest to their thresholds, with their highest use in percent of the warning.
     """
-    risk = risk_over_time(assessment)
+    risk = assessment.over_time
     listed = int((assessment.servers["level"] != "none").sum())
     rows = max(1, min(ROWS, listed or 12, len(risk.server_ids)))
     width, row_height = 13.0, max(0.27, 1.2 / rows)

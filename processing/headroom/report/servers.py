@@ -21,7 +21,8 @@ from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
 from headroom.core.periods import Frequency
 from headroom.core.plain import plain
 from headroom.core.settings import PERCENT_METRICS
-from headroom.report import blocks, fleet, views
+from headroom.report import blocks, fleet
+from headroom.report.sections import actions, rhythm
 
 SPARK_POINTS = 28
 MISSING = 255
@@ -202,9 +203,9 @@ def _advice(item: dict[str, Any], found: Assessment) -> list[Any]:
     currency = found.settings.costs.currency
     title = next(action.title for action in found.actions if action.name == item["action"])
     pieces: list[Any] = [blocks.bold(title), ": "]
-    target, now = views.target_of(item)
+    target, now = actions.target_of(item)
     if item["action"] == "grow" and target:
-        by = views.by_when(item["by"], fleet.last_period(found))
+        by = actions.by_when(item["by"], fleet.last_period(found))
         pieces += ["to ", *target, f" (today {now})" if now else "", f", {by}." if by else "."]
     else:
         pieces.append(item["reason"])
@@ -245,7 +246,7 @@ def _metric(row: Any, found: Assessment, metrics: list[str]) -> dict[str, Any]:
     if abs(row.trend_per_month) >= LEAST_GROWTH and row.trend_strength >= LEAST_TREND:
         sign = "+" if row.trend_per_month > 0 else "−"
         entries.append(("Long-term trend", f"{sign}{wording.change(abs(row.trend_per_month), metric)} per month"))
-    entries.append(("Rhythm", views.rhythm_of(row, frequency)))
+    entries.append(("Rhythm", rhythm.rhythm_of(row, frequency)))
     mark = None
     if coming:
         mark = {

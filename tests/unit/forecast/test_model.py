@@ -11,6 +11,7 @@ import pytest
 
 from headroom import train
 from headroom.core.findings import CLIMB_COLUMNS
+from headroom.core.panel import Panel
 from headroom.core.settings import Settings
 from headroom.forecast import model as forecast
 from headroom.forecast.features import FEATURE_VERSION
@@ -88,7 +89,7 @@ def a_fleet() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder, panel = tmp_path_factory.mktemp("model"), a_fleet()
-    metrics = train.train(panel, NOBODY, SETTINGS, folder)
+    metrics = train.train(Panel.of(panel), NOBODY, SETTINGS, folder)
     return folder, panel, metrics, forecast.predict(forecast.load(folder), panel, NOBODY)
 
 
@@ -102,7 +103,7 @@ def hourly(tmp_path_factory):
         series("intermittent", np.where(random.random(len(HOURS)) < 0.02, 80.0, 0.0), HOURS),
     ])  # fmt: skip
     settings = Settings(frequency="h", horizon=96)
-    metrics = train.train(panel, NOBODY, settings, folder)
+    metrics = train.train(Panel.of(panel), NOBODY, settings, folder)
     return panel, metrics, forecast.predict(forecast.load(folder), panel, NOBODY)
 
 
@@ -178,7 +179,7 @@ def test_a_disk_that_began_to_fill_is_judged_by_the_time_since_it_did(tmp_path):
         [series("filling", filling, DAYS[-150:], "disk")]
         + [series(f"s{n}", 40 + n + random.normal(0, 2, 150), DAYS[-150:], "disk") for n in range(6)]
     )
-    metrics = train.train(panel, NOBODY, SETTINGS, tmp_path)
+    metrics = train.train(Panel.of(panel), NOBODY, SETTINGS, tmp_path)
     result = forecast.predict(forecast.load(tmp_path), panel, NOBODY)
     assert metrics["headline"]["mase"] < 10
     assert of(result, "filling", "q05").iloc[0] > 45 and of(result, "filling").iloc[-1] > 75
@@ -201,7 +202,7 @@ def test_by_the_hour_too_a_server_that_rests_on_holidays_will_rest_on_the_next_o
     new = hours[hours >= "2026-10-20"]
     outage = new.normalize() == "2026-11-11"
     panel = pd.concat([panel, series("new", 60 - 55 * outage + random.normal(0, 3, len(new)), new)])
-    train.train(panel, NOBODY, Settings(frequency="h", horizon=48, holidays={"country": "US"}), tmp_path)
+    train.train(Panel.of(panel), NOBODY, Settings(frequency="h", horizon=48, holidays={"country": "US"}), tmp_path)
     result = forecast.predict(forecast.load(tmp_path), panel, NOBODY)
     thanksgiving = result[(result["ds"] >= "2026-11-26 08:00") & (result["ds"] < "2026-11-26 18:00")]
     usual = thanksgiving.groupby(thanksgiving["server_id"].str[:5])["q50"].mean()
@@ -251,7 +252,7 @@ def test_a_climb_is_dated_where_it_began_and_not_where_measuring_did(tmp_path):
         *(series(name, 30 + 0.6 * np.maximum(day + 30, 0) + random.normal(0, 1, 120), DAYS[-120:]) for name in lately),
         series("always", 30 + 0.4 * (day + 120) + random.normal(0, 1, 120), DAYS[-120:]),
     ])  # fmt: skip
-    train.train(panel, NOBODY, Settings(), tmp_path)
+    train.train(Panel.of(panel), NOBODY, Settings(), tmp_path)
     _, climbs = forecast.predict_and_explain(forecast.load(tmp_path), panel, NOBODY)
     climbs = climbs.set_index("server_id")
     assert (climbs.loc[[*lately, "always"], "climb_chance"] > 0.8).all()
@@ -365,7 +366,7 @@ def test_a_short_history_or_one_of_another_frequency_still_gives_forecasts(tmp_p
     random = np.random.default_rng(8)
     panel = pd.concat([series(f"s{number}", random.normal(40, 2, periods), ds) for number in range(3)])
     settings = Settings(frequency=frequency, horizon=90)
-    metrics = train.train(panel, NOBODY, settings, tmp_path)
+    metrics = train.train(Panel.of(panel), NOBODY, settings, tmp_path)
     result = forecast.predict(forecast.load(tmp_path), panel, NOBODY)
     panel["ds"] = panel["ds"].dt.floor(frequency)
     is_sound(result, panel, 90, frequency)
@@ -376,7 +377,7 @@ def test_a_short_history_or_one_of_another_frequency_still_gives_forecasts(tmp_p
 def test_eight_of_ten_days_fall_into_the_interval_of_80_percent(tmp_path):
     made = fleet.generate(servers=60, days=400, sampling="1D", metrics=("cpu", "network_in"), horizon=HORIZON, seed=4)
     panel = made.panel()
-    train.train(panel, made.servers, SETTINGS, tmp_path)
+    train.train(Panel.of(panel), made.servers, SETTINGS, tmp_path)
     both = forecast.predict(forecast.load(tmp_path), panel, made.servers).merge(
         made.future(), on=["server_id", "metric", "ds"]
     )
@@ -394,7 +395,7 @@ def test_of_a_series_too_young_for_the_laws_no_climb_is_claimed(tmp_path):
             series("young", 40 + 1.0 * np.arange(10) + random.normal(0, 0.5, 10), old[-10:]),
         ]
     )
-    train.train(panel, NOBODY, Settings(), tmp_path)
+    train.train(Panel.of(panel), NOBODY, Settings(), tmp_path)
     _, climbs = forecast.predict_and_explain(forecast.load(tmp_path), panel, NOBODY)
     told = climbs.set_index("server_id")
     assert told["climb_chance"]["old"] > 0.5 and told["climb_per_day"]["old"] > 0

@@ -11,6 +11,7 @@ import pytest
 
 import plan
 import run_status
+from dataset_settings import whole_number
 from ledger import File
 from notification import LONGEST_TEXT, text
 from tests.unit.functions.test_models import version
@@ -599,7 +600,7 @@ def test_a_dataset_can_ask_for_another_time_between_its_runs() -> None:
 def test_the_time_between_runs_is_read_as_the_jobs_read_it(config: str, minutes: int | None) -> None:
     from headroom.core import settings
 
-    assert plan.minutes_between_runs(config) == minutes
+    assert whole_number(config, "minutes_between_runs") == minutes
     if minutes is not None:
         assert settings.parse(config).minutes_between_runs == minutes
 
@@ -653,7 +654,29 @@ def test_where_no_price_is_known_the_estimate_is_unknown_and_refuses_nothing() -
     with World().alive(MOST_USD_PER_RUN="0.01", REGION="eu-north-1") as world:
         drop(world, "a.csv")
         world.run(started(world))
-        assert "unknown, because prices are known here for us-east-1 only" in world.letters[-1]["Message"]
+        told = world.letters[-1]["Message"]
+        assert "no price is known here for ml.m5.xlarge in eu-north-1, so that MaxRunCostUsd refuses nothing" in told
+        assert "InstancePricesUsd to ml.m5.xlarge=<USD an hour>" in told
+
+
+def test_the_stacks_own_prices_make_the_ceiling_hold_in_any_region() -> None:
+    prices = "ml.m5.xlarge=0.276,ml.m5.2xlarge=0.552"
+    with World().alive(MOST_USD_PER_RUN="0.01", REGION="eu-north-1", INSTANCE_PRICES=prices) as world:
+        drop(world, "a.csv")
+        with pytest.raises(plan.CannotPlan, match=r"about 0\.06 USD .*; at the stack's prices"):
+            world.plan(started(world))
+
+
+def test_the_input_that_runs_a_costly_run_all_the_same_keeps_what_it_was_started_with() -> None:
+    given = {"dataset": "demo", "mode": "train", "overrides": {"train": {"instance_type": "ml.m5.24xlarge"}}}
+    with World().alive(MOST_USD_PER_RUN="0.01") as world:
+        drop(world, "a.csv")
+        execution = started(world)
+        execution.input = json.dumps(given)
+        with pytest.raises(plan.CannotPlan) as error:
+            world.plan(execution)
+        [offered] = re.findall(r"^  (\{.*\})$", str(error.value), flags=re.MULTILINE)
+        assert json.loads(offered) == given | {"max_usd": 1}
 
 
 # ---------------------------------------------------------------- aws.md 8: routing

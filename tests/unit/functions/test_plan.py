@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+import images
 import plan
 import prices
 from environment import IngestSettings, from_environment
@@ -269,16 +270,34 @@ def test_more_files_and_a_larger_history_cost_more_and_scoring_costs_less(aws) -
     assert costs() > with_history
 
 
-def test_a_machine_or_a_region_without_a_known_price_is_not_guessed() -> None:
+@pytest.mark.parametrize("region", [*images.ACCOUNTS, "a-region-of-next-year-1"])
+def test_in_every_region_the_cost_is_known_or_it_is_said_what_to_set(region: str) -> None:
+    machines = {job: {"instance_type": f"ml.m5.{size}large", "instance_count": 1} for job, size in
+                (("preprocess", "x"), ("train", "2x"))}  # fmt: skip
+    without = prices.estimate(region, {}, machines, 1, 1)
+    if region == prices.REGION:
+        assert without.words.endswith("; on demand in us-east-1)")
+    else:
+        assert without.usd is None
+        asked = "set the stack's parameter InstancePricesUsd to ml.m5.2xlarge=<USD an hour>,ml.m5.xlarge=<USD an hour>"
+        assert f"unknown, because no price is known here for ml.m5.2xlarge, ml.m5.xlarge in {region}" in without.words
+        assert asked in without.words
+    told = prices.estimate(region, {"ml.m5.xlarge": 0.6, "ml.m5.2xlarge": 1.2}, machines, 1, 1)
+    assert told.usd == pytest.approx(4 / 60 * 1.8)
+    assert told.words.endswith("; at the stack's prices)")
+
+
+def test_a_machine_without_a_known_price_is_not_guessed() -> None:
     machine = {"instance_type": "ml.p5.48xlarge", "instance_count": 1}
-    assert "no price is known here for ml.p5.48xlarge" in prices.estimate("us-east-1", {"train": machine}, 1, 1).words
-    assert "not for eu-west-1" in prices.estimate("eu-west-1", {}, 1, 1).words
+    words = prices.estimate("us-east-1", {}, {"train": machine}, 1, 1).words
+    assert "no price is known here for ml.p5.48xlarge in us-east-1" in words
+    assert prices.estimate("us-east-1", {"ml.p5.48xlarge": 60.0}, {"train": machine}, 1, 1).usd == 4.0
 
 
 def test_two_machines_cost_twice_as_much() -> None:
+    machine = {"instance_type": "ml.m5.4xlarge"}
     one, two = (
-        prices.estimate("us-east-1", {"train": {"instance_type": "ml.m5.4xlarge", "instance_count": n}}, 1e9, 5e9).words
-        for n in (1, 2)
+        prices.estimate("us-east-1", {}, {"train": machine | {"instance_count": n}}, 1e9, 5e9).words for n in (1, 2)
     )
     assert (one.split()[1], two.split()[1]) == ("1.63", "3.26")
     assert "106 min on 2 × ml.m5.4xlarge" in two

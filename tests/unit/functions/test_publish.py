@@ -203,6 +203,62 @@ def test_a_run_by_hand_that_asked_for_scores_only_starts_no_training(finished) -
     assert finished.ledger.state("demo").drifted, "by which the next run in mode auto trains"
 
 
+def measured(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """The metrics of a run, in the embedded metric format."""
+    (line,) = (json.loads(one) for one in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in one)
+    return {name: value[0] for name, value in line.items() if isinstance(value, list)}
+
+
+def test_a_run_of_which_nothing_is_to_be_said_rings_no_alarm(finished, capsys: pytest.CaptureFixture[str]) -> None:
+    write(finished, summary=SUMMARY | {"forecast": {"relative_mase": 0.8}})
+    mail = text(publish.handler(EVENT, finished.context))
+    found = measured(capsys)
+    assert (found["RunsWithDrift"], found["RunsWithPoorModel"], found["RelativeError"]) == (0, 0, 0.8)
+    assert "Drift" not in mail and "errs" not in mail
+
+
+@pytest.mark.parametrize(
+    ("event", "mode", "then"),
+    [
+        (SCORED, "score", "the next run trains a new one"),
+        (EVENT | {"approved": False}, "auto", "the new model, which knows it, was held back"),
+    ],
+)
+def test_drift_rings_and_the_mail_says_what_comes_of_it_where_no_training_follows(
+    finished, capsys: pytest.CaptureFixture[str], event: dict[str, Any], mode: str, then: str
+) -> None:
+    write(finished, summary=SUMMARY | {"drift": NEW_FLEET}, manifest=MANIFEST | {"mode": mode})
+    mail = text(publish.handler(event, finished.context))
+    assert measured(capsys)["RunsWithDrift"] == 1
+    assert (
+        f"Drift: the data is no longer what the model was trained on (26 of 27 series are new to the model); {then}."
+        in mail
+    )
+
+
+def test_drift_that_a_training_follows_is_said_once(finished, capsys: pytest.CaptureFixture[str]) -> None:
+    write(finished, summary=SUMMARY | {"drift": NEW_FLEET})
+    mail = text(publish.handler(SCORED, finished.context))
+    assert measured(capsys)["RunsWithDrift"] == 1
+    assert "A training run follows" in mail and "Drift:" not in mail
+
+
+def test_a_model_that_was_held_back_rings(finished, capsys: pytest.CaptureFixture[str]) -> None:
+    mail = text(publish.handler(EVENT | {"approved": False}, finished.context))
+    assert measured(capsys)["RunsWithPoorModel"] == 1
+    assert "It waits for approval." in mail
+
+
+@pytest.mark.parametrize("event", [EVENT, SCORED])
+def test_a_model_that_is_no_better_than_the_last_season_rings_and_is_said_to_be(
+    finished, capsys: pytest.CaptureFixture[str], event: dict[str, Any]
+) -> None:
+    write(finished, summary=SUMMARY | {"forecast": {"relative_mase": 1.234}})
+    mail = text(publish.handler(event, finished.context))
+    assert measured(capsys)["RunsWithPoorModel"] == 1
+    assert "errs 1.23 times as much as repeating the last season does" in mail
+
+
 def test_drift_beside_waiting_files_leaves_the_training_to_their_run(finished) -> None:
     write(finished, summary=SUMMARY | {"drift": NEW_FLEET})
     finished.ledger.record("demo", a_file("incoming/demo/late.csv"))

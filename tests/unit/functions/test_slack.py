@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
+import traceback
 import urllib.error
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,3 +144,20 @@ def test_alarms_and_failures_are_shown_as_they_are(monkeypatch: pytest.MonkeyPat
 def test_only_https_webhooks_are_called() -> None:
     with pytest.raises(ValueError, match="not an https address"):
         slack.post("file:///etc/passwd", {})
+
+
+def test_the_webhook_is_in_no_trace_and_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a secret. X-Ray's patch of http.client would record its path; the one of botocore does not see it."""
+    look = "import slack; from aws_xray_sdk.core import patcher; print(*patcher._PATCHED_MODULES)"
+    environment = os.environ | {"LAMBDA_TASK_ROOT": "/var/task", "PYTHONPATH": str(Path(slack.__file__).parent)}
+    environment.pop("POWERTOOLS_TRACE_DISABLED", None)
+    done = subprocess.run([sys.executable, "-c", look], env=environment, capture_output=True, text=True, check=True)
+    assert "botocore" in done.stdout, "tracing is on"
+    assert "httplib" not in done.stdout
+
+    def refuses(webhook: str, body: dict[str, Any]) -> None:
+        raise urllib.error.HTTPError(webhook, 403, "invalid_token", {}, io.BytesIO(b""))  # type: ignore[arg-type]
+
+    with pytest.raises(urllib.error.HTTPError) as error:
+        notify(monkeypatch, refuses, "Run x failed.")
+    assert "hooks" not in "".join(traceback.format_exception(error.value))

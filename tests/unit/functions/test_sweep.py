@@ -106,7 +106,7 @@ def test_a_sweep_that_died_is_made_again(world: World) -> None:
 
 def test_a_start_that_was_lost_on_the_way_is_made_up_for(world: World) -> None:
     version = world.drop("demo/a.csv")
-    world.crash_after = 2  # the file is written down and the lock is taken; no run is started
+    world.crash_after = 3  # the file is written down and the lock is taken; no run is started
     with pytest.raises(Crash):
         world.arrive(("demo/a.csv", version))
     assert world.running() == []

@@ -32,10 +32,13 @@ def make(kinds, seed=0, days=DAYS):
     return pd.concat(rows, ignore_index=True)
 
 
-def found(panel, previous=None):
+def described(panel):
     laid_out = grid.of_panel(panel, Frequency.DAY)
-    patterns = seasonality.measure(laid_out, Settings())
-    return clusters.find(clusters.features(panel, laid_out, patterns), laid_out, previous)
+    return clusters.describe_servers(panel, laid_out, seasonality.measure(laid_out, Settings()))
+
+
+def found(panel, previous=None):
+    return clusters.find(described(panel), previous)
 
 
 def fleet(**counts):
@@ -112,7 +115,7 @@ def a_month(kinds, seed=0):
 def found_in_hours(panel):
     laid_out = grid.of_panel(panel, Frequency.HOUR)
     patterns = seasonality.measure(laid_out, Settings(frequency="h"))
-    return clusters.find(clusters.features(panel, laid_out, patterns), laid_out)
+    return clusters.find(clusters.describe_servers(panel, laid_out, patterns))
 
 
 def test_a_month_of_history_says_nothing_of_years_month_ends_and_lasting_steps():
@@ -161,9 +164,10 @@ def test_no_two_clusters_have_the_same_name_or_a_number_for_one():
 def test_what_a_history_is_too_short_for_is_said(periods, missing):
     days = pd.date_range("2026-08-12", periods=periods)
     panel = make({"a": "steady"}, days=days)
-    assert clusters.too_short_for(grid.of_panel(panel, Frequency.DAY)) == (periods, missing)
+    assert clusters.too_short_for(described(panel).longest, Frequency.DAY) == (periods, missing)
     gone = make({"b": "steady"}, days=days - pd.Timedelta(days=400))
-    assert clusters.too_short_for(grid.of_panel(pd.concat([gone, panel]), Frequency.DAY)) == (periods, missing)
+    both = clusters.together([described(gone), described(panel)])
+    assert clusters.too_short_for(both.longest, Frequency.DAY) == (periods, missing)
 
 
 @pytest.mark.parametrize("previous", [pd.DataFrame(), pd.DataFrame({"server_id": ["a"], "cluster": ["x"]})])

@@ -128,7 +128,8 @@ def test_a_level_line_has_no_peak_of_the_day_or_week():
 def test_the_fleet_peaks_where_its_mean_does():
     values = np.array([20 + 40 * (YEAR.weekday == 1), 20 + 10 * (YEAR.weekday == 3)], float)
     series = pd.DataFrame({"server_id": ["a", "b"], "metric": "cpu"})
-    peaks = seasonality.fleet_peaks(Grid(series, YEAR, values, Frequency.DAY))["cpu"]
+    fleet = seasonality.sums(Grid(series, YEAR, values, Frequency.DAY))
+    peaks = seasonality.fleet_peaks(fleet, YEAR, Frequency.DAY)["cpu"]
     assert peaks["hours"] is None and np.argmax(peaks["weekdays"]) == 1 and len(peaks["months"]) == 12
 
 

@@ -59,3 +59,18 @@ def test_the_fleet_is_the_same_for_everybody_and_usable():
     assert len(lines) == 1 + smoke.SERVERS * smoke.DAYS
     values = [float(line.split(",")[2]) for line in lines[1:]]
     assert min(values) > 0 and max(values) < 100
+
+
+def test_a_ceiling_that_holds_nothing_for_want_of_prices_is_said():
+    test = smoke.Smoke(lambda _: pytest.fail("asked"), "headroom", "smoke-x", lambda _: None)
+    test.outputs = {"InstanceTypes": "ml.m5.xlarge,ml.m5.2xlarge,ml.m5.xlarge"}
+    test.parameters = {"MaxRunCostUsd": "100", "InstancePricesUsd": "ml.m5.xlarge=0.276"}
+    test.look_at_prices("us-east-1")
+    assert test.warnings == []
+    test.look_at_prices("eu-west-1")
+    assert "no price is known here for ml.m5.2xlarge in eu-west-1" in test.warnings[0]
+    test.parameters["InstancePricesUsd"] += ",ml.m5.2xlarge=0.552"
+    test.look_at_prices("eu-west-1")
+    test.parameters = {"MaxRunCostUsd": "0"}
+    test.look_at_prices("eu-west-1")
+    assert len(test.warnings) == 1

@@ -24,8 +24,9 @@ from hypothesis import strategies as st
 from synthetic_assessment import HOSTILE, assessment, with_silent
 
 from headroom.core.periods import Frequency
-from headroom.report import fleet, servers, views
+from headroom.report import fleet, servers
 from headroom.report import page as report
+from headroom.report.sections import top
 
 
 def test_the_headline_tells_servers_above_a_threshold_now_from_those_to_come() -> None:
@@ -34,12 +35,12 @@ def test_the_headline_tells_servers_above_a_threshold_now_from_those_to_come() -
     first, since = found.risks["critical_date"] == found.risks["critical_date"].min(), pd.Timestamp("2026-10-01")
     later = found.risks.loc[breached & ~first, "critical_date"].min()
     above = dataclasses.replace(found, risks=found.risks.assign(above_already=first, above_since=since))
-    assert views.headline(above) == (
+    assert top.headline(above) == (
         "1 of 60 servers above a critical threshold now, 2 more expected in the next 90 days, "
         f"the first on {later:%-d %B} (disk)"
     )
     all_above = dataclasses.replace(found, risks=found.risks.assign(above_already=breached, above_since=since))
-    assert views.headline(all_above) == (
+    assert top.headline(all_above) == (
         "3 of 60 servers above a critical threshold now, no other expected to reach one in the next 90 days"
     )
     assert sum(_view(report.render(above))["breaches"]["counts"]) == 2, "only what is to come has a date"
@@ -48,18 +49,18 @@ def test_the_headline_tells_servers_above_a_threshold_now_from_those_to_come() -
 def test_at_risk_is_high_or_critical_and_the_milder_levels_are_to_watch() -> None:
     found = assessment()
     uncrossed = dataclasses.replace(found, risks=found.risks.assign(critical_date=pd.NaT))
-    assert views.headline(uncrossed) == (
+    assert top.headline(uncrossed) == (
         "14 of 60 servers at risk, none expected to reach a critical threshold in the next 90 days"
     )
     mild = found.servers.assign(level=found.servers["level"].replace({"critical": "medium", "high": "low"}))
-    assert views.headline(dataclasses.replace(uncrossed, servers=mild)) == (
+    assert top.headline(dataclasses.replace(uncrossed, servers=mild)) == (
         "No server is at risk in the next 90 days, 23 to watch"
     )
 
 
 def test_a_fleet_of_which_part_is_not_judged_is_not_called_calm_without_saying_so() -> None:
     found = with_silent(assessment(calm=True))
-    assert views.headline(found) == "No server is at risk in the next 90 days, 3 not judged"
+    assert top.headline(found) == "No server is at risk in the next 90 days, 3 not judged"
 
 
 def test_servers_that_are_not_judged_are_told_from_those_without_risk() -> None:

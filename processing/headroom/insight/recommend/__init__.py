@@ -24,10 +24,9 @@ from typing import Any
 import pandas as pd
 
 from headroom.core.findings import Action
-from headroom.core.grid import Grid
 from headroom.core.settings import Settings
 from headroom.insight.recommend import rules
-from headroom.insight.recommend.facts import Advice, look
+from headroom.insight.recommend.facts import Advice, Past, look
 
 
 def all_rules() -> list[ModuleType]:
@@ -42,23 +41,21 @@ def actions() -> list[Action]:
 
 
 def recommend(
-    grid: Grid,
+    past: Past,
     risks: pd.DataFrame,
     servers: pd.DataFrame,
     settings: Settings,
     not_judged: Collection[str] = (),
-    panel: pd.DataFrame | None = None,
 ) -> list[dict[str, Any]]:
     """All recommendations, the most urgent first; the dicts are those of ``Assessment.recommendations``.
 
     Args:
+        past: see ``facts.past_of``.
         risks: see ``risk.risks``.
         servers: see ``risk.servers``: the attributes and the score of each server.
         not_judged: servers of which something is not judged: nothing is taken from what may be gone, or is not known.
-        panel: ``server_id, metric, ds, max, p99``, for what the grid's statistic does not show: a daily P95 hides a
-            job of one hour per day.
     """
-    fleet = look(grid, risks, servers, settings, panel)
+    fleet = look(past, risks, servers, settings)
     found: list[tuple[Action, Advice]] = []
     for rule in all_rules():
         done = {*not_judged, *(server for _, one in found for server in one.involved)}

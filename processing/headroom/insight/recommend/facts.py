@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,7 +89,7 @@ class Fleet:
 
     Attributes:
         ds: the T periods of the arrays.
-        recent: by metric, the settings' statistic, shaped (servers, T).
+        recent: by metric that a rule looks at period by period, the settings' statistic, shaped (servers, T).
         highest_cpu: each period's highest sample of CPU, shaped the same; None where CPU is not measured.
         done: names of the servers that have a recommendation already, or that are not judged.
     """
@@ -148,28 +148,72 @@ class Advice:
         }  # fmt: skip
 
 
-def look(
-    grid: Grid, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings, panel: pd.DataFrame | None
-) -> Fleet:
-    """The facts of all servers; the arguments are those of ``recommend.recommend``."""
+@dataclass(frozen=True)
+class Past:
+    """What the last 90 days of n servers were like.
+
+    Attributes:
+        server_ids: sorted.
+        ds: the T periods.
+        measures: by metric, ``p95, high, highest, days`` of ``Use`` (n, 4).
+        recent: by metric that a rule looks at period by period, the settings' statistic (n, T).
+        highest_cpu: as in :class:`Fleet` (n, T); NaN where CPU is not measured.
+    """
+
+    server_ids: np.ndarray
+    ds: pd.DatetimeIndex
+    measures: dict[str, np.ndarray]
+    recent: dict[str, np.ndarray]
+    highest_cpu: np.ndarray
+
+
+def past_of(grid: Grid, panel: pd.DataFrame | None = None) -> Past:
+    """The past of the servers of a grid; ``panel`` (``server_id, metric, ds, max, p99``) has what the grid does not."""
     periods = LOOKBACK_DAYS * grid.frequency.per_day
     recent, ds = {metric: values[:, -periods:] for metric, values in grid.by_metric.items()}, grid.ds[-periods:]
     highest = {metric: _of_samples(panel, "max", metric, grid, values) for metric, values in recent.items()}
-    row = {server: number for number, server in enumerate(grid.servers)}
-    peaks = dict(zip(zip(risks["server_id"], risks["metric"], strict=True), risks["peak_q50"], strict=True))
-    uses: list[dict[str, Use]] = [{"cpu": Use(), "memory": Use()} for _ in grid.servers]
+    measures = {}
     for metric, values in recent.items():
         # What a job of an hour per day needs: of hours the highest of the day, of days the P99 of their samples.
         high = highest_by_day(values, ds) if grid.frequency.hourly else _of_samples(panel, "p99", metric, grid, values)
-        measures = zip(
-            quantile(values, 0.95).tolist(), quantile(high, 0.95).tolist(), quantile(highest[metric], 1.0).tolist(),
-            (np.isfinite(values).sum(axis=1) / grid.frequency.per_day).tolist(), strict=True,
-        )  # fmt: skip
-        for server, number, (p95, own_high, own_highest, days) in zip(
-            grid.servers, row.values(), measures, strict=True
-        ):
+        days = np.isfinite(values).sum(axis=1) / grid.frequency.per_day
+        measures[metric] = np.stack(
+            [quantile(values, 0.95), quantile(high, 0.95), quantile(highest[metric], 1.0), days], axis=1
+        )
+    looked_at = {metric: recent[metric] for metric in (*RESOURCES, *NETWORKS) if metric in recent}
+    unknown = np.full((len(grid.servers), len(ds)), np.nan)
+    return Past(grid.servers, ds, measures, looked_at, highest.get("cpu", unknown))
+
+
+def together(parts: Sequence[Past]) -> Past:
+    """The parts of a fleet as one: a metric that a part does not have is NaN there."""
+
+    def joined(name: str) -> dict[str, np.ndarray]:
+        tables = [getattr(part, name) for part in parts]
+        width = {metric: table.shape[1] for tables_of in tables for metric, table in tables_of.items()}
+        return {
+            metric: np.concatenate([
+                table.get(metric, np.full((len(part.server_ids), width[metric]), np.nan))
+                for part, table in zip(parts, tables, strict=True)
+            ])
+            for metric in sorted(width)
+        }  # fmt: skip
+
+    names = np.concatenate([part.server_ids for part in parts])
+    highest = np.concatenate([part.highest_cpu for part in parts])
+    return Past(names, parts[0].ds, joined("measures"), joined("recent"), highest)
+
+
+def look(past: Past, risks: pd.DataFrame, servers: pd.DataFrame, settings: Settings) -> Fleet:
+    """The facts of all servers; the arguments are those of ``recommend.recommend``."""
+    row = {server: number for number, server in enumerate(past.server_ids)}
+    peaks = dict(zip(zip(risks["server_id"], risks["metric"], strict=True), risks["peak_q50"], strict=True))
+    uses: list[dict[str, Use]] = [{"cpu": Use(), "memory": Use()} for _ in past.server_ids]
+    for metric, measures in past.measures.items():
+        for server, use, (p95, high, highest, days) in zip(past.server_ids, uses, measures.tolist(), strict=True):
+            # Where the server does not have the metric, days may be unknown, which is none.
             peak = float(peaks.get((server, metric), math.nan))
-            uses[number][metric] = Use(p95, own_high, own_highest, peak, days)
+            use[metric] = Use(p95, high, highest, peak, 0.0 if math.isnan(days) else days)
 
     pressed = set(risks.loc[risks["metric"].isin(list(RESOURCES)) & (risks["level"] != "none"), "server_id"])
     at_risk: dict[str, list[Any]] = {}
@@ -193,7 +237,8 @@ def look(
             strict=True,
         )
     ]  # fmt: skip
-    return Fleet(facts, settings, grid.frequency, ds, recent, highest.get("cpu"))
+    highest_cpu = past.highest_cpu if "cpu" in past.recent else None
+    return Fleet(facts, settings, settings.frequency, past.ds, past.recent, highest_cpu)
 
 
 def cost_evidence(server: Server) -> dict[str, Any]:

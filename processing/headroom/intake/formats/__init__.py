@@ -20,6 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import duckdb
+
 
 class Sample(NamedTuple):
     """One value as an export gives it. An empty ``server`` or ``metric`` is left to the file's name."""
@@ -71,6 +73,33 @@ class Export:
         """What most often stands between fields of its first lines that are not remarks."""
         lines = [line for line in self.first_lines[:20] if not line.startswith("#")][:5]
         return max(",;\t", key=lambda mark: sum(len(self.fields(line, mark)) for line in lines))
+
+    @cached_property
+    def is_parquet(self) -> bool:
+        """Whether its content is Parquet, which has no beginning as text."""
+        if self.head or self.path is None:
+            return False
+        with self.path.open("rb") as file:
+            return file.read(4) == b"PAR1"
+
+    def parquet_columns(self) -> set[str]:
+        """The names of its columns where it is Parquet, in lower case; nothing if it is damaged."""
+        if not self.is_parquet:
+            return set()
+        try:
+            with duckdb.connect() as db:
+                described = db.execute("DESCRIBE FROM read_parquet(?)", [str(self.path)])
+                return {name.casefold() for name, *_ in described.fetchall()}
+        except duckdb.Error:
+            return set()
+
+    def parquet_rows(self) -> Iterator[dict[str, Any]]:
+        """Its rows where it is Parquet, by the names of their columns in lower case."""
+        with duckdb.connect() as db:
+            found = db.execute("FROM read_parquet(?)", [str(self.path)])
+            names = [column[0].casefold() for column in found.description]
+            while rows := found.fetchmany(10_000):
+                yield from (dict(zip(names, row, strict=True)) for row in rows)
 
     def rows(self, delimiter: str = "") -> Iterator[list[str]]:
         """Its rows as CSV."""

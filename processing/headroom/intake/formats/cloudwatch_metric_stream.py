@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
 
@@ -16,14 +17,18 @@ def recognise(export: Export) -> bool:
 
 
 def read(export: Export) -> Iterator[Sample]:
+    """One sample per line."""
+    return (sample_of(line) for line in export.documents())
+
+
+def sample_of(line: Mapping[str, Any]) -> Sample:
     """A point's sample is sum by count; sums without a server (of a whole account) have no server's name."""
-    for line in export.documents():
-        dimensions, value = line.get("dimensions") or {}, line["value"]
-        server = next((dimensions[name] for name in _SERVERS if name in dimensions), "-")
-        groups = [name for name in ("AutoScalingGroupName", "ImageId", "InstanceType") if name in dimensions]
-        parts = [dimensions[name] for name in sorted(dimensions) if name not in (*_SERVERS, *groups)]
-        count = value.get("count")
-        mean = "" if not count else repr(value["sum"] / count)
-        at, unit = text(line["timestamp"]), text(line.get("unit"))
-        metric = line["metric_name"] if server != "-" else f"{line['metric_name']} of {line.get('namespace', '')}"
-        yield Sample(server, metric, at, mean, "" if unit == "None" else unit, " ".join(parts))
+    dimensions, value = line.get("dimensions") or {}, line["value"]
+    server = next((dimensions[name] for name in _SERVERS if name in dimensions), "-")
+    groups = [name for name in ("AutoScalingGroupName", "ImageId", "InstanceType") if name in dimensions]
+    parts = [dimensions[name] for name in sorted(dimensions) if name not in (*_SERVERS, *groups)]
+    count = value.get("count")
+    mean = "" if not count else repr(value["sum"] / count)
+    at, unit = text(line["timestamp"]), text(line.get("unit"))
+    metric = line["metric_name"] if server != "-" else f"{line['metric_name']} of {line.get('namespace', '')}"
+    return Sample(server, metric, at, mean, "" if unit == "None" else unit, " ".join(parts))

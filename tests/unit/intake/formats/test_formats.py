@@ -1,8 +1,13 @@
 """Every export format is read without settings; what is not one of them is left to the reader of tables."""
 
+import io
+
 import exports
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from headroom.core.job import InputError
 from headroom.intake.formats import Export, all_formats, format_of
 
 FORMATS = {module.__name__.rsplit(".", 1)[-1]: module for module in all_formats()}
@@ -22,9 +27,11 @@ def test_an_export_is_read_as_it_is(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_an_export_is_recognised_by_one_format_only(name):
-    for file, text in exports.EXPORTS[name](exports.fleet()).items():
-        export = Export(file, text[:65_536], None)
+def test_an_export_is_recognised_by_one_format_only(tmp_path, name):
+    for file, content in exports.EXPORTS[name](exports.fleet()).items():
+        path = tmp_path / "export"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        export = Export(file, "" if isinstance(content, bytes) else content[:65_536], path)
         assert [module.NAME for module in all_formats() if module.recognise(export)] == [FORMATS[name].NAME]
 
 
@@ -35,3 +42,20 @@ def test_an_export_is_recognised_by_one_format_only(name):
 )  # fmt: skip
 def test_other_files_are_left_to_the_reader_of_tables(text):
     assert format_of(Export("x.csv", text, None)) is None
+
+
+def test_a_metric_stream_in_parquet_that_is_cut_off_is_refused(tmp_path):
+    [(name, content)] = exports.EXPORTS["cloudwatch_metric_stream_parquet"](exports.fleet()).items()
+    with pytest.raises(InputError, match="damaged Parquet file, send it again"):
+        exports.read(tmp_path, {name: content[: len(content) // 2]})
+
+
+@pytest.mark.parametrize("column", ["value", "dimensions"])
+def test_a_metric_stream_in_parquet_of_other_types_is_refused_with_a_sentence(tmp_path, column):
+    [(name, content)] = exports.EXPORTS["cloudwatch_metric_stream_parquet"](exports.fleet()).items()
+    table = pq.read_table(io.BytesIO(content))
+    place = table.schema.get_field_index(column)
+    out = io.BytesIO()
+    pq.write_table(table.set_column(place, column, pa.array(["?"] * len(table))), out)
+    with pytest.raises(InputError, match="it looks like CloudWatch Metric Streams"):
+        exports.read(tmp_path, {name: out.getvalue()})

@@ -1,0 +1,108 @@
+"""The deployed service as its users see it, for the tests of whole runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from local import follow
+from local.cloud import Cloud
+from local.deploy import Stack
+from local.emulator import mailbox
+
+RUN_SECONDS = 300
+
+
+@dataclass
+class Service:
+    """The deployed service as its users see it: two buckets, executions, a mailbox."""
+
+    cloud: Cloud
+    stack: Stack
+
+    @property
+    def machine(self) -> str:
+        return self.stack.outputs["StateMachineArn"]
+
+    def drop(self, dataset: str, name: str, content: bytes) -> None:
+        bucket = self.stack.outputs["IngestBucketName"]
+        self.cloud.client("s3").put_object(Bucket=bucket, Key=f"incoming/{dataset}/{name}", Body=content)
+
+    def executions(self, dataset: str) -> list[dict[str, Any]]:
+        return follow.executions(self.cloud, self.machine, dataset)
+
+    def wait(self, dataset: str, more_than: int = 0) -> list[dict[str, Any]]:
+        """The dataset's executions, the oldest first, once there are more than ``more_than``, none runs, and no file
+        waits except those of a failed run."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            waiting = self.waiting(dataset)
+            found = self.executions(dataset)
+            ended = len(found) > more_than and all(execution["status"] in follow.FINAL for execution in found)
+            if ended and (not waiting or found[-1]["status"] != "SUCCEEDED"):
+                return found
+            time.sleep(0.5)
+        raise AssertionError(f"{dataset}: not ended in time: {self.executions(dataset)}")
+
+    def waiting(self, dataset: str) -> int:
+        """How many files the ledger holds that are in no published run."""
+        query = {"TableName": self.stack.outputs["LedgerTable"], "IndexName": "waiting", "ConsistentRead": True}
+        of_dataset = {"KeyConditionExpression": "dataset = :d", "ExpressionAttributeValues": {":d": {"S": dataset}}}
+        return self.cloud.client("dynamodb").query(**query, **of_dataset)["Count"]
+
+    def drop_and_wait(self, dataset: str, files: dict[str, bytes]) -> list[dict[str, Any]]:
+        """The executions that these files have led to."""
+        before = len(self.executions(dataset))
+        for name, content in files.items():
+            self.drop(dataset, name, content)
+        return self.wait(dataset, more_than=before)[before:]
+
+    def outcome(self, execution: dict[str, Any]) -> dict[str, Any]:
+        described = self.cloud.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
+        assert described["status"] == "SUCCEEDED", follow.failure(described)
+        return json.loads(described["output"])
+
+    def states(self, execution: dict[str, Any]) -> list[str]:
+        return [step.name for step in follow.steps(self.cloud, execution["executionArn"])]
+
+    def read(self, dataset: str, run_id: str, name: str) -> bytes:
+        bucket = self.stack.outputs["ArtifactBucketName"]
+        answer = self.cloud.client("s3").get_object(Bucket=bucket, Key=f"runs/{dataset}/{run_id}/{name}")
+        return answer["Body"].read()
+
+    def read_json(self, dataset: str, run_id: str, name: str) -> Any:
+        return json.loads(self.read(dataset, run_id, name))
+
+    def panel(self, dataset: str, run_id: str) -> pd.DataFrame:
+        return pd.read_parquet(io.BytesIO(self.read(dataset, run_id, "panel/panel.parquet")))
+
+    def mail(self, about: str) -> list[mailbox.Letter]:
+        """Letters with these words in subject or body. It waits a little, because mail comes after the run's end."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            found = [x for x in mailbox.letters(self.cloud.mailbox) if about in x.subject or about in x.body]
+            if found:
+                return found
+            time.sleep(0.3)
+        return []
+
+
+@contextmanager
+def results_refused(service: Service, dataset: str) -> Iterator[None]:
+    """While this lasts, the jobs' role may not write the dataset's results."""
+    iam, resources = service.cloud.client("iam"), service.cloud.client("cloudformation")
+    found = resources.describe_stack_resources(StackName=service.stack.name)["StackResources"]
+    [role] = [one["PhysicalResourceId"] for one in found if one["LogicalResourceId"] == "JobRole"]
+    target = f"arn:aws:s3:::*/runs/{dataset}/*/assessment/*"
+    deny = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": target}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    iam.put_role_policy(RoleName=role, PolicyName=dataset, PolicyDocument=policy)
+    yield
+    iam.delete_role_policy(RoleName=role, PolicyName=dataset)

@@ -1,0 +1,17 @@
+"""How good the forecasts were."""
+
+from __future__ import annotations
+
+import pytest
+
+from headroom.report.sections import forecasts
+
+
+def test_coverage_is_told_for_each_metric_from_what_was_forecast_with() -> None:
+    rows = [
+        {"candidate": "combination", "metric": "cpu", "series": 30, "coverage_80": 0.9},
+        {"candidate": "combination", "metric": "cpu", "series": 10, "coverage_80": 0.5},
+        {"candidate": "theta", "metric": "cpu", "series": 40, "coverage_80": 0.0},
+        {"candidate": "theta", "metric": "disk", "series": 40, "coverage_80": 0.8},
+    ]
+    assert forecasts.coverage({"candidates": rows}) == [("cpu", pytest.approx(0.8))]

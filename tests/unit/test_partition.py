@@ -1,0 +1,115 @@
+"""A fleet assessed block by block, in one process or several, is the same fleet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from headroom import assess, partition, train
+from headroom.core import job
+from headroom.core import panel as panels
+from headroom.core.panel import Panel
+from headroom.core.settings import Settings
+from local import fleet
+
+pytestmark = pytest.mark.slow
+
+CHOSEN = Settings(horizon=14)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A panel of 24 servers of which one fell silent and one has a metric of its own, and a model."""
+    root = tmp_path_factory.mktemp("fleet")
+    made = fleet.generate(servers=24, days=120, sampling="1D", horizon=14, seed=6, metrics=("cpu", "memory"))
+    table, names = made.panel(), sorted(made.servers["server_id"])
+    table = table[(table["server_id"] != names[3]) | (table["ds"] < table["ds"].max() - pd.Timedelta(days=40))]
+    table.loc[table["server_id"] == names[20], "metric"] = "disk"
+    table = table.drop_duplicates(["server_id", "metric", "ds"])
+    table.to_parquet(root / "panel.parquet", row_group_size=500)
+    made.servers.to_parquet(root / "servers.parquet")
+    (root / "settings.json").write_text(CHOSEN.model_dump_json())
+    train.train(Panel.of(table), made.servers, CHOSEN, root / "model")
+    return root
+
+
+def job_on(folder: Path, results: Path) -> Path:
+    assess.work(argparse.Namespace(panel=folder, settings=None, manifest=None, model=folder / "model", previous=None,
+                                   assessment=results))  # fmt: skip
+    return results
+
+
+@pytest.fixture(scope="module")
+def whole(folder, tmp_path_factory) -> Path:
+    return job_on(folder, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def in_blocks(folder, tmp_path_factory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(panels, "BLOCK_VALUES", 2 * 120 * 7)
+        assert len(panels.in_folder(folder).blocks(CHOSEN.frequency)) > 3
+        return job_on(folder, tmp_path_factory.mktemp("blocks"))
+
+
+@pytest.mark.parametrize("name", ["forecasts", "risks", "servers", "seasonality", "clusters", "recommendations"])
+def test_blocks_on_several_cores_give_the_tables_of_the_whole_fleet(whole, in_blocks, name):
+    one, other = (pd.read_parquet(root / "tables" / name / f"{name}.parquet") for root in (whole, in_blocks))
+    # Not to the last digit: sums over more rows may be taken in another order.
+    pd.testing.assert_frame_equal(one, other, rtol=1e-9, atol=1e-9)
+
+
+def test_blocks_on_several_cores_give_the_summary_of_the_whole_fleet(whole, in_blocks):
+    one, other = (json.loads((root / "risk_summary.json").read_text()) for root in (whole, in_blocks))
+    assert one == other
+
+
+def test_the_report_of_a_fleet_in_blocks_shows_every_server(in_blocks):
+    page = (in_blocks / "report.html").read_text()
+    servers = pd.read_parquet(in_blocks / "tables" / "servers" / "servers.parquet")
+    assert all(name in page for name in servers["server_id"])
+    assert (in_blocks / assess.FORECASTS).read_bytes() == (
+        in_blocks / "tables" / "forecasts" / "forecasts.parquet"
+    ).read_bytes()
+
+
+def test_who_works_through_the_blocks_changes_no_byte(folder, in_blocks, tmp_path, monkeypatch):
+    monkeypatch.setattr(panels, "BLOCK_VALUES", 2 * 120 * 7)
+    monkeypatch.setattr(assess, "found_in", lambda blocks: map(assess._on_a_core, blocks))
+    job_on(folder, tmp_path)
+    for path in sorted(in_blocks.rglob("*")):
+        if path.is_file():
+            assert path.read_bytes() == (tmp_path / path.relative_to(in_blocks)).read_bytes(), path.name
+
+
+def dies(block: assess.Block) -> partition.Part:
+    os._exit(9)
+
+
+def test_a_process_that_is_killed_for_its_memory_is_told_with_what_to_change(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(panels, "BLOCK_VALUES", 2 * 120 * 7)
+    monkeypatch.setattr(assess, "_on_a_core", dies)
+    with pytest.raises(job.InputError, match="more memory"):
+        job_on(folder, tmp_path)
+
+
+def test_parts_of_a_fleet_know_what_the_others_measure(folder):
+    """A server without a metric has no use of it, and not an unknown one for ever."""
+    panel = panels.in_folder(folder)
+    forecasts = pd.DataFrame(columns=["server_id", "metric", "ds", "q05", "q10", "q50", "q90", "q95"])
+    forecasts = forecasts.astype({"ds": "datetime64[ns]"})
+    parts = [
+        partition.judge(panel.of_servers([name]), forecasts, CHOSEN, span=panel.span)
+        for name in (panel.servers[0], panel.servers[20])
+    ]
+    fleet_of_two = partition.together(parts)
+    assert set(fleet_of_two.past.measures) == {"cpu", "memory", "disk"}
+    assert sorted(fleet_of_two.peaks) == ["cpu", "disk", "memory"]
+    attributes = pd.DataFrame({"server_id": [panel.servers[0], panel.servers[20]]})
+    found = assess.conclude(fleet_of_two, attributes.reindex(columns=["server_id", *assess.risk.ATTRIBUTES]), CHOSEN)
+    assert len(found.servers) == 2
