@@ -45,8 +45,9 @@ def take_in(ledger: Ledger, file: File, most_datasets: int, now: datetime, taken
         dataset = dataset_of(file)
         if dataset not in taken.days and not ledger.admit(dataset, most_datasets):
             raise Refused(
-                f"it would begin dataset {dataset!r}, and there are {most_datasets} already, the most that the stack's "
-                "parameter MaxDatasets allows: upload to one of them, or raise it and then upload the file again"
+                f"it would begin the new dataset {dataset!r}, and there are {most_datasets} already, as many as "
+                "the stack's parameter MaxDatasets allows: upload it to one of them, or raise the parameter and "
+                "upload it again"
             )
     except Refused as why:
         if not ledger.knows(NOBODY, file):
@@ -73,13 +74,14 @@ def dataset_of(file: File) -> str:
     _, _, rest = file.key.partition("incoming/")
     dataset, slash, name = rest.partition("/")
     if not slash or not name:
-        raise Refused("it lies in no dataset's folder: upload it to incoming/<dataset>/")
+        raise Refused("it is in no dataset's folder: upload it to incoming/<dataset>/")
     if problem := dataset_problem(dataset) or name_problem(name):
         raise Refused(problem)
     if file.size == 0:
         raise Refused("it is empty (0 bytes): check the export that made it")
     if file.size > LARGEST_FILE:
-        raise Refused(f"it has {file.size / 1024**3:.0f} GiB, the most is {LARGEST_FILE / 1024**3:.0f}: split it")
+        size, most = (number / 1024**3 for number in (file.size, LARGEST_FILE))
+        raise Refused(f"it has {size:.0f} GiB, and the largest file may have {most:.0f}: split it")
     return dataset
 
 

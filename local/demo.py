@@ -108,7 +108,7 @@ def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
 def passed_over(names: list[str]) -> str:
     """One line on files that are not dropped, because their names do not end as data files' do."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"passed over, being none of {', '.join(ENDINGS)}: {', '.join(names[:5])}{more}"
+    return f"skipped, because their names end in none of {', '.join(ENDINGS)}: {', '.join(names[:5])}{more}"
 
 
 def _check_settings(path: Path) -> None:
@@ -150,7 +150,7 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
         execution = follow.wait_for_start(cloud, machine, dataset, known, START_SECONDS)
     if execution is None:
         raise CloudError(
-            f"no run has started within {START_SECONDS} s. What the ingest function says is in {cloud.log} "
+            f"no run has started within {START_SECONDS} s. The ingest function's log is in {cloud.log} "
             f"and, with the cloud up, in: aws logs tail {_ingest_logs(cloud)}"
         )
     while True:
@@ -161,7 +161,7 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
         following = follow.wait_for_start(cloud, machine, dataset, known, seconds=0.5)
         if following is None:
             return description
-        console.print("   files came while the run was going on: the next run takes them")
+        console.print("   files arrived during the run: the next run takes them")
         execution = following
 
 
@@ -196,9 +196,9 @@ def _explained(cloud: Cloud, description: dict[str, Any], was_up: bool) -> str:
         lines += ["", f"its folder: {cloud.state / 'jobs' / failure.job}"]
     if was_up:
         command = ["aws", "stepfunctions", "redrive-execution", "--execution-arn", description["executionArn"]]
-        lines += ["", "when the cause is mended, run just the failed state again:", f"  {shlex.join(command)}"]
+        lines += ["", "after fixing the cause, resume from the failed state:", f"  {shlex.join(command)}"]
     else:
-        lines += ["", "to be able to look around and redrive: make up, then make demo again"]
+        lines += ["", "to be able to inspect it and redrive: make up, then make demo again"]
     return "\n".join(lines)
 
 

@@ -96,7 +96,7 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
         "--log-group-name /aws/sagemaker/ProcessingJobs --log-stream-name-prefix headroom-demo-assess-1",
         f"aws stepfunctions redrive-execution --execution-arn {failed_run}",
         # A redriven job reads the settings that its run was planned with: new ones need a new run.
-        "A redrive (for 14 days) keeps the files and settings of this run.",
+        "A redrive (possible for 14 days) keeps the files and settings of this run.",
         """start-execution --state-machine-arn """ + machine_of(failed_run) + """ --input '{"dataset": "demo"}'""",
     ):
         assert words in mail["Message"]
