@@ -1,4 +1,4 @@
-"""Files come in: each is written down in the ledger once, or refused and told of once. Shared by ingest and sweep."""
+"""Files come in: each is recorded in the ledger once, or refused and reported once. Shared by ingest and sweep."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Taken:
 
 
 def take_in(ledger: Ledger, file: File, most_datasets: int, now: datetime, taken: Taken) -> None:
-    """Write one file down as waiting, or note in ``taken`` why it is refused."""
+    """Record one file as waiting, or note in ``taken`` why it is refused."""
     if file.key.endswith("/") and file.size == 0:
         return  # the console's marker of an empty folder
     try:

@@ -42,7 +42,7 @@ metrics = Metrics()
 
 
 class CannotPlan(Exception):
-    """The run cannot be; the message says why and what to do."""
+    """The run cannot be planned; the message says why and what to do."""
 
 
 class Override(BaseModel):

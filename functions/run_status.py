@@ -323,7 +323,7 @@ def notification(
 
 
 def what_stays(state: str | None, left: Left) -> str:
-    """Which results are the current ones now, and what becomes of the run's files."""
+    """Which results are current now, and what happens to the run's files."""
     if left.redriven:
         return "It has been redriven meanwhile and is running."
     if left.published and state == "NotifyCompletion":
@@ -342,7 +342,7 @@ def what_stays(state: str | None, left: Left) -> str:
 
 
 def file_lines(left: Left) -> list[str]:
-    """The run's newest files, among which the cause is to be sought, and those that were set aside."""
+    """The run's newest files, one of which may be the cause, and those that were set aside."""
     lines = []
     if left.files:
         lines += ["", f"Newest of the {len(left.files):,} new file{'' if len(left.files) == 1 else 's'} of this run:"]

@@ -67,9 +67,9 @@ def open_buckets(stack: Stack) -> Iterator[str]:
             yield f"{name} keeps no versions"
         rules = bucket.get("LifecycleConfiguration", {}).get("Rules", [])
         if not any("NoncurrentVersionExpiration" in rule for rule in rules):
-            yield f"{name} keeps old versions for ever"
+            yield f"{name} keeps old versions forever"
         if not any("AbortIncompleteMultipartUpload" in rule for rule in rules):
-            yield f"{name} keeps broken uploads for ever"
+            yield f"{name} keeps broken uploads forever"
 
 
 def plain_transport(stack: Stack) -> Iterator[str]:
@@ -111,14 +111,14 @@ def unencrypted(stack: Stack) -> Iterator[str]:
 def kept_for_ever(stack: Stack) -> Iterator[str]:
     for name, group in stack.of_type("AWS::Logs::LogGroup").items():
         if not group.get("RetentionInDays"):
-            yield f"{name} keeps logs for ever"
+            yield f"{name} keeps logs forever"
     groups = {f"headroom-{name.lower()}" for name in stack.of_type("AWS::Logs::LogGroup")}
     for name, function in stack.of_type("AWS::Lambda::Function").items():
         if function.get("LoggingConfig", {}).get("LogGroup") not in groups:
             yield f"{name} logs to a group that the template does not keep"
     for name, table in stack.of_type("AWS::DynamoDB::Table").items():
         if table.get("TimeToLiveSpecification", {}).get("Enabled") is not True:
-            yield f"{name} keeps every entry for ever"
+            yield f"{name} keeps every entry forever"
 
 
 def lost_with_the_stack(stack: Stack) -> Iterator[str]:
@@ -242,7 +242,7 @@ def endless_panels(stack: Stack) -> Iterator[str]:
     (tag,) = panels.SUPERSEDED["TagSet"]
     expiring = [rule for rule in rules if "ExpirationInDays" in rule]
     if not any(rule["TagFilters"] == [tag] and rule["ExpirationInDays"] >= 14 for rule in expiring):
-        yield "superseded panels are kept for ever, or not for the 14 days of a redrive"
+        yield "superseded panels are kept forever, or not for the 14 days of a redrive"
     yield from (f"{rule['Id']} expires what nobody has superseded" for rule in expiring if "TagFilters" not in rule)
 
 
@@ -348,7 +348,7 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
     ),
     (
         endless_panels,
-        "panels kept for ever",
+        "panels kept forever",
         lambda t: of("ArtifactBucket")(t)["LifecycleConfiguration"]["Rules"].pop(),
     ),
     (lost_letters, "lost events", lambda t: of("RunEnded")(t)["Targets"][0].pop("DeadLetterConfig")),

@@ -1,4 +1,4 @@
-"""A failed run is told of with its reason and the way on, and does not hold up its dataset."""
+"""A failed run is reported with its reason and how to resume it, and does not hold up its dataset."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
         ({"status": "ABORTED", "cause": "by hand"}, "stopped: by hand"),
         ({"cause": json.dumps({"TrainingJobName": "t", "FailureReason": "AlgorithmError: x"})}, "AlgorithmError: x"),
         ({"cause": json.dumps({"errorType": "CannotPlan", "errorMessage": "no files yet"})}, "no files yet"),
-        ({"cause": json.dumps({"TrainingJobName": "t", "TrainingJobStatus": "Stopped"})}, "longer than its 3 hours"),
+        ({"cause": json.dumps({"TrainingJobName": "t", "TrainingJobStatus": "Stopped"})}, "longer than 3 hours"),
         ({"error": "States.Timeout", "cause": None}, "waited longer"),
         ({"cause": "not JSON"}, "States.TaskFailed: not JSON"),
         ({"cause": "[1]"}, "States.TaskFailed: [1]"),
