@@ -393,7 +393,7 @@ def _notes(fleet: Part, servers: pd.DataFrame, frequency: Frequency) -> list[str
         history = "Less than a day" if days == 0 else wording.periods(days, Frequency.DAY)
         notes.append(
             f"{history} of history {'is' if days < 2 else 'are'} too short to tell {wording.listed(missing)}: clusters "
-            "do not go by them."
+            "do not use them."
         )
     if "cpu" not in fleet.peaks:
         notes.append("CPU is not measured: idle servers, sizes and schedules cannot be judged.")
