@@ -16,8 +16,8 @@ from headroom.core.safe_csv import harmless_sql
 from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
 from headroom.intake import groups, inventory
 from headroom.intake.columns import same
+from headroom.intake.lines import line_numbers
 from headroom.intake.merge import Merge
-from headroom.intake.reading import line_numbers
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, one_row, quoted
 
