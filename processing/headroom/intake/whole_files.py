@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import duckdb
 
-from headroom.core.settings import METRICS
+from headroom.core import metrics
 from headroom.intake import meaning
 from headroom.intake.sources import Source
 from headroom.intake.tables import drop_rejects, field_of, one_row, quoted, scan_of, time_text
@@ -94,6 +94,6 @@ def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int,
         found = db.execute(f"SELECT {fields} FROM {scan_of(layout, [source.readable])} LIMIT 1 OFFSET {row - first}")
         rows.append(found.fetchone() or ())
     drop_rejects(db)
-    values = {place for column, place in layout.places if column in METRICS or column == "value"}
+    values = {place for column, place in layout.places if column in metrics.columns() or column == "value"}
     differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
     return [layout.columns[place] for place in differ if layout.columns[place]]
