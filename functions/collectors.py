@@ -42,8 +42,8 @@ class _Collector(_Strict):
     """What all collectors have in common."""
 
     dataset: str
-    every_minutes: int = Field(1440, ge=60, le=44640, description="how often it collects")
-    backfill_days: int = Field(62, ge=1, le=455, description="how far back the first collection goes")
+    every_minutes: int = Field(1440, ge=60, le=44640, description="how often it collects; of days, whole ones in UTC")
+    backfill_days: int = Field(61, ge=1, le=455, description="how far back the first collection goes")
     late_minutes: int = Field(30, ge=5, le=1440, description="how long samples may take until the source has them")
 
     @field_validator("dataset")
