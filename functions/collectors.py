@@ -1,6 +1,6 @@
 """What a collector is to do: ``config/collectors/<name>.json`` in the ingest bucket, checked strictly.
 
-JSON and not YAML, because functions carry no YAML parser.
+JSON, because there is one way to read it: no text becomes a number, a date or a boolean by its looks.
 """
 
 from __future__ import annotations
