@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
-.PHONY: cli demo preview openapi up down status test quick lint bench screenshots deploy smoke wheelhouse lock install
+.PHONY: cli demo preview openapi up down status test quick lint audit bench screenshots deploy smoke wheelhouse lock install
 
 demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
@@ -37,6 +37,9 @@ lint: install .venv-lint/installed
 	$(BIN)/mypy && cd functions && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache/functions .
 	.venv-lint/bin/cfn-lint template.yaml
 	.venv-lint/bin/checkov --config-file .checkov.yaml
+
+audit: .venv-lint/installed  ## are the locked libraries known to have holes? Asks the package index
+	for lock in jobs functions dev; do .venv-lint/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement requirements/$$lock.txt || exit 1; done
 
 bench: .venv-bench/installed  ## ONLY=accuracy for one of them
 	for one in $(or $(ONLY),preprocess findings accuracy speed); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done

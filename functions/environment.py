@@ -54,6 +54,12 @@ class RunStatusSettings(_Starting):
     sweep_function: str
 
 
+class CollectSettings(_Environment):
+    topic_arn: str
+    ingest_bucket: str
+    region: str
+
+
 class ApiSettings(_Environment):
     state_machine_arn: str
     ingest_bucket: str
@@ -73,7 +79,7 @@ class PlanSettings(_Environment):
     most_files: int = Field(alias="MOST_FILES_PER_RUN", ge=1)
     most_usd: float = Field(alias="MOST_USD_PER_RUN")
     instance_prices: dict[str, float]
-    """USD an hour by instance type, where the stack was told."""
+    """USD per hour by instance type, where the stack was told."""
     sweep_function: str
     wheelhouse_uri: str
     subnet_ids: list[str]

@@ -27,7 +27,7 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 import prices
-from commands import ask_sweep
+from commands import ask_sweep, start
 from dataset_settings import read_config, read_settings, whole_number
 from environment import JOBS, PlanSettings, from_environment
 from images import aws_image
@@ -422,10 +422,10 @@ def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate
     most = given.max_usd if given.max_usd is not None else environment.most_usd
     if cost.usd is None or not most or cost.usd <= most:
         return
-    more = json.dumps(given.model_dump(exclude_unset=True) | {"max_usd": math.ceil(cost.usd)})
+    more = given.model_dump(exclude_unset=True) | {"max_usd": math.ceil(cost.usd)}
     raise CannotPlan(
         f"the run would cost {cost.words}, and a run may cost {most:g} USD (the stack's MaxRunCostUsd). Its files wait "
-        f"on. To run it all the same, start it by hand with this input:\n  {more}"
+        f"on. To run it all the same:\n{start(environment.state_machine_arn, **more)}"
     )
 
 

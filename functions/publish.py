@@ -121,9 +121,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
         entries = run_published(run.model_dump(), summary, results)
         metrics.add_metric("EventsLost", MetricUnit.Count, put(boto3.client("events"), entries, now))
     told = notification(run, status, summary, quality, manifest, results, following, trains)
-    told["message"] = text(
-        told["message"].splitlines(), [*left_lines(ledger, run, manifest, following, machine, limits, now)]
-    )
+    left = left_lines(ledger, run, manifest, following, machine, limits, now)
+    told["message"] = text(told["message"].splitlines(), left)
     hours = environment.link_hours
     shown = links(s3, environment.artifact_bucket, f"{folder}/assessment", hours)
     message = with_links(told["message"], shown, now + timedelta(hours=hours))
@@ -225,11 +224,7 @@ def notification(
         *more_lines(quality["settings"]["errors"], 10),
         *unused_lines(quality["files"]),
         *[f"  {note}" for note in quality["notes"][:5]],
-        *(
-            [f"  and {len(quality['notes']) - 5} more notes: see data_quality.json."]
-            if len(quality["notes"]) > 5
-            else []
-        ),
+        *more_lines(quality["notes"], 5),
         *model_lines(run, manifest["train_reason"], relative_error(summary)),
         *(drift_lines(run, summary.get("drift") or {}, following if trains else None) if status == "published" else []),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
@@ -244,7 +239,7 @@ def notification(
 
 
 def more_lines(problems: list[str], shown: int, where: str = "data_quality.json") -> list[str]:
-    """How many problems are not shown."""
+    """How many problems or notes are not shown."""
     return [f"  and {len(problems) - shown:,} more: see {where}."] if len(problems) > shown else []
 
 

@@ -18,7 +18,9 @@ from botocore import xform_name
 from infrastructure.stack import ROOT, Stack, template
 
 import environment
+import progress
 import publish
+from names import dataset_problem
 
 EVERYTHING = {
     "HttpApi": "true",
@@ -30,6 +32,12 @@ EVERYTHING = {
     "SecurityGroupIds": "sg-0c",
     "OutputKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/headroom-outputs",
     "VolumeKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/headroom-volumes",
+    "Collectors": "on",
+    "CollectRoleArns": "arn:aws:iam::210987654321:role/read-cloudwatch",
+    "CollectSecretArns": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prometheus-AbCdEf",
+    "CollectWorkspaceArns": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-0a1b",
+    "CollectSubnetIds": "subnet-0a,subnet-0b",
+    "CollectSecurityGroupIds": "sg-0c",
 }
 
 # What may be allowed on every resource, each with the reason that nothing narrower can be named.
@@ -58,6 +66,17 @@ ON_EVERY_RESOURCE = {
     "ec2:DescribeDhcpOptions": "as above",
     "ec2:DescribeSubnets": "as above",
     "ec2:DescribeSecurityGroups": "as above",
+    "cloudwatch:GetMetricData": "metrics take no resource",
+    "cloudwatch:ListMetrics": "as above",
+    "ec2:DescribeInstances": "descriptions take no resource",
+    "ec2:DescribeInstanceTypes": "as above",
+    "ec2:DescribeVolumes": "as above",
+    "elasticloadbalancing:DescribeLoadBalancers": "as above",
+    "lambda:GetAccountSettings": "takes no resource",
+    "rds:DescribeDBInstances": "all databases are looked for, whatever they are called",
+    "ecs:ListClusters": "listing takes no resource",
+    "ecs:ListServices": "all services are looked for, whatever they are called",
+    "ecs:DescribeServices": "as above",
 }
 # What a stack has of its own, and needs of no other.
 OWN_ONLY = ("s3:", "dynamodb:", "sns:", "kms:", "states:")
@@ -68,6 +87,7 @@ MANAGED = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
     "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
     "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole",
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
 }
 
 # One `.sync` integration a job kind, as the documentation of Step Functions lists them.
@@ -128,6 +148,7 @@ def too_wide(stack: Stack) -> Iterator[str]:
 
 def assumable_by_others(stack: Stack) -> Iterator[str]:
     wanted = {"CapacityRole": "states.amazonaws.com", "JobRole": "sagemaker.amazonaws.com"}
+    wanted |= {"CollectScheduleRole": "scheduler.amazonaws.com"}
     for role in roles(stack):
         for statement in stack.resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
             principal = as_list(statement["Principal"].get("Service", "nobody's service"))
@@ -235,6 +256,7 @@ def locked_out(stack: Stack) -> Iterator[str]:
 
 FUNCTIONS = ROOT / "functions"
 HANDLERS = {
+    "CollectFunction": "collect",
     "ApiFunction": "api",
     "IngestFunction": "ingest",
     "PlanFunction": "plan",
@@ -254,9 +276,21 @@ RECEIVERS = {
     "events": "events",
     "logs": "logs",
     "parameters": "ssm",
+    "cloudwatch": "cloudwatch",
+    "ec2": "ec2",
+    "rds": "rds",
+    "ecs": "ecs",
+    "sts": "sts",
+    "secretsmanager": "secretsmanager",
+    "elbv2": "elbv2",
+    "lambda_": "lambda",
 }
-IAM_PREFIXES = {"stepfunctions": "states"}
-IAM_ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjectVersions": "s3:ListBucketVersions"}
+IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
+IAM_ACTIONS = {
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+}
 # Publishing to a topic with a key of its own uses that key.
 COMES_WITH = {"sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"}}
 # Needed though no call says so.
@@ -268,6 +302,7 @@ UNSPOKEN = {
     ("SweepFunction", "sqs:SendMessage"): "as above",
     ("PlanFunction", "kms:GenerateDataKey"): "S3 encrypts what it writes with the key of the bucket",
     ("PlanFunction", "kms:Decrypt"): "as above",
+    ("CollectFunction", "aps:QueryMetrics"): "asked over HTTP, with a signature",
     ("PublishFunction", "kms:Decrypt"): "S3 decrypts what it reads, and what its links open",
     ("PublishFunction", "kms:GenerateDataKey"): "said together with the other",
 }
@@ -388,6 +423,8 @@ def test_every_function_is_looked_at():
         ("publish", {"dynamodb:UpdateItem", "s3:GetObject", "states:DescribeExecution"}),
         ("run_status", {"states:GetExecutionHistory", "sns:Publish"}),
         ("slack", {"ssm:GetParameter"}),
+        ("collect", {"cloudwatch:GetMetricData", "ec2:DescribeInstances", "sts:AssumeRole", "s3:PutObject"}),
+        ("collect", {"secretsmanager:GetSecretValue", "rds:DescribeDBInstances", "ecs:DescribeServices"}),
     ],
 )
 def test_the_code_is_read_right(module, some):
@@ -397,6 +434,7 @@ def test_the_code_is_read_right(module, some):
 def test_functions_get_the_environment_they_read():
     """Each variable that the code reads is set by the template, and none is set in vain."""
     classes = {
+        "CollectFunction": "CollectSettings",
         "ApiFunction": "ApiSettings",
         "IngestFunction": "IngestSettings",
         "PlanFunction": "PlanSettings",
@@ -459,17 +497,21 @@ def test_a_link_opens_the_report_or_a_picture_and_nothing_else(hours):
 CHANGES = ("s3:Put", "s3:Delete", "s3:Replicate", "s3:Restore", "s3:Bypass")
 
 
+# Collectors add what they collect, below a folder of their own in each dataset, and note how far they are.
+COLLECTED = ("incoming/*/collected/*", "collectors/*")
 # What lets files in, as a person at the console would; the bucket keeps the versions before.
 DOORS = {("ApiFunctionRole", "s3:PutObject")}
 
 
 def test_no_role_may_change_what_came_in_or_what_anybody_may():
     stack = Stack(**EVERYTHING)
+    own = {f"{stack.arn('IngestBucket')}/{folder}" for folder in COLLECTED}
     for role in roles(stack):
         for grant in grants(stack, role):
             changes = grant.action.startswith(CHANGES)
-            came_in = grant.resource.startswith(stack.arn("IngestBucket"))
-            assert not (changes and came_in) or (role, grant.action) in DOORS, (role, grant)
+            came_in = changes and grant.resource.startswith(stack.arn("IngestBucket"))
+            adds = role == "CollectFunctionRole" and grant.action == "s3:PutObject" and grant.resource in own
+            assert not came_in or adds or (role, grant.action) in DOORS, (role, grant)
             assert "Delete" not in grant.action or grant.action in ON_EVERY_RESOURCE, (role, grant)
             if grant.action.startswith("iam:"):
                 assert grant.action == "iam:PassRole"
@@ -477,6 +519,15 @@ def test_no_role_may_change_what_came_in_or_what_anybody_may():
                 assert grant.action.removeprefix("kms:") in {
                     "GenerateDataKey", "Decrypt", "Encrypt", "DescribeKey", "CreateGrant",
                 }  # fmt: skip
+
+
+def test_collectors_touch_nothing_of_the_ledger_but_what_is_theirs():
+    found = [
+        grant for grant in grants(Stack(**EVERYTHING), "CollectFunctionRole") if grant.action.startswith("dynamodb:")
+    ]
+    theirs = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [progress.PLACE]}}
+    assert found and all(grant.condition == theirs for grant in found)
+    assert dataset_problem(progress.PLACE), "no dataset can have that name"
 
 
 def test_every_exception_is_still_needed():

@@ -39,6 +39,12 @@ EVERYTHING = {
     "AccessLogsBucket": "logs-of-ours",
     "TrainOnSpot": "true",
     "MonthlyBudgetUsd": "100",
+    "Collectors": "on",
+    "CollectRoleArns": "arn:aws:iam::210987654321:role/read-cloudwatch",
+    "CollectSecretArns": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prometheus-AbCdEf",
+    "CollectWorkspaceArns": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-0a1b",
+    "CollectSubnetIds": "subnet-0a,subnet-0b",
+    "CollectSecurityGroupIds": "sg-0c",
 }
 
 # The image's own list of registries (aws/sagemaker-python-sdk, image_uri_config/sklearn.json), and il-central-1.
@@ -433,6 +439,7 @@ def test_every_parameter_is_used_and_shown_in_a_group():
         ("SubnetsComeWithSecurityGroups", "SubnetIds", {"SecurityGroupIds"}),
         ("IsolatedJobsHaveTheirLibraries", "NetworkIsolation", {"WheelhouseUri", "ImageUri"}),
         ("BudgetsHaveSomebodyToTell", "MonthlyBudgetUsd", {"NotificationEmail"}),
+        ("CollectorsSubnetsComeWithSecurityGroups", "CollectSubnetIds", {"CollectSecurityGroupIds"}),
         ("TokensAreForSomebody", "OpenIdIssuer", {"OpenIdAudience"}),
     ],
 )
@@ -485,7 +492,7 @@ def test_the_runbook_has_a_section_for_every_alarm_and_none_for_others():
         title: set(re.findall(r"`(\w+Alarm)`", text)) for title, text in zip(parts[::2], parts[1::2], strict=True)
     }
     wanted: dict[str, set[str]] = {}
-    for name, alarm in Stack().of_type("AWS::CloudWatch::Alarm").items():
+    for name, alarm in Stack(**EVERYTHING).of_type("AWS::CloudWatch::Alarm").items():
         section = re.search(r"\(docs/operations.md, (.+?)\)", alarm["AlarmDescription"])
         assert section, name
         wanted.setdefault(section[1], set()).add(name)
@@ -513,6 +520,7 @@ def test_the_functions_report_the_metrics_that_alarms_and_dashboard_watch():
 
 def test_what_is_optional_is_left_out_by_default():
     optional = {"EmailSubscription", "SlackFunction", "SlackLogs", "Budget"}
+    optional |= {"CollectFunction", "CollectLogs", "CollectSchedule", "CollectScheduleRole", "CollectorsAlarm"}
     assert not optional & Stack().resources.keys()
     assert optional <= Stack(**EVERYTHING).resources.keys()
 

@@ -85,7 +85,9 @@ class Assessment:
             reverse. ``risk_level`` is, on a future row, the level reached by that date (by the chance of having crossed
             the thresholds until then, so it only rises, and the first critical row is ``critical_date``; all are
             critical where it is above already), and on a history row the level that the measured value stands for.
-        risks: one row per server and metric: ``server_id, metric, level, current`` (mean of y over the last 7 days or
+        risks: one row per server and metric (``entity`` names the part of the server that stands worst, "" where it has
+            none; ``unit``, ``capacity``, ``warning`` and ``critical`` are what it is judged by, in its unit, or NaN):
+            ``server_id, metric, level, current`` (mean of y over the last 7 days or
             24 hours: an average, not the peak), ``peak_q50, peak_q95, peak_ds, p_warning, p_critical`` (probability
             of crossing within the horizon; NaN for a metric without thresholds), ``warning_date, critical_date``
             (first date by which a crossing is more likely than not, or NaT), ``breach_earliest, breach_latest``
@@ -129,6 +131,8 @@ class Assessment:
         not_judged: the servers of which some or all metrics are not judged, sorted by name, one dict each: ``server_id,
             metrics`` (those not judged), ``last`` (ISO date of their last period, or None), ``periods`` (how many of
             them have a value), ``reason`` (a sentence with what to do). Their level is "none", as a placeholder.
+        every: where servers have entities, ``risks`` and ``seasonality`` of every series, with a column ``entity``;
+            those above, and the forecasts, have of each server and metric the worst entity's. Else empty.
     """
 
     settings: Settings
@@ -150,3 +154,4 @@ class Assessment:
     not_judged: list[dict[str, Any]] = field(default_factory=list)
     open_servers: pd.DataFrame | None = None
     findings: list[dict[str, Any]] = field(default_factory=list)
+    every: dict[str, pd.DataFrame] = field(default_factory=dict)

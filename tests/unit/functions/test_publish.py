@@ -14,26 +14,11 @@ import publish
 import slack
 from notification import subject
 from tests.unit.conftest import a_file
+from tests.unit.functions import messages
+from tests.unit.functions.messages import SUMMARY
 
-SUMMARY: dict[str, Any] = {
-    "as_of": "2026-01-01T00:00:00",
-    "frequency": "D",
-    "horizon": 90,
-    "servers": 12,
-    "levels": {"critical": 2, "high": 0, "medium": 1, "low": 0, "none": 9},
-    "top": [{"server_id": "web-1", "level": "critical", "metric": "cpu", "reason": "cpu crosses 90 % about 12 March"}],
-    "savings": {"monthly": 1234.5, "currency": "USD"},
-    "changes": {"new_at_risk": ["web-1"], "resolved": [], "worse": [], "better": ["db-1", "db-2"]},
-    "drift": {"exceeded": False},
-    "notes": [],
-}
 BAD = [{"file": f"{number}.csv", "error": "this is not text: send CSV"} for number in range(5)]
-QUALITY = {
-    "rows": {"read": 1000, "quarantined": 3},
-    "files": [{"file": "good.csv", "error": None}, *BAD],
-    "settings": {"errors": []},
-    "notes": ["2 servers have gaps."],
-}
+QUALITY = messages.QUALITY | {"files": [*messages.QUALITY["files"], *BAD]}
 MANIFEST: dict[str, Any] = {
     "previous_run_id": None,
     "mode": "auto",

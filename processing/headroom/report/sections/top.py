@@ -56,7 +56,8 @@ def top(found: Assessment) -> dict[str, Any]:
         numbers.append((wording.count(len(above)), "above critical now", "risk"))
     if len(coming):
         first = coming.min()
-        numbers.append((wording.date(first, frequency, year=False), f"next, in {_until(first, found)}", "risk"))
+        words = f"next crossing, in {_until(first, found)}"
+        numbers.append((wording.date(first, frequency, year=False), words, "risk"))
     if found.not_judged:
         numbers.append((wording.count(len(found.not_judged)), "not judged", "unjudged"))
     hidden, _ = accepted.counts(found)
@@ -69,11 +70,11 @@ def top(found: Assessment) -> dict[str, Any]:
     if gain is not None:
         backtested, horizon = found.metrics["backtested"], found.metrics["horizon"]
         tested = f", {wording.about(backtested, frequency)} ahead" if backtested < horizon else ""
-        words = f"{'less' if gain >= 0 else 'more'} error than naive{tested}"
+        words = f"{'less' if gain >= 0 else 'more'} error than a naive forecast{tested}"
         numbers.append((wording.percent(abs(round(gain))), words, "forecast"))
-    as_of_words = f"apacity risk as of {wording.day(as_of)}"
+    what = f"capacity risk as of {wording.day(as_of)}"
     return {
-        "kicker": f"{dataset} · c{as_of_words}" if dataset else f"C{as_of_words}",
+        "kicker": f"{dataset} · {what}" if dataset else wording.sentence(what),
         "headline": f"{headline(found)}.",
         "numbers": [list(one) for one in numbers],
         "changes": _changes(found),

@@ -1,0 +1,470 @@
+"""CloudWatch as a source: what there is in an account's region, which metrics say how busy it is, and their values.
+
+What is measured is asked for as averages of five minutes, or of an hour where CloudWatch has nothing finer any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from pydantic import BaseModel, ConfigDict
+
+from collectors import AwsAccount, CloudWatch, SourceError
+from samples import Samples, clean
+
+# CloudWatch keeps points of five minutes for 63 days and of an hour for 455 (its documentation). Half a day less is
+# asked for in each case, so that nothing expires between question and answer.
+FINE, COARSE = timedelta(minutes=5), timedelta(hours=1)
+FINE_KEPT, COARSE_KEPT = timedelta(days=62, hours=12), timedelta(days=454, hours=12)
+# Of one GetMetricData request (its documentation).
+MOST_QUERIES, MOST_POINTS = 500, 100_800
+# USD for one metric in one request, whatever the time it spans (https://aws.amazon.com/cloudwatch/pricing/).
+USD_PER_METRIC = 0.01 / 1000
+# Rows of one file, and with it the memory of the function: 250,000 rows of five metrics take about 300 MB.
+MOST_ROWS = 250_000
+_AT_ONCE = 4
+# Above the rate that an account is given, CloudWatch refuses requests: they are tried again, ever more slowly.
+_PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 12}, max_pool_connections=_AT_ONCE)
+_TYPES_AT_ONCE = 100  # values of one filter of DescribeInstanceTypes; it takes 200
+# Full for ever, or not on a disk.
+_NO_DISKS = {"squashfs", "iso9660", "tmpfs", "devtmpfs", "overlay", "efivarfs", "ramfs", "udf", "nsfs", "fuse.snapfuse"}
+_NO_PATHS = ("/dev", "/proc", "/run", "/snap", "/sys")
+
+
+class Query(BaseModel):
+    """One metric of one server: where CloudWatch has it, and what it means."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: str
+    """The data contract's name."""
+    namespace: str
+    name: str
+    dimensions: list[tuple[str, str]]
+    means: str = "percent"
+    """One of ``MEANINGS``."""
+
+
+class Server(BaseModel):
+    """What is collected of one server."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    part: str = ""
+    """Where it is a part of a server: which one."""
+    attributes: dict[str, str]
+    queries: list[Query]
+
+
+class Part(BaseModel):
+    """A part of a collection: the servers of one file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    servers: list[Server]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """How a value becomes one of the data contract: the statistic to ask for, and what to do with it."""
+
+    statistic: str
+    value: Callable[[float, timedelta], float]
+    summed: bool = False
+    """Whether several queries of one metric add up; otherwise the largest counts."""
+
+
+MEANINGS = {
+    "percent": Meaning("Average", lambda value, _: value),
+    "percent free": Meaning("Average", lambda value, _: 100 - value),
+    # Of what is reserved, which a task may exceed where its host has more: then all that it is promised is in use.
+    "percent of reserved": Meaning("Average", lambda value, _: min(value, 100.0)),
+    # EC2 gives bytes of an interval of one or five minutes; their sum over the period is right in both cases.
+    "bytes": Meaning("Sum", lambda value, period: value / period.total_seconds() / 1e6),
+    "bytes per second": Meaning("Average", lambda value, _: value / 1e6),
+    "part of operations": Meaning("Sum", lambda value, period: value / period.total_seconds(), summed=True),
+    "part of bytes": Meaning("Sum", lambda value, period: value / period.total_seconds() / 1e6, summed=True),
+    "per second": Meaning("Sum", lambda value, period: value / period.total_seconds()),
+    "average": Meaning("Average", lambda value, _: value),
+    # A limit on what runs at once is met at the highest moment of a period.
+    "highest": Meaning("Maximum", lambda value, _: value),
+}
+
+
+def scopes(config: CloudWatch, own_region: str) -> dict[str, tuple[AwsAccount, str, str]]:
+    """Account, region and service of each part that is collected by itself, by its name."""
+    return {
+        f"{account.name}-{region}-{service}": (account, region, service)
+        for account in config.accounts
+        for region in account.regions or [own_region]
+        for service in config.services
+    }
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A scope that can be asked."""
+
+    config: CloudWatch
+    account: str
+    region: str
+    service: str
+    session: Any
+
+    def parts(self, since: datetime, until: datetime, now: datetime) -> list[Any]:
+        """What there is to ask for, as JSON, in parts of a file each."""
+        servers = servers_of(self.session, self.config, self.account, self.region, self.service)
+        return [part.model_dump() for part in parts_of(servers, since, until, now)]
+
+    def price(self, part: Any, since: datetime, until: datetime, now: datetime) -> int:
+        """How many metrics AWS will charge for a part."""
+        return sum(len(server["queries"]) for server in part["servers"]) * len(segments(since, until, now))
+
+    def read(self, part: Any, since: datetime, until: datetime, now: datetime) -> bytes | None:
+        """A part's file; None where nothing was measured."""
+        return samples(self.session, Part.model_validate(part), since, until, now).packed()
+
+
+def opened(config: CloudWatch, scope: str, collector: str, own_region: str) -> Opened:
+    """A scope by its name, with the permissions that it has been given."""
+    account, region, service = scopes(config, own_region)[scope]
+    return Opened(config, account.name, region, service, connect(account, region, collector))
+
+
+# ---------------------------------------------------------------- what there is
+
+
+def connect(account: AwsAccount, region: str, collector: str) -> boto3.Session:
+    """A session in the account's region, by its role if it has one."""
+    if account.role_arn is None:
+        return boto3.Session(region_name=region)
+    sts = boto3.client("sts")
+    external: Any = {"ExternalId": account.external_id} if account.external_id else {}
+    assumed = sts.assume_role(RoleArn=account.role_arn, RoleSessionName=f"headroom-{collector}", **external)
+    keys = assumed["Credentials"]
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name=region)
+
+
+def servers_of(session: Any, config: CloudWatch, account: str, region: str, service: str) -> list[Server]:
+    """All servers of a service in a region, by name, with the metrics that there are of each."""
+    find = {"ec2": _instances, "rds": _databases, "ecs": _containers, "ebs": _volumes, "lambda": _functions,
+            "elb": _load_balancers}[service]  # fmt: skip
+    return sorted(find(session, config, account, region), key=lambda server: (server.id, server.part))
+
+
+def _instances(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
+    """EC2 instances: CPU and network by their hypervisor, memory and disks where the CloudWatch agent runs."""
+    ec2 = session.client("ec2", config=_PATIENT)
+    states = {"Name": "instance-state-name", "Values": ["running", "shutting-down", "stopping", "stopped"]}
+    pages = ec2.get_paginator("describe_instances").paginate(Filters=[states])
+    instances = [one for page in pages for group in page["Reservations"] for one in group["Instances"]]
+    sizes = _sizes(ec2, {one["InstanceType"] for one in instances})
+    agent = _agent(session, config.agent_namespace) if instances else {}
+    for one in instances:
+        name, tags = one["InstanceId"], {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
+        cpu, memory = sizes.get(one["InstanceType"], ("", ""))
+        if options := one.get("CpuOptions"):
+            cpu = str(options["CoreCount"] * options["ThreadsPerCore"])
+        here = [("InstanceId", name)]
+        queries = [
+            Query(metric="cpu", namespace="AWS/EC2", name="CPUUtilization", dimensions=here),
+            Query(metric="network_in", namespace="AWS/EC2", name="NetworkIn", dimensions=here, means="bytes"),
+            Query(metric="network_out", namespace="AWS/EC2", name="NetworkOut", dimensions=here, means="bytes"),
+            *agent.get(name, []),
+        ]
+        called = clean(tags.get("Name", ""))[:200]
+        yield Server(
+            id=f"{called} ({name})" if config.names == "tag" and called else name,
+            attributes=_facts(config, tags, region, one["InstanceType"], cpu, memory),
+            queries=queries,
+        )
+
+
+def _databases(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
+    """RDS instances: CPU and network. How full their storage was is not known: they do not say how large it was."""
+    rds, ec2 = session.client("rds", config=_PATIENT), session.client("ec2", config=_PATIENT)
+    pages = rds.get_paginator("describe_db_instances").paginate()
+    databases = [one for page in pages for one in page["DBInstances"]]
+    sizes = _sizes(ec2, {one["DBInstanceClass"].removeprefix("db.") for one in databases})
+    for one in databases:
+        tags = {tag["Key"]: tag["Value"] for tag in one.get("TagList", [])}
+        here = [("DBInstanceIdentifier", one["DBInstanceIdentifier"])]
+        cpu, memory = sizes.get(one["DBInstanceClass"].removeprefix("db."), ("", ""))
+        yield Server(
+            id=f"rds/{one['DBInstanceArn'].split(':')[4]}/{region}/{one['DBInstanceIdentifier']}",
+            attributes=_facts(config, tags, region, one["DBInstanceClass"], cpu, memory),
+            queries=[
+                Query(metric="cpu", namespace="AWS/RDS", name="CPUUtilization", dimensions=here),
+                Query(
+                    metric="network_in",
+                    namespace="AWS/RDS",
+                    name="NetworkReceiveThroughput",
+                    dimensions=here,
+                    means="bytes per second",
+                ),
+                Query(
+                    metric="network_out",
+                    namespace="AWS/RDS",
+                    name="NetworkTransmitThroughput",
+                    dimensions=here,
+                    means="bytes per second",
+                ),
+            ],
+        )
+
+
+def _containers(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
+    """ECS services: CPU and memory in percent of what their tasks reserve."""
+    ecs = session.client("ecs", config=_PATIENT)
+    for clusters in ecs.get_paginator("list_clusters").paginate():
+        for cluster in clusters["clusterArns"]:
+            for services in ecs.get_paginator("list_services").paginate(cluster=cluster, maxResults=10):
+                if not services["serviceArns"]:
+                    continue
+                described = ecs.describe_services(cluster=cluster, services=services["serviceArns"], include=["TAGS"])
+                for one in described["services"]:
+                    tags: dict[str, str] = {tag["key"]: tag["value"] for tag in one.get("tags", [])}
+                    owner, within = cluster.split(":")[4], cluster.rpartition("/")[2]
+                    here = [("ClusterName", within), ("ServiceName", one["serviceName"])]
+                    yield Server(
+                        id=f"ecs/{owner}/{region}/{within}/{one['serviceName']}",
+                        attributes=_facts(config, tags, region, "", "", ""),
+                        queries=[
+                            Query(
+                                metric=metric,
+                                namespace="AWS/ECS",
+                                name=name,
+                                dimensions=here,
+                                means="percent of reserved",
+                            )
+                            for metric, name in (("cpu", "CPUUtilization"), ("memory", "MemoryUtilization"))
+                        ],
+                    )
+
+
+def _volumes(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
+    """EBS volumes as parts of the instances that they are attached to: operations and bytes, and their limits."""
+    ec2 = session.client("ec2", config=_PATIENT)
+    attached = {"Name": "attachment.status", "Values": ["attached"]}
+    for page in ec2.get_paginator("describe_volumes").paginate(Filters=[attached]):
+        for one in page["Volumes"]:
+            here = [("VolumeId", one["VolumeId"])]
+            limits = {"provisioned_iops": f"{one['Iops']}"} if one.get("Iops") else {}
+            if one.get("Throughput"):  # in MiB per second
+                limits["provisioned_throughput"] = f"{one['Throughput'] * 2**20 / 1e6:.6g}"
+            queries = [
+                Query(metric=metric, namespace="AWS/EBS", name=f"Volume{way}{what}", dimensions=here, means=means)
+                for metric, what, means in (
+                    ("iops", "Ops", "part of operations"),
+                    ("throughput", "Bytes", "part of bytes"),
+                )
+                for way in ("Read", "Write")
+            ]
+            for attachment in one["Attachments"]:
+                yield Server(
+                    id=attachment["InstanceId"],
+                    part=one["VolumeId"],
+                    attributes={"region": region} | limits,
+                    queries=queries,
+                )
+
+
+def _functions(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
+    """What all Lambda functions of the account run at once in the region, and its limit."""
+    lambda_ = session.client("lambda", config=_PATIENT)
+    limit = lambda_.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    yield Server(
+        id=f"lambda/{account}/{region}",
+        attributes={"region": region, "concurrency_limit": str(limit)},
+        queries=[
+            Query(
+                metric="concurrency",
+                namespace="AWS/Lambda",
+                name="ConcurrentExecutions",
+                dimensions=[],
+                means="highest",
+            )
+        ],
+    )
+
+
+def _load_balancers(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
+    """Requests per second of application load balancers, connections of network load balancers."""
+    elbv2 = session.client("elbv2", config=_PATIENT)
+    kinds = {
+        "application": ("AWS/ApplicationELB", "requests", "RequestCount", "per second"),
+        "network": ("AWS/NetworkELB", "connections", "ActiveFlowCount", "average"),
+    }
+    for page in elbv2.get_paginator("describe_load_balancers").paginate():
+        for one in page["LoadBalancers"]:
+            if one["Type"] in kinds:
+                namespace, metric, name, means = kinds[one["Type"]]
+                arn = one["LoadBalancerArn"]
+                here = [("LoadBalancer", arn.partition(":loadbalancer/")[2])]
+                yield Server(
+                    id=f"elb/{arn.split(':')[4]}/{region}/{one['LoadBalancerName']}",
+                    attributes={"region": region},
+                    queries=[Query(metric=metric, namespace=namespace, name=name, dimensions=here, means=means)],
+                )
+
+
+def _facts(
+    config: CloudWatch, tags: Mapping[str, str], region: str, kind: str, cpu: str, memory: str
+) -> dict[str, str]:
+    """A server's attributes; what is not known is left out."""
+    plain = {_plain(key): clean(value) for key, value in tags.items()}
+    said: dict[str, str] = {
+        attribute: next((plain[_plain(key)] for key in keys if plain.get(_plain(key))), "")
+        for attribute, keys in config.tags.items()
+    }
+    facts = {"region": region, "instance_type": kind, "vcpus": cpu, "memory_gb": memory, **said}
+    return {name: value for name, value in facts.items() if value}
+
+
+def _plain(tag: str) -> str:
+    return "".join(sign for sign in tag.casefold() if sign not in "-_: .")
+
+
+def _sizes(ec2: Any, types: set[str]) -> dict[str, tuple[str, str]]:
+    """vCPUs and gigabytes of instance types; those that EC2 does not know are left out."""
+    sizes: dict[str, tuple[str, str]] = {}
+    names = sorted(types)
+    for first in range(0, len(names), _TYPES_AT_ONCE):
+        wanted = {"Name": "instance-type", "Values": names[first : first + _TYPES_AT_ONCE]}
+        for page in ec2.get_paginator("describe_instance_types").paginate(Filters=[wanted]):
+            for one in page["InstanceTypes"]:
+                memory = f"{one['MemoryInfo']['SizeInMiB'] / 1024:g}"
+                sizes[one["InstanceType"]] = str(one["VCpuInfo"]["DefaultVCpus"]), memory
+    return sizes
+
+
+def _agent(session: Any, namespace: str) -> dict[str, list[Query]]:
+    """What the CloudWatch agent measures of each instance: its memory, and every disk that can fill up.
+
+    The agent is free to send a metric under several sets of dimensions: of those of one disk the smallest is taken.
+    """
+    cloudwatch = session.client("cloudwatch", config=_PATIENT)
+    found: dict[tuple[str, str, str], Query] = {}
+    for name, metric, means, disk in (
+        ("mem_used_percent", "memory", "percent", ""),
+        ("disk_used_percent", "disk", "percent", "path"),
+        ("LogicalDisk % Free Space", "disk", "percent free", "instance"),
+    ):
+        asked = {"Namespace": namespace, "MetricName": name, "Dimensions": [{"Name": "InstanceId"}]}
+        for page in cloudwatch.get_paginator("list_metrics").paginate(**asked):
+            for one in page["Metrics"]:
+                dimensions = {dimension["Name"]: dimension["Value"] for dimension in one["Dimensions"]}
+                if disk and not _can_fill(dimensions, disk):
+                    continue
+                query = Query(
+                    metric=metric, namespace=namespace, name=name, dimensions=sorted(dimensions.items()), means=means
+                )
+                part = (dimensions["InstanceId"], name, dimensions.get(disk, ""))
+                known = found.get(part)
+                if known is None or (len(query.dimensions), query.dimensions) < (
+                    len(known.dimensions),
+                    known.dimensions,
+                ):
+                    found[part] = query
+    queries: dict[str, list[Query]] = {}
+    for (instance, *_), query in sorted(found.items()):
+        queries.setdefault(instance, []).append(query)
+    return queries
+
+
+def _can_fill(dimensions: Mapping[str, str], disk: str) -> bool:
+    """Whether these are the dimensions of one disk, and of one that is written to."""
+    path = dimensions.get(disk, "_Total")
+    away = any(path == one or path.startswith(f"{one}/") for one in _NO_PATHS)
+    return path != "_Total" and not away and dimensions.get("fstype", "") not in _NO_DISKS
+
+
+# ---------------------------------------------------------------- how it is asked for
+
+
+def segments(since: datetime, until: datetime, now: datetime) -> list[tuple[datetime, datetime, timedelta]]:
+    """The time from ``since`` to ``until`` as it has to be asked for: from, to, and the period of its points.
+
+    What is older than CloudWatch keeps is left out.
+    """
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    fine, coarse = max(since, hour - FINE_KEPT), max(since, hour - COARSE_KEPT)
+    found = [(coarse, min(fine, until), COARSE), (fine, until, FINE)]
+    return [(start, end, period) for start, end, period in found if start < end]
+
+
+def parts_of(servers: list[Server], since: datetime, until: datetime, now: datetime) -> list[Part]:
+    """The servers by files: as many in each as have no more rows than a file may have."""
+    rows = sum((end - start) // period for start, end, period in segments(since, until, now))
+    size = max(1, MOST_ROWS // max(1, rows))
+    return [Part(servers=servers[first : first + size]) for first in range(0, len(servers), size)]
+
+
+# ---------------------------------------------------------------- what it measured
+
+
+def samples(session: Any, part: Part, since: datetime, until: datetime, now: datetime) -> Samples:
+    """The samples of a part's servers.
+
+    Raises:
+        SourceError: CloudWatch has not answered all of it.
+    """
+    cloudwatch = session.client("cloudwatch", config=_PATIENT)
+    found = Samples(attributes={(server.id, server.part): server.attributes for server in part.servers})
+    asked = [((server.id, server.part), query) for server in part.servers for query in server.queries]
+    for start, end, period in segments(since, until, now):
+        points = (end - start) // period
+        size = max(1, min(MOST_QUERIES, MOST_POINTS // points))
+        batches = [asked[first : first + size] for first in range(0, len(asked), size)]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            answers = pool.map(lambda batch: _values(cloudwatch, batch, start, end, period), batches)  # noqa: B023
+            for batch, answer in zip(batches, answers, strict=True):
+                for (server, query), points_of in zip(batch, answer, strict=True):
+                    meaning = MEANINGS[query.means]
+                    for moment, value in points_of:
+                        found.add(server, moment, query.metric, meaning.value(value, period), meaning.summed)
+    return found
+
+
+def _values(
+    cloudwatch: Any, batch: list[tuple[tuple[str, str], Query]], start: datetime, end: datetime, period: timedelta
+) -> list[list[tuple[datetime, float]]]:
+    """The points of each query of a batch."""
+    queries = [
+        {
+            "Id": f"q{number}",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": query.namespace,
+                    "MetricName": query.name,
+                    "Dimensions": [{"Name": name, "Value": value} for name, value in query.dimensions],
+                },
+                "Period": int(period.total_seconds()),
+                "Stat": MEANINGS[query.means].statistic,
+            },
+        }
+        for number, (_, query) in enumerate(batch)
+    ]
+    points: list[list[tuple[datetime, float]]] = [[] for _ in batch]
+    status = [""] * len(batch)
+    pages = cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
+    )
+    for page in pages:
+        for result in page["MetricDataResults"]:
+            number = int(result["Id"][1:])
+            status[number] = result["StatusCode"]
+            points[number] += zip(result["Timestamps"], result["Values"], strict=True)
+    for (server, query), said in zip(batch, status, strict=True):
+        if said != "Complete":
+            raise SourceError(
+                f"CloudWatch answered {query.namespace} {query.name} of {server[0]} with {said or 'nothing'}"
+            )
+    return points
