@@ -60,6 +60,13 @@ class CollectSettings(_Environment):
     region: str
 
 
+class ApiSettings(_Environment):
+    state_machine_arn: str
+    ingest_bucket: str
+    artifact_bucket: str
+    job_name_prefix: str
+
+
 class PlanSettings(_Environment):
     state_machine_arn: str
     ingest_bucket: str

@@ -22,6 +22,9 @@ from local.emulator.service_model import input_shape
 
 # Everything that a condition guards is there.
 EVERYTHING = {
+    "HttpApi": "true",
+    "OpenIdIssuer": "https://login.example.com/",
+    "OpenIdAudience": "headroom",
     "NotificationEmail": "capacity@example.com",
     "SlackWebhookParameter": "/headroom/slack",
     "ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1",
@@ -437,6 +440,7 @@ def test_every_parameter_is_used_and_shown_in_a_group():
         ("IsolatedJobsHaveTheirLibraries", "NetworkIsolation", {"WheelhouseUri", "ImageUri"}),
         ("BudgetsHaveSomebodyToTell", "MonthlyBudgetUsd", {"NotificationEmail"}),
         ("CollectorsSubnetsComeWithSecurityGroups", "CollectSubnetIds", {"CollectSecurityGroupIds"}),
+        ("TokensAreForSomebody", "OpenIdIssuer", {"OpenIdAudience"}),
     ],
 )
 def test_parameters_that_need_another_are_refused_alone_at_deployment(rule, given, needed):

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from headroom.core.accepted import LEVELS as LEVELS
 from headroom.core.settings import Settings
 
-# Risk levels, mildest first.
-LEVELS = ("none", "low", "medium", "high", "critical")
 AT_RISK = ("high", "critical")
 
 # The parts of a metric's reason, in the order in which people are told them; columns of ``Assessment.risks``.
@@ -101,11 +100,16 @@ class Assessment:
             its ``REASON_PARTS``, each a sentence or ""; what they rest on: ``early`` (bool: a warning of a series
             younger than the horizon), ``history`` (periods since the first value), ``backtested`` (periods ahead that
             forecasts were tested), ``climb_chance`` (that it climbs now), and where that is likely ``climb_per_day``
-            and ``climb_since`` (NaT: for longer than the laws of trends look back, or since it has been measured).
+            and ``climb_since`` (NaT: for longer than the laws of trends look back, or since it has been measured);
+            ``accepted`` (bool: its owners know of it, and it is hidden from mail and top list).
         servers: one row per server, the most urgent first: ``server_id, level, worst_metric, score`` (0 to 100),
             ``reason, adjusted`` (the part of the reason that is not its worst metric's, or ""), ``business_unit,
             region, criticality, instance_type, vcpus, memory_gb, monthly_cost_usd, cluster`` (int),
-            ``cluster_name``.
+            ``cluster_name, open_level`` (without accepted findings).
+        open_servers: the same columns and servers as they stand without accepted findings, in that order of urgency;
+            the report and the pictures are drawn from these.
+        findings: all that can be accepted, the most urgent first, one dict each: ``server, metric, entity, kind, level,
+            hidden, reason``.
         seasonality: one row per server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
             trend_strength`` (0 to 1, NaN where not measurable), ``trend_per_month, peak_hour, peak_weekday``
             (0 Monday), ``peak_month`` (1 to 12), ``quarter_end_effect, month_end_effect, step, leak_per_month, noise``
@@ -148,4 +152,6 @@ class Assessment:
     changes: dict[str, Any] | None
     over_time: RiskOverTime
     not_judged: list[dict[str, Any]] = field(default_factory=list)
+    open_servers: pd.DataFrame | None = None
+    findings: list[dict[str, Any]] = field(default_factory=list)
     every: dict[str, pd.DataFrame] = field(default_factory=dict)

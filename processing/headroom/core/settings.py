@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-import holidays as holidays_package
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -177,6 +176,8 @@ class Holidays(_Part):
 
     @model_validator(mode="after")
     def _known(self) -> Holidays:
+        import holidays as holidays_package  # slow to load, and hardly ever needed
+
         try:
             calendar = holidays_package.country_holidays(self.country, subdiv=self.subdivision)
             if not getattr(calendar, "country", None):

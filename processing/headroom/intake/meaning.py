@@ -163,7 +163,7 @@ def _own(name: str, unit: str) -> Meaning | Unclear | None:
     metric = metric or known.get((name.casefold(),))
     if metric is None:
         return None
-    statistics += [said for one in brackets if (said := statistic_of(one))]
+    statistics += [statistic for one in brackets if (statistic := statistic_of(one))]
     said = [unit] if unit.strip() else [one for one in brackets if not statistic_of(one)]
     return _with_unit(metric, said, _is_free(metric), statistics[0] if statistics else "")
 

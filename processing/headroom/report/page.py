@@ -226,7 +226,7 @@ def _over_time(risk: RiskOverTime, position: dict[str, int], all_servers: int) -
 
 def _breaches(assessment: Assessment, risk: RiskOverTime) -> dict[str, Any]:
     """How many servers, not above a critical threshold now, first reach one in each bucket of the future."""
-    risks = assessment.risks
+    risks = fleet.open_risks(assessment)
     now = risks.loc[risks["above_already"], "server_id"]
     coming = risks[risks["critical_date"].notna() & ~risks["server_id"].isin(now)]
     first = coming.groupby("server_id")["critical_date"].min()

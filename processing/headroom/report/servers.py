@@ -23,7 +23,7 @@ from headroom.core.metrics import is_percent
 from headroom.core.periods import Frequency
 from headroom.core.plain import plain
 from headroom.report import blocks, fleet
-from headroom.report.sections import actions, rhythm
+from headroom.report.sections import accepted, actions, rhythm
 
 SPARK_POINTS = 28
 MISSING = 255
@@ -277,7 +277,7 @@ def _metric(row: Any, found: Assessment, metrics: list[str], common: dict[str, A
         **own,
         "title": wording.sentence(wording.metric(metric, cut(row.entity))),
         "level": LEVELS.index(row.level),
-        "reason": cut(row.reason),
+        "reason": cut(wording.sentences([accepted.of_metric(found, row.server_id, metric), row.reason])),
         "facts": blocks.facts(entries, "metric-facts"),
         "summary": f"Expected peak {wording.amount(row.peak_q50, metric)} on "
         f"{wording.date(row.peak_ds, frequency, year=False)}" if peak else "No forecast",
@@ -309,6 +309,8 @@ def _short(limit: float, capacity: float, metric: str) -> str:
 
 def _why(row: Any, found: Assessment) -> str:
     """The reason without what the columns beside it say: what drives the metric, where a crossing is to come."""
+    if row.accepted:
+        return row.reason
     driver = _driver(row, found) if pd.notna(row.critical_date) and not row.above_already else ""
     parts = {part: getattr(row, part) for part in REASON_PARTS}
     return driver or wording.sentences([parts["what"], parts["since"], parts["how_sure"], row.adjusted])

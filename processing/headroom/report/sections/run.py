@@ -14,7 +14,7 @@ from headroom.report.sections.rhythm import MONTHS
 
 FILES = [
     "risk_flagged_forecasts.parquet", "risk_summary.json", "optimization_recommendations.json", "server_clusters.csv",
-    "data_quality.json", "model_metrics.json",
+    "data_quality.json", "model_metrics.json", "findings.json",
 ]  # fmt: skip
 
 
