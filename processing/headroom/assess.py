@@ -35,7 +35,7 @@ from headroom.core.plain import plain
 from headroom.core.settings import Settings
 from headroom.core.tables import COERCED, typed
 from headroom.forecast.model import Model, ModelError, drift_of, load, predict_and_explain
-from headroom.insight import accepted, changes, clusters, limits, over_time, recommend, risk, seasonality
+from headroom.insight import accepted, changes, clusters, limits, over_time, parts, recommend, risk, seasonality
 from headroom.partition import Part, judge, together
 from headroom.report import page, pictures
 
@@ -250,13 +250,21 @@ def conclude(
     """
     table_of_metrics.use(chosen.own_metrics())
     run, quality, metrics = run or {}, quality or {}, metrics or {}
-    risks, not_judged = fleet.risks, fleet.not_judged
+    risks, patterns, not_judged = fleet.risks, fleet.seasonality, fleet.not_judged
+    every = fleet.every.get("risks", risks)  # of every entity
     servers = risk.servers(risks, attributes)
     unknown = {one["server_id"] for one in not_judged}
     advice = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
     known, problems = accepted.read(decisions, [one.name for one in recommend.actions()])
-    judged = replace(accepted.judge(known, risks, advice, _day_of(run)), problems=problems)
-    risks["accepted"] = accepted.hidden_risks(risks, judged.findings)
+    judged = replace(accepted.judge(known, every, advice, _day_of(run)), problems=problems)
+    if fleet.every and judged.hidden:
+        # What is known of one disk hides no other: the worst that is open stands for its server.
+        worst = parts.worst(series.joined(accepted.quieted(every, judged)))
+        risks = parts.of_files(every, worst)
+        patterns = parts.of_files(fleet.every["seasonality"], worst).drop(columns="entity")
+        advice = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
+    for table in {id(one): one for one in (risks, every)}.values():
+        table["accepted"] = accepted.hidden_risks(table, judged.findings)
     open_servers = risk.servers(accepted.quieted(risks, judged), attributes)
     open_servers["open_level"] = open_servers["level"]
     servers = servers.merge(open_servers[["server_id", "open_level"]], how="left", on="server_id")
@@ -269,7 +277,7 @@ def conclude(
     changed, notes_on_changes = changes.against(previous, servers, unknown)
 
     notes = [*metrics.get("notes", []), *_notes(fleet, servers, chosen.frequency)]
-    notes += limits.unmatched(chosen, series.joined(fleet.every.get("risks", risks)))
+    notes += limits.unmatched(chosen, series.joined(every))
     summary = {
         "schema": 1,
         "dataset": run.get("dataset"),
@@ -306,7 +314,7 @@ def conclude(
         every=fleet.every,
         risks=risks,
         servers=servers,
-        seasonality=fleet.seasonality,
+        seasonality=patterns,
         fleet_peaks=seasonality.fleet_peaks(fleet.peaks, fleet.ds, chosen.frequency),
         clusters=found.table,
         profiles=found.profiles,
@@ -316,7 +324,7 @@ def conclude(
         over_time=over_time.in_order(fleet.over_time, servers["server_id"].tolist()),
         not_judged=not_judged,
         open_servers=open_servers,
-        findings=plain(accepted.listed(risks, advice, judged.findings)),
+        findings=plain(accepted.listed(every, advice, judged.findings)),
     )
 
 

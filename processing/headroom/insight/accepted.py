@@ -146,8 +146,8 @@ def _is_answered(one: dict[str, Any], hidden: set[Finding]) -> bool:
     servers = one["server_ids"]
     if one["action"] != GROW:
         return all(Finding(server, one["metric"], None, one["action"]) in hidden for server in servers)
-    risks = {(name.server, name.metric) for name in hidden if name.kind == RISK}
-    return all((server, metric) in risks for server in servers for metric in one["evidence"]["metrics"])
+    metrics = one["evidence"]["metrics"].items()
+    return all(Finding(server, metric, told.get("entity")) in hidden for server in servers for metric, told in metrics)
 
 
 def _names(risks: pd.DataFrame) -> list[Finding]:
