@@ -250,12 +250,12 @@ def conclude(
     """
     table_of_metrics.use(chosen.own_metrics())
     run, quality, metrics = run or {}, quality or {}, metrics or {}
-    risks, not_judged = fleet.risks, fleet.not_judged
+    risks, patterns, not_judged = fleet.risks, fleet.seasonality, fleet.not_judged
+    every = fleet.every.get("risks", risks)  # of every entity
     servers = risk.servers(risks, attributes)
     unknown = {one["server_id"] for one in not_judged}
     advice = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
     known, problems = accepted.read(decisions, [one.name for one in recommend.actions()])
-    every = fleet.every.get("risks", risks)
     judged = replace(accepted.judge(known, every, advice, _day_of(run)), problems=problems)
     for table in (every, risks):
         table["accepted"] = accepted.hidden_risks(table, judged.findings)
@@ -273,7 +273,7 @@ def conclude(
     changed, notes_on_changes = changes.against(previous, servers, unknown)
 
     notes = [*metrics.get("notes", []), *_notes(fleet, servers, chosen.frequency)]
-    notes += limits.unmatched(chosen, series.joined(fleet.every.get("risks", risks)))
+    notes += limits.unmatched(chosen, series.joined(every))
     summary = {
         "schema": 1,
         "dataset": run.get("dataset"),
@@ -310,7 +310,7 @@ def conclude(
         every=fleet.every,
         risks=risks,
         servers=servers,
-        seasonality=fleet.seasonality,
+        seasonality=patterns,
         fleet_peaks=seasonality.fleet_peaks(fleet.peaks, fleet.ds, chosen.frequency),
         clusters=found.table,
         profiles=found.profiles,

@@ -104,3 +104,11 @@ def test_all_that_can_be_accepted_is_listed_the_most_urgent_first_and_the_hidden
         ("db-1", "cpu", "risk", "critical", True),
         ("idle", "cpu", "stop", "none", False),
     ]
+
+
+def test_advice_about_one_disk_stays_when_another_is_accepted():
+    grow = {**GROW, "metric": "disk", "evidence": {"metrics": {"disk": {"entity": "/data"}}}}
+    hidden = {core.Finding("web-1", "disk", "/var")}
+    assert accepted.open_advice([grow], hidden) and not accepted.open_advice(
+        [grow], {core.Finding("web-1", "disk", "/data")}
+    )
