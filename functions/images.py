@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-# Its registries, one account a region. Here and not in the template, where a region that is not in a mapping
+# Its registries, one account per region. Here and not in the template, where a region that is not in a mapping
 # cannot be deployed to at all, not even with an image of one's own.
 ACCOUNTS = {
     "us-east-1": "683313688378",

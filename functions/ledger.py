@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -163,9 +163,12 @@ class Ledger:
         return bool(self.waiting(dataset, most=1))
 
     def has_unplanned(self, dataset: str, since: str | None = None) -> bool:
-        """Whether a file waits that no run has taken; with ``since``, one that was written down after that moment."""
+        """Whether a file waits that no run has taken; with ``since``, one that was written down after that moment.
+
+        At that very moment were those with which the run was started that took the lock then.
+        """
         return any(
-            "planned" not in item and (since is None or item.get("recorded", since) >= since)
+            "planned" not in item and (since is None or item["recorded"] > since)
             for item in self._items(dataset, Key("waiting").lt(_ASIDE))
         )
 
@@ -206,7 +209,7 @@ class Ledger:
                 "ExpressionAttributeValues": {":failures": file.failures + 1, ":token": token},
             }
             new = _if_so(lambda: self._client.update_item(**self._name, **update))
-            return _with(file, failures=file.failures + 1) if new else file
+            return replace(file, failures=file.failures + 1) if new else file
 
         return _each(files, count)
 
@@ -484,10 +487,6 @@ def _file(item: dict[str, Any]) -> File:
         planned=item.get("planned"),
         failures=int(item.get("failures", 0)),
     )
-
-
-def _with(file: File, failures: int) -> File:
-    return File(file.key, file.version, file.size, file.etag, file.time, file.sequencer, file.planned, failures)
 
 
 def _each(things: list[Any], do: Callable[[Any], Any]) -> list[Any]:

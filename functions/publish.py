@@ -121,13 +121,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
         entries = run_published(run.model_dump(), summary, results)
         metrics.add_metric("EventsLost", MetricUnit.Count, put(boto3.client("events"), entries, now))
     told = notification(run, status, summary, quality, manifest, results, following, trains)
-    told["message"] = text(
-        told["message"].splitlines(), [*left_lines(ledger, run, manifest, following, machine, limits, now)]
-    )
+    left = left_lines(ledger, run, manifest, following, machine, limits, now)
+    told["message"] = text(told["message"].splitlines(), left)
     hours = environment.link_hours
     shown = links(s3, environment.artifact_bucket, f"{folder}/assessment", hours)
     message = with_links(told["message"], shown, now + timedelta(hours=hours))
-    return {"status": status, "level": worst(summary["levels"]), "subject": told["subject"], "message": message}
+    return {"status": status, "level": worst(open_levels(summary)), "subject": told["subject"], "message": message}
 
 
 def left_lines(
@@ -204,7 +203,7 @@ def notification(
     trains: bool = False,
 ) -> dict[str, str]:
     """Subject and message of the completion notification; ``trains`` tells what the following run does."""
-    levels = summary["levels"]
+    levels = open_levels(summary)
     urgent = [f"{levels[level]} {level}" for level in ("critical", "high", "medium") if levels.get(level)]
     headline = ", ".join(urgent) if urgent else "no server at risk"
     unit = "days" if summary["frequency"] == "D" else "hours"
@@ -217,6 +216,7 @@ def notification(
         f"{servers} to {summary['as_of'][:10]}, {summary['horizon']} {unit} ahead: {headline}.",
         *[f"  {one['level']:8}  {cut(one['server_id'], 60)}: {one['reason']}" for one in summary["top"][:10]],
         "",
+        *accepted_lines(summary.get("accepted")),
         *changes_lines(summary.get("changes")),
         *savings_lines(summary),
         f"Data: {_count(files, 'new file')}, {rows['read']:,} rows read, {rows['quarantined']:,} in quarantine.",
@@ -224,11 +224,7 @@ def notification(
         *more_lines(quality["settings"]["errors"], 10),
         *unused_lines(quality["files"]),
         *[f"  {note}" for note in quality["notes"][:5]],
-        *(
-            [f"  and {len(quality['notes']) - 5} more notes: see data_quality.json."]
-            if len(quality["notes"]) > 5
-            else []
-        ),
+        *more_lines(quality["notes"], 5),
         *model_lines(run, manifest["train_reason"], relative_error(summary)),
         *(drift_lines(run, summary.get("drift") or {}, following if trains else None) if status == "published" else []),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
@@ -242,9 +238,9 @@ def notification(
     return {"subject": subject(about), "message": text(lines)}
 
 
-def more_lines(problems: list[str], shown: int) -> list[str]:
-    """How many problems are not shown."""
-    return [f"  and {len(problems) - shown:,} more: see data_quality.json."] if len(problems) > shown else []
+def more_lines(problems: list[str], shown: int, where: str = "data_quality.json") -> list[str]:
+    """How many problems or notes are not shown."""
+    return [f"  and {len(problems) - shown:,} more: see {where}."] if len(problems) > shown else []
 
 
 def following_lines(following: str | None, drift: dict[str, Any] | None) -> list[str]:
@@ -293,6 +289,35 @@ def model_lines(run: Finished, why: str, error: float | None) -> list[str]:
         f"--model-package-arn {run.model_package}",
         *poor,
     ]
+
+
+def open_levels(summary: dict[str, Any]) -> dict[str, int]:
+    """How many servers are at each level, without the findings that their owners have accepted."""
+    return summary.get("open_levels", summary["levels"])
+
+
+def accepted_lines(accepted: dict[str, Any] | None) -> list[str]:
+    """What is hidden above because somebody has accepted it, what came back, and what is wrong with that list."""
+    if not accepted:
+        return []
+    hidden, returned = accepted["hidden_total"], accepted["returned_total"]
+    why = {"expired": "the decision has ended", "worse": "it has become worse"}
+    back = [
+        f"  back, as {why[one['why']]}: {cut(one['server_id'], 60)}: {cut(one['metric'], 60)} ({one['level']}, "
+        f"{one['state']} by {cut(one['by'], 60)} until {one['until']})"
+        for one in accepted["returned"][:3]
+    ]
+    problems = [f"  {cut(problem, 500)}" for problem in accepted["problems"][:3]]
+    lines = [
+        *([f"Accepted or snoozed, and not counted above: {_count(hidden, 'finding')}. The report lists them."]
+          if hidden else []),
+        *([f"Accepted or snoozed earlier, and back: {_count(returned, 'finding')}."] if returned else []),
+        *back,
+        *(["The file of accepted findings cannot be used, so nothing is hidden:"] if problems else []),
+        *problems,
+        *more_lines(accepted["problems"], 3, "the report"),
+    ]  # fmt: skip
+    return [*lines, ""] if lines else []
 
 
 def changes_lines(changes: dict[str, Any] | None) -> list[str]:

@@ -42,6 +42,12 @@ _NAMED, _ASIDE_NAMED = 5, 20  # files that a notification names: the newest, and
 AFTER_JOBS = ("Publish", "NotifyCompletion")
 # What fails every run whatever its files are: run.sh says it where a container cannot be made ready.
 _NOT_THE_FILES = ("The job's libraries could not be installed", "The image's Python")
+# What a job reads besides the files that came, by its folder in the artifact bucket, and what to do where it is gone.
+_DELETED = {
+    "code": "the job code that this run was planned with was deleted: start a new run, which brings its own",
+    "model": "the model was deleted: start a new run, which trains another",
+    "panel": "a panel was deleted: start a new run, which builds on it or says how to bring it back",
+}
 
 
 class StatusChange(BaseModel):
@@ -253,6 +259,9 @@ def reason_of_job(job: dict[str, Any], kind: str, error: str, state: str | None)
     if not given.startswith("AlgorithmError"):
         if not given:
             return last_word or error, False
+        gone = re.search(r"No S3 objects found .*?s3://[^/]+/(?:runs/[^/]+/[^/]+/)?(code|model|panel)/", given)
+        if gone:
+            return f"{_DELETED[gone[1]]} ({given})", False
         return given, "download" in given.lower()
     reason = last_word or given
     return reason, not any(words in reason for words in _NOT_THE_FILES)
@@ -302,11 +311,13 @@ def notification(
         f"Log: aws logs filter-log-events --log-group-name /aws/sagemaker/{failure.kind}Jobs "
         f"--log-stream-name-prefix {failure.job} --query 'events[].message' --output text",
     ]
-    again = [
-        "A redrive (possible for 14 days) keeps the files and settings of this run. Corrected files start a new run "
-        "when they are uploaded. After changing the settings, start a new run:",
-        start(machine, dataset or ""),
-    ]
+    instead = (
+        "A redrive is possible for 14 days. After that, start a new run:"
+        if state == "PlanRun"
+        else "A redrive (possible for 14 days) keeps the files and settings of this run. Corrected files start a new "
+        "run when they are uploaded. After changing the settings, start a new run:"
+    )
+    again = [instead, start(machine, dataset or "")]
     back = [
         "The files that were set aside stay where they are. To try them again:",
         ask_sweep(sweep_function, do="put_back", dataset=dataset),
@@ -316,7 +327,7 @@ def notification(
         "",
         "After fixing the cause, resume from the failed state:",
         redrive(run.execution_arn),
-        *(again if failure.job and dataset else []),
+        *(again if dataset and not left.published else []),
         *(back if left.aside else []),
     ]
     return {"Subject": subject(f"Headroom {dataset or 'run'}: {verb}{where}"), "Message": text(lines, commands)}

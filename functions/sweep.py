@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
@@ -243,7 +244,7 @@ def _is_of(dataset: str, file: File) -> bool:
 
 def _by_etag(file: File) -> File:
     """The file as an event names it that carries no version."""
-    return File(file.key, file.etag, file.size, file.etag, file.time, file.sequencer)
+    return replace(file, version=file.etag)
 
 
 def known_as(ledger: Ledger, dataset: str, files: list[File]) -> list[File]:

@@ -96,6 +96,12 @@ def test_the_tests_that_a_page_names_exist(name):
     assert [(file, test) for _, file, test in named if not is_there(file, test)] == []
 
 
+def test_every_finding_of_the_reviews_has_its_line():
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    numbers = re.findall(r"^\| (F?\d+) \|", page, flags=re.MULTILINE)
+    assert set(numbers) == {str(number) for number in range(1, 27)} | {f"F{number}" for number in range(1, 11)}
+
+
 @pytest.mark.parametrize(
     ("cell", "there"),
     [

@@ -22,6 +22,9 @@ from local.emulator.service_model import input_shape
 
 # Everything that a condition guards is there.
 EVERYTHING = {
+    "HttpApi": "true",
+    "OpenIdIssuer": "https://login.example.com/",
+    "OpenIdAudience": "headroom",
     "NotificationEmail": "capacity@example.com",
     "SlackWebhookParameter": "/headroom/slack",
     "ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1",
@@ -38,6 +41,10 @@ EVERYTHING = {
     "MonthlyBudgetUsd": "100",
     "Collectors": "on",
     "CollectRoleArns": "arn:aws:iam::210987654321:role/read-cloudwatch",
+    "CollectSecretArns": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prometheus-AbCdEf",
+    "CollectWorkspaceArns": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-0a1b",
+    "CollectSubnetIds": "subnet-0a,subnet-0b",
+    "CollectSecurityGroupIds": "sg-0c",
 }
 
 # The image's own list of registries (aws/sagemaker-python-sdk, image_uri_config/sklearn.json), and il-central-1.
@@ -432,13 +439,15 @@ def test_every_parameter_is_used_and_shown_in_a_group():
         ("SubnetsComeWithSecurityGroups", "SubnetIds", {"SecurityGroupIds"}),
         ("IsolatedJobsHaveTheirLibraries", "NetworkIsolation", {"WheelhouseUri", "ImageUri"}),
         ("BudgetsHaveSomebodyToTell", "MonthlyBudgetUsd", {"NotificationEmail"}),
+        ("CollectorsSubnetsComeWithSecurityGroups", "CollectSubnetIds", {"CollectSecurityGroupIds"}),
+        ("TokensAreForSomebody", "OpenIdIssuer", {"OpenIdAudience"}),
     ],
 )
 def test_parameters_that_need_another_are_refused_alone_at_deployment(rule, given, needed):
     found = template()["Rules"][rule]
     assert given in str(found["RuleCondition"])
     assert all(name in str(found["Assertions"]) for name in needed)
-    assert len(template()["Rules"]) == 3
+    assert len(template()["Rules"]) == 4
 
 
 def test_the_stack_names_no_partition():

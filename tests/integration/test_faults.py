@@ -234,3 +234,64 @@ def test_folders_that_cannot_be_datasets_are_refused(service: Service, name: str
     service.drop(name, "a.csv", b"timestamp,server_id,cpu\n")
     assert service.mail(f"'incoming/{name}/a.csv'")
     assert service.executions(name) == []
+
+
+def start_by_hand(service: Service, mail: str) -> None:
+    """Do what the mail's `start-execution` command says."""
+    [(machine, given)] = re.findall(r"start-execution --state-machine-arn (\S+) --input '(.*?)'", mail)
+    service.cloud.client("stepfunctions").start_execution(stateMachineArn=machine, input=given)
+
+
+def intact(service: Service, dataset: str, files: list[str]) -> None:
+    """The files are in the published chain, each version once; none waits, nobody has the lock."""
+    used = [(file["file"], file["version"]) for one in published(service, dataset) for file in one["files"]]
+    assert sorted(file for file, _ in used) == files
+    assert len(set(used)) == len(used)
+    assert service.waiting(dataset) == 0
+    assert "running" not in item(service, dataset)
+
+
+def test_settings_that_change_before_a_redrive_count_from_the_next_run_on(
+    service: Service,
+    months: dict[str, bytes],
+) -> None:
+    s3, bucket = service.cloud.client("s3"), service.stack.outputs["IngestBucketName"]
+    first, second = list(months.values())[:2]
+    s3.put_object(Bucket=bucket, Key="config/changed.yaml", Body=b"horizon: 14\n")
+    with results_refused(service, "changed"):
+        service.drop_and_wait("changed", {"a.csv": first})
+    s3.put_object(Bucket=bucket, Key="config/changed.yaml", Body=b"horizon: 21\n")
+    redrive(service, letter(service, "Headroom changed: failed in AssessRisk").body)
+    old = service.outcome(service.wait("changed")[-1])
+    assert service.read_json("changed", old["run_id"], "assessment/risk_summary.json")["horizon"] == 14
+    new = service.outcome(service.drop_and_wait("changed", {"b.csv": second})[-1])
+    assert service.read_json("changed", new["run_id"], "assessment/risk_summary.json")["horizon"] == 21
+    intact(service, "changed", ["a.csv", "b.csv"])
+
+
+@pytest.mark.parametrize("what", ["code", "model"])
+def test_what_a_redrive_needs_was_deleted_and_the_mails_command_starts_a_run_that_needs_it_not(
+    service: Service,
+    months: dict[str, bytes],
+    what: str,
+) -> None:
+    dataset, (first, second) = f"lost-{what}", list(months.values())[:2]
+    run = service.outcome(service.drop_and_wait(dataset, {"a.csv": first})[-1])["run_id"]
+    with results_refused(service, dataset):
+        service.drop_and_wait(dataset, {"b.csv": second})
+    [mail] = service.mail(f"Headroom {dataset}: failed in AssessRisk")
+    empty(service, "code/" if what == "code" else f"runs/{dataset}/{run}/model/")
+    redrive(service, mail.body)
+    service.wait(dataset, more_than=1)
+    deadline = time.monotonic() + 30
+    while len(mails := service.mail(f"Headroom {dataset}: failed in AssessRisk")) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    told = mails[-1].body if "was deleted" in mails[-1].body else mails[0].body
+    assert "was deleted: start a new run" in told
+    assert [manifest["run_id"] for manifest in published(service, dataset)] == [run], "nothing half-written"
+    assert "running" not in item(service, dataset)
+    start_by_hand(service, told)
+    again = service.wait(dataset, more_than=2)[-1]
+    assert service.outcome(again)["status"] == "published"
+    intact(service, dataset, ["a.csv", "b.csv"])

@@ -1,10 +1,10 @@
-"""``make smoke`` on the laptop cloud: the same code that accepts a deployment on AWS."""
+"""``headroom smoke`` on the laptop cloud: the same code that accepts a deployment on AWS."""
 
 from __future__ import annotations
 
 import pytest
 
-from local import smoke
+from cli import smoke
 from local.cloud import Cloud
 from local.deploy import Stack
 

@@ -112,11 +112,15 @@ def _least_absolute(
     tiny = 1e-9 * (1 + np.abs(target).max(axis=1, keepdims=True))
     squared_doubt = design.doubt.copy()
     squared_doubt[sparse] = 1e-6
+    diagonal = np.arange(columns.shape[1])
+    undoubted = np.maximum(forgetting @ columns**2, 1e-12)
     weight, sparse_doubt = forgetting, np.tile(design.doubt[sparse], (len(values), 1))
     for _ in range(ITERATIONS):
         gram[:, low, high] = gram[:, high, low] = weight @ products
-        mean_weight = np.maximum(weight.sum(axis=1) / np.maximum(forgetting.sum(axis=1), 1e-12), 1e-9)
-        gram += np.diag(squared_doubt) * mean_weight[:, None, None]
+        # A doubt counts as much as the observations that the column is about: were it as much as all do, large effects
+        # in a series with little noise would shrink as soon as one accident made their own observations look unusual.
+        own_weight = np.maximum(gram[:, diagonal, diagonal] / undoubted, 1e-9)
+        gram[:, diagonal, diagonal] += squared_doubt * own_weight
         gram[:, sparse, sparse] += sparse_doubt
         coefficients = np.linalg.solve(gram, ((weight * target) @ columns)[:, :, None])[:, :, 0]
         residual = np.where(seen, target - coefficients @ columns.T, np.nan)

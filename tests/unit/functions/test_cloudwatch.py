@@ -136,6 +136,44 @@ def test_services_of_containers_count_what_they_reserve_as_all_that_they_have():
     assert row.items() >= {"cpu [%]": "100", "memory [%]": "70"}.items()
 
 
+def test_volumes_are_parts_of_their_instances_with_what_is_provisioned():
+    service = Collecting()
+    for number in range(5):
+        volume = f"vol-{number}"
+        here = [{"InstanceId": "i-1", "VolumeId": volume, "State": "attached"}] if number else []
+        service.aws.volumes.append({"VolumeId": volume, "Attachments": here, "Iops": 3000, "Throughput": 125})
+        for way in ("Read", "Write"):
+            service.aws.metric("AWS/EBS", f"Volume{way}Ops", lambda _, stat, period: 200.0 * period, VolumeId=volume)
+            service.aws.metric("AWS/EBS", f"Volume{way}Bytes", lambda _, stat, period: 6e6 * period, VolumeId=volume)
+    rows = collected(service, services=["ebs"])
+    assert {(row["server_id"], row["entity"]) for row in rows} == {("i-1", f"vol-{number}") for number in range(1, 5)}
+    limits = {"provisioned_iops": "3000", "provisioned_throughput": "131.072"}
+    assert all(row.items() >= ({"iops": "400", "throughput [MB/s]": "12"} | limits).items() for row in rows)
+
+
+def test_concurrency_of_functions_stands_beside_its_limit():
+    service = Collecting()
+    highest = {"Maximum": 812.0, "Average": 3.0}
+    service.aws.metric("AWS/Lambda", "ConcurrentExecutions", lambda _, stat, period: highest[stat])
+    service.aws.metric("AWS/Lambda", "ConcurrentExecutions", 5.0, FunctionName="one-of-them")
+    row = of(collected(service, services=["lambda"]), "lambda/own/us-east-1")
+    assert row.items() >= {"concurrency": "812", "concurrency_limit": "1000"}.items()
+
+
+def test_load_balancers_have_requests_or_connections():
+    service = Collecting()
+    for kind, name in (("application", "web"), ("network", "tcp"), ("gateway", "wall")):
+        short = {"application": "app", "network": "net", "gateway": "gwy"}[kind]
+        arn = f"arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/{short}/{name}/50dc6c495c0c9188"
+        service.aws.balancers.append({"LoadBalancerArn": arn, "LoadBalancerName": name, "Type": kind})
+    web, tcp = "app/web/50dc6c495c0c9188", "net/tcp/50dc6c495c0c9188"
+    service.aws.metric("AWS/ApplicationELB", "RequestCount", lambda _, stat, period: 20.0 * period, LoadBalancer=web)
+    service.aws.metric("AWS/NetworkELB", "ActiveFlowCount", 77.0, LoadBalancer=tcp)
+    rows = collected(service, services=["elb"])
+    assert of(rows, "elb/123456789012/us-east-1/web").items() >= {"requests": "20", "connections": ""}.items()
+    assert of(rows, "elb/123456789012/us-east-1/tcp").items() >= {"requests": "", "connections": "77"}.items()
+
+
 def test_a_large_fleet_is_asked_for_in_requests_and_files_that_are_full_but_not_too_large(monkeypatch):
     monkeypatch.setattr(cloudwatch, "MOST_ROWS", 288 * 250)
     service = Collecting()

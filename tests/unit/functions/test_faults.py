@@ -318,6 +318,55 @@ def test_the_reason_is_the_one_that_is_so(world: World, job: dict[str, str], rea
     assert "servers" not in world.letters[-1]["Message"].split("Reason: ")[1].splitlines()[0]
 
 
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("code/5e1f", "the job code that this run was planned with was deleted: start a new run, which brings its own"),
+        ("runs/demo/20260101T000000Z-5e1f/model", "the model was deleted: start a new run, which trains another"),
+        ("runs/demo/20260101T000000Z-5e1f/panel", "a panel was deleted: start a new run, which builds on it"),
+    ],
+)
+def test_what_was_deleted_before_a_redrive_is_named_with_what_to_do_and_counts_on_no_file(
+    world: World, folder: str, told: str
+) -> None:
+    drop(world, "a.csv")
+    execution = started(world)
+    world.plan(execution)
+    missing = f'No S3 objects found under S3 URL "s3://artifacts/{folder}/" given in input data source.'
+    for _ in range(4):
+        world.fail(execution, cause=world.job_failed(f"ClientError: Data download failed:{missing}", ""))
+        world.redrive(execution)
+    mail = world.letters[-1]["Message"]
+    assert f"Reason: {told}" in mail
+    assert missing in mail
+    [given] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'", mail)
+    [file] = world.ledger.waiting("demo")
+    assert file.failures == 0
+    execution.status = "FAILED"
+    world.executions["by-hand"] = Execution("by-hand", given)
+    world.run(world.executions["by-hand"])
+    assert world.ledger.waiting("demo") == []
+
+
+@pytest.mark.parametrize("state", ["PlanRun", "Preprocess"])
+def test_after_the_fourteen_days_of_a_redrive_the_mails_other_command_takes_the_files(world: World, state: str) -> None:
+    drop(world, "a.csv")
+    old = started(world)
+    if state == "Preprocess":
+        world.plan(old)
+    world.fail(old, cause=world.job_failed("ClientError: quota"))
+    later = timedelta(days=15)  # the laptop cloud refuses the redrive now: test_stepfunctions
+    world.now += later
+    assert world.sweep()["started"] == [], "what the files are not to blame for is not tried again by itself"
+    mail = world.letters[0]["Message"]
+    [given] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'", mail)
+    world.executions["by-hand"] = Execution("by-hand", given)
+    world.run(world.executions["by-hand"])
+    assert files_of(world, world.executions["by-hand"]) == ["a.csv"]
+    assert world.ledger.waiting("demo") == []
+    assert world.ledger.state("demo").running is None
+
+
 def test_a_job_that_ran_too_long_is_told_from_one_that_was_stopped_by_hand() -> None:
     job = {
         "ProcessingJobName": "j",
@@ -644,7 +693,7 @@ def test_a_run_that_would_cost_too_much_is_refused_with_the_estimate_and_can_be_
         world.fail(execution, cause=json.dumps({"errorMessage": str(error.value)}))
         assert world.running() == []
         assert world.sweep()["started"] == [], "it is not tried again by itself"
-        [given] = re.findall(r"^  (\{.*\})$", str(error.value), flags=re.MULTILINE)
+        [given] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'$", str(error.value))
         world.executions["by-hand"] = Execution("by-hand", given)
         world.run(started(world))
         assert len(world.chain()) == 1
@@ -656,7 +705,7 @@ def test_where_no_price_is_known_the_estimate_is_unknown_and_refuses_nothing() -
         world.run(started(world))
         told = world.letters[-1]["Message"]
         assert "no price is known here for ml.m5.xlarge in eu-north-1, so that MaxRunCostUsd refuses nothing" in told
-        assert "InstancePricesUsd to ml.m5.xlarge=<USD an hour>" in told
+        assert "InstancePricesUsd to ml.m5.xlarge=<USD per hour>" in told
 
 
 def test_the_stacks_own_prices_make_the_ceiling_hold_in_any_region() -> None:
@@ -675,7 +724,7 @@ def test_the_input_that_runs_a_costly_run_all_the_same_keeps_what_it_was_started
         execution.input = json.dumps(given)
         with pytest.raises(plan.CannotPlan) as error:
             world.plan(execution)
-        [offered] = re.findall(r"^  (\{.*\})$", str(error.value), flags=re.MULTILINE)
+        [offered] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'$", str(error.value))
         assert json.loads(offered) == given | {"max_usd": 1}
 
 
@@ -691,4 +740,4 @@ def test_every_notification_says_of_which_dataset_and_how_bad_it_is(world: World
     assert attributes == {"outcome": "failed", "dataset": "demo"}
     drop(world, "c.csv")
     told = world.run(started(world))
-    assert (told["status"], told["level"]) == ("published", "high")
+    assert (told["status"], told["level"]) == ("published", "critical")

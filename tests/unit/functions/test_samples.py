@@ -35,7 +35,7 @@ def a_day(server: str, **metrics: float) -> Samples:
     found = Samples()
     for number in range(288):
         for metric, value in metrics.items():
-            found.add(server, START + timedelta(minutes=5 * number), metric, value)
+            found.add((server, ""), START + timedelta(minutes=5 * number), metric, value)
     return found
 
 
@@ -73,24 +73,24 @@ def test_a_collected_fleet_is_read_whole_with_what_it_is(tmp_path):
 def test_of_the_parts_of_a_server_the_busiest_counts():
     found = Samples()
     for value in (30.0, 80.0, 50.0):
-        found.add("i-1", START, "disk", value)
+        found.add(("i-1", ""), START, "disk", value)
     assert gzip.decompress(found.packed() or b"").decode().splitlines()[1] == "2026-06-01T00:00:00Z,i-1,80"
 
 
 def test_the_same_samples_are_the_same_bytes():
     one, other = a_day("i-1", cpu=1.0), a_day("i-1", cpu=1.0)
-    other.values["i-1"] = dict(reversed(other.values["i-1"].items()))
+    other.values["i-1", ""] = dict(reversed(other.values["i-1", ""].items()))
     assert one.packed() == other.packed()
 
 
 def test_no_samples_are_no_file():
-    assert Samples(attributes={"i-1": {"region": "x"}}).packed() is None
+    assert Samples(attributes={("i-1", ""): {"region": "x"}}).packed() is None
 
 
 def test_a_number_that_is_none_is_left_empty():
     found = Samples()
-    found.add("i-1", START, "cpu", float("nan"))
-    found.add("i-1", START, "memory", float("inf"))
+    found.add(("i-1", ""), START, "cpu", float("nan"))
+    found.add(("i-1", ""), START, "memory", float("inf"))
     assert gzip.decompress(found.packed() or b"").decode().splitlines()[1].endswith(",i-1,,")
 
 

@@ -100,6 +100,7 @@ def target_of(item: dict[str, Any]) -> tuple[list[Any], str]:
         parts.append(f"off {target['hours_a_week']} hours per week")
     factors = {key.removesuffix("_factor"): value for key, value in target.items() if key.endswith("_factor")}
     parts += [f"{value:g} × today's {wording.metric(name)}" for name, value in factors.items()]
+    parts += [wording.capacity(key, value) for key, value in target.items() if key.endswith("_capacity")]
     now = ", ".join(wording.size(item["evidence"].get("vcpus"), item["evidence"].get("memory_gb"), of=""))
     return [", ".join(parts)], now if size and now != size else ""
 

@@ -1,4 +1,4 @@
-"""``make smoke STACK=…``: does a deployed stack work, from a dropped file to the notification?
+"""``headroom smoke``: does a deployed stack work, from a dropped file to the notification?
 
 It runs against any stack, on AWS or in the laptop cloud, with the caller's credentials and boto3 alone. It drops a
 small fleet into a dataset of its own, follows the run, looks at everything that a user of the stack relies on, and
@@ -7,13 +7,9 @@ removes what it has made. A run costs a few cents; the machines are those of the
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import re
-import secrets
-import string
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,12 +17,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-import images
-import prices
-from local import follow
+from cli import follow
+from functions import images, prices
 
 EMULATOR = "000000000000"  # the laptop cloud's account
 SERVERS, DAYS = 6, 120
@@ -202,7 +196,7 @@ class Smoke:
         if listed.get("Contents") or self.items():
             raise SmokeFailure(
                 f"dataset {self.dataset!r} exists, and a smoke test removes its dataset afterwards",
-                "choose another name with DATASET=…, or leave it out",
+                "choose another name with --dataset, or leave it out",
             )
 
     def drop(self) -> None:
@@ -230,7 +224,7 @@ class Smoke:
         states, deadline, told = self.client("stepfunctions"), time.monotonic() + RUN_SECONDS, 0
         while True:
             described = states.describe_execution(executionArn=execution)
-            steps = follow.steps(self, execution)  # type: ignore[arg-type]
+            steps = follow.steps(self, execution)
             for step in steps[told : len(steps) if described["status"] in follow.FINAL else len(steps) - 1]:
                 self.say(
                     f"      {step.name}: {step.seconds(datetime.now(UTC)):.0f} s{' FAILED' if step.failed else ''}"
@@ -241,7 +235,7 @@ class Smoke:
                 return json.loads(described["output"])
             if described["status"] in follow.FINAL:
                 why = follow.failure(described)
-                log = follow.log_tail(self, why.job, 15) if why.job else []  # type: ignore[arg-type]
+                log = follow.log_tail(self, why.job, 15) if why.job else []
                 at = f" in {steps[-1].name}" if steps else ""
                 raise SmokeFailure(
                     "\n".join([f"the run has {described['status'].lower()}{at}: {why.error}: {why.reason}", *log]),
@@ -399,27 +393,3 @@ def fleet() -> str:
                 f"{first + timedelta(days=day)},smoke-{server + 1},{30 + 4 * server + weekday + climb + noise:.2f}"
             )
     return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    arguments = argparse.ArgumentParser(prog="make smoke", description=__doc__)
-    arguments.add_argument("--stack", required=True, help="the deployed stack's name")
-    arguments.add_argument("--dataset", help="the name of a dataset that does not exist; by default a random one")
-    given = arguments.parse_args()
-    dataset = given.dataset or "smoke-" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
-    client: Any = boto3.Session().client
-    began = time.monotonic()
-    smoke = Smoke(client, given.stack, dataset)
-    try:
-        smoke.run()
-    except SmokeFailure as failure:
-        print(f"FAIL  {failure}")
-        sys.exit(f"      look at: {failure.look}" if failure.look else 1)
-    except (ClientError, BotoCoreError) as error:
-        sys.exit(f"FAIL  AWS has refused: {error}\n      look at: your credentials, region and permissions")
-    warned = f", {len(smoke.warnings)} warnings" if smoke.warnings else ""
-    print(f"The stack {given.stack} works ({(time.monotonic() - began) / 60:.0f} min{warned}).")
-
-
-if __name__ == "__main__":
-    main()
