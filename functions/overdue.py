@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
 
 from commands import ask_sweep
 from dataset_settings import read_settings, whole_number
@@ -67,7 +68,7 @@ def tell_overdue(
         if old := state.arrivals[:-DAYS_KEPT]:
             ledger.forget_arrivals(dataset, old)
         arrivals, last = [date.fromisoformat(day) for day in state.arrivals[-DAYS_KEPT:]], state.arrivals[-1]
-        own = whole_number(read_settings(s3, environment.ingest_bucket, dataset), "overdue_after_days")
+        own = own_days(s3, environment.ingest_bucket, dataset)
         until = due(arrivals, environment.overdue_after_days, own)
         if until is None or now.date() <= until:
             if state.told_overdue == last:  # the settings were changed meanwhile
@@ -79,6 +80,15 @@ def tell_overdue(
             told.append(dataset)
             logger.warning("overdue", extra={"dataset": dataset, "last": last})
     return told
+
+
+def own_days(s3: Any, bucket: str, dataset: str) -> int | None:
+    """What the dataset's settings say; None also where they cannot be read, which must hold up no other dataset."""
+    try:
+        return whole_number(read_settings(s3, bucket, dataset), "overdue_after_days")
+    except ClientError as error:
+        logger.warning("the settings cannot be read", extra={"dataset": dataset, "error": str(error)})
+        return None
 
 
 def notification(

@@ -62,11 +62,12 @@ def demo(
     dataset: Annotated[str, typer.Option(help="The dataset's name.")] = "demo",
     settings: Annotated[Path | None, typer.Option(help="The dataset's settings, YAML.")] = None,
     days: Annotated[int, typer.Option(help="Days of history of the generated fleet, where no data are given.")] = 400,
+    formats: Annotated[bool, typer.Option(help="The generated fleet as five tools export it.")] = False,
 ) -> None:
     """Drop a fleet's files into the ingest bucket, follow the run, and show its results."""
     from local import demo as demos
 
-    demos.run(console, dataset, data or [], settings, days)
+    demos.run(console, dataset, data or [], settings, days, formats)
 
 
 @app.command()

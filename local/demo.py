@@ -42,8 +42,10 @@ class Drop:
     """The names of what else is in the folders given."""
 
 
-def run(console: Console, dataset: str, data: list[Path], settings: Path | None, days: int = DAYS) -> None:
-    """The whole demo; ``days`` of history where the fleet is a generated one.
+def run(
+    console: Console, dataset: str, data: list[Path], settings: Path | None, days: int = DAYS, formats: bool = False
+) -> None:
+    """The whole demo; ``days`` of history where the fleet is a generated one, and ``formats`` to have it in five.
 
     Raises ``CloudError`` where it cannot go on or the run fails; the message says what to do.
     """
@@ -62,7 +64,7 @@ def run(console: Console, dataset: str, data: list[Path], settings: Path | None,
             _say(console, began, files.passed_over(drop.passed_over))
         if drop is None:
             with console.status("generating a fleet"):
-                drop = generated(dataset, Path(folder), days)
+                drop = generated(dataset, Path(folder), days, formats)
             _say(console, began, f"fleet of {SERVERS} servers generated: {days} days of {SAMPLING} samples")
         known = {e["executionArn"] for e in follow.executions(cloud, stack.outputs["StateMachineArn"], dataset)}
         letters = len(mailbox.letters(cloud.mailbox))
@@ -102,11 +104,13 @@ def _check_settings(path: Path) -> None:
         raise CloudError(f"{path} cannot be used:\n{error}") from error
 
 
-def generated(dataset: str, folder: Path, days: int) -> Drop:
+def generated(dataset: str, folder: Path, days: int, formats: bool = False) -> Drop:
     """A fleet of known truth with this many days of history, generated here into ``folder``."""
     from local import fleet  # it brings pandas, which is slow to load
+    from local.fleet import exports
 
-    fleet.write(fleet.generate(servers=SERVERS, days=days, sampling=SAMPLING), folder)
+    made = fleet.generate(servers=SERVERS, days=days, sampling=SAMPLING)
+    (exports.write if formats else fleet.write)(made, folder)
     return chosen(dataset, [folder / "incoming"], folder / "settings.yaml")
 
 

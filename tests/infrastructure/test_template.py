@@ -447,7 +447,7 @@ def test_parameters_that_need_another_are_refused_alone_at_deployment(rule, give
     found = template()["Rules"][rule]
     assert given in str(found["RuleCondition"])
     assert all(name in str(found["Assertions"]) for name in needed)
-    assert len(template()["Rules"]) == 4
+    assert len(template()["Rules"]) == 5
 
 
 def test_the_stack_names_no_partition():

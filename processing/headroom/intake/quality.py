@@ -19,8 +19,8 @@ from headroom.core.settings import Settings
 from headroom.intake import groups, inventory
 from headroom.intake.columns import same
 from headroom.intake.entities import server_of
+from headroom.intake.lines import line_numbers
 from headroom.intake.merge import Merge
-from headroom.intake.reading import line_numbers
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, one_row, quoted
 

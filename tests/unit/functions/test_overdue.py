@@ -213,3 +213,10 @@ def test_how_long_the_oldest_run_has_been_under_way_is_reported(
     assert gauge(world, capsys, "OldestRunSeconds") > 6 * 3600
     world.run(started(world))
     assert gauge(world, capsys, "OldestRunSeconds") == 0
+
+
+def test_settings_that_cannot_be_read_hold_up_nobody(world: World) -> None:
+    a_habit(world)
+    world.put("ingest", "config/demo.yaml", b"overdue_after_days: 0\n", ("AccessDenied", {}))
+    pass_days(world, 10)
+    assert len(overdue(world)) == 1
