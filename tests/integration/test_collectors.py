@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from local import deploy, follow
+from cli import follow
+from local import deploy
 from local.cloud import Cloud
 from local.deploy import Stack
 
