@@ -133,7 +133,7 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
         execution = follow.wait_for_start(cloud, machine, dataset, known, START_SECONDS)
     if execution is None:
         raise CloudError(
-            f"no run has started within {START_SECONDS} s. What the ingest function says is in {cloud.log} "
+            f"no run has started within {START_SECONDS} s. The ingest function's log is in {cloud.log} "
             f"and, with the cloud up, in: aws logs tail {_ingest_logs(cloud)}"
         )
     while True:
@@ -144,7 +144,7 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
         following = follow.wait_for_start(cloud, machine, dataset, known, seconds=0.5)
         if following is None:
             return description
-        console.print("   files came while the run was going on: the next run takes them")
+        console.print("   files arrived during the run: the next run takes them")
         execution = following
 
 
@@ -153,9 +153,9 @@ def _explained(cloud: Cloud, dataset: str, description: dict[str, Any], was_up: 
     if job := follow.failure(description).job:
         lines += ["", f"its folder: {cloud.state / 'jobs' / job}"]
     if was_up:
-        lines += ["", "when the cause is mended, run just the failed state again:", f"  headroom redrive {dataset}"]
+        lines += ["", "after fixing the cause, resume from the failed state:", f"  headroom redrive {dataset}"]
     else:
-        lines += ["", "to be able to look around and redrive: make up, then make demo again"]
+        lines += ["", "to be able to inspect it and redrive: make up, then make demo again"]
     return "\n".join(lines)
 
 

@@ -310,7 +310,7 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
 
 
 def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
-    """What of the files was left alone or put right by others, a sentence each."""
+    """What was left out of the files, or corrected by later files, one sentence each."""
     notes = []
     gone = _without_rows(
         db, "SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM suspect WHERE server_id <> ''"
