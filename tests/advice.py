@@ -15,12 +15,23 @@ DAYS = pd.date_range("2026-06-01", periods=120)
 SIZE = {"vcpus": 8.0, "memory_gb": 32.0, "monthly_cost_usd": 280.0}
 
 
-def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None, levels=None, not_judged=(), samples=None):
+def advice(
+    use,
+    owned=None,
+    config=None,
+    ds=DAYS,
+    chances=None,
+    peaks=None,
+    levels=None,
+    not_judged=(),
+    samples=None,
+    entities=None,
+):
     """Recommendations for ``use`` = {server: {metric: values or level}}; forecasts are the last level.
 
     ``owned`` = {server: attributes}; ``chances`` = {(server, metric): chance of a critical crossing}; ``levels`` =
     {(server, metric): level} where it is another than that chance's; ``samples`` = {(server, metric): {"max": values,
-    "p99": values}} where the periods' samples go beyond ``use``.
+    "p99": values}} where the periods' samples go beyond ``use``; ``entities`` = {(server, metric): part of the server}.
     """
     config = config or Settings()
     metrics_table.use(config.own_metrics())
@@ -36,7 +47,8 @@ def advice(use, owned=None, config=None, ds=DAYS, chances=None, peaks=None, leve
             own = metrics_table.of(metric)
             unit = 1.0 if own.percent or own.capacity is None else own.capacity / 100
             risks.append({
-                "server_id": server, "metric": metric, "entity": "", "unit": own.unit,
+                "server_id": server, "metric": metric, "entity": (entities or {}).get((server, metric), ""),
+                "unit": own.unit,
                 "capacity": np.nan if own.capacity is None else own.capacity,
                 "warning": levels_of.warning * unit if levels_of else np.nan,
                 "critical": levels_of.critical * unit if levels_of else np.nan, "current": y[-1],

@@ -35,7 +35,7 @@ from headroom.core.plain import plain
 from headroom.core.settings import Settings
 from headroom.core.tables import COERCED, typed
 from headroom.forecast.model import Model, ModelError, drift_of, load, predict_and_explain
-from headroom.insight import accepted, changes, clusters, limits, over_time, recommend, risk, seasonality
+from headroom.insight import accepted, changes, clusters, limits, over_time, parts, recommend, risk, seasonality
 from headroom.partition import Part, judge, together
 from headroom.report import page, pictures
 
@@ -179,7 +179,7 @@ def with_forecasts(found: Assessment, path: Path) -> Assessment:
     shown = {*page.servers_shown(told)["server_id"], *told.servers["server_id"].head(pictures.ROWS)}
     table = dataset.dataset(path).to_table(filter=dataset.field("server_id").isin(sorted(shown))).to_pandas()
     if "entity" in table:  # of each server and metric that of its worst entity
-        table = table.merge(found.risks[["server_id", "metric", "entity"]]).drop(columns="entity")
+        table = table.merge(told.risks[["server_id", "metric", "entity"]]).drop(columns="entity")
     return replace(found, forecasts=table.astype({"ds": "datetime64[ns]"}))
 
 
@@ -250,17 +250,21 @@ def conclude(
     """
     table_of_metrics.use(chosen.own_metrics())
     run, quality, metrics = run or {}, quality or {}, metrics or {}
-    risks, not_judged = fleet.risks, fleet.not_judged
+    risks, patterns, not_judged = fleet.risks, fleet.seasonality, fleet.not_judged
+    every = fleet.every.get("risks", risks)  # of every entity
     servers = risk.servers(risks, attributes)
     unknown = {one["server_id"] for one in not_judged}
     advice = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
     known, problems = accepted.read(decisions, [one.name for one in recommend.actions()])
-    judged = replace(accepted.judge(known, risks, advice, _day_of(run)), problems=problems)
-    risks["accepted"] = accepted.hidden_risks(risks, judged.findings)
-    open_servers = risk.servers(accepted.quieted(risks, judged), attributes)
+    judged = replace(accepted.judge(known, every, advice, _day_of(run)), problems=problems)
+    for table in (every, risks):
+        table["accepted"] = accepted.hidden_risks(table, judged.findings)
+    open_risks, open_seasonality = standing(fleet, judged)
+    quiet = accepted.quieted(open_risks, judged)
+    open_servers = risk.servers(quiet, attributes)
     open_servers["open_level"] = open_servers["level"]
     servers = servers.merge(open_servers[["server_id", "open_level"]], how="left", on="server_id")
-    recommendations = accepted.open_advice(advice, judged.findings)
+    recommendations = accepted.open_advice(advice, judged.findings, quiet)
 
     before, notes_on_clusters = changes.clusters_of(previous)
     found = clusters.find(fleet.described, before)
@@ -269,7 +273,7 @@ def conclude(
     changed, notes_on_changes = changes.against(previous, servers, unknown)
 
     notes = [*metrics.get("notes", []), *_notes(fleet, servers, chosen.frequency)]
-    notes += limits.unmatched(chosen, series.joined(fleet.every.get("risks", risks)))
+    notes += limits.unmatched(chosen, series.joined(every))
     summary = {
         "schema": 1,
         "dataset": run.get("dataset"),
@@ -283,7 +287,7 @@ def conclude(
         "open_levels": _counts(servers["open_level"]),
         "levels_by_metric": {metric: _counts(rows["level"]) for metric, rows in risks.groupby("metric")},
         "ranking": risk.RANKING,
-        "top": _top(open_servers, risks),
+        "top": _top(open_servers, open_risks),
         "accepted": _accepted(judged),
         "not_judged": not_judged[:MOST_NOT_JUDGED],
         "not_judged_total": len(not_judged),
@@ -306,7 +310,7 @@ def conclude(
         every=fleet.every,
         risks=risks,
         servers=servers,
-        seasonality=fleet.seasonality,
+        seasonality=patterns,
         fleet_peaks=seasonality.fleet_peaks(fleet.peaks, fleet.ds, chosen.frequency),
         clusters=found.table,
         profiles=found.profiles,
@@ -316,7 +320,9 @@ def conclude(
         over_time=over_time.in_order(fleet.over_time, servers["server_id"].tolist()),
         not_judged=not_judged,
         open_servers=open_servers,
-        findings=plain(accepted.listed(risks, advice, judged.findings)),
+        open_risks=open_risks,
+        open_seasonality=open_seasonality,
+        findings=plain(accepted.listed(every, advice, judged.findings)),
     )
 
 
@@ -393,7 +399,7 @@ def _notes(fleet: Part, servers: pd.DataFrame, frequency: Frequency) -> list[str
         history = "Less than a day" if days == 0 else wording.periods(days, Frequency.DAY)
         notes.append(
             f"{history} of history {'is' if days < 2 else 'are'} too short to tell {wording.listed(missing)}: clusters "
-            "do not go by them."
+            "do not use them."
         )
     if "cpu" not in fleet.peaks:
         notes.append("CPU is not measured: idle servers, sizes and schedules cannot be judged.")
@@ -460,7 +466,21 @@ def open_view(found: Assessment) -> Assessment:
     if found.open_servers is None:
         return found
     ordered = over_time.in_order(found.over_time, found.open_servers["server_id"].tolist())
-    return replace(found, servers=found.open_servers, over_time=ordered)
+    shown = {"servers": found.open_servers, "risks": found.open_risks, "seasonality": found.open_seasonality}
+    return replace(found, over_time=ordered, **shown)
+
+
+def standing(fleet: Part, judged: accepted.Judged) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Risks and seasonality of the series that stands for each server and metric without accepted findings.
+
+    Where servers have entities, that is the worst one of which nobody has accepted the risk.
+    """
+    if not fleet.every:
+        return fleet.risks, fleet.seasonality
+    risks, patterns = fleet.every["risks"], fleet.every["seasonality"]
+    worst = parts.worst(series.joined(accepted.quieted(risks, judged)))
+    owned = series.joined(risks).assign(entity=risks["entity"])
+    return parts.of_servers(owned, worst), parts.of_servers(series.joined(patterns), worst)
 
 
 def _accepted(judged: accepted.Judged) -> dict[str, Any]:

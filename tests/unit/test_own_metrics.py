@@ -22,10 +22,13 @@ def results(tmp_path_factory) -> Path:
     panel, model, out = (folder / name for name in ("panel", "model", "assessment"))
     preprocess.preprocess(folder / "incoming", None, folder / "settings.yaml", None, panel)
     train.work(argparse.Namespace(panel=panel, settings=None, model=model, manifest=None))
-    assess.work(
-        argparse.Namespace(panel=panel, model=model, settings=None, manifest=None, previous=None, assessment=out)
-    )
+    judge_again(folder, out)
     return out
+
+
+def judge_again(folder: Path, out: Path, accepted: Path | None = None) -> None:
+    given = {"panel": folder / "panel", "model": folder / "model", "assessment": out, "accepted": accepted}
+    assess.work(argparse.Namespace(settings=None, manifest=None, previous=None, **given))
 
 
 def table(results, name):
@@ -92,3 +95,24 @@ def test_recommendations_name_a_capacity_in_its_unit(results):
     [grow] = [one for one in advice if one["action"] == "grow" and one["server_ids"] == ["db-1"]]
     assert grow["target"]["connections_capacity"] > 500 and "a capacity of" in grow["reason"]
     assert not [one for one in advice if one["metric"] == "queue_depth"]
+
+
+def test_who_accepts_one_disk_still_hears_of_the_others(results, tmp_path):
+    decision = {
+        "server": "web-1", "metric": "disk", "entity": "/var", "kind": "risk", "state": "accepted", "level": "critical",
+        "reason": "A cleaning job comes.", "by": "Ana", "at": "2026-10-31T10:00:00Z", "until": "2027-03-01",
+    }  # fmt: skip
+    (tmp_path / "accepted.json").write_text(json.dumps({"schema": 1, "findings": [decision]}))
+    # With /backup judged as any disk, two of its disks are at risk.
+    folder = results.parent
+    shared = (folder / "panel" / "settings.json").read_text()
+    settings = json.loads(shared) | {"thresholds_for": []}
+    (folder / "panel" / "settings.json").write_text(json.dumps(settings))
+    try:
+        judge_again(folder, tmp_path / "out", tmp_path / "accepted.json")
+    finally:
+        (folder / "panel" / "settings.json").write_text(shared)
+    summary = json.loads((tmp_path / "out" / "risk_summary.json").read_text())
+    assert [one["entity"] for one in summary["accepted"]["hidden"]] == ["/var"]
+    [told] = [one for one in summary["top"] if one["server_id"] == "web-1"]
+    assert told["entity"] == "/backup" and "/backup" in told["reason"]

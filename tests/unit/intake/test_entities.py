@@ -117,3 +117,22 @@ def test_a_control_character_in_a_server_s_name_makes_no_entity(tmp_path):
     panel, quality = exports.read(tmp_path, files)
     assert set(panel["server_id"]) == {"a"} and quality["rows"]["quarantined"] == 1
     assert "control characters" in quality["reasons"][0]["reason"]
+
+
+def test_a_server_goes_by_one_name_whatever_its_disks_are_called(tmp_path):
+    rules = "identity: {domains: [corp.example], ignore_case: true}"
+    panel, _ = exports.read(tmp_path, {"a.csv": disks("/", "/Var.corp.example", server="DB-1.corp.example")}, rules)
+    assert series(panel) == [("db-1", "/", "disk", 20), ("db-1", "/Var.corp.example", "disk", 50)]
+
+
+def test_a_server_with_nothing_but_disks_has_data(tmp_path):
+    files = {"disks.csv": disks("/", "/var"), "list.csv": "server,region\na,eu\nb,eu\n"}
+    _, quality = exports.read(tmp_path, files)
+    assert quality["inventory"] == {"entries": 2, "without_data": ["b"], "without_entry": []}
+
+
+def test_entities_are_no_members_of_groups_and_go_with_hidden_servers(tmp_path):
+    files = {"a.csv": disks("/", "/var", server="web-1"), "b.csv": disks("/", server="web-2")}
+    rules = 'groups: [{match: "web-*", name: web, minutes: 60, members: hide}]'
+    panel, _ = exports.read(tmp_path, files, rules)
+    assert set(panel["server_id"]) == {"web"} and panel["max"].tolist() == [20]

@@ -181,3 +181,18 @@ def test_a_metric_that_the_settings_no_longer_have_leaves_the_panel(tmp_path):
     panel = pd.read_parquet(second / "panel" / "panel.parquet")
     assert panel[["server_id", "metric"]].values.tolist() == [["db-1", "cpu"], ["db-2", "cpu"]]
     assert "unit" not in panel
+
+
+def test_a_group_has_the_mean_of_percentages_the_sum_of_amounts_and_no_capacity_that_nobody_said(tmp_path):
+    rows = "time,host,gpu,queue,conns\n" + "".join(
+        f"2024-02-13T{hour:02}:{minute:02}:00Z,web-{place},{30.5 * place},{7 * place},{100 * place}\n"
+        for hour in range(24) for minute in range(0, 60, 5) for place in (1, 2)
+    )  # fmt: skip
+    rules = """
+metrics: {gpu: {unit: '%'}, queue: {unit: messages}, conns: {unit: connections, capacity: 500}}
+groups: [{match: "{group}-?", name: "group {group}"}]
+"""
+    panel, _ = exports.read(tmp_path, {"a.csv": rows}, rules)
+    group = panel.query("server_id == 'group web'").set_index("metric")["max"]
+    assert group.to_dict() == {"gpu": 45.75, "queue": 21}
+    assert set(panel.query("server_id == 'web-1'")["metric"]) == {"gpu", "queue", "conns"}

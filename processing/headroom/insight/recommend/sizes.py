@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,12 +81,15 @@ def cost_share(target: dict[str, Any], today: Size, costs: Costs) -> float:
     return sum(rates[column] * target.get(column, getattr(today, column)) for column in known) / now if now > 0 else 1.0
 
 
-def in_words(target: dict[str, Any], with_memory: bool = True) -> str:
-    """A size, or what to multiply today's by, as people read it."""
+def in_words(target: dict[str, Any], with_memory: bool = True, entities: Mapping[str, str] | None = None) -> str:
+    """A size, or what to multiply today's by, as people read it; ``entities`` are what of a server, by metric."""
+    entities = entities or {}
     shown = target if with_memory else {key: value for key, value in target.items() if key != "memory_gb"}
     parts = wording.size(shown.get("vcpus"), shown.get("memory_gb"))
     factors = {name.removesuffix("_factor"): value for name, value in target.items() if name.endswith("_factor")}
-    parts += [f"{value:g} times today's {wording.metric(name)}" for name, value in factors.items()]
+    parts += [
+        f"{value:g} times today's {wording.metric(name, entities.get(name, ''))}" for name, value in factors.items()
+    ]
     parts += [wording.capacity(name, value) for name, value in shown.items() if name.endswith("_capacity")]
     if "factor" in target:
         parts.append(f"{SHARES[target['factor']]} of today's {'size' if with_memory else 'vCPUs'}")

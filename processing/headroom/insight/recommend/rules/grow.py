@@ -39,7 +39,7 @@ def _advice(server: Server, settings: Settings) -> Advice:
         metric=worst.metric,
         saving=0.0,
         why=f"{worst.reason}{_also(rows)}{_too_large(target, factors)}",
-        target_told=_told(target, server),
+        target_told=_told(target, server, {row.metric: row.entity for row in rows}),
         target=target,
         by=None if pd.isna(worst.breach_earliest) else worst.breach_earliest.date().isoformat(),
         evidence={
@@ -113,15 +113,16 @@ def _too_large(target: dict[str, Any] | None, factors: dict[str, float]) -> str:
     return " No standard size is large enough: spread the work over several servers."
 
 
-def _told(target: dict[str, Any] | None, server: Server) -> str:
+def _told(target: dict[str, Any] | None, server: Server, entities: dict[str, str]) -> str:
     if target is None:
         return ""
     today = {column: number(getattr(server.size, column)) for column in RESOURCES.values() if column in target}
-    return f"Target: {in_words(target)}{f'; today {in_words(today)}' if today else ''}."
+    return f"Target: {in_words(target, entities=entities)}{f'; today {in_words(today)}' if today else ''}."
 
 
 def _pressure(row: Any) -> dict[str, Any]:
     return {
+        **({"entity": row.entity} if row.entity else {}),
         "current": number(row.current),
         "peak_q50": number(row.peak_q50),
         "peak_q95": number(row.peak_q95),

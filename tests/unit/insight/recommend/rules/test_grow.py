@@ -80,3 +80,8 @@ def test_an_own_metric_at_risk_needs_a_larger_capacity_in_its_unit():
 
 def test_a_metric_without_a_capacity_needs_nothing_that_could_be_said():
     assert advice({"a": {"queue": 50.0}}, config=parse("metrics: {queue: {unit: messages}}")) == []
+
+
+def test_what_of_a_server_is_to_grow_is_named():
+    found = advice({"a": {"disk": 85.0}}, chances={("a", "disk"): 0.9}, entities={("a", "disk"): "/var"})
+    assert "times today's disk /var." in only(found)["reason"]
