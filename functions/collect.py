@@ -40,7 +40,7 @@ metrics = Metrics()
 
 SOURCES: dict[str, Any] = {"cloudwatch": cloudwatch, "prometheus": prometheus, "postgresql": postgresql}
 # Time that a part takes at most, by its size; none is begun with less left.
-RESERVE = timedelta(minutes=3)
+RESERVE = timedelta(minutes=5)
 WHOLE_DAYS = 24 * 60
 # A source that is down for a moment is not worth a mail: the next invocation tries again.
 FAILURES_TO_TELL = 3
