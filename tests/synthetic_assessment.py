@@ -390,7 +390,10 @@ def _quality(names: list[str], metrics: Sequence[str], frequency: str, as_of: pd
                  "worst": [{"server_id": names[0], "metric": metrics[0], "missing": 30, "expected": 400}]},
         "short_series": [{"server_id": names[-1], "metric": metrics[0], "periods": 6}],
         "marked": {
-            "partial": {"series": 1, "first": [{"server_id": names[0], "metric": metrics[0], "samples": 3, "usual": 288}]},
+            "partial": {
+                "series": 1,
+                "first": [{"server_id": names[0], "metric": metrics[0], "samples": 3, "usual": 288}],
+            },
             "few_samples": {"series": 0, "first": []},
         },
         "inventory": None,

@@ -6,7 +6,10 @@ two keys, owner and metric, whether or not its server has entities. Files and pe
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The unit separator: a control character, which no name of a server may hold.
 MARK = "\x1f"
@@ -50,7 +53,7 @@ def split(table: pd.DataFrame) -> pd.DataFrame:
 
 def have_entities(owners: pd.Series) -> bool:
     """Whether some of the owners are entities."""
-    return bool(pd.Series(owners.unique(), dtype=str).str.contains(MARK, regex=False).any())
+    return any(MARK in str(owner) for owner in owners.unique())
 
 
 def servers(owners: pd.Series) -> pd.Series:

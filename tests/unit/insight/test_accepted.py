@@ -108,7 +108,13 @@ def test_all_that_can_be_accepted_is_listed_the_most_urgent_first_and_the_hidden
 
 def test_advice_about_one_disk_stays_when_another_is_accepted():
     grow = {**GROW, "metric": "disk", "evidence": {"metrics": {"disk": {"entity": "/data"}}}}
-    hidden = {core.Finding("web-1", "disk", "/var")}
-    assert accepted.open_advice([grow], hidden) and not accepted.open_advice(
-        [grow], {core.Finding("web-1", "disk", "/data")}
-    )
+    risks = pd.DataFrame({
+        "server_id": "web-1", "metric": "disk", "entity": ["/data", "/var"], "level": ["high", "medium"],
+        "score": [70.0, 40.0], "reason": "It fills.",
+    })  # fmt: skip
+
+    def left(disk: str) -> int:
+        found = judged(decision(metric="disk", entity=disk), risks=risks)
+        return len(accepted.open_advice([grow], found.findings, accepted.quieted(risks, found)))
+
+    assert (left("/var"), left("/data")) == (1, 0)
