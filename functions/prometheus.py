@@ -97,9 +97,9 @@ def opened(config: PrometheusSource, scope: str, collector: str, own_region: str
     """The server, with the credential that the settings name."""
     headers = {}
     if config.auth == "bearer":
-        headers["Authorization"] = f"Bearer {secret(config.secret_arn, ('token',))['token']}"
+        headers["Authorization"] = f"Bearer {secret(config.secret_arn, ('token',), config.host)['token']}"
     elif config.auth == "basic":
-        keys = secret(config.secret_arn, ("username", "password"))
+        keys = secret(config.secret_arn, ("username", "password"), config.host)
         pair = base64.b64encode(f"{keys['username']}:{keys['password']}".encode()).decode()
         headers["Authorization"] = f"Basic {pair}"
     return Opened(config, headers, own_region)

@@ -179,7 +179,7 @@ def with_forecasts(found: Assessment, path: Path) -> Assessment:
     shown = {*page.servers_shown(told)["server_id"], *told.servers["server_id"].head(pictures.ROWS)}
     table = dataset.dataset(path).to_table(filter=dataset.field("server_id").isin(sorted(shown))).to_pandas()
     if "entity" in table:  # of each server and metric that of its worst entity
-        table = table.merge(found.risks[["server_id", "metric", "entity"]]).drop(columns="entity")
+        table = table.merge(told.risks[["server_id", "metric", "entity"]]).drop(columns="entity")
     return replace(found, forecasts=table.astype({"ds": "datetime64[ns]"}))
 
 
@@ -250,25 +250,21 @@ def conclude(
     """
     table_of_metrics.use(chosen.own_metrics())
     run, quality, metrics = run or {}, quality or {}, metrics or {}
-    risks, patterns, not_judged = fleet.risks, fleet.seasonality, fleet.not_judged
-    every = fleet.every.get("risks", risks)  # of every entity
+    risks, not_judged = fleet.risks, fleet.not_judged
     servers = risk.servers(risks, attributes)
     unknown = {one["server_id"] for one in not_judged}
     advice = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
     known, problems = accepted.read(decisions, [one.name for one in recommend.actions()])
+    every = fleet.every.get("risks", risks)
     judged = replace(accepted.judge(known, every, advice, _day_of(run)), problems=problems)
-    if fleet.every and judged.hidden:
-        # What is known of one disk hides no other: the worst that is open stands for its server.
-        worst = parts.worst(series.joined(accepted.quieted(every, judged)))
-        risks = parts.of_files(every, worst)
-        patterns = parts.of_files(fleet.every["seasonality"], worst).drop(columns="entity")
-        advice = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
-    for table in {id(one): one for one in (risks, every)}.values():
+    for table in (every, risks):
         table["accepted"] = accepted.hidden_risks(table, judged.findings)
-    open_servers = risk.servers(accepted.quieted(risks, judged), attributes)
+    open_risks, open_seasonality = standing(fleet, judged)
+    quiet = accepted.quieted(open_risks, judged)
+    open_servers = risk.servers(quiet, attributes)
     open_servers["open_level"] = open_servers["level"]
     servers = servers.merge(open_servers[["server_id", "open_level"]], how="left", on="server_id")
-    recommendations = accepted.open_advice(advice, judged.findings)
+    recommendations = accepted.open_advice(advice, judged.findings, quiet)
 
     before, notes_on_clusters = changes.clusters_of(previous)
     found = clusters.find(fleet.described, before)
@@ -291,7 +287,7 @@ def conclude(
         "open_levels": _counts(servers["open_level"]),
         "levels_by_metric": {metric: _counts(rows["level"]) for metric, rows in risks.groupby("metric")},
         "ranking": risk.RANKING,
-        "top": _top(open_servers, risks),
+        "top": _top(open_servers, open_risks),
         "accepted": _accepted(judged),
         "not_judged": not_judged[:MOST_NOT_JUDGED],
         "not_judged_total": len(not_judged),
@@ -314,7 +310,7 @@ def conclude(
         every=fleet.every,
         risks=risks,
         servers=servers,
-        seasonality=patterns,
+        seasonality=fleet.seasonality,
         fleet_peaks=seasonality.fleet_peaks(fleet.peaks, fleet.ds, chosen.frequency),
         clusters=found.table,
         profiles=found.profiles,
@@ -324,6 +320,8 @@ def conclude(
         over_time=over_time.in_order(fleet.over_time, servers["server_id"].tolist()),
         not_judged=not_judged,
         open_servers=open_servers,
+        open_risks=open_risks,
+        open_seasonality=open_seasonality,
         findings=plain(accepted.listed(every, advice, judged.findings)),
     )
 
@@ -401,7 +399,7 @@ def _notes(fleet: Part, servers: pd.DataFrame, frequency: Frequency) -> list[str
         history = "Less than a day" if days == 0 else wording.periods(days, Frequency.DAY)
         notes.append(
             f"{history} of history {'is' if days < 2 else 'are'} too short to tell {wording.listed(missing)}: clusters "
-            "do not go by them."
+            "do not use them."
         )
     if "cpu" not in fleet.peaks:
         notes.append("CPU is not measured: idle servers, sizes and schedules cannot be judged.")
@@ -468,7 +466,21 @@ def open_view(found: Assessment) -> Assessment:
     if found.open_servers is None:
         return found
     ordered = over_time.in_order(found.over_time, found.open_servers["server_id"].tolist())
-    return replace(found, servers=found.open_servers, over_time=ordered)
+    shown = {"servers": found.open_servers, "risks": found.open_risks, "seasonality": found.open_seasonality}
+    return replace(found, over_time=ordered, **shown)
+
+
+def standing(fleet: Part, judged: accepted.Judged) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Risks and seasonality of the series that stands for each server and metric without accepted findings.
+
+    Where servers have entities, that is the worst one of which nobody has accepted the risk.
+    """
+    if not fleet.every:
+        return fleet.risks, fleet.seasonality
+    risks, patterns = fleet.every["risks"], fleet.every["seasonality"]
+    worst = parts.worst(series.joined(accepted.quieted(risks, judged)))
+    owned = series.joined(risks).assign(entity=risks["entity"])
+    return parts.of_servers(owned, worst), parts.of_servers(series.joined(patterns), worst)
 
 
 def _accepted(judged: accepted.Judged) -> dict[str, Any]:

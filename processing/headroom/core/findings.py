@@ -108,6 +108,8 @@ class Assessment:
             ``cluster_name, open_level`` (without accepted findings).
         open_servers: the same columns and servers as they stand without accepted findings, in that order of urgency;
             the report and the pictures are drawn from these.
+        open_risks, open_seasonality: ``risks`` and ``seasonality``; where servers have entities, those of the worst one
+            whose risk nobody has accepted.
         findings: all that can be accepted, the most urgent first, one dict each: ``server, metric, entity, kind, level,
             hidden, reason``.
         seasonality: one row per server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
@@ -153,5 +155,7 @@ class Assessment:
     over_time: RiskOverTime
     not_judged: list[dict[str, Any]] = field(default_factory=list)
     open_servers: pd.DataFrame | None = None
+    open_risks: pd.DataFrame | None = None
+    open_seasonality: pd.DataFrame | None = None
     findings: list[dict[str, Any]] = field(default_factory=list)
     every: dict[str, pd.DataFrame] = field(default_factory=dict)

@@ -45,7 +45,7 @@ _short.maxlevel = 2
 
 
 class SettingsError(ValueError):
-    """The settings cannot be used; the message lists every problem, one a line."""
+    """The settings cannot be used; the message lists every problem, one per line."""
 
 
 class _Part(BaseModel):
@@ -191,7 +191,7 @@ class Holidays(_Part):
 
 
 class Costs(_Part):
-    """What a server costs an hour where it carries no ``monthly_cost_usd`` of its own."""
+    """What a server costs per hour if it has no ``monthly_cost_usd`` of its own."""
 
     per_vcpu_hour: float = Field(0.048, ge=0)
     per_gb_hour: float = Field(0.006, ge=0)
@@ -199,9 +199,9 @@ class Costs(_Part):
 
 
 class Rules(_Part):
-    """How files are to be understood where they do not say it themselves."""
+    """How files are to be read where they do not say so themselves."""
 
-    metric: str | None = Field(None, description="what a bare value measures")
+    metric: str | None = Field(None, description="what a column named value measures")
     columns: dict[str, str] = {}
     units: dict[str, str] = Field({}, description="heading or metric: unit, such as {cpu: ratio, Network In: kB/s}")
     timezone: str = "UTC"
@@ -316,7 +316,7 @@ class Settings(Rules):
     holidays: Holidays | None = None
     fiscal_quarter_ends: list[Annotated[int, Field(ge=1, le=12)]] = [3, 6, 9, 12]
     costs: Costs = Costs()
-    headroom_percent: float = Field(20, ge=0, le=200, description="spare capacity kept by a rightsizing")
+    headroom_percent: float = Field(20, ge=0, le=200, description="spare capacity that every recommended size leaves")
     confirmed: list[Annotated[str, Field(min_length=1)]] = Field(
         [], description="files that may replace closed periods by values more than ten times others, as in a shell"
     )
@@ -324,12 +324,14 @@ class Settings(Rules):
         62, ge=1, description="days of raw samples to keep, so that late files merge exactly"
     )
     minutes_between_runs: int | None = Field(
-        None, ge=0, le=10080, description="least time between the starts of two runs; by default the stack's"
+        None, ge=0, le=10080, description="minimum time between the starts of two runs; by default the stack's"
     )
     overdue_after_days: int | None = Field(
         None, ge=0, le=3650, description="days without a file after which the dataset is told of; 0 for never"
     )
-    drift_threshold: float = Field(0.25, gt=0, description="population stability index that asks for training")
+    drift_threshold: float = Field(
+        0.25, gt=0, description="population stability index above which a new model is trained"
+    )
 
     @model_validator(mode="before")
     @classmethod

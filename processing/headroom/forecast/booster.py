@@ -50,7 +50,7 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Booster:
-    """Trained models a quantile level, and the codes of the attributes they saw."""
+    """Trained models per quantile level, and the codes of the attributes they saw."""
 
     models: dict[float, lightgbm.Booster]
     codes: dict[str, list[str]]

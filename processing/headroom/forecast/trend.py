@@ -643,7 +643,7 @@ def shares(laws: Laws, size: np.ndarray) -> np.ndarray:
     return result
 
 
-def _kinds() -> dict[str, tuple[float, ...]]:
+def _kinds() -> Mapping[str, tuple[float, ...]]:
     """The kinds of laws that are told apart by shares, with their bounds."""
     slopes = ("line", "line that ends", "slope", "slope that ends", "ended", "ramp")
     rises = ("step", "saturation", "warming", "burst")

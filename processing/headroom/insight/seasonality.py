@@ -355,7 +355,7 @@ def _leak(values: np.ndarray, least: np.ndarray) -> np.ndarray:
 
 
 def _slope(values: np.ndarray) -> np.ndarray:
-    """Least-squares slope a day of each row (n, days); NaN with fewer than LEAST_SLOPE_DAYS values."""
+    """Least-squares slope per day of each row (n, days); NaN with fewer than LEAST_SLOPE_DAYS values."""
     there = np.isfinite(values)
     time = np.where(there, np.arange(values.shape[1], dtype=float), np.nan)
     time = time - mean(time, axis=1)[:, None]

@@ -160,6 +160,6 @@ def _counters(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
         for file, server in rows:
             found.append((
                 file, metric,
-                f"{metric} only grows (of {server}): a counter since some start, and not a rate. Export a rate in MB/s",
+                f"{metric} only grows (of {server}): a counter, not a rate. Export a rate in MB/s",
             ))  # fmt: skip
     return found

@@ -31,9 +31,10 @@ from headroom.intake import database, entities, groups, inventory, own
 from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from headroom.intake.entities import entity_of, have_entities, owner_of, server_of
 from headroom.intake.layout import NAME_LENGTH
-from headroom.intake.reading import columns_that_differ, refuse
+from headroom.intake.reading import refuse
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, one_row, quoted
+from headroom.intake.whole_files import columns_that_differ
 
 # The values of this many rows are in memory together while their quantiles are computed.
 _SLICE_ROWS = 5_000_000

@@ -19,8 +19,8 @@ from headroom.core.settings import Settings
 from headroom.intake import groups, inventory
 from headroom.intake.columns import same
 from headroom.intake.entities import server_of
+from headroom.intake.lines import line_numbers
 from headroom.intake.merge import Merge
-from headroom.intake.reading import line_numbers
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, one_row, quoted
 
@@ -307,7 +307,7 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
 
 
 def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
-    """What of the files was left alone or put right by others, a sentence each."""
+    """What was left out of the files, or corrected by later files, one sentence each."""
     notes = []
     gone = _without_rows(
         db, "SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM suspect WHERE server_id <> ''"

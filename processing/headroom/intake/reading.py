@@ -8,10 +8,7 @@ kept with the reason, so that the counts of the data-quality report add up.
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,17 +18,15 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import Settings
-from headroom.intake import doubts, entities, inventory, meaning, times, units
+from headroom.intake import cells, doubts, entities, inventory, times, whole_files
 from headroom.intake.columns import ATTRIBUTES, WHOLE, best
 from headroom.intake.identity import canonical
 from headroom.intake.layout import (
-    EARLIEST,
     NAME_LENGTH,
     NETWORK_LIMIT,
     PERCENT_LIMIT,
     Layout,
     brief,
-    open_bytes,
 )
 from headroom.intake.meaning import Meaning, Unclear
 from headroom.intake.sources import Source, meaning_of_cell, name_all, recognize
@@ -53,10 +48,8 @@ _log = logging.getLogger(__name__)
 
 _TOO_MANY = "more fields than the header"
 _TOO_FEW = "fewer fields than the header: is the line cut off, or a quotation mark never closed?"
-_NO_TIMESTAMP = "not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds"
 
 
-_RATES = " ".join(f"WHEN {quoted(unit)} THEN {factor!r}" for unit, factor in units.RATES_IN_CELLS.items())
 _OF_ROW = ["at_text", "server_text", "structure_problem", "unknown_metric", "time_problem"]
 # Bytes of the largest stores there are, and room above them.
 _OWN_LIMIT = 10**18
@@ -104,93 +97,6 @@ CREATE TABLE busiest_file (file INTEGER);
 CREATE TABLE together_file (file INTEGER);
 CREATE TABLE owner_file (file INTEGER);
 CREATE TABLE not_a_name (server_id VARCHAR);
-"""
-
-
-_MACROS = rf"""
-CREATE MACRO clean(cell) AS CASE
-    WHEN ascii(cell) <= 32 OR ascii(cell) = 160 OR ascii(right(cell, 1)) <= 32 OR ascii(right(cell, 1)) = 160
-    THEN trim(cell, ' ' || chr(9) || chr(10) || chr(13) || chr(160)) ELSE cell END;
-
-CREATE MACRO instant_of_epoch(number) AS CASE
-    WHEN number < 0 THEN NULL
-    WHEN number < 1e11 THEN to_timestamp(number)
-    WHEN number < 1e14 THEN to_timestamp(number / 1e3)
-    WHEN number < 1e17 THEN to_timestamp(number / 1e6)
-    WHEN number < 1e20 THEN to_timestamp(number / 1e9) END;
-
--- DuckDB takes abbreviations of zones for one of the places that use them: only texts without letters get there, but
--- for the T, Z, UTC and GMT of plain times. CASE looks at its ways one by one, which coalesce does not for all of them.
-CREATE MACRO instant(text) AS CASE
-    WHEN suffix(text, 'Z') AND strlen(text) <= 20 THEN try_cast(text AS TIMESTAMPTZ)
-    WHEN lower(text) = upper(text) OR regexp_full_match(text, '[0-9TZ:.+ \t\-/]*(UTC|GMT|z)?\s*') THEN coalesce(
-        try_cast(text AS TIMESTAMPTZ),
-        CASE WHEN try_cast(text AS DOUBLE) IS NOT NULL THEN instant_of_epoch(try_cast(text AS DOUBLE))
-            ELSE try_cast(regexp_replace(clean(text), '\s+([+-]\d{{2}}:?\d{{2}})$', '\1') AS TIMESTAMPTZ) END) END;
-
--- The quick way first: the others are only looked at where it fails.
-CREATE MACRO quick_or(text, slow) AS
-    CASE WHEN try_cast(text AS DOUBLE) IS NULL THEN slow ELSE try_cast(text AS DOUBLE) END;
-
-CREATE MACRO plain_number(text) AS coalesce(try_cast(text AS DOUBLE), try_cast(rtrim(text, '% ') AS DOUBLE));
-
--- The mark of decimals is a point, and a comma, blank or apostrophe stands between thousands.
-CREATE MACRO number_with_point(text) AS coalesce(
-    plain_number(text), plain_number(regexp_replace(clean(text), '[, ''\x{{a0}}]', '', 'g')));
-
--- The other way round.
-CREATE MACRO number_with_comma(text) AS CASE
-    WHEN regexp_matches(text, ',|^\s*[-+]?\d{{1,3}}(\.\d{{3}})+\s*%?\s*$')
-    THEN plain_number(replace(regexp_replace(clean(text), '[. ''\x{{a0}}]', '', 'g'), ',', '.'))
-    ELSE plain_number(text) END;
-
--- Not known: 6,104.50 and 45,12 can be read in one way only, 6,104 in two.
-CREATE MACRO number(text) AS coalesce(
-    plain_number(text),
-    CASE WHEN regexp_full_match(clean(text), '[-+]?\d{{1,3}}(,\d{{3}})+(\.\d+|,\d{{3}})\s*%?')
-        THEN number_with_point(text)
-        WHEN regexp_full_match(clean(text), '[-+]?\d{{1,3}}(\.\d{{3}})+(,\d+|\.\d{{3}})\s*%?')
-            OR regexp_full_match(clean(text), '[-+]?(\d+,(\d\d?|\d{{4,}})|0,\d+)\s*%?')
-        THEN number_with_comma(text) END);
-
--- A percentage above a thousand is none, so a comma in it stands before decimals.
-CREATE MACRO percent(text) AS coalesce(number(text), plain_number(replace(text, ',', '.')));
-
--- A rate may have its unit in its cell.
-CREATE MACRO rate(text, read) AS coalesce(read,
-    try_cast(regexp_extract(text, '^\s*([-+]?[\d.]+)\s*[A-Za-z/]+\s*$', 1) AS DOUBLE)
-    * CASE regexp_extract(text, '([A-Za-z/]+)\s*$', 1) {_RATES} END);
-
-CREATE MACRO is_nothing(text) AS lower(clean(text)) IN ('', 'nan', 'null', 'none', 'na', 'n/a', '-');
-
-CREATE MACRO value_problem(text, number, most, unit) AS CASE
-    WHEN text IS NULL OR number BETWEEN 0 AND most THEN NULL
-    WHEN isnan(number) OR is_nothing(text) THEN NULL
-    WHEN number IS NULL AND regexp_matches(text, '^\s*[-+]?\d{{1,3}}[.,]\d{{3}}\s*$')
-        THEN 'could be a fraction or thousands: say decimal_mark under sources in the settings'
-    WHEN number IS NULL THEN 'not a number'
-    WHEN isinf(number) THEN 'not a finite number'
-    ELSE 'outside 0 to ' || most || unit END;
-
--- A column in doubt has no good values.
-CREATE MACRO doubt(text, number, reason, most, unit) AS CASE
-    WHEN reason IS NOT NULL AND number IS NOT NULL AND NOT isnan(number) THEN reason
-    ELSE value_problem(text, number, most, unit) END;
-
-CREATE MACRO problem(source_column, cell, reason) AS {{'column': source_column, 'value': cell, 'reason': reason}};
-CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
-
-CREATE MACRO server_problem(name) AS CASE
-    WHEN name = '' THEN 'no server name'
-    WHEN length(name) > {NAME_LENGTH} THEN 'server name longer than {NAME_LENGTH} characters'
-    WHEN regexp_matches(name, '\p{{Cc}}') THEN 'server name with control characters' END;
-
-CREATE MACRO time_problem(text, instant_read, latest) AS CASE
-    WHEN instant_read BETWEEN TIMESTAMPTZ '{EARLIEST} 00:00:00+00' AND latest THEN NULL  -- the quick way first
-    WHEN instant_read IS NULL AND clean(text) = '' THEN 'no timestamp'
-    WHEN instant_read IS NULL THEN '{_NO_TIMESTAMP}'
-    WHEN instant_read < TIMESTAMPTZ '{EARLIEST} 00:00:00+00' THEN 'timestamp before {EARLIEST}'
-    WHEN instant_read > latest THEN 'timestamp later than the run' END;
 """
 
 
@@ -316,7 +222,7 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
     ``latest`` (ISO 8601 with offset) is the last moment that a sample may have. ``work`` is an empty folder for
     temporary files, needed as long as the sources are.
     """
-    db.execute(_tables() + _MACROS)
+    db.execute(_tables() + cells.MACROS)
     name_all(sources, settings)
     alike: dict[tuple, list[Source]] = defaultdict(list)
     for source in sources:
@@ -334,10 +240,9 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
     doubts.find(db, sources)
     db.execute(_judge())
     make_views(db)
-    _repeated_headers(db, sources)
-    _refuse_what_is_not_a_server(db, sources)
-    for source, sentence in inventory.contradictions(db, sources):
-        refuse(db, source, sentence)
+    for refused in (whole_files.put_together, whole_files.without_servers, inventory.contradictions):
+        for source, sentence in list(refused(db, sources)):
+            refuse(db, source, sentence)
     read_rows = "SELECT file FROM reading UNION SELECT file FROM rejected"
     with_rows = {file for (file,) in db.execute(read_rows).fetchall()}
     for source in sources:
@@ -366,21 +271,6 @@ def refuse(db: duckdb.DuckDBPyConnection, source: Source, error: str) -> None:
     make_views(db)
 
 
-def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> list[str]:
-    """The headings under which two rows of a file differ; rows are numbered as in ``reading``."""
-    layout = source.known_layout
-    [first] = one_row(db, "SELECT min(rowid) FROM reading WHERE file = ?", [source.order])
-    rows = []
-    for row in (one, other):
-        fields = ", ".join(f"coalesce({field_of(layout, place)}, '')" for place in range(len(layout.columns)))
-        found = db.execute(f"SELECT {fields} FROM {scan_of(layout, [source.readable])} LIMIT 1 OFFSET {row - first}")
-        rows.append(found.fetchone() or ())
-    drop_rejects(db)
-    values = {place for column, place in layout.places if column in metrics.columns() or column == "value"}
-    differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
-    return [layout.columns[place] for place in differ if layout.columns[place]]
-
-
 def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Give servers the names that they go by, and find those that are none: of each name once, not of each row."""
     db.execute(f"""
@@ -401,73 +291,6 @@ def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         SELECT DISTINCT server_id FROM name_in_file
         WHERE server_problem(CASE WHEN file IN (FROM owner_file) THEN split_part(server_id, chr(31), 1)
             ELSE server_id END) IS NOT NULL""")
-
-
-# More servers than one machine carries, nearly all of them with one row, are not servers. 400,000 of them took 9 GB of
-# memory in AssessRisk before this was refused.
-MOST_SERVERS_OF_ONE_ROW, ONE_ROW_SHARE = 100_000, 0.9
-
-
-def _refuse_what_is_not_a_server(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Refuse files whose server column holds what is new in every row, such as a request's id."""
-    found = db.execute(
-        """
-        SELECT file, count(*), count(*) FILTER (rows = 1) AS once, any_value(server_id) FROM name_in_file
-        GROUP BY file HAVING once > ? AND once >= ? * count(*) ORDER BY file""",
-        [MOST_SERVERS_OF_ONE_ROW, ONE_ROW_SHARE],
-    ).fetchall()
-    by_order = {source.order: source for source in sources}
-    for file, servers, once, example in found:
-        refuse(
-            db, by_order[file],
-            f"{servers:,} different servers, {once:,} of them in a single row, such as {example!r:.80}. This column "
-            "does not name servers (is it a request's id?): map the right one in the settings, columns: {your column: "
-            "server_id}, or leave the file out",
-        )  # fmt: skip
-
-
-def _repeated_headers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Files put together: a header in the midst must be that of the beginning, and rows must name their server."""
-    found = db.execute("""
-        SELECT file, at_text, count(*) FROM (
-            SELECT file, evidence[1] AS at_text FROM reading
-            WHERE evidence IS NOT NULL AND sampled_at IS NULL AND NOT regexp_matches(evidence[1], '[0-9]')
-        ) WHERE trim(at_text) <> '' GROUP BY file, at_text""").fetchall()
-    by_order = {source.order: source for source in sources}
-    for file, at_text, count in found:
-        source = by_order[file]
-        layout = source.layout
-        if source.error is not None or layout is None or layout.export or layout.format == "parquet":
-            continue
-        heading = " ".join(
-            layout.columns[place] for place in (layout.place("timestamp"), layout.place("clock")) if place is not None
-        )
-        if meaning.words_of(at_text) != meaning.words_of(heading) and at_text.strip().casefold() not in (
-            "timestamp",
-            "time",
-            "date",
-        ):
-            continue
-        texts = ", ".join(f"coalesce(trim({field_of(layout, place)}), '')" for place in range(len(layout.columns)))
-        rows = db.execute(f"""
-            SELECT DISTINCT [{texts}] FROM {scan_of(layout, [source.readable])}
-            WHERE {time_text(layout)} = {quoted(at_text)}""").fetchall()
-        drop_rejects(db)
-        others = [
-            row for (row,) in rows if [name.casefold() for name in row] != [name.casefold() for name in layout.columns]
-        ]
-        if others:
-            refuse(
-                db, source,
-                f"a second header with other columns stands in it ({', '.join(others[0])}): these are files put "
-                "together; send them one by one",
-            )  # fmt: skip
-        elif layout.place("server_id") is None:
-            refuse(
-                db, source,
-                f"its header stands in it {count + 1} times, so these are several series, and nothing says whose: "
-                "send one file per server, or add a column server_id",
-            )  # fmt: skip
 
 
 def _scan(
@@ -670,50 +493,3 @@ def _keep_rejects(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> N
         JOIN (VALUES {orders}) AS source(path, file) ON file_path = path
         GROUP BY source.file, line, line_byte_position
     """)
-
-
-def line_numbers(
-    source: Source, positions: Sequence[int], rows: int, rejected_lines: Sequence[int]
-) -> list[int] | None:
-    """The lines, as an editor counts them from 1, of some rows of a file, given by their positions from 0.
-
-    ``rows`` is how many rows the file has; ``rejected_lines`` are the lines that are not rows, ascending. ``None``
-    says that each row is one line and follows the one before, so that line = position + 1 + header line.
-    """
-    layout = source.known_layout
-    if layout.format == "parquet" or not positions:
-        return None
-    if not rejected_lines and _count_lines(source.readable) == layout.header_line + rows:
-        return None
-    # Positions among all records, with those that were rejected.
-    before = [line - layout.header_line - 1 - index for index, line in enumerate(rejected_lines)]
-    records = [position + bisect_right(before, position) for position in positions]
-    starts: dict[int, int] = {}
-    wanted, last, record = set(records), max(records), 0
-    with open_bytes(source.readable) as raw:
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
-        for _ in range(layout.header_line):
-            text.readline()
-        reader = csv.reader(text, delimiter=layout.delimiter, quotechar=layout.quote)
-        line = layout.header_line + 1
-        try:
-            for fields in reader:
-                if fields:
-                    if record in wanted:
-                        starts[record] = line
-                    record += 1
-                line = layout.header_line + reader.line_num + 1
-                if record > last:
-                    break
-        except csv.Error:
-            pass  # a giant field; the lines after it are counted as if each row had one
-    return [starts.get(record, record + 1 + layout.header_line) for record in records]
-
-
-def _count_lines(path: Path) -> int:
-    lines, last = 0, b""
-    with open_bytes(path) as file:
-        while chunk := file.read(1 << 20):
-            lines += chunk.count(b"\n")
-            last = chunk[-1:]
-    return lines + (last not in (b"\n", b""))

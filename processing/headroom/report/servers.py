@@ -272,12 +272,13 @@ def _metric(row: Any, found: Assessment, metrics: list[str], common: dict[str, A
         }
     thresholds = _thresholds(row, metric)
     own = {"thresholds": thresholds} if thresholds != common[metric] else {}
+    decision = accepted.of_metric(found, row.server_id, metric, row.entity or None)
     return {
         "metric": metrics.index(metric),
         **own,
         "title": wording.sentence(wording.metric(metric, cut(row.entity))),
         "level": LEVELS.index(row.level),
-        "reason": cut(wording.sentences([accepted.of_metric(found, row.server_id, metric), row.reason])),
+        "reason": cut(wording.sentences([decision, row.reason])),
         "facts": blocks.facts(entries, "metric-facts"),
         "summary": f"Expected peak {wording.amount(row.peak_q50, metric)} on "
         f"{wording.date(row.peak_ds, frequency, year=False)}" if peak else "No forecast",

@@ -270,6 +270,15 @@ def test_credentials_come_from_the_secret():
     assert shown("basic", pair) == {"Authorization": "Basic bWU6dzByZA=="}
 
 
+def test_a_secret_that_says_where_it_belongs_is_shown_to_no_other_host():
+    text = json.dumps({"token": "t0ken", "host": "p.example.com"})
+    assert shown("bearer", text) == {"Authorization": "Bearer t0ken"}
+    with pytest.raises(SourceError, match=r"another host than p\.example\.com\.evil"):
+        shown("bearer", text, url="https://p.example.com.evil/")
+    with pytest.raises(SourceError, match="another host than evil"):
+        shown("bearer", text, url="https://evil:443/p.example.com")
+
+
 @pytest.mark.parametrize(
     "text", ["", '{"token": ""}', '{"other": "x"}', '{"token": "a\\r\\nHost: evil"}', "tökén", "[1]"]
 )

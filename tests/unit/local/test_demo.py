@@ -117,8 +117,8 @@ def test_the_jobs_libraries_are_those_of_the_lock() -> None:
     )
     wrong = image.missing(lock)
     assert len(wrong) == 2
-    assert wrong[0].startswith("pytest==0.0.1 (there is ")
-    assert wrong[1] == "no-such-library==1.0 (there is nothing)"
+    assert wrong[0].startswith("pytest==0.0.1 (installed: ")
+    assert wrong[1] == "no-such-library==1.0 (installed: nothing)"
 
 
 class NotBuiltError(Exception):
