@@ -159,3 +159,15 @@ def test_whatever_disks_are_called_each_has_its_series(tmp_path_factory, names):
     panel, quality = exports.read(tmp_path_factory.mktemp("names"), {"a.csv": out.getvalue()})
     assert dict(zip(panel["entity"], panel["max"], strict=True)) == {n: 20 + i for i, n in enumerate(names)}
     assert exports.adds_up(quality)
+
+
+def test_dimensions_of_cloudwatch_name_the_entity_by_its_path(tmp_path):
+    lines = [
+        {"metric_stream_name": "all", "account_id": "1", "region": "eu-west-1", "namespace": "CWAgent",
+         "metric_name": "disk_used_percent", "timestamp": 1707782400000 + 3600000 * hour, "unit": "Percent",
+         "dimensions": {"InstanceId": "i-1", "path": path, "device": device, "fstype": "xfs"},
+         "value": {"max": used, "min": used, "sum": used, "count": 1.0}}
+        for hour in HOURS for path, device, used in (("/", "nvme0n1p1", 20.5), ("/var", "nvme1n1", 90.5))
+    ]  # fmt: skip
+    panel, _ = exports.read(tmp_path, {"stream-1": "".join(json.dumps(line) + "\n" for line in lines)})
+    assert series(panel) == [("i-1", "/", "disk", 20.5), ("i-1", "/var", "disk", 90.5)]
