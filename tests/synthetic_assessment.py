@@ -389,6 +389,13 @@ def _quality(names: list[str], metrics: Sequence[str], frequency: str, as_of: pd
         "gaps": {"missing_periods": 41, "servers_with_gaps": 3,
                  "worst": [{"server_id": names[0], "metric": metrics[0], "missing": 30, "expected": 400}]},
         "short_series": [{"server_id": names[-1], "metric": metrics[0], "periods": 6}],
+        "marked": {
+            "partial": {"series": 1, "first": [
+                {"server_id": names[0], "metric": metrics[0], "samples": 3, "usual": 288}]},
+            "few_samples": {"series": 0, "first": []},
+        },
+        "inventory": None,
+        "groups": [],
         "settings": {"source": "last_good", "errors": ["horizn: unknown key; known keys are frequency, horizon"]},
         "unmatched_mappings": [],
         "notes": ["212 values above 100 % were clipped to 100 %."],
