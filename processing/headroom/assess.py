@@ -250,12 +250,12 @@ def conclude(
     """
     table_of_metrics.use(chosen.own_metrics())
     run, quality, metrics = run or {}, quality or {}, metrics or {}
-    risks, patterns, not_judged = fleet.risks, fleet.seasonality, fleet.not_judged
-    every = fleet.every.get("risks", risks)  # of every entity
+    risks, not_judged = fleet.risks, fleet.not_judged
     servers = risk.servers(risks, attributes)
     unknown = {one["server_id"] for one in not_judged}
     advice = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
     known, problems = accepted.read(decisions, [one.name for one in recommend.actions()])
+    every = fleet.every.get("risks", risks)
     judged = replace(accepted.judge(known, every, advice, _day_of(run)), problems=problems)
     for table in (every, risks):
         table["accepted"] = accepted.hidden_risks(table, judged.findings)
@@ -310,7 +310,7 @@ def conclude(
         every=fleet.every,
         risks=risks,
         servers=servers,
-        seasonality=patterns,
+        seasonality=fleet.seasonality,
         fleet_peaks=seasonality.fleet_peaks(fleet.peaks, fleet.ds, chosen.frequency),
         clusters=found.table,
         profiles=found.profiles,

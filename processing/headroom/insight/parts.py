@@ -8,7 +8,7 @@ from headroom.core import wording
 from headroom.core.findings import LEVELS
 from headroom.core.grid import SERIES
 from headroom.core.periods import Frequency
-from headroom.core.series import have_entities, joined, named, parts_of, split
+from headroom.core.series import have_entities, named, parts_of, split
 
 
 def without_gone(panel: pd.DataFrame, last: pd.Timestamp, frequency: Frequency) -> tuple[pd.DataFrame, list[str]]:
@@ -53,11 +53,6 @@ def of_servers(table: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     mine = mine.assign(server_id=[parts_of(owner)[0] for owner in mine["server_id"]])
     order = [*SERIES, *(["ds"] if "ds" in mine else [])]
     return mine.sort_values(order, ignore_index=True)
-
-
-def of_files(table: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the series chosen of a table as files have it; ``entity`` stays."""
-    return of_servers(joined(table).assign(entity=table["entity"].to_numpy()), chosen)
 
 
 def as_files(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,12 +1,17 @@
 """Disks, mounts and network cards have series of their own."""
 
+import csv
+import io
 import json
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headroom import preprocess
 from headroom.core.job import InputError
+from headroom.intake.columns import WHOLE
 from tests import exports
 
 HOURS = range(24)
@@ -136,3 +141,33 @@ def test_entities_are_no_members_of_groups_and_go_with_hidden_servers(tmp_path):
     rules = 'groups: [{match: "web-*", name: web, minutes: 60, members: hide}]'
     panel, _ = exports.read(tmp_path, files, rules)
     assert set(panel["server_id"]) == {"web"} and panel["max"].tolist() == [20]
+
+
+NAMES = st.text(
+    st.characters(min_codepoint=33, blacklist_categories=("Cc", "Cs", "Z")), min_size=1, max_size=30
+).filter(lambda name: name.lower() not in (*WHOLE, "nan", "null", "none"))
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(NAMES, min_size=2, max_size=4, unique_by=str.lower))
+def test_whatever_disks_are_called_each_has_its_series(tmp_path_factory, names):
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["time", "host", "mount", "disk_used_percent"])
+    for hour in HOURS:
+        writer.writerows((f"2024-02-13 {hour:02}:00", "a", name, 20 + place) for place, name in enumerate(names))
+    panel, quality = exports.read(tmp_path_factory.mktemp("names"), {"a.csv": out.getvalue()})
+    assert dict(zip(panel["entity"], panel["max"], strict=True)) == {n: 20 + i for i, n in enumerate(names)}
+    assert exports.adds_up(quality)
+
+
+def test_dimensions_of_cloudwatch_name_the_entity_by_its_path(tmp_path):
+    lines = [
+        {"metric_stream_name": "all", "account_id": "1", "region": "eu-west-1", "namespace": "CWAgent",
+         "metric_name": "disk_used_percent", "timestamp": 1707782400000 + 3600000 * hour, "unit": "Percent",
+         "dimensions": {"InstanceId": "i-1", "path": path, "device": device, "fstype": "xfs"},
+         "value": {"max": used, "min": used, "sum": used, "count": 1.0}}
+        for hour in HOURS for path, device, used in (("/", "nvme0n1p1", 20.5), ("/var", "nvme1n1", 90.5))
+    ]  # fmt: skip
+    panel, _ = exports.read(tmp_path, {"stream-1": "".join(json.dumps(line) + "\n" for line in lines)})
+    assert series(panel) == [("i-1", "/", "disk", 20.5), ("i-1", "/var", "disk", 90.5)]
