@@ -3,14 +3,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
-.PHONY: demo preview up down status test quick lint bench screenshots deploy smoke wheelhouse lock install
+.PHONY: cli demo preview openapi up down status test quick lint audit bench screenshots deploy smoke wheelhouse lock install
 
-demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet
+demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet; FORMATS=5 for one in five formats
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
-	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(DAYS),--days "$(DAYS)")
+	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(DAYS),--days "$(DAYS)") $(if $(FORMATS),--formats)
 
 preview: install  ## FILES=<files or folders> SETTINGS=<yaml>: what would be made of them, without a run
-	@PYTHONPATH=processing $(BIN)/python -m headroom.preview $(FILES) $(if $(SETTINGS),--settings "$(SETTINGS)")
+	@PYTHONPATH=processing $(BIN)/python -m cli preview $(FILES) $(if $(SETTINGS),--settings "$(SETTINGS)")
+
+cli: install  ## the command line, headroom, for this user; with what preview needs
+	@$(BIN)/uv tool install --quiet --force --reinstall "$(CURDIR)[preview]" && echo "headroom is installed: headroom --help"
+
+openapi: install  ## docs/openapi.json, after a change of the HTTP API
+	@PYTHONPATH=functions:processing AWS_DEFAULT_REGION=us-east-1 $(BIN)/python -c "import api; print(api.openapi())" > docs/openapi.json
 
 up: install
 	@$(BIN)/python -m local up
@@ -32,6 +38,9 @@ lint: install .venv-lint/installed
 	.venv-lint/bin/cfn-lint template.yaml
 	.venv-lint/bin/checkov --config-file .checkov.yaml
 
+audit: .venv-lint/installed  ## are the locked libraries known to have holes? Asks the package index
+	for lock in jobs functions dev; do .venv-lint/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement requirements/$$lock.txt || exit 1; done
+
 bench: .venv-bench/installed  ## ONLY=accuracy for one of them
 	for one in $(or $(ONLY),preprocess findings accuracy speed); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
 
@@ -43,7 +52,7 @@ deploy: install
 	$(BIN)/python -m local.release guard --environment $(or $(ENV),default)
 
 smoke: install  ## STACK=headroom [DATASET=<a name that is free>]: does a deployed stack work?
-	@PYTHONPATH=functions $(BIN)/python -m local.smoke --stack $(or $(STACK),headroom) $(if $(DATASET),--dataset "$(DATASET)")
+	@PYTHONPATH=processing $(BIN)/python -m cli smoke --stack $(or $(STACK),headroom) $(if $(DATASET),--dataset "$(DATASET)")
 
 wheelhouse: install  ## BUCKET=<bucket>/<folder>: the jobs' libraries for jobs without internet
 	@$(BIN)/python -m local.wheelhouse $(if $(BUCKET),--to "s3://$(BUCKET)/")

@@ -57,6 +57,8 @@ class Server(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
+    part: str = ""
+    """Where it is a part of a server: which one."""
     attributes: dict[str, str]
     queries: list[Query]
 
@@ -75,6 +77,8 @@ class Meaning:
 
     statistic: str
     value: Callable[[float, timedelta], float]
+    summed: bool = False
+    """Whether several queries of one metric add up; otherwise the largest counts."""
 
 
 MEANINGS = {
@@ -85,6 +89,12 @@ MEANINGS = {
     # EC2 gives bytes of an interval of one or five minutes; their sum over the period is right in both cases.
     "bytes": Meaning("Sum", lambda value, period: value / period.total_seconds() / 1e6),
     "bytes per second": Meaning("Average", lambda value, _: value / 1e6),
+    "part of operations": Meaning("Sum", lambda value, period: value / period.total_seconds(), summed=True),
+    "part of bytes": Meaning("Sum", lambda value, period: value / period.total_seconds() / 1e6, summed=True),
+    "per second": Meaning("Sum", lambda value, period: value / period.total_seconds()),
+    "average": Meaning("Average", lambda value, _: value),
+    # A limit on what runs at once is met at the highest moment of a period.
+    "highest": Meaning("Maximum", lambda value, _: value),
 }
 
 
@@ -103,13 +113,14 @@ class Opened:
     """A scope that can be asked."""
 
     config: CloudWatch
+    account: str
     region: str
     service: str
     session: Any
 
     def parts(self, since: datetime, until: datetime, now: datetime) -> list[Any]:
         """What there is to ask for, as JSON, in parts of a file each."""
-        servers = servers_of(self.session, self.config, self.region, self.service)
+        servers = servers_of(self.session, self.config, self.account, self.region, self.service)
         return [part.model_dump() for part in parts_of(servers, since, until, now)]
 
     def price(self, part: Any, since: datetime, until: datetime, now: datetime) -> int:
@@ -124,7 +135,7 @@ class Opened:
 def opened(config: CloudWatch, scope: str, collector: str, own_region: str) -> Opened:
     """A scope by its name, with the permissions that it has been given."""
     account, region, service = scopes(config, own_region)[scope]
-    return Opened(config, region, service, connect(account, region, collector))
+    return Opened(config, account.name, region, service, connect(account, region, collector))
 
 
 # ---------------------------------------------------------------- what there is
@@ -141,18 +152,17 @@ def connect(account: AwsAccount, region: str, collector: str) -> boto3.Session:
     return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name=region)
 
 
-def servers_of(session: Any, config: CloudWatch, region: str, service: str) -> list[Server]:
+def servers_of(session: Any, config: CloudWatch, account: str, region: str, service: str) -> list[Server]:
     """All servers of a service in a region, by name, with the metrics that there are of each."""
-    found = {"ec2": _instances, "rds": _databases, "ecs": _containers}[service](session, config, region)
-    return sorted(found, key=lambda server: server.id)
+    find = {"ec2": _instances, "rds": _databases, "ecs": _containers, "ebs": _volumes, "lambda": _functions,
+            "elb": _load_balancers}[service]  # fmt: skip
+    return sorted(find(session, config, account, region), key=lambda server: (server.id, server.part))
 
 
-def _instances(session: Any, config: CloudWatch, region: str) -> Iterator[Server]:
+def _instances(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
     """EC2 instances: CPU and network by their hypervisor, memory and disks where the CloudWatch agent runs."""
     ec2 = session.client("ec2", config=_PATIENT)
-    states = {"Name": "instance-state-name", "Values": ["running", "shutting-down", "stopping", "stopped"]}
-    pages = ec2.get_paginator("describe_instances").paginate(Filters=[states])
-    instances = [one for page in pages for group in page["Reservations"] for one in group["Instances"]]
+    instances = _described(ec2)
     sizes = _sizes(ec2, {one["InstanceType"] for one in instances})
     agent = _agent(session, config.agent_namespace) if instances else {}
     for one in instances:
@@ -165,17 +175,31 @@ def _instances(session: Any, config: CloudWatch, region: str) -> Iterator[Server
             Query(metric="cpu", namespace="AWS/EC2", name="CPUUtilization", dimensions=here),
             Query(metric="network_in", namespace="AWS/EC2", name="NetworkIn", dimensions=here, means="bytes"),
             Query(metric="network_out", namespace="AWS/EC2", name="NetworkOut", dimensions=here, means="bytes"),
-            *agent.get(name, []),
         ]
-        called = clean(tags.get("Name", ""))[:200]
-        yield Server(
-            id=f"{called} ({name})" if config.names == "tag" and called else name,
-            attributes=_facts(config, tags, region, one["InstanceType"], cpu, memory),
-            queries=queries,
-        )
+        disks: dict[str, list[Query]] = {}
+        for part, query in agent.get(name, []):
+            (disks.setdefault(part, []) if part else queries).append(query)
+        server = _called(config, one)
+        facts = _facts(config, tags, region, one["InstanceType"], cpu, memory)
+        for part, asked in {"": queries, **disks}.items():
+            yield Server(id=server, part=part, attributes=facts, queries=asked)
 
 
-def _databases(session: Any, config: CloudWatch, region: str) -> Iterator[Server]:
+def _described(ec2: Any) -> list[Any]:
+    """All instances that may have been running a moment ago."""
+    states = {"Name": "instance-state-name", "Values": ["running", "shutting-down", "stopping", "stopped"]}
+    pages = ec2.get_paginator("describe_instances").paginate(Filters=[states])
+    return [one for page in pages for group in page["Reservations"] for one in group["Instances"]]
+
+
+def _called(config: CloudWatch, instance: Any) -> str:
+    """The server that an instance is, by the settings."""
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    name = clean(tags.get("Name", ""))[:200] if config.names == "tag" else ""
+    return f"{name} ({instance['InstanceId']})" if name else str(instance["InstanceId"])
+
+
+def _databases(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
     """RDS instances: CPU and network. How full their storage was is not known: they do not say how large it was."""
     rds, ec2 = session.client("rds", config=_PATIENT), session.client("ec2", config=_PATIENT)
     pages = rds.get_paginator("describe_db_instances").paginate()
@@ -208,7 +232,7 @@ def _databases(session: Any, config: CloudWatch, region: str) -> Iterator[Server
         )
 
 
-def _containers(session: Any, config: CloudWatch, region: str) -> Iterator[Server]:
+def _containers(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
     """ECS services: CPU and memory in percent of what their tasks reserve."""
     ecs = session.client("ecs", config=_PATIENT)
     for clusters in ecs.get_paginator("list_clusters").paginate():
@@ -237,12 +261,79 @@ def _containers(session: Any, config: CloudWatch, region: str) -> Iterator[Serve
                     )
 
 
+def _volumes(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
+    """EBS volumes as parts of the instances that they are attached to: operations and bytes, and their limits."""
+    ec2 = session.client("ec2", config=_PATIENT)
+    called = {one["InstanceId"]: _called(config, one) for one in _described(ec2)}
+    attached = {"Name": "attachment.status", "Values": ["attached"]}
+    for page in ec2.get_paginator("describe_volumes").paginate(Filters=[attached]):
+        for one in page["Volumes"]:
+            here = [("VolumeId", one["VolumeId"])]
+            limits = {"provisioned_iops": f"{one['Iops']}"} if one.get("Iops") else {}
+            if one.get("Throughput"):  # in MiB per second
+                limits["provisioned_throughput"] = f"{one['Throughput'] * 2**20 / 1e6:.6g}"
+            queries = [
+                Query(metric=metric, namespace="AWS/EBS", name=f"Volume{way}{what}", dimensions=here, means=means)
+                for metric, what, means in (
+                    ("iops", "Ops", "part of operations"),
+                    ("throughput", "Bytes", "part of bytes"),
+                )
+                for way in ("Read", "Write")
+            ]
+            for attachment in one["Attachments"]:
+                yield Server(
+                    id=called.get(attachment["InstanceId"], attachment["InstanceId"]),
+                    part=one["VolumeId"],
+                    attributes={"region": region} | limits,
+                    queries=queries,
+                )
+
+
+def _functions(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
+    """What all Lambda functions of the account run at once in the region, and its limit."""
+    lambda_ = session.client("lambda", config=_PATIENT)
+    limit = lambda_.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    yield Server(
+        id=f"lambda/{account}/{region}",
+        attributes={"region": region, "concurrency_limit": str(limit)},
+        queries=[
+            Query(
+                metric="concurrency",
+                namespace="AWS/Lambda",
+                name="ConcurrentExecutions",
+                dimensions=[],
+                means="highest",
+            )
+        ],
+    )
+
+
+def _load_balancers(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
+    """Requests per second of application load balancers, connections of network load balancers."""
+    elbv2 = session.client("elbv2", config=_PATIENT)
+    kinds = {
+        "application": ("AWS/ApplicationELB", "requests", "RequestCount", "per second"),
+        "network": ("AWS/NetworkELB", "connections", "ActiveFlowCount", "average"),
+    }
+    for page in elbv2.get_paginator("describe_load_balancers").paginate():
+        for one in page["LoadBalancers"]:
+            if one["Type"] in kinds:
+                namespace, metric, name, means = kinds[one["Type"]]
+                arn = one["LoadBalancerArn"]
+                here = [("LoadBalancer", arn.partition(":loadbalancer/")[2])]
+                yield Server(
+                    id=f"elb/{arn.split(':')[4]}/{region}/{one['LoadBalancerName']}",
+                    attributes={"region": region},
+                    queries=[Query(metric=metric, namespace=namespace, name=name, dimensions=here, means=means)],
+                )
+
+
 def _facts(
     config: CloudWatch, tags: Mapping[str, str], region: str, kind: str, cpu: str, memory: str
 ) -> dict[str, str]:
     """A server's attributes; what is not known is left out."""
     plain = {_plain(key): clean(value) for key, value in tags.items()}
-    said = {
+    said: dict[str, str] = {
         attribute: next((plain[_plain(key)] for key in keys if plain.get(_plain(key))), "")
         for attribute, keys in config.tags.items()
     }
@@ -267,8 +358,8 @@ def _sizes(ec2: Any, types: set[str]) -> dict[str, tuple[str, str]]:
     return sizes
 
 
-def _agent(session: Any, namespace: str) -> dict[str, list[Query]]:
-    """What the CloudWatch agent measures of each instance: its memory, and every disk that can fill up.
+def _agent(session: Any, namespace: str) -> dict[str, list[tuple[str, Query]]]:
+    """What the CloudWatch agent measures of each instance: its memory, and every disk that can fill up, by its path.
 
     The agent is free to send a metric under several sets of dimensions: of those of one disk the smallest is taken.
     """
@@ -288,16 +379,16 @@ def _agent(session: Any, namespace: str) -> dict[str, list[Query]]:
                 query = Query(
                     metric=metric, namespace=namespace, name=name, dimensions=sorted(dimensions.items()), means=means
                 )
-                part = (dimensions["InstanceId"], name, dimensions.get(disk, ""))
-                known = found.get(part)
+                place = (dimensions["InstanceId"], name, dimensions.get(disk, ""))
+                known = found.get(place)
                 if known is None or (len(query.dimensions), query.dimensions) < (
                     len(known.dimensions),
                     known.dimensions,
                 ):
-                    found[part] = query
-    queries: dict[str, list[Query]] = {}
-    for (instance, *_), query in sorted(found.items()):
-        queries.setdefault(instance, []).append(query)
+                    found[place] = query
+    queries: dict[str, list[tuple[str, Query]]] = {}
+    for (instance, _, path), query in sorted(found.items(), key=lambda one: one[0]):
+        queries.setdefault(instance, []).append((clean(path), query))
     return queries
 
 
@@ -323,10 +414,14 @@ def segments(since: datetime, until: datetime, now: datetime) -> list[tuple[date
 
 
 def parts_of(servers: list[Server], since: datetime, until: datetime, now: datetime) -> list[Part]:
-    """The servers by files: as many in each as have no more rows than a file may have."""
+    """The servers by files: as many in each as have no more rows than a file may have.
+
+    Servers and parts of servers have files of their own: in one table the rows of a server would count as the whole.
+    """
     rows = sum((end - start) // period for start, end, period in segments(since, until, now))
     size = max(1, MOST_ROWS // max(1, rows))
-    return [Part(servers=servers[first : first + size]) for first in range(0, len(servers), size)]
+    whole, parts = [one for one in servers if not one.part], [one for one in servers if one.part]
+    return [Part(servers=some[first : first + size]) for some in (whole, parts) for first in range(0, len(some), size)]
 
 
 # ---------------------------------------------------------------- what it measured
@@ -339,8 +434,8 @@ def samples(session: Any, part: Part, since: datetime, until: datetime, now: dat
         SourceError: CloudWatch has not answered all of it.
     """
     cloudwatch = session.client("cloudwatch", config=_PATIENT)
-    found = Samples(attributes={server.id: server.attributes for server in part.servers})
-    asked = [(server.id, query) for server in part.servers for query in server.queries]
+    found = Samples(attributes={(server.id, server.part): server.attributes for server in part.servers})
+    asked = [((server.id, server.part), query) for server in part.servers for query in server.queries]
     for start, end, period in segments(since, until, now):
         points = (end - start) // period
         size = max(1, min(MOST_QUERIES, MOST_POINTS // points))
@@ -349,14 +444,14 @@ def samples(session: Any, part: Part, since: datetime, until: datetime, now: dat
             answers = pool.map(lambda batch: _values(cloudwatch, batch, start, end, period), batches)  # noqa: B023
             for batch, answer in zip(batches, answers, strict=True):
                 for (server, query), points_of in zip(batch, answer, strict=True):
-                    convert = MEANINGS[query.means].value
+                    meaning = MEANINGS[query.means]
                     for moment, value in points_of:
-                        found.add(server, moment, query.metric, convert(value, period))
+                        found.add(server, moment, query.metric, meaning.value(value, period), meaning.summed)
     return found
 
 
 def _values(
-    cloudwatch: Any, batch: list[tuple[str, Query]], start: datetime, end: datetime, period: timedelta
+    cloudwatch: Any, batch: list[tuple[tuple[str, str], Query]], start: datetime, end: datetime, period: timedelta
 ) -> list[list[tuple[datetime, float]]]:
     """The points of each query of a batch."""
     queries = [
@@ -387,6 +482,6 @@ def _values(
     for (server, query), said in zip(batch, status, strict=True):
         if said != "Complete":
             raise SourceError(
-                f"CloudWatch answered {query.namespace} {query.name} of {server} with {said or 'nothing'}"
+                f"CloudWatch answered {query.namespace} {query.name} of {server[0]} with {said or 'nothing'}"
             )
     return points

@@ -23,11 +23,13 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 import cloudwatch
 import collectors
-from collectors import Collector, ConfigurationError, SourceError
+import postgresql
+import prometheus
+from collectors import CloudWatch, Collector, ConfigurationError, SourceError
 from environment import CollectSettings, from_environment
 from notification import attributes, subject, text
 from progress import Progress, Round, Scope, Superseded, connect
@@ -36,9 +38,10 @@ logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
 
-SOURCES = {"cloudwatch": cloudwatch}
+SOURCES: dict[str, Any] = {"cloudwatch": cloudwatch, "prometheus": prometheus, "postgresql": postgresql}
 # Time that a part takes at most, by its size; none is begun with less left.
 RESERVE = timedelta(minutes=3)
+WHOLE_DAYS = 24 * 60
 # A source that is down for a moment is not worth a mail: the next invocation tries again.
 FAILURES_TO_TELL = 3
 
@@ -175,7 +178,7 @@ def collect(tools: Tools, name: str, config: Collector, scope: str) -> tuple[int
     except Superseded:
         return len(files), None
     # Whatever is wrong with one source, the others go on, and this one tries again.
-    except (ClientError, BotoCoreError, SourceError, LimitReached, OSError) as error:
+    except Exception as error:
         logger.warning("collection stopped", exc_info=True)
         wrong = error
     now = tools.progress.scope(name, scope)
@@ -191,6 +194,8 @@ def collect(tools: Tools, name: str, config: Collector, scope: str) -> tuple[int
 def _begin(tools: Tools, name: str, config: Collector, scope: str, held: Scope) -> Scope:
     """Write down the span of the next round, if enough time has passed."""
     until = (tools.now() - timedelta(minutes=config.late_minutes)).replace(minute=0, second=0, microsecond=0)
+    if config.every_minutes % WHOLE_DAYS == 0:  # a part of a day would be forecast from as if it were one
+        until = until.replace(hour=0)
     since = held.until or until - timedelta(days=config.backfill_days)
     if held.until is not None and until - since < timedelta(minutes=config.every_minutes):
         return held
@@ -245,12 +250,10 @@ def _spend(tools: Tools, name: str, config: Collector, asked: int) -> None:
     Raises:
         LimitReached: they would cost more than the settings allow for the month.
     """
-    if asked and not tools.progress.spend(name, asked, _most(config), tools.now()):
-        raise LimitReached(f"max_usd_per_month of collector {name} is reached")
-
-
-def _most(config: Collector) -> int:
-    return int(config.max_usd_per_month / cloudwatch.USD_PER_METRIC)
+    if isinstance(config, CloudWatch):
+        most = int(config.max_usd_per_month / cloudwatch.USD_PER_METRIC)
+        if not tools.progress.spend(name, asked, most, tools.now()):
+            raise LimitReached(f"max_usd_per_month of collector {name} is reached")
 
 
 def _is_there(tools: Tools, key: str) -> bool:
@@ -280,7 +283,7 @@ def _drop(tools: Tools, key: str, packed: bytes) -> bool:
 
 def _tell_failures(tools: Tools, name: str, config: Collector, errors: dict[str, Exception]) -> None:
     """One notification of what is new among a collector's failures; it is noted after it is sent, so at least one."""
-    if any(isinstance(error, LimitReached) for error in errors.values()):
+    if isinstance(config, CloudWatch) and any(isinstance(error, LimitReached) for error in errors.values()):
         _tell_limit(tools, name, config)
     new: dict[str, Scope] = {}
     for scope, error in errors.items():
@@ -312,7 +315,7 @@ def _tell_failures(tools: Tools, name: str, config: Collector, errors: dict[str,
             logger.warning("somebody else went on with it")
 
 
-def _tell_limit(tools: Tools, name: str, config: Collector) -> None:
+def _tell_limit(tools: Tools, name: str, config: CloudWatch) -> None:
     limit = f"{tools.now():%Y-%m} {config.max_usd_per_month:g}"
     if tools.progress.account(name).limit_told == limit:
         return

@@ -14,13 +14,18 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_LONGEST = 1024**2  # bytes; the rest of a file that is longer is not read
+_LONGEST = 8 * 1024**2  # bytes; the rest of a file that is longer is not read
 
 
 def read_settings(s3: S3Client, bucket: str, dataset: str) -> str:
     """The text of the dataset's settings file; empty where there is none."""
+    return read_config(s3, bucket, f"{dataset}.yaml")
+
+
+def read_config(s3: S3Client, bucket: str, name: str) -> str:
+    """The text of a file under ``config/``; empty where there is none."""
     try:
-        body = s3.get_object(Bucket=bucket, Key=f"config/{dataset}.yaml")["Body"].read(_LONGEST)
+        body = s3.get_object(Bucket=bucket, Key=f"config/{name}")["Body"].read(_LONGEST)
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchKey":
             raise

@@ -60,6 +60,13 @@ class CollectSettings(_Environment):
     region: str
 
 
+class ApiSettings(_Environment):
+    state_machine_arn: str
+    ingest_bucket: str
+    artifact_bucket: str
+    job_name_prefix: str
+
+
 class PlanSettings(_Environment):
     state_machine_arn: str
     ingest_bucket: str
@@ -72,7 +79,7 @@ class PlanSettings(_Environment):
     most_files: int = Field(alias="MOST_FILES_PER_RUN", ge=1)
     most_usd: float = Field(alias="MOST_USD_PER_RUN")
     instance_prices: dict[str, float]
-    """USD an hour by instance type, where the stack was told."""
+    """USD per hour by instance type, where the stack was told."""
     sweep_function: str
     wheelhouse_uri: str
     subnet_ids: list[str]
@@ -104,5 +111,5 @@ SettingsOf = TypeVar("SettingsOf", bound=_Environment)
 
 
 def from_environment(kind: type[SettingsOf]) -> SettingsOf:
-    """The settings of one function; a variable that is missing or no number is named in the error."""
+    """The settings of one function; a variable that is missing or not a number is named in the error."""
     return kind.model_validate(dict(os.environ))

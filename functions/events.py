@@ -40,7 +40,7 @@ def run_published(run: dict[str, Any], summary: dict[str, Any], results: str) ->
         "as_of": summary["as_of"],
         "servers": summary["servers"],
         "levels": summary["levels"],
-        "level": worst(summary["levels"]),
+        "level": worst(summary.get("open_levels", summary["levels"])),
         "levels_changed": len(moved),
         "results": results,
     }

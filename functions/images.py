@@ -1,10 +1,10 @@
-"""AWS's own container image for scikit-learn jobs, which holds the Python that Headroom's jobs need."""
+"""AWS's own container image for scikit-learn jobs, which has the Python version that Headroom's jobs need."""
 
 from __future__ import annotations
 
 from datetime import date
 
-# Its registries, one account a region. Here and not in the template, where a region that is not in a mapping
+# Its registries, one account per region. Here and not in the template, where a region that is not in a mapping
 # cannot be deployed to at all, not even with an image of one's own.
 ACCOUNTS = {
     "us-east-1": "683313688378",

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
 
 from commands import ask_sweep
 from dataset_settings import read_settings, whole_number
@@ -67,7 +68,7 @@ def tell_overdue(
         if old := state.arrivals[:-DAYS_KEPT]:
             ledger.forget_arrivals(dataset, old)
         arrivals, last = [date.fromisoformat(day) for day in state.arrivals[-DAYS_KEPT:]], state.arrivals[-1]
-        own = whole_number(read_settings(s3, environment.ingest_bucket, dataset), "overdue_after_days")
+        own = own_days(s3, environment.ingest_bucket, dataset)
         until = due(arrivals, environment.overdue_after_days, own)
         if until is None or now.date() <= until:
             if state.told_overdue == last:  # the settings were changed meanwhile
@@ -81,23 +82,32 @@ def tell_overdue(
     return told
 
 
+def own_days(s3: Any, bucket: str, dataset: str) -> int | None:
+    """What the dataset's settings say; None also where they cannot be read, which must hold up no other dataset."""
+    try:
+        return whole_number(read_settings(s3, bucket, dataset), "overdue_after_days")
+    except ClientError as error:
+        logger.warning("the settings cannot be read", extra={"dataset": dataset, "error": str(error)})
+        return None
+
+
 def notification(
     dataset: str, bucket: str, arrivals: list[date], own: int | None, sweep_function: str, now: datetime
 ) -> dict[str, str]:
     """Subject and message that a dataset is overdue."""
     silent = (now.date() - arrivals[-1]).days
-    habit = f" Its usual pauses are of {usual_pause(arrivals).days} days at the most." if own is None else ""
+    habit = f" Its usual pauses are at most {usual_pause(arrivals).days} days." if own is None else ""
     lines = [
-        f"Nothing has arrived for dataset {dataset} in {silent} days, the last files on {arrivals[-1]}.{habit}",
+        f"Nothing has arrived for dataset {dataset} in {silent} days; the last files came on {arrivals[-1]}.{habit}",
         "",
-        "Its results stay as they are, and get older. Look at the export that makes the files, and whether it may "
+        "Its results stay as they are and become outdated. Check the export that makes the files, and whether it may "
         f"still write to s3://{bucket}/incoming/{dataset}/. The next file that comes starts a run as usual.",
-        "This is told once; it is told again only after files have come and stopped again.",
+        "You are told once, and again only after files have come and stopped again.",
         "",
-        f"When that is can be set: overdue_after_days in s3://{bucket}/config/{dataset}.yaml, 0 for never.",
+        f"To change when you are told, set overdue_after_days in s3://{bucket}/config/{dataset}.yaml; 0 means never.",
     ]
     commands = [
-        "Where no more files are meant to come, end the alarm (until some do):",
+        "If no more files are expected, end the alarm (until some arrive):",
         ask_sweep(sweep_function, do="give_up", dataset=dataset),
     ]
     return {

@@ -1,6 +1,7 @@
 """PlanRun: decides what a run does, and writes it down as the run's manifest.
 
-Event: ``{"input": <what the execution was started with>, "execution": {"arn", "name", "started"}}``.
+Event: ``{"input": <what the execution was started with>, "execution": {"arn", "name", "started"}}``; with ``"dry_run"``
+it only says what it would decide.
 Returns the plan that the state machine's later states read.
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -23,57 +24,29 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 import prices
-from commands import ask_sweep
-from dataset_settings import read_settings, whole_number
+from commands import ask_sweep, start
+from dataset_settings import read_config, read_settings, whole_number
 from environment import JOBS, PlanSettings, from_environment
 from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
 from locks import run_token, take_lock
 from models import Models, models
-from names import DATASET_NAME
-from opening import open_all
+from opening import Opened, open_all
+from run_input import Override, RunInput
 
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
 
 
+NOTHING_ACCEPTED = '{"schema": 1, "findings": []}\n'
+
+
 class CannotPlan(Exception):
-    """The run cannot be; the message says why and what to do."""
-
-
-class Override(BaseModel):
-    """Another machine for one job of this run."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")] | None = None
-    # A job is one process: further instances would be paid for, and idle.
-    instance_count: Annotated[int, Field(ge=1, le=1)] | None = None
-    volume_gb: Annotated[int, Field(ge=1, le=16384)] | None = None
-
-
-class Overrides(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    preprocess: Override = Override()
-    train: Override = Override()
-    assess: Override = Override()
-
-
-class RunInput(BaseModel):
-    """What an execution is started with."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    dataset: Annotated[str, Field(pattern=rf"^{DATASET_NAME}$")]
-    mode: Literal["auto", "train", "score"] = "auto"
-    max_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
-    """What this run may cost, in place of the stack's MaxRunCostUsd; 0 for anything."""
-    overrides: Overrides = Overrides()
+    """The run cannot be planned; the message says why and what to do."""
 
 
 @cache
@@ -92,42 +65,76 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     dataset, execution = given.dataset, event["execution"]["name"]
     now = datetime.now(UTC)
     logger.append_keys(dataset=dataset, execution=execution)
+    if event.get("dry_run"):
+        return rehearse(s3, ledger, environment, given, event["execution"])
 
     if not take_lock(ledger, boto3.client("stepfunctions"), environment.state_machine_arn, dataset, execution, now):
         raise CannotPlan(
-            f"dataset {dataset!r} has a run already ({ledger.state(dataset).running}): "
-            "wait for its end; files that came meanwhile start the next run by themselves"
+            f"dataset {dataset!r} already has a run ({ledger.state(dataset).running}): "
+            "wait until it ends; files that arrive meanwhile start the next run by themselves"
         )
     state = ledger.state(dataset)
     finish_closing(s3, ledger, environment, dataset, state, now)
     waiting = share(ledger.waiting(dataset, environment.most_files), environment.preprocess_volume_gb)
     # Before anything can fail, or these files would be tried again and again.
     ledger.plan(dataset, waiting, execution)
+    opened = open_waiting(s3, environment, waiting)
+    ledger.set_aside(dataset, opened.refused, execution)
+    code = job_code()
+    found = look(s3, environment, dataset, state, waiting, opened, code_hash(code))
+    plan, texts = make_plan(environment, given, event["execution"], found, now)
+
+    ledger.begin(dataset, now, whole_number(found.config, "minutes_between_runs"))
+    upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
+    for name, text in texts.items():
+        write(s3, f"{plan['run_uri']}/{name}", text.encode())
+    metrics.add_metric("FilesPlanned", MetricUnit.Count, len(found.files))
+    metrics.add_metric("FilesSetAside", MetricUnit.Count, len(opened.refused))
+    logger.info("planned", extra={"plan": plan})
+    return plan
+
+
+def rehearse(s3: Any, ledger: Ledger, environment: PlanSettings, given: RunInput, execution: dict[str, str]) -> Any:
+    """The plan that a run would have if it began now; nothing is locked, noted or written."""
+    state = ledger.state(given.dataset)
+    waiting = share(ledger.waiting(given.dataset, environment.most_files), environment.preprocess_volume_gb)
+    opened = open_waiting(s3, environment, waiting)
+    found = look(s3, environment, given.dataset, state, waiting, opened, code_hash(job_code()))
+    plan, texts = make_plan(environment, given, execution, found, datetime.now(UTC))
+    manifest = json.loads(texts["manifest.json"])
+    told = {name: manifest.get(name) for name in ("cost_estimate", "notes")}
+    return plan | told | {"files": [file["key"] for file in manifest["files"]], "running": state.running}
+
+
+def open_waiting(s3: Any, environment: PlanSettings, waiting: list[File]) -> Opened:
+    """What becomes of the files that wait.
+
+    Raises:
+        CannotPlan: none of them can be read.
+    """
     opened = open_all(s3, environment.ingest_bucket, waiting)
     if opened.refused and not opened.readable:
         # Not set aside: it may well be a permission of this function that is missing, and nothing could go on.
         told = "; ".join(f"{file.key!r}: {why}" for file, why in opened.refused[:3])
-        raise CannotPlan(f"none of the {len(opened.refused)} files that wait can be read: {told}")
-    ledger.set_aside(dataset, opened.refused, execution)
-    refused = {file.item: why for file, why in opened.refused}
-    files = [file for file in waiting if file.item not in refused]
+        raise CannotPlan(f"none of the {len(opened.refused)} waiting files can be read: {told}")
+    return opened
 
-    before = previous_results(s3, environment, dataset, state.current_run)
-    known = with_file(s3, models(boto3.client("sagemaker"), model_group(environment, dataset)))
-    code = job_code()
-    config = read_settings(s3, environment.ingest_bucket, dataset)
-    readable = {file.item for file in opened.readable}
-    found = Found(state, files, readable, before, known, code_hash(code), config)
-    plan, texts = make_plan(environment, given, event["execution"], found, now)
 
-    ledger.begin(dataset, now, whole_number(config, "minutes_between_runs"))
-    upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
-    for name, text in texts.items():
-        write(s3, f"{plan['run_uri']}/{name}", text.encode())
-    metrics.add_metric("FilesPlanned", MetricUnit.Count, len(files))
-    metrics.add_metric("FilesSetAside", MetricUnit.Count, len(refused))
-    logger.info("planned", extra={"plan": plan})
-    return plan
+def look(
+    s3: Any, environment: PlanSettings, dataset: str, state: State, waiting: list[File], opened: Opened, code: str
+) -> Found:
+    """What a run of the dataset would begin with now; reads, and changes nothing."""
+    refused = {file.item for file, _ in opened.refused}
+    return Found(
+        state=state,
+        files=[file for file in waiting if file.item not in refused],
+        readable={file.item for file in opened.readable},
+        before=previous_results(s3, environment, dataset, state.current_run),
+        models=with_file(s3, models(boto3.client("sagemaker"), model_group(environment, dataset))),
+        code=code,
+        config=read_settings(s3, environment.ingest_bucket, dataset),
+        accepted=read_config(s3, environment.ingest_bucket, f"{dataset}.accepted.json"),
+    )
 
 
 def finish_closing(
@@ -182,9 +189,9 @@ def previous_results(s3: Any, environment: PlanSettings, dataset: str, current_r
     if f"{run}/panel/panel.parquet" not in panel:
         raise CannotPlan(
             f"the panel of the current run {current_run} is gone (s3://{bucket}/{run}/panel/panel.parquet), and every "
-            "run builds on it. Deleted objects of this bucket can be brought back for 30 days:\n"
+            "run builds on it. Deleted objects of this bucket can be restored for 30 days:\n"
             f"{bring_back(bucket, f'{run}/panel/')}\n"
-            "then redrive this run. Otherwise begin anew from all files under incoming/:\n"
+            "then redrive this run. Otherwise start over from all files under incoming/:\n"
             f"{ask_sweep(environment.sweep_function, do='start_over', dataset=dataset)}"
         )
     return Before(sum(panel.values()), bool(_sizes(s3, bucket, f"{run}/assessment/risk_summary.json")))
@@ -225,7 +232,7 @@ class Found:
 
     The run is done with ``files``; it reads those whose ledger items are ``readable``, and passes over the rest,
     deleted or overwritten meanwhile. ``code`` is the hash of the job code, ``config`` the text of the dataset's
-    settings file.
+    settings file, ``accepted`` that of the findings that its owners have accepted.
     """
 
     state: State
@@ -235,6 +242,7 @@ class Found:
     models: Models
     code: str
     config: str
+    accepted: str = ""
 
     @property
     def taken(self) -> list[File]:
@@ -349,6 +357,7 @@ def texts_of(environment: PlanSettings, run: Run, found: Found, manifest: dict[s
     return {
         "manifest.json": json.dumps(manifest, indent=1),
         "settings.yaml": found.config or "{}\n",  # an input is never empty
+        "accepted.json": found.accepted or NOTHING_ACCEPTED,
         "raw.manifest": json.dumps(raw),
     }
 
@@ -386,7 +395,7 @@ def choose_mode(environment: PlanSettings, given: RunInput, found: Found, now: d
     if given.mode == "score" and known.gone:
         bucket, _, key = known.gone.removeprefix("s3://").partition("/")
         raise CannotPlan(
-            f"the approved model's file is gone ({known.gone}). It can be brought back for 30 days after deletion:\n"
+            f"the approved model's file is gone ({known.gone}). It can be restored for 30 days after its deletion:\n"
             f"{bring_back(bucket, key)}\nOtherwise start the run with mode auto or train, which makes a new one"
         )
     if given.mode == "score" and model is None:
@@ -413,18 +422,18 @@ def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate
     most = given.max_usd if given.max_usd is not None else environment.most_usd
     if cost.usd is None or not most or cost.usd <= most:
         return
-    more = json.dumps(given.model_dump(exclude_unset=True) | {"max_usd": math.ceil(cost.usd)})
+    more = given.model_dump(exclude_unset=True) | {"max_usd": math.ceil(cost.usd)}
     raise CannotPlan(
-        f"the run would cost {cost.words}, and a run may cost {most:g} USD (the stack's MaxRunCostUsd). Its files wait "
-        f"on. To run it all the same, start it by hand with this input:\n  {more}"
+        f"the run would cost {cost.words}, and a run may cost at most {most:g} USD (the stack's MaxRunCostUsd). Its "
+        f"files keep waiting. To run it anyway:\n{start(environment.state_machine_arn, **more)}"
     )
 
 
 def notes(known: Models) -> list[str]:
     """What a person should know of the plan."""
     return [
-        f"The registry's approved version {arn} was registered by hand: it is not comparable and is not used, as "
-        "nobody wrote down what it was made from."
+        f"The registry's approved version {arn} was registered by hand: it cannot be compared and is not used, "
+        "because nothing says what it was made from."
         for arn in known.foreign[:5]
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-# USD an hour and instance, on demand, the same for processing and training, as published lists gave them in 2025.
+# USD per hour and instance, on demand, the same for processing and training, as published lists gave them in 2025.
 # The list that counts: https://aws.amazon.com/sagemaker/pricing/. No list of the other regions could be had that is to
 # be trusted, and regions differ by half: there, the stack's parameter InstancePricesUsd says what a machine costs.
 REGION = "us-east-1"
@@ -48,7 +48,7 @@ class Estimate:
 
 
 def known(region: str, given: dict[str, float]) -> dict[str, float]:
-    """The price of each instance type, USD an hour: as ``given`` to the stack, else as published for its region."""
+    """The price of each instance type, USD per hour: as ``given`` to the stack, else as published for its region."""
     return (PRICES if region == REGION else {}) | given
 
 
@@ -68,7 +68,7 @@ def estimate(
     kinds = {machine["instance_type"] for machine in machines.values()}
     prices = known(region, given)
     if missing := sorted(kinds - prices.keys()):
-        example = ",".join(f"{kind}=<USD an hour>" for kind in missing)
+        example = ",".join(f"{kind}=<USD per hour>" for kind in missing)
         return Estimate(
             None,
             f"unknown, because no price is known here for {', '.join(missing)} in {region}, so that MaxRunCostUsd "

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 # Their place in the ledger's table; not a valid name of a dataset.
-_PLACE = "-collectors"
+PLACE = "-collectors"
 # Longer than a function can run: whoever holds a scope for longer has died.
 LEASE = timedelta(minutes=16)
 
@@ -131,14 +131,14 @@ class Progress:
             self._write(collector, changed)
 
     def _read(self, kind: type[ItemOf], item: str) -> ItemOf:
-        found = self._table.get_item(Key={"dataset": _PLACE, "item": item}, ConsistentRead=True).get("Item")
+        found = self._table.get_item(Key={"dataset": PLACE, "item": item}, ConsistentRead=True).get("Item")
         return kind() if found is None else kind.model_validate_json(str(found["state"]))
 
     def _write(self, item: str, changed: ItemOf) -> ItemOf:
         written = changed.model_copy(update={"version": changed.version + 1})
         expected = Attr("version").eq(changed.version) if changed.version else Attr("version").not_exists()
         entry = {
-            "dataset": _PLACE,
+            "dataset": PLACE,
             "item": item,
             "version": written.version,
             "state": written.model_dump_json(exclude_defaults=True),

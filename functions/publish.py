@@ -121,13 +121,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
         entries = run_published(run.model_dump(), summary, results)
         metrics.add_metric("EventsLost", MetricUnit.Count, put(boto3.client("events"), entries, now))
     told = notification(run, status, summary, quality, manifest, results, following, trains)
-    told["message"] = text(
-        told["message"].splitlines(), [*left_lines(ledger, run, manifest, following, machine, limits, now)]
-    )
+    left = left_lines(ledger, run, manifest, following, machine, limits, now)
+    told["message"] = text(told["message"].splitlines(), left)
     hours = environment.link_hours
     shown = links(s3, environment.artifact_bucket, f"{folder}/assessment", hours)
     message = with_links(told["message"], shown, now + timedelta(hours=hours))
-    return {"status": status, "level": worst(summary["levels"]), "subject": told["subject"], "message": message}
+    return {"status": status, "level": worst(open_levels(summary)), "subject": told["subject"], "message": message}
 
 
 def left_lines(
@@ -147,11 +146,11 @@ def left_lines(
     lines = [f"  overwritten while the run was under way: {cut(key, 200)!r}" for key in newer[:3]]
     if newer:
         lines.append(
-            f"  Of {_count(len(newer), 'file')} in all, this run may have read either version; the newer one waits and "
-            "is what counts from the next run on."
+            f"  This run may have read either version of {_count(len(newer), 'file')}; the newer version waits and "
+            "counts from the next run on."
         )
     if aside:
-        lines.append(f"Set aside, and in no run until put back: {_count(len(aside), 'file')}.")
+        lines.append(f"Set aside until you put them back: {_count(len(aside), 'file')}.")
         lines += [f"  {cut(one.file.key, 200)!r}: {cut(one.reason, 500)}" for one in aside[-3:]]
     due = earliest(ledger.state(run.dataset), limits)
     if waiting and following is None and due > now:
@@ -204,11 +203,11 @@ def notification(
     trains: bool = False,
 ) -> dict[str, str]:
     """Subject and message of the completion notification; ``trains`` tells what the following run does."""
-    levels = summary["levels"]
+    levels = open_levels(summary)
     urgent = [f"{levels[level]} {level}" for level in ("critical", "high", "medium") if levels.get(level)]
     headline = ", ".join(urgent) if urgent else "no server at risk"
     unit = "days" if summary["frequency"] == "D" else "hours"
-    superseded = ["A newer run was published while this one was going on; its results stay the current ones."]
+    superseded = ["A newer run was published while this one was running; the newer results stay current."]
     rows, files, servers = quality["rows"], len(manifest["files"]), _count(summary["servers"], "server")
     lines = [
         f"Dataset {run.dataset}, run {run.run_id}: {status}.",
@@ -217,6 +216,7 @@ def notification(
         f"{servers} to {summary['as_of'][:10]}, {summary['horizon']} {unit} ahead: {headline}.",
         *[f"  {one['level']:8}  {cut(one['server_id'], 60)}: {one['reason']}" for one in summary["top"][:10]],
         "",
+        *accepted_lines(summary.get("accepted")),
         *changes_lines(summary.get("changes")),
         *savings_lines(summary),
         f"Data: {_count(files, 'new file')}, {rows['read']:,} rows read, {rows['quarantined']:,} in quarantine.",
@@ -224,11 +224,7 @@ def notification(
         *more_lines(quality["settings"]["errors"], 10),
         *unused_lines(quality["files"]),
         *[f"  {note}" for note in quality["notes"][:5]],
-        *(
-            [f"  and {len(quality['notes']) - 5} more notes: see data_quality.json."]
-            if len(quality["notes"]) > 5
-            else []
-        ),
+        *more_lines(quality["notes"], 5),
         *model_lines(run, manifest["train_reason"], relative_error(summary)),
         *(drift_lines(run, summary.get("drift") or {}, following if trains else None) if status == "published" else []),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
@@ -242,9 +238,9 @@ def notification(
     return {"subject": subject(about), "message": text(lines)}
 
 
-def more_lines(problems: list[str], shown: int) -> list[str]:
-    """How many problems are not shown."""
-    return [f"  and {len(problems) - shown:,} more: see data_quality.json."] if len(problems) > shown else []
+def more_lines(problems: list[str], shown: int, where: str = "data_quality.json") -> list[str]:
+    """How many problems or notes are not shown."""
+    return [f"  and {len(problems) - shown:,} more: see {where}."] if len(problems) > shown else []
 
 
 def following_lines(following: str | None, drift: dict[str, Any] | None) -> list[str]:
@@ -252,9 +248,11 @@ def following_lines(following: str | None, drift: dict[str, Any] | None) -> list
     if following is None:
         return []
     if drift is None:
-        return [f"Files that came meanwhile are being processed: {following}."]
+        return [f"Files that arrived meanwhile are being processed: {following}."]
     why = f" ({drift['reason']})" if drift.get("reason") else ""
-    return [f"A training run follows, as the data has drifted from what the model was trained on{why}: {following}."]
+    return [
+        f"A training run follows, because the data has drifted from what the model was trained on{why}: {following}."
+    ]
 
 
 def relative_error(summary: dict[str, Any]) -> float | None:
@@ -267,7 +265,7 @@ def drift_lines(run: Finished, drift: dict[str, Any], training: str | None) -> l
     if not drift.get("exceeded") or training is not None:
         return []
     why = f" ({drift['reason']})" if drift.get("reason") else ""
-    then = "the new model, which knows it, was held back" if run.held_back else "the next run trains a new one"
+    then = "the new model, which was trained on it, was held back" if run.held_back else "the next run trains a new one"
     return [f"Drift: the data is no longer what the model was trained on{why}; {then}."]
 
 
@@ -276,8 +274,8 @@ def model_lines(run: Finished, why: str, error: float | None) -> list[str]:
     poor = []
     if error is not None and error > 1:
         poor = [
-            f"  In backtests it errs {error:.2f} times as much as repeating the last season does: take its dates with "
-            "care. The report's part on the model says for which metrics."
+            f"  In backtests its error is {error:.2f} times that of repeating the last season: take its dates with "
+            "care. The report's section on forecasts says for which metrics."
         ]
     if not run.trained:
         return [f"Model: scored with the approved one ({why}).", *poor]
@@ -286,11 +284,40 @@ def model_lines(run: Finished, why: str, error: float | None) -> list[str]:
     but = "in backtests it is worse than the approved one" if run.measured else "its job reported no error to compare"
     return [
         f"Model: trained ({why}), but {but}, so the approved one made these forecasts.",
-        "  It waits for approval. To score with it from the next run on:",
+        "  It waits for approval. To use it from the next run on:",
         "  aws sagemaker update-model-package --model-approval-status Approved "
         f"--model-package-arn {run.model_package}",
         *poor,
     ]
+
+
+def open_levels(summary: dict[str, Any]) -> dict[str, int]:
+    """How many servers are at each level, without the findings that their owners have accepted."""
+    return summary.get("open_levels", summary["levels"])
+
+
+def accepted_lines(accepted: dict[str, Any] | None) -> list[str]:
+    """What is hidden above because somebody has accepted it, what came back, and what is wrong with that list."""
+    if not accepted:
+        return []
+    hidden, returned = accepted["hidden_total"], accepted["returned_total"]
+    why = {"expired": "the decision has ended", "worse": "it has become worse"}
+    back = [
+        f"  back, as {why[one['why']]}: {cut(one['server_id'], 60)}: {cut(one['metric'], 60)} ({one['level']}, "
+        f"{one['state']} by {cut(one['by'], 60)} until {one['until']})"
+        for one in accepted["returned"][:3]
+    ]
+    problems = [f"  {cut(problem, 500)}" for problem in accepted["problems"][:3]]
+    lines = [
+        *([f"Accepted or snoozed, and not counted above: {_count(hidden, 'finding')}. The report lists them."]
+          if hidden else []),
+        *([f"Accepted or snoozed earlier, and back: {_count(returned, 'finding')}."] if returned else []),
+        *back,
+        *(["The file of accepted findings cannot be used, so nothing is hidden:"] if problems else []),
+        *problems,
+        *more_lines(accepted["problems"], 3, "the report"),
+    ]  # fmt: skip
+    return [*lines, ""] if lines else []
 
 
 def changes_lines(changes: dict[str, Any] | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sweep: finds what no event told of, and starts what had to wait. Also what a person asks of the ledger.
+"""Sweep: finds files that had no event, and starts runs that had to wait. Also does what a person asks of the ledger.
 
 Event: EventBridge's schedule, every few minutes; or by hand ``{"do": …, "dataset": …}``, see :class:`Command`.
 """
@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
@@ -53,7 +54,7 @@ class Command(BaseModel):
 
 
 class CannotDo(Exception):
-    """What was asked for cannot be; the message says why."""
+    """What was asked for cannot be done; the message says why."""
 
 
 @cache
@@ -243,7 +244,7 @@ def _is_of(dataset: str, file: File) -> bool:
 
 def _by_etag(file: File) -> File:
     """The file as an event names it that carries no version."""
-    return File(file.key, file.etag, file.size, file.etag, file.time, file.sequencer)
+    return replace(file, version=file.etag)
 
 
 def known_as(ledger: Ledger, dataset: str, files: list[File]) -> list[File]:

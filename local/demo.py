@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import shutil
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from functions.names import ENDINGS, dataset_problem
+from cli import files, follow, live
+from cli.errors import CliError
+from functions.names import dataset_problem
 from local import cloud as clouds
-from local import deploy, follow
+from local import deploy
 from local.cloud import ROOT, Cloud, CloudError
 from local.emulator import image, mailbox, transfer
 
@@ -42,8 +42,10 @@ class Drop:
     """The names of what else is in the folders given."""
 
 
-def run(console: Console, dataset: str, data: list[Path], settings: Path | None, days: int = DAYS) -> None:
-    """The whole demo; ``days`` of history where the fleet is a generated one.
+def run(
+    console: Console, dataset: str, data: list[Path], settings: Path | None, days: int = DAYS, formats: bool = False
+) -> None:
+    """The whole demo; ``days`` of history where the fleet is a generated one, and ``formats`` to have it in five.
 
     Raises ``CloudError`` where it cannot go on or the run fails; the message says what to do.
     """
@@ -59,10 +61,10 @@ def run(console: Console, dataset: str, data: list[Path], settings: Path | None,
             stack = deploy.deploy(cloud)
         _say(console, began, f"stack {stack.name} deployed with sam")
         if drop is not None and drop.passed_over:
-            _say(console, began, passed_over(drop.passed_over))
+            _say(console, began, files.passed_over(drop.passed_over))
         if drop is None:
             with console.status("generating a fleet"):
-                drop = generated(dataset, Path(folder), days)
+                drop = generated(dataset, Path(folder), days, formats)
             _say(console, began, f"fleet of {SERVERS} servers generated: {days} days of {SAMPLING} samples")
         known = {e["executionArn"] for e in follow.executions(cloud, stack.outputs["StateMachineArn"], dataset)}
         letters = len(mailbox.letters(cloud.mailbox))
@@ -72,7 +74,7 @@ def run(console: Console, dataset: str, data: list[Path], settings: Path | None,
         description = _follow_all(console, cloud, stack, dataset, known)
         _show_mail(console, cloud, letters)
         if description["status"] != "SUCCEEDED":
-            raise CloudError(_explained(cloud, description, was_up))
+            raise CloudError(_explained(cloud, dataset, description, was_up))
         _show_results(console, cloud, dataset, json.loads(description["output"]))
     _say(console, began, "done" if was_up else "done, and the laptop cloud is stopped (make up keeps one running)")
 
@@ -81,34 +83,13 @@ def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
     """The user's own files, checked: folders are searched for data files, the older names first."""
     if problem := dataset_problem(dataset):
         raise CloudError(problem)
-    files: list[tuple[Path, str]] = []
-    others: list[str] = []
-    for path in data:
-        if path.is_dir():
-            for file in sorted(inside for inside in path.rglob("*") if inside.is_file()):
-                name = file.relative_to(path).as_posix()
-                if file.name.lower().endswith(ENDINGS) or "." not in file.name:
-                    files.append((file, name))
-                else:
-                    others.append(name)
-        elif path.is_file():
-            files.append((path, path.name))
-        else:
-            raise CloudError(f"there is no file or folder {path}")
-    if not files:
-        found = f"; {passed_over(others)}" if others else ""
-        raise CloudError(f"no data files ({', '.join(ENDINGS)}) in {', '.join(map(str, data))}{found}")
-    if len({name for _, name in files}) < len(files):
-        raise CloudError("two of the files have the same name: give the folder that they are in")
+    try:
+        found, others = files.chosen(data)
+    except CliError as error:
+        raise CloudError(str(error)) from error
     if settings is not None:
         _check_settings(settings)
-    return Drop(dataset, files, settings, others)
-
-
-def passed_over(names: list[str]) -> str:
-    """One line on files that are not dropped, because their names do not end as data files' do."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"passed over, being none of {', '.join(ENDINGS)}: {', '.join(names[:5])}{more}"
+    return Drop(dataset, found, settings, others)
 
 
 def _check_settings(path: Path) -> None:
@@ -123,11 +104,13 @@ def _check_settings(path: Path) -> None:
         raise CloudError(f"{path} cannot be used:\n{error}") from error
 
 
-def generated(dataset: str, folder: Path, days: int) -> Drop:
+def generated(dataset: str, folder: Path, days: int, formats: bool = False) -> Drop:
     """A fleet of known truth with this many days of history, generated here into ``folder``."""
     from local import fleet  # it brings pandas, which is slow to load
+    from local.fleet import exports
 
-    fleet.write(fleet.generate(servers=SERVERS, days=days, sampling=SAMPLING), folder)
+    made = fleet.generate(servers=SERVERS, days=days, sampling=SAMPLING)
+    (exports.write if formats else fleet.write)(made, folder)
     return chosen(dataset, [folder / "incoming"], folder / "settings.yaml")
 
 
@@ -150,55 +133,29 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
         execution = follow.wait_for_start(cloud, machine, dataset, known, START_SECONDS)
     if execution is None:
         raise CloudError(
-            f"no run has started within {START_SECONDS} s. What the ingest function says is in {cloud.log} "
+            f"no run has started within {START_SECONDS} s. The ingest function's log is in {cloud.log} "
             f"and, with the cloud up, in: aws logs tail {_ingest_logs(cloud)}"
         )
     while True:
-        description = _follow(console, cloud, execution, dataset)
+        description = live.watch(console, cloud, execution, dataset, every=0.25)
         known.add(execution)
         if description["status"] != "SUCCEEDED":
             return description
         following = follow.wait_for_start(cloud, machine, dataset, known, seconds=0.5)
         if following is None:
             return description
-        console.print("   files came while the run was going on: the next run takes them")
+        console.print("   files arrived during the run: the next run takes them")
         execution = following
 
 
-def _follow(console: Console, cloud: Cloud, execution: str, dataset: str) -> dict[str, Any]:
-    """Show an execution's states as they end, and below them the one that runs with its job's last line."""
-    console.print(f"   run {execution.rpartition(':')[2]}")
-    told = 0
-    with console.status("") as status:
-        for description, steps in follow.follow(cloud, execution):
-            now = datetime.now(UTC)
-            for step in steps[told:]:
-                if step.ended is None:
-                    break
-                mark = "[red]✘[/red]" if step.failed else "[green]✔[/green]"
-                console.print(f"   {mark} {step.name:<18}{step.seconds(now):6.1f} s")
-                told += 1
-            if description["status"] == "RUNNING" and told < len(steps):
-                step = steps[-1]
-                job = follow.running_job(cloud, dataset)
-                lines = follow.log_tail(cloud, job, 1) if job else []
-                words = f"{step.name} {step.seconds(now):.0f} s  {lines[-1] if lines else ''}"
-                status.update(Text(words[: max(20, console.width - 8)], overflow="ellipsis"))
-    return description
-
-
-def _explained(cloud: Cloud, description: dict[str, Any], was_up: bool) -> str:
-    failure = follow.failure(description)
-    lines = [f"the run ended {description['status']}: {failure.error}", failure.reason]
-    if failure.job:
-        lines += ["", f"the last lines of {failure.job}:"]
-        lines += [f"  {line}" for line in follow.log_tail(cloud, failure.job, 15)]
-        lines += ["", f"its folder: {cloud.state / 'jobs' / failure.job}"]
+def _explained(cloud: Cloud, dataset: str, description: dict[str, Any], was_up: bool) -> str:
+    lines = live.why(cloud, description)
+    if job := follow.failure(description).job:
+        lines += ["", f"its folder: {cloud.state / 'jobs' / job}"]
     if was_up:
-        command = ["aws", "stepfunctions", "redrive-execution", "--execution-arn", description["executionArn"]]
-        lines += ["", "when the cause is mended, run just the failed state again:", f"  {shlex.join(command)}"]
+        lines += ["", "after fixing the cause, resume from the failed state:", f"  headroom redrive {dataset}"]
     else:
-        lines += ["", "to be able to look around and redrive: make up, then make demo again"]
+        lines += ["", "to be able to inspect it and redrive: make up, then make demo again"]
     return "\n".join(lines)
 
 

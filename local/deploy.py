@@ -19,7 +19,8 @@ STACK = "headroom"
 EMAIL = "you@example.com"
 BUILD = STATE / "build"
 SOURCES = ("template.yaml", "samconfig.toml", "functions", "processing", "statemachine", "requirements")
-PARAMETERS = {"NotificationEmail": EMAIL, "BatchWindowSeconds": "2", "MinutesBetweenRuns": "0", "Datasets": "demo"}
+PARAMETERS = {"NotificationEmail": EMAIL, "BatchWindowSeconds": "2", "MinutesBetweenRuns": "0", "Datasets": "demo",
+              "HttpApi": "true"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ def stack(cloud: Cloud) -> Stack:
     """What is deployed."""
     [found] = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     return Stack(STACK, {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])})
+
+
+def api_address(cloud: Cloud, stack: Stack) -> str:
+    """Where the stack's HTTP API listens on this machine."""
+    api = stack.outputs["ApiEndpoint"].partition("://")[2].partition(".")[0]
+    return f"{cloud.endpoint}/_aws/execute-api/{api}/$default"
 
 
 def _build() -> None:

@@ -43,6 +43,11 @@ ACTIONS = [
 ]
 
 
+def _level(settings: Settings, metric: str, name: str) -> float:
+    levels = settings.thresholds.get(metric)
+    return getattr(levels, name) if levels else np.nan
+
+
 def assessment(
     servers: int | Sequence[str] = 60,
     metrics: Sequence[str] = ("cpu", "memory", "disk"),
@@ -118,6 +123,11 @@ def assessment(
         {
             "server_id": np.repeat(names, len(metrics)),
             "metric": np.tile(list(metrics), len(names)),
+            "entity": "",
+            "unit": [wording.unit(name) for name in np.tile(list(metrics), len(names))],
+            "capacity": [100.0 if wording.unit(name) == "%" else np.nan for name in np.tile(list(metrics), len(names))],
+            "warning": [_level(settings, name, "warning") for name in np.tile(list(metrics), len(names))],
+            "critical": [_level(settings, name, "critical") for name in np.tile(list(metrics), len(names))],
             "level": np.array(LEVELS, dtype=object)[code],
             "current": np.nanmean(actual[:, -7:], axis=1),
             "peak_q50": bands["q50"].max(axis=1),
@@ -142,6 +152,7 @@ def assessment(
             "climb_chance": np.where(kind == 2, 0.97, 0.04),
             "climb_per_day": np.where(kind == 2, slope * (24 if frequency == "h" else 1), np.nan),
             "climb_since": pd.Series(as_of - 50 * period, range(n)).where(kind == 2),
+            "accepted": False,
         }
     )
     risks["score"] = 100 * risks["p_critical"]
@@ -169,6 +180,7 @@ def assessment(
                 "server_id": name,
                 "level": LEVELS[code_of[name, worst]],
                 "worst_metric": worst,
+                "worst_entity": "",
                 "score": 20.0 * code_of[name, worst] + float(row.peak_q50.iloc[0]) / 5,
                 "reason": row.reason.iloc[0],
                 "adjusted": "",
@@ -179,6 +191,7 @@ def assessment(
                 "vcpus": 8.0,
                 "memory_gb": 32.0,
                 "monthly_cost_usd": 280.32 if i % 4 else np.nan,
+                "open_level": LEVELS[code_of[name, worst]],
                 "cluster": i % len(CLUSTERS),
                 "cluster_name": CLUSTERS[i % len(CLUSTERS)],
             }
@@ -270,6 +283,8 @@ def assessment(
     summary = {
         "schema": 1, "dataset": "demo", "run_id": "20261115T060000Z-8c2f", "as_of": as_of.isoformat(),
         "frequency": frequency, "horizon": settings.horizon, "servers": len(names), "series": n, "levels": levels,
+        "open_levels": levels,
+        "accepted": {"hidden_total": 0, "hidden": [], "returned_total": 0, "returned": [], "problems": []},
         "savings": {"monthly": round(sum(saved.values()), 2), "currency": "USD", "by_action": saved,
                     "growth_monthly": 0.0},
         "levels_by_metric": {m: {} for m in metrics}, "ranking": "by level, then by score", "top": [], "not_judged": [],

@@ -181,13 +181,8 @@ def _values(alarm: dict[str, Any], number: int) -> float | None:
     period = alarm.get("Period", 60)
     dimensions = {d["Name"]: d["Value"] for d in alarm.get("Dimensions") or []}
     end = time.time() - number * period
-    points = [
-        point
-        for (namespace, metric, _), series in list(cloudwatch._metrics.items())
-        if namespace == alarm["Namespace"] and metric == alarm["MetricName"]
-        for point in list(series)
-        if point.get("Dimensions", {}) == dimensions and end - period < point["Timestamp"] <= end
-    ]
+    key = (alarm["Namespace"], alarm["MetricName"], cloudwatch._dims_key(dimensions))
+    points = [point for point in list(cloudwatch._metrics.get(key) or []) if end - period < point["Timestamp"] <= end]
     if not points:
         return None
     statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic", "Average")

@@ -1,15 +1,17 @@
-"""Where MiniStack's Lambda is kinder than AWS's: layers attached twice, and batches of a queue's messages.
+"""Where MiniStack's Lambda is not AWS's: layers attached twice, batches of a queue's messages, and events that a
+function fails on, which AWS hands over twice more and then leaves in the function's dead-letter queue.
 
 ``install()`` puts these functions in the place of MiniStack's own, in the process that runs it.
 """
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
 from ministack.core.responses import error_response_json
-from ministack.services import lambda_svc, sqs
+from ministack.services import eventbridge, lambda_svc, sns, sqs
 
 # Lambda polls a queue with several pollers, each with a batch of its own, so that files dropped together arrive in
 # several invocations (design.md section 6). How many messages the next one takes is drawn from these.
@@ -39,6 +41,25 @@ def install() -> None:
 
     lambda_svc._normalize_layer_attachments = attach_once
     sqs._receive_messages_for_esm = receive_few
+    sns._lambda_svc = _Asynchronous()
+    eventbridge._dispatch_to_lambda = dispatch
+
+
+class _Asynchronous:
+    """MiniStack's Lambda as SNS has to use it: what it invokes, it invokes asynchronously."""
+
+    def __getattr__(self, name: str) -> Any:
+        invokes = name == "_execute_function_with_config_scope"
+        return getattr(lambda_svc, "invoke_async_with_retry" if invokes else name)
+
+
+def dispatch(arn: str, payload: str) -> None:
+    """EventBridge's event to a function, asynchronously."""
+    function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+    if function and config:
+        lambda_svc.invoke_async_with_retry(
+            lambda_svc._execution_record_for_config(function, config), json.loads(payload)
+        )
 
 
 def layers_twice(arns: list[str]) -> list[str]:

@@ -26,6 +26,8 @@ from local.emulator import permissions, sagemaker
 from local.emulator.service_model import ServiceError, unsupported
 
 REDRIVE_DAYS = 14
+OPEN_DAYS = 365
+MOST_EVENTS = 24_999
 POLL_SECONDS = 0.1
 MILLISECONDS = 1000
 
@@ -227,8 +229,14 @@ def redrive_status(execution: dict[str, Any]) -> tuple[str, str]:
     status = execution["status"]
     if status in ("RUNNING", "SUCCEEDED") or execution.get("sync"):
         return "NOT_REDRIVABLE", f"Execution is {status} and cannot be redriven"
-    if time.time() - _epoch(execution["startDate"]) > REDRIVE_DAYS * 24 * 3600:
-        return "NOT_REDRIVABLE", "Execution history retention period of 14 days has expired"
+    # Counted from the end (API reference of RedriveExecution), a redrive's end included.
+    if time.time() - _epoch(execution["stopDate"]) > REDRIVE_DAYS * 24 * 3600:
+        return "NOT_REDRIVABLE", f"Execution has exceeded the redrivable period of {REDRIVE_DAYS} days"
+    # A year of open time, and a history that a redrive could not be written into any more (the same page, and quotas).
+    if time.time() - _epoch(execution["startDate"]) > OPEN_DAYS * 24 * 3600:
+        return "NOT_REDRIVABLE", "Execution has exceeded the maximum open time of one year"
+    if len(execution.get("events", [])) >= MOST_EVENTS:
+        return "NOT_REDRIVABLE", f"Execution event history has {MOST_EVENTS} events or more"
     return "REDRIVABLE", ""
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ import pandas as pd
 from pyarrow import dataset, parquet
 from threadpoolctl import threadpool_limits
 
-from headroom.core import job, safe_csv, settings, wording
+from headroom.core import job, safe_csv, series, settings, wording
+from headroom.core import metrics as table_of_metrics
 from headroom.core import panel as panels
 from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
 from headroom.core.grid import Span
@@ -33,7 +35,7 @@ from headroom.core.plain import plain
 from headroom.core.settings import Settings
 from headroom.core.tables import COERCED, typed
 from headroom.forecast.model import Model, ModelError, drift_of, load, predict_and_explain
-from headroom.insight import changes, clusters, over_time, recommend, risk, seasonality
+from headroom.insight import accepted, changes, clusters, limits, over_time, parts, recommend, risk, seasonality
 from headroom.partition import Part, judge, together
 from headroom.report import page, pictures
 
@@ -42,6 +44,7 @@ log = logging.getLogger(__name__)
 FORECASTS = "risk_flagged_forecasts.parquet"
 TOP = 20
 MOST_NOT_JUDGED = 200
+MOST_ACCEPTED = 1_000
 # What the files hold of a recommendation; the report has parts of its reason besides.
 ADVICE = (
     "action", "server_ids", "metric", "reason", "evidence", "effort", "monthly_saving", "target", "by", "priority",
@@ -55,6 +58,7 @@ def main() -> None:
     arguments.add_argument("--settings", type=Path, metavar="FILE", help="instead of the panel's settings")
     arguments.add_argument("--manifest", type=Path, metavar="FILE", help="the run's manifest.json")
     arguments.add_argument("--previous", type=Path, metavar="DIR", help="the previous run's assessment")
+    arguments.add_argument("--accepted", type=Path, metavar="FILE", help="the findings that their owners have accepted")
     arguments.add_argument("--assessment", type=Path, required=True, metavar="DIR", help="where to write")
     job.run(work, arguments)
 
@@ -67,6 +71,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
         model = unpacked(given.model, Path(scratch))
         loaded = _loaded(model)
         chosen = fitting(chosen, loaded.settings)
+        table_of_metrics.use(chosen.own_metrics())
         log.info("forecasting %d periods of %d servers", chosen.horizon, len(panel.servers))
         blocks = [
             Block(given.panel, model, servers, chosen, panel.span, panel.measured)
@@ -84,6 +89,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
         metrics=metrics,
         drift=drift_of(loaded, panel.newest(chosen.frequency.recent)),
         previous=given.previous,
+        decisions=_text_in(given.accepted),
     )
     write(with_forecasts(found, given.assessment / FORECASTS), given.assessment)
     return {
@@ -148,9 +154,11 @@ def _kept(model: Path) -> Model:
 
 def assess_block(block: Block, model: Model) -> Part:
     """Forecast and judge some servers."""
-    rows = panels.in_folder(block.panel).of_servers(block.servers)
-    forecasts, climbs = predict_and_explain(model, rows, attributes_in(block.panel), block.measured)
-    return judge(rows, forecasts, block.settings, climbs, block.span)
+    table_of_metrics.use(block.settings.own_metrics())
+    panel, attributes = panels.in_folder(block.panel), attributes_in(block.panel)
+    rows = panel.of_servers(block.servers)
+    forecasts, climbs = predict_and_explain(model, rows, attributes, block.measured)
+    return judge(rows, forecasts, block.settings, climbs, block.span, attributes, panel.has_entities)
 
 
 def written(parts: Iterator[Part], path: Path) -> Part:
@@ -167,8 +175,11 @@ def written(parts: Iterator[Part], path: Path) -> Part:
 
 def with_forecasts(found: Assessment, path: Path) -> Assessment:
     """With the forecasts of the servers that the report and the pictures show."""
-    shown = {*page.servers_shown(found)["server_id"], *found.servers["server_id"].head(pictures.ROWS)}
+    told = open_view(found)
+    shown = {*page.servers_shown(told)["server_id"], *told.servers["server_id"].head(pictures.ROWS)}
     table = dataset.dataset(path).to_table(filter=dataset.field("server_id").isin(sorted(shown))).to_pandas()
+    if "entity" in table:  # of each server and metric that of its worst entity
+        table = table.merge(told.risks[["server_id", "metric", "entity"]]).drop(columns="entity")
     return replace(found, forecasts=table.astype({"ds": "datetime64[ns]"}))
 
 
@@ -227,6 +238,7 @@ def conclude(
     metrics: dict[str, Any] | None = None,
     drift: dict[str, Any] | None = None,
     previous: Path | None = None,
+    decisions: str = "",
 ) -> Assessment:
     """What follows for the whole fleet from what was found about its servers.
 
@@ -234,19 +246,34 @@ def conclude(
         fleet: see ``partition.judge`` and ``partition.together``.
         attributes: one row per server: ``server_id`` and ``risk.ATTRIBUTES``, nulls allowed.
         previous: the previous run's assessment folder.
+        decisions: the text of the dataset's ``accepted.json``; the day that counts is that of the run.
     """
+    table_of_metrics.use(chosen.own_metrics())
     run, quality, metrics = run or {}, quality or {}, metrics or {}
-    risks, not_judged = fleet.risks, fleet.not_judged
+    risks, patterns, not_judged = fleet.risks, fleet.seasonality, fleet.not_judged
+    every = fleet.every.get("risks", risks)  # of every entity
     servers = risk.servers(risks, attributes)
+    unknown = {one["server_id"] for one in not_judged}
+    advice = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
+    known, problems = accepted.read(decisions, [one.name for one in recommend.actions()])
+    judged = replace(accepted.judge(known, every, advice, _day_of(run)), problems=problems)
+    for table in (every, risks):
+        table["accepted"] = accepted.hidden_risks(table, judged.findings)
+    open_risks, open_seasonality = standing(fleet, judged)
+    quiet = accepted.quieted(open_risks, judged)
+    open_servers = risk.servers(quiet, attributes)
+    open_servers["open_level"] = open_servers["level"]
+    servers = servers.merge(open_servers[["server_id", "open_level"]], how="left", on="server_id")
+    recommendations = accepted.open_advice(advice, judged.findings, quiet)
 
     before, notes_on_clusters = changes.clusters_of(previous)
     found = clusters.find(fleet.described, before)
-    servers = servers.merge(found.table[["server_id", "cluster", "cluster_name"]], how="left", on="server_id")
-    unknown = {one["server_id"] for one in not_judged}
-    recommendations = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
+    groups = found.table[["server_id", "cluster", "cluster_name"]]
+    servers, open_servers = (one.merge(groups, how="left", on="server_id") for one in (servers, open_servers))
     changed, notes_on_changes = changes.against(previous, servers, unknown)
 
     notes = [*metrics.get("notes", []), *_notes(fleet, servers, chosen.frequency)]
+    notes += limits.unmatched(chosen, series.joined(every))
     summary = {
         "schema": 1,
         "dataset": run.get("dataset"),
@@ -257,9 +284,11 @@ def conclude(
         "servers": len(servers),
         "series": len(risks),
         "levels": _counts(servers["level"]),
+        "open_levels": _counts(servers["open_level"]),
         "levels_by_metric": {metric: _counts(rows["level"]) for metric, rows in risks.groupby("metric")},
         "ranking": risk.RANKING,
-        "top": _top(servers, risks),
+        "top": _top(open_servers, open_risks),
+        "accepted": _accepted(judged),
         "not_judged": not_judged[:MOST_NOT_JUDGED],
         "not_judged_total": len(not_judged),
         "savings": recommend.totals(recommendations, chosen),
@@ -278,9 +307,10 @@ def conclude(
         metrics=metrics,
         summary=plain(summary),
         forecasts=fleet.forecasts.to_pandas(),
+        every=fleet.every,
         risks=risks,
         servers=servers,
-        seasonality=fleet.seasonality,
+        seasonality=patterns,
         fleet_peaks=seasonality.fleet_peaks(fleet.peaks, fleet.ds, chosen.frequency),
         clusters=found.table,
         profiles=found.profiles,
@@ -289,6 +319,10 @@ def conclude(
         changes=changed,
         over_time=over_time.in_order(fleet.over_time, servers["server_id"].tolist()),
         not_judged=not_judged,
+        open_servers=open_servers,
+        open_risks=open_risks,
+        open_seasonality=open_seasonality,
+        findings=plain(accepted.listed(every, advice, judged.findings)),
     )
 
 
@@ -307,15 +341,21 @@ def write(found: Assessment, folder: Path) -> None:
             "savings": found.summary["savings"],
             "recommendations": [{key: one[key] for key in ADVICE} for one in found.recommendations],
         },
+        "findings.json": {
+            "schema": 1,
+            **{key: found.summary[key] for key in ("dataset", "run_id", "as_of")},
+            "findings": found.findings,
+        },
         "data_quality.json": found.quality,
         "model_metrics.json": found.metrics,
     }
     for name, document in documents.items():
         text = json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / name).write_text(text + "\n", encoding="utf-8")
-    pictures.write_risk_heatmap(found, folder / "risk_heatmap.png")
-    pictures.write_utilization_clusters(found, folder / "utilization_clusters.png")
-    page.write(found, folder / "report.html")
+    shown = open_view(found)
+    pictures.write_risk_heatmap(shown, folder / "risk_heatmap.png")
+    pictures.write_utilization_clusters(shown, folder / "utilization_clusters.png")
+    page.write(shown, folder / "report.html")
 
 
 def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
@@ -327,10 +367,14 @@ def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
     advice["by"] = pd.to_datetime(advice["by"])
     for column in ("target", "evidence"):
         advice[column] = [None if one is None else json.dumps(one, sort_keys=True) for one in advice[column]]
+    # Columns that say something only where there are own metrics, entities or thresholds of single series.
+    special = bool(found.every or found.settings.metrics or found.settings.thresholds_for)
+    more = [] if special else ["entity", "unit", "capacity", "warning", "critical"]
+    every = {"risks": found.risks, "seasonality": found.seasonality} | found.every
     return {
-        "risks": found.risks.drop(columns=list(REASON_PARTS)),
-        "servers": found.servers.drop(columns="adjusted"),
-        "seasonality": found.seasonality,
+        "risks": every["risks"].drop(columns=[*REASON_PARTS, *more]),
+        "servers": found.servers.drop(columns=["adjusted", *([] if special else ["worst_entity"])]),
+        "seasonality": every["seasonality"],
         "clusters": found.clusters,
         "recommendations": advice.rename(columns={"by": "due"}),
     }
@@ -355,12 +399,15 @@ def _notes(fleet: Part, servers: pd.DataFrame, frequency: Frequency) -> list[str
         history = "Less than a day" if days == 0 else wording.periods(days, Frequency.DAY)
         notes.append(
             f"{history} of history {'is' if days < 2 else 'are'} too short to tell {wording.listed(missing)}: clusters "
-            "do not go by them."
+            "do not use them."
         )
     if "cpu" not in fleet.peaks:
         notes.append("CPU is not measured: idle servers, sizes and schedules cannot be judged.")
     elif "memory" not in fleet.peaks:
         notes.append("Memory is not measured: sizes are judged by CPU alone, and nothing is consolidated.")
+    if gone := fleet.gone:
+        shown = ", ".join(gone[:5]) + (" and others" if len(gone) > 5 else "")
+        notes.append(f"Series left out, as other parts of the same server took over from them: {len(gone)} ({shown}).")
     unknown = int((servers["vcpus"].isna() & servers["monthly_cost_usd"].isna()).sum())
     if unknown:
         notes.append(
@@ -380,8 +427,8 @@ def _counts(levels: pd.Series) -> dict[str, int]:
 
 def _top(servers: pd.DataFrame, risks: pd.DataFrame) -> list[dict[str, Any]]:
     worst = servers[servers["level"] != "none"].head(TOP)
-    worst = worst.merge(risks.drop(columns=["level", "reason", "score"]), left_on=["server_id", "worst_metric"],
-                        right_on=["server_id", "metric"])  # fmt: skip
+    told = risks.drop(columns=["level", "reason", "score", "entity"])
+    worst = worst.merge(told, left_on=["server_id", "worst_metric"], right_on=["server_id", "metric"])
     columns = [
         "server_id",
         "level",
@@ -393,7 +440,9 @@ def _top(servers: pd.DataFrame, risks: pd.DataFrame) -> list[dict[str, Any]]:
         "score",
         "reason",
     ]
-    return worst[columns].round({"p_critical": 4, "score": 1}).to_dict("records")
+    told = worst[columns].round({"p_critical": 4, "score": 1}).to_dict("records")
+    entities = worst["worst_entity"].tolist()
+    return [one | ({"entity": entity} if entity else {}) for one, entity in zip(told, entities, strict=True)]
 
 
 def _spreadsheet(recommendations: list[dict[str, Any]]) -> pd.DataFrame:
@@ -410,6 +459,50 @@ def _spreadsheet(recommendations: list[dict[str, Any]]) -> pd.DataFrame:
         for one in recommendations
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+def open_view(found: Assessment) -> Assessment:
+    """The assessment as it stands without accepted findings, which the report and the pictures show."""
+    if found.open_servers is None:
+        return found
+    ordered = over_time.in_order(found.over_time, found.open_servers["server_id"].tolist())
+    shown = {"servers": found.open_servers, "risks": found.open_risks, "seasonality": found.open_seasonality}
+    return replace(found, over_time=ordered, **shown)
+
+
+def standing(fleet: Part, judged: accepted.Judged) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Risks and seasonality of the series that stands for each server and metric without accepted findings.
+
+    Where servers have entities, that is the worst one of which nobody has accepted the risk.
+    """
+    if not fleet.every:
+        return fleet.risks, fleet.seasonality
+    risks, patterns = fleet.every["risks"], fleet.every["seasonality"]
+    worst = parts.worst(series.joined(accepted.quieted(risks, judged)))
+    owned = series.joined(risks).assign(entity=risks["entity"])
+    return parts.of_servers(owned, worst), parts.of_servers(series.joined(patterns), worst)
+
+
+def _accepted(judged: accepted.Judged) -> dict[str, Any]:
+    """The findings that are hidden, those that came back, and what is wrong with their file."""
+    return {
+        "hidden_total": len(judged.hidden),
+        "hidden": judged.hidden[:MOST_ACCEPTED],
+        "returned_total": len(judged.returned),
+        "returned": judged.returned[:MOST_ACCEPTED],
+        "problems": judged.problems,
+    }
+
+
+def _day_of(run: dict[str, Any]) -> date:
+    """The day (UTC) that the run was planned on: the same one when a job of it runs again."""
+    planned = run.get("created_at")
+    return datetime.fromisoformat(planned).astimezone(UTC).date() if planned else datetime.now(UTC).date()
+
+
+def _text_in(path: Path | None) -> str:
+    """A text file, "" where there is none; what is not UTF-8 is left to whoever reads the text to refuse."""
+    return path.read_text(encoding="utf-8-sig", errors="replace") if path is not None and path.exists() else ""
 
 
 def _json_in(path: Path | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from headroom.core import job, settings
+from headroom.core import job, metrics, settings
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import database, merge, quality, reading
 from headroom.intake.layout import LATEST
@@ -53,6 +53,7 @@ def preprocess(
     with tempfile.TemporaryDirectory(prefix="headroom-") as folder:
         work = Path(folder)
         (work / "files").mkdir()
+        metrics.use(effective.own_metrics())
         db = database.open_in(work)
         reading.read(db, sources, effective, _latest(manifest), work / "files")
         merged = merge.merge(db, history, effective, before, work / "samples", sources)
@@ -151,6 +152,11 @@ def _nothing_usable(report: dict[str, Any]) -> str:
         return "There is no file to read and no earlier panel: upload monitoring files (see docs/data-contract.md)."
     faults = [f"{file['file']}: {file['error']}" for file in report["files"] if file["error"]]
     faults += [f"{reason['reason']} ({reason['rows']} rows)" for reason in report["reasons"]]
+    if report["inventory"] and not faults:
+        return (
+            "The files describe servers and measure nothing, and there is no earlier panel: upload monitoring files as "
+            "well (see docs/data-contract.md)."
+        )
     shown = "; ".join(faults[:4]) + ("; …" if len(faults) > 4 else "")
     return (
         f"None of {len(report['files'])} files has a usable row, and there is no earlier panel. "

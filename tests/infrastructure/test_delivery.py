@@ -39,7 +39,7 @@ def test_every_run_of_a_workflow_may_only_read_and_only_deployments_get_a_token(
 def test_pull_requests_are_tested_and_linted():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
     assert "pull_request" in workflow[True]  # YAML's word for "on"
-    assert [step["run"] for step in steps(workflow) if "run" in step] == [".ci/run"]
+    assert [step["run"] for step in workflow["jobs"]["test"]["steps"] if "run" in step] == [".ci/run"]
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "make lint" in script
     assert "make test" in script
@@ -77,3 +77,14 @@ def test_the_stack_policy_refuses_to_replace_or_delete_what_holds_data():
     kept = {one["Type"] for one in template()["Resources"].values() if "Retain" in one.get("DeletionPolicy", "")}
     kept -= {"AWS::Lambda::LayerVersion"}
     assert kept == set(deny["Condition"]["StringEquals"]["ResourceType"])
+
+
+def test_the_locks_are_looked_at_for_known_holes_every_week():
+    """What a deployed stack runs, and what the laptop does; none may be left out."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
+    assert "make audit" in [step.get("run") for step in workflow["jobs"]["audit"]["steps"]]
+    assert workflow[True]["schedule"], "YAML reads the key `on` as true"
+    (locks,) = re.findall(r"^audit:.*\n\tfor lock in (.*?); do", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert {"jobs", "functions", "dev"} <= set(locks.split())
+    for lock in locks.split():
+        assert "--hash=sha256:" in (ROOT / "requirements" / f"{lock}.txt").read_text()

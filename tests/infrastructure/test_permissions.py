@@ -18,9 +18,14 @@ from botocore import xform_name
 from infrastructure.stack import ROOT, Stack, template
 
 import environment
+import progress
 import publish
+from names import dataset_problem
 
 EVERYTHING = {
+    "HttpApi": "true",
+    "OpenIdIssuer": "https://login.example.com/",
+    "OpenIdAudience": "headroom",
     "SlackWebhookParameter": "/headroom/slack",
     "WheelhouseUri": "s3://wheels/of/ours/",
     "SubnetIds": "subnet-0a,subnet-0b",
@@ -29,6 +34,10 @@ EVERYTHING = {
     "VolumeKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/headroom-volumes",
     "Collectors": "on",
     "CollectRoleArns": "arn:aws:iam::210987654321:role/read-cloudwatch",
+    "CollectSecretArns": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prometheus-AbCdEf",
+    "CollectWorkspaceArns": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-0a1b",
+    "CollectSubnetIds": "subnet-0a,subnet-0b",
+    "CollectSecurityGroupIds": "sg-0c",
 }
 
 # What may be allowed on every resource, each with the reason that nothing narrower can be named.
@@ -61,6 +70,9 @@ ON_EVERY_RESOURCE = {
     "cloudwatch:ListMetrics": "as above",
     "ec2:DescribeInstances": "descriptions take no resource",
     "ec2:DescribeInstanceTypes": "as above",
+    "ec2:DescribeVolumes": "as above",
+    "elasticloadbalancing:DescribeLoadBalancers": "as above",
+    "lambda:GetAccountSettings": "takes no resource",
     "rds:DescribeDBInstances": "all databases are looked for, whatever they are called",
     "ecs:ListClusters": "listing takes no resource",
     "ecs:ListServices": "all services are looked for, whatever they are called",
@@ -75,6 +87,7 @@ MANAGED = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
     "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
     "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole",
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
 }
 
 # One `.sync` integration a job kind, as the documentation of Step Functions lists them.
@@ -244,6 +257,7 @@ def locked_out(stack: Stack) -> Iterator[str]:
 FUNCTIONS = ROOT / "functions"
 HANDLERS = {
     "CollectFunction": "collect",
+    "ApiFunction": "api",
     "IngestFunction": "ingest",
     "PlanFunction": "plan",
     "PublishFunction": "publish",
@@ -267,8 +281,11 @@ RECEIVERS = {
     "rds": "rds",
     "ecs": "ecs",
     "sts": "sts",
+    "secretsmanager": "secretsmanager",
+    "elbv2": "elbv2",
+    "lambda_": "lambda",
 }
-IAM_PREFIXES = {"stepfunctions": "states"}
+IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 IAM_ACTIONS = {
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -278,12 +295,14 @@ IAM_ACTIONS = {
 COMES_WITH = {"sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"}}
 # Needed though no call says so.
 UNSPOKEN = {
+    ("ApiFunction", "kms:Decrypt"): "S3 decrypts what it reads, and what its links open",
     ("PlanFunction", "s3:ListBucket"): "without it S3 answers a missing settings file with access denied",
     ("RunStatusFunction", "sqs:SendMessage"): "Lambda leaves there what the function fails on",
     ("SlackFunction", "sqs:SendMessage"): "as above",
     ("SweepFunction", "sqs:SendMessage"): "as above",
     ("PlanFunction", "kms:GenerateDataKey"): "S3 encrypts what it writes with the key of the bucket",
     ("PlanFunction", "kms:Decrypt"): "as above",
+    ("CollectFunction", "aps:QueryMetrics"): "asked over HTTP, with a signature",
     ("PublishFunction", "kms:Decrypt"): "S3 decrypts what it reads, and what its links open",
     ("PublishFunction", "kms:GenerateDataKey"): "said together with the other",
 }
@@ -336,6 +355,8 @@ def calls_of(handler: str) -> set[str]:
                     # What is signed here is done later by whoever has the link, with the signer's permissions.
                     if service is not None and node.func.attr in ("get_paginator", "generate_presigned_url"):
                         actions.add(action_of(service, first_argument(node)) or f"unknown: {ast.unparse(node)}")
+                    if service is not None and node.func.attr == "generate_presigned_post":
+                        actions.add("s3:PutObject")
     return actions
 
 
@@ -403,6 +424,7 @@ def test_every_function_is_looked_at():
         ("run_status", {"states:GetExecutionHistory", "sns:Publish"}),
         ("slack", {"ssm:GetParameter"}),
         ("collect", {"cloudwatch:GetMetricData", "ec2:DescribeInstances", "sts:AssumeRole", "s3:PutObject"}),
+        ("collect", {"secretsmanager:GetSecretValue", "rds:DescribeDBInstances", "ecs:DescribeServices"}),
     ],
 )
 def test_the_code_is_read_right(module, some):
@@ -413,6 +435,7 @@ def test_functions_get_the_environment_they_read():
     """Each variable that the code reads is set by the template, and none is set in vain."""
     classes = {
         "CollectFunction": "CollectSettings",
+        "ApiFunction": "ApiSettings",
         "IngestFunction": "IngestSettings",
         "PlanFunction": "PlanSettings",
         "PublishFunction": "PublishSettings",
@@ -476,6 +499,8 @@ CHANGES = ("s3:Put", "s3:Delete", "s3:Replicate", "s3:Restore", "s3:Bypass")
 
 # Collectors add what they collect, below a folder of their own in each dataset, and note how far they are.
 COLLECTED = ("incoming/*/collected/*", "collectors/*")
+# What lets files in, as a person at the console would; the bucket keeps the versions before.
+DOORS = {("ApiFunctionRole", "s3:PutObject")}
 
 
 def test_no_role_may_change_what_came_in_or_what_anybody_may():
@@ -484,8 +509,9 @@ def test_no_role_may_change_what_came_in_or_what_anybody_may():
     for role in roles(stack):
         for grant in grants(stack, role):
             changes = grant.action.startswith(CHANGES)
-            theirs = role == "CollectFunctionRole" and grant.action == "s3:PutObject" and grant.resource in own
-            assert theirs or not (changes and grant.resource.startswith(stack.arn("IngestBucket"))), (role, grant)
+            came_in = changes and grant.resource.startswith(stack.arn("IngestBucket"))
+            adds = role == "CollectFunctionRole" and grant.action == "s3:PutObject" and grant.resource in own
+            assert not came_in or adds or (role, grant.action) in DOORS, (role, grant)
             assert "Delete" not in grant.action or grant.action in ON_EVERY_RESOURCE, (role, grant)
             if grant.action.startswith("iam:"):
                 assert grant.action == "iam:PassRole"
@@ -493,6 +519,23 @@ def test_no_role_may_change_what_came_in_or_what_anybody_may():
                 assert grant.action.removeprefix("kms:") in {
                     "GenerateDataKey", "Decrypt", "Encrypt", "DescribeKey", "CreateGrant",
                 }  # fmt: skip
+
+
+def test_collectors_touch_nothing_of_the_ledger_but_what_is_theirs():
+    found = [
+        grant for grant in grants(Stack(**EVERYTHING), "CollectFunctionRole") if grant.action.startswith("dynamodb:")
+    ]
+    theirs = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [progress.PLACE]}}
+    assert found and all(grant.condition == theirs for grant in found)
+    assert dataset_problem(progress.PLACE), "no dataset can have that name"
+
+
+def test_collectors_make_network_interfaces_only_in_a_network():
+    def managed(stack: Stack) -> str:
+        return str(stack.resources["CollectFunctionRole"]["Properties"]["ManagedPolicyArns"])
+
+    assert "VPCAccess" in managed(Stack(**EVERYTHING))
+    assert "VPCAccess" not in managed(Stack(Collectors="on"))
 
 
 def test_every_exception_is_still_needed():

@@ -40,12 +40,26 @@ def test_the_core_imports_no_other_room():
         assert rooms_of(path) <= {"core"}, path.name
 
 
-def test_functions_and_jobs_import_nothing_from_each_other():
+# The two schemas that the API and the command line check too, and what they import; they load no library of the jobs.
+SHARED = {"headroom.core", "headroom.core.settings", "headroom.core.accepted"}
+
+
+def test_functions_and_jobs_import_nothing_from_each_other_but_the_two_schemas():
     functions = {path.stem for path in (ROOT / "functions").glob("*.py")}
     for path in (ROOT / "functions").glob("*.py"):
-        assert not any(name.split(".")[0] in ("headroom", "local") for name in imported(path)), path.name
+        modules = {name for name in imported(path) if name.split(".")[0] in ("headroom", "local", "cli")}
+        objects = {name for name in modules if name.rpartition(".")[0] in SHARED - {"headroom.core"}}
+        assert modules - objects <= SHARED, path.name
     for path in PACKAGE.rglob("*.py"):
-        assert not {name.split(".")[0] for name in imported(path)} & functions, path.name
+        assert not {name.split(".")[0] for name in imported(path)} & (functions | {"functions", "cli"}), path.name
+
+
+def test_the_command_line_uses_the_schemas_and_nothing_else_of_the_jobs_but_in_preview():
+    for path in (ROOT / "cli").rglob("*.py"):
+        of_jobs = {name for name in imported(path) if name.split(".")[0] == "headroom"}
+        objects = {name for name in of_jobs if name.rpartition(".")[0] in SHARED - {"headroom.core"}}
+        allowed = {"headroom", "headroom.preview"} if path.name == "preview.py" else SHARED
+        assert of_jobs - objects <= allowed, path.name
 
 
 def test_lengths_that_depend_on_the_frequency_stand_in_one_place():

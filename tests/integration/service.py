@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from local import follow
+from cli import follow
 from local.cloud import Cloud
 from local.deploy import Stack
 from local.emulator import mailbox

@@ -70,16 +70,22 @@ def published(service: Service, dataset: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_stopped_job_is_told_with_its_log_and_redriven(service: Service, months: dict[str, bytes]) -> None:
+def stop_preprocess(service: Service, dataset: str) -> None:
+    """Stop the dataset's Preprocess job by hand, as soon as it runs."""
     sagemaker = service.cloud.client("sagemaker")
-    service.drop("stopped", "a.csv", next(iter(months.values())))
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        found = sagemaker.list_processing_jobs(NameContains="headroom-stopped-preprocess", StatusEquals="InProgress")
+        found = sagemaker.list_processing_jobs(NameContains=f"headroom-{dataset}-preprocess", StatusEquals="InProgress")
         if jobs := found["ProcessingJobSummaries"]:
             sagemaker.stop_processing_job(ProcessingJobName=jobs[0]["ProcessingJobName"])
-            break
+            return
         time.sleep(0.1)
+    raise AssertionError(f"Preprocess of {dataset} did not run")
+
+
+def test_a_stopped_job_is_told_with_its_log_and_redriven(service: Service, months: dict[str, bytes]) -> None:
+    service.drop("stopped", "a.csv", next(iter(months.values())))
+    stop_preprocess(service, "stopped")
     [execution] = service.wait("stopped")
     assert execution["status"] == "FAILED"
     mail = letter(service, "Headroom stopped: failed in Preprocess")
@@ -234,3 +240,93 @@ def test_folders_that_cannot_be_datasets_are_refused(service: Service, name: str
     service.drop(name, "a.csv", b"timestamp,server_id,cpu\n")
     assert service.mail(f"'incoming/{name}/a.csv'")
     assert service.executions(name) == []
+
+
+def start_by_hand(service: Service, mail: str) -> None:
+    """Do what the mail's `start-execution` command says."""
+    [(machine, given)] = re.findall(r"start-execution --state-machine-arn (\S+) --input '(.*?)'", mail)
+    service.cloud.client("stepfunctions").start_execution(stateMachineArn=machine, input=given)
+
+
+def intact(service: Service, dataset: str, files: list[str]) -> None:
+    """The files are in the published chain, each version once; none waits, nobody has the lock."""
+    used = [(file["file"], file["version"]) for one in published(service, dataset) for file in one["files"]]
+    assert sorted(file for file, _ in used) == files
+    assert len(set(used)) == len(used)
+    assert service.waiting(dataset) == 0
+    assert "running" not in item(service, dataset)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "settings", "horizon"), [("changed", b"horizon: 21\n", 21), ("broken-later", b"horizon: [\n", 14)]
+)
+def test_settings_that_change_before_a_redrive_count_from_the_next_run_on(
+    service: Service,
+    months: dict[str, bytes],
+    dataset: str,
+    settings: bytes,
+    horizon: int,
+) -> None:
+    """If they are valid; if not, the last good ones stay."""
+    s3, bucket = service.cloud.client("s3"), service.stack.outputs["IngestBucketName"]
+    first, second = list(months.values())[:2]
+    s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=b"horizon: 14\n")
+    with results_refused(service, dataset):
+        service.drop_and_wait(dataset, {"a.csv": first})
+    s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=settings)
+    redrive(service, letter(service, f"Headroom {dataset}: failed in AssessRisk").body)
+    old = service.outcome(service.wait(dataset)[-1])
+    assert service.read_json(dataset, old["run_id"], "assessment/risk_summary.json")["horizon"] == 14
+    new = service.outcome(service.drop_and_wait(dataset, {"b.csv": second})[-1])
+    assert service.read_json(dataset, new["run_id"], "assessment/risk_summary.json")["horizon"] == horizon
+    intact(service, dataset, ["a.csv", "b.csv"])
+
+
+def test_a_file_that_was_deleted_before_a_redrive_is_passed_over_by_the_next_run(
+    service: Service, months: dict[str, bytes]
+) -> None:
+    first, second, third = list(months.values())[:3]
+    service.drop("withdrawn", "a.csv", first)
+    service.drop("withdrawn", "b.csv", second)
+    stop_preprocess(service, "withdrawn")
+    service.wait("withdrawn")
+    mail = letter(service, "Headroom withdrawn: failed in Preprocess")
+    service.cloud.client("s3").delete_object(
+        Bucket=service.stack.outputs["IngestBucketName"], Key="incoming/withdrawn/a.csv"
+    )
+    redrive(service, mail.body)
+    [again] = service.wait("withdrawn")
+    assert again["status"] == "FAILED", "its manifest names a file that is gone"
+    assert published(service, "withdrawn") == []
+    assert "running" not in item(service, "withdrawn")
+    done = service.drop_and_wait("withdrawn", {"c.csv": third})[-1]
+    assert service.outcome(done)["status"] == "published"
+    intact(service, "withdrawn", ["b.csv", "c.csv"])
+
+
+@pytest.mark.parametrize("what", ["code", "model"])
+def test_what_a_redrive_needs_was_deleted_and_the_mails_command_starts_a_run_that_needs_it_not(
+    service: Service,
+    months: dict[str, bytes],
+    what: str,
+) -> None:
+    dataset, (first, second) = f"lost-{what}", list(months.values())[:2]
+    run = service.outcome(service.drop_and_wait(dataset, {"a.csv": first})[-1])["run_id"]
+    with results_refused(service, dataset):
+        service.drop_and_wait(dataset, {"b.csv": second})
+    [mail] = service.mail(f"Headroom {dataset}: failed in AssessRisk")
+    empty(service, "code/" if what == "code" else f"runs/{dataset}/{run}/model/")
+    redrive(service, mail.body)
+    service.wait(dataset, more_than=1)
+    deadline = time.monotonic() + 30
+    while len(mails := service.mail(f"Headroom {dataset}: failed in AssessRisk")) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    told = mails[-1].body if "was deleted" in mails[-1].body else mails[0].body
+    assert "was deleted: start a new run" in told
+    assert [manifest["run_id"] for manifest in published(service, dataset)] == [run], "nothing half-written"
+    assert "running" not in item(service, dataset)
+    start_by_hand(service, told)
+    again = service.wait(dataset, more_than=2)[-1]
+    assert service.outcome(again)["status"] == "published"
+    intact(service, dataset, ["a.csv", "b.csv"])

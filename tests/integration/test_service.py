@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from integration.service import Service
 
-from local import follow
+from cli import follow
 from local.emulator import mailbox
 
 

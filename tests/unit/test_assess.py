@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 
 from headroom import assess, preprocess, train
-from headroom.core import job
+from headroom.core import accepted, job
 from headroom.core import panel as panels
 from headroom.core.panel import Panel
 from headroom.core.settings import Settings, parse
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 NAMES = {
     "risk_flagged_forecasts.parquet", "risk_summary.json", "optimization_recommendations.json", "server_clusters.csv",
     "risk_heatmap.png", "utilization_clusters.png", "report.html", "data_quality.json", "model_metrics.json",
-    "optimization_recommendations.csv",
+    "optimization_recommendations.csv", "findings.json",
 }  # fmt: skip
 SHARES = {"q05": 0.05, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q95": 0.95}
 
@@ -275,6 +275,92 @@ def test_a_series_without_a_forecast_is_said_and_not_lost():
     assert [(one["server_id"], one["reason"]) for one in found.not_judged] == [
         ("b", "CPU has no forecast: train again.")
     ]
+
+
+DECISION = {"server": "known", "metric": "cpu", "state": "accepted", "level": "critical", "reason": "ends <b>soon</b>",
+            "by": "Ann", "at": "2026-01-15T09:00:00Z", "until": "2026-12-31"}  # fmt: skip
+
+
+def with_decisions(decisions, day="2026-02-01T00:00:00Z"):
+    """A fleet of three busy servers, one of them also short of memory, and what its owners have accepted."""
+    full, tight, calm = [96.0] * 400, [85.0] * 400, [20.0] * 400
+    panel = panel_of({("known", "cpu"): full, ("known", "memory"): tight, ("open", "cpu"): full, ("calm", "cpu"): calm},
+                     "h")  # fmt: skip
+    settings = Settings(frequency="h", horizon=24)
+    run = {"dataset": "demo", "run_id": "r", "created_at": day}
+    return whole_fleet.assessed(
+        panel, attributes(panel), flat(panel, 24, "h"), settings, run=run, decisions=decisions
+    )  # fmt: skip
+
+
+def test_an_accepted_risk_leaves_the_top_list_and_stays_in_every_table(tmp_path):
+    found = with_decisions(accepted.written([accepted.decided(DECISION)]))
+    assert [(one["server_id"], one["metric"], one["level"]) for one in found.summary["top"]] == [
+        ("open", "cpu", "critical"), ("known", "memory", "medium")
+    ]  # fmt: skip
+    assert found.summary["levels"]["critical"] == 2, "what is so stays so"
+    assert (found.summary["open_levels"]["critical"], found.summary["open_levels"]["medium"]) == (1, 1)
+    assert found.summary["accepted"]["hidden_total"] == 1
+    by_server = found.servers.set_index("server_id")
+    assert (by_server.loc["known", "level"], by_server.loc["known", "open_level"]) == ("critical", "medium")
+    assert found.risks.query("accepted")[["server_id", "metric", "level"]].to_numpy().tolist() == [
+        ["known", "cpu", "critical"]
+    ]
+    whole_fleet.write(found, tmp_path)
+    listed = json.loads((tmp_path / "findings.json").read_text())["findings"]
+    assert [(one["server"], one["metric"], one["hidden"]) for one in listed if one["kind"] == "risk"] == [
+        ("open", "cpu", False), ("known", "memory", False), ("known", "cpu", True)
+    ]  # fmt: skip
+    report = (tmp_path / "report.html").read_text()
+    assert "1 of 3 servers above a critical threshold now" in report
+    assert "Accepted findings" in report and "ends <b>soon" not in report
+
+
+def test_an_accepted_disk_leaves_the_next_worst_one_in_its_place(tmp_path):
+    """Each disk is a finding of its own: nobody who accepts one hides the others."""
+    full, tight = [96.0] * 400, [85.0] * 400
+    disks = {("db\x1f/data", "disk"): full, ("db\x1f/var", "disk"): tight, ("calm", "disk"): [20.0] * 400}
+    panel = panel_of(disks, "h")
+    chosen = Settings(frequency="h", horizon=24)
+    one = DECISION | {"server": "db", "metric": "disk", "entity": "/data"}
+    run = {"dataset": "demo", "run_id": "r", "created_at": "2026-02-01T00:00:00Z"}
+    servers = pd.DataFrame({"server_id": ["db", "calm"]}).reindex(columns=["server_id", *assess.risk.ATTRIBUTES])
+
+    def assessed_with(text):
+        return whole_fleet.assessed(panel, servers, flat(panel, 24, "h"), chosen, run=run, decisions=text)
+
+    before, after = assessed_with(""), assessed_with(accepted.written([accepted.decided(one)]))
+    [first], [second] = before.summary["top"], after.summary["top"]
+    assert (first["entity"], first["level"]) == ("/data", "critical")
+    assert (second["server_id"], second["entity"], second["level"]) == ("db", "/var", "medium")
+    assert "/var" in second["reason"]
+    shown = assess.open_view(after)
+    assert shown.risks.set_index("server_id").loc["db", "entity"] == "/var"
+    assert shown.seasonality.groupby(["server_id", "metric"]).size().max() == 1
+    facts = after.every["risks"].set_index(["server_id", "entity"])
+    assert (facts.loc[("db", "/data"), "accepted"], facts.loc[("db", "/var"), "accepted"]) == (True, False)
+    assert after.servers.set_index("server_id").loc["db", ["level", "open_level"]].tolist() == ["critical", "medium"]
+    whole_fleet.write(after, tmp_path)
+    listed = json.loads((tmp_path / "findings.json").read_text())["findings"]
+    found = [(one["entity"], one["hidden"]) for one in listed if one["kind"] == "risk"]
+    assert found == [("/var", False), ("/data", True)]
+
+
+def test_it_comes_back_the_day_after_its_end():
+    text = accepted.written([accepted.decided(DECISION)])
+    found = with_decisions(text, "2027-01-01T00:00:00Z")
+    assert {one["server_id"] for one in found.summary["top"]} == {"open", "known"}
+    assert [one["why"] for one in found.summary["accepted"]["returned"]] == ["expired"]
+    assert found.summary["open_levels"] == found.summary["levels"]
+
+
+@pytest.mark.parametrize("text", ["{", '{"schema": 1, "findings": [{}]}', "\ufffd\ufffd"])
+def test_a_bad_file_of_accepted_findings_hides_nothing_is_told_and_stops_no_run(text, tmp_path):
+    found = with_decisions(text)
+    assert found.summary["open_levels"] == found.summary["levels"]
+    assert found.summary["accepted"]["problems"]
+    whole_fleet.write(found, tmp_path)
+    assert "cannot be used, so nothing is hidden" in (tmp_path / "report.html").read_text()
 
 
 def archive(path, members):

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -653,7 +654,7 @@ def test_a_name_that_looks_like_a_whole_key_is_not_mistaken_for_one(tmp_path: Pa
 
 
 def test_a_column_of_request_ids_is_refused_with_a_sentence_and_the_other_files_are_read(desk, monkeypatch):
-    monkeypatch.setattr("headroom.intake.reading.MOST_SERVERS_OF_ONE_ROW", 100)
+    monkeypatch.setattr("headroom.intake.whole_files.MOST_SERVERS_OF_ONE_ROW", 100)
     rows = [f"2026-01-01T00:{number % 60:02d}:00Z,req-{number},50" for number in range(200)]
     requests = "\n".join(["timestamp,server_id,cpu", *rows])
     told = r"200 different servers, 200 of them in a single row, such as 'req-"
@@ -666,7 +667,7 @@ def test_a_column_of_request_ids_is_refused_with_a_sentence_and_the_other_files_
 
 
 def test_a_large_fleet_with_several_samples_of_each_server_is_read(desk, monkeypatch):
-    monkeypatch.setattr("headroom.intake.reading.MOST_SERVERS_OF_ONE_ROW", 100)
+    monkeypatch.setattr("headroom.intake.whole_files.MOST_SERVERS_OF_ONE_ROW", 100)
     rows = [f"2026-01-01T00:{number % 2:02d}:00Z,web-{number // 2},50" for number in range(400)]
     desk.run({"a.csv": "\n".join(["timestamp,server_id,cpu", *rows])})
 
@@ -728,3 +729,76 @@ def test_names_are_trimmed_and_their_rows_keep_their_order_and_lines(desk):
     folder = desk.run({"a.csv": "\n".join(["timestamp,server_id,cpu", *rows])})
     assert set(panel_of(folder)["server_id"]) == {"a"}
     assert [(one["row"], one["value"]) for one in quarantine_of(folder)] == [("9", "x")]
+
+
+# --- what values of periods are not ---
+
+
+def day_of(number, value, minutes=60, hours=24, server="a"):
+    times = [datetime(2024, 1, number) + timedelta(minutes=step) for step in range(0, 60 * hours, minutes)]
+    return "timestamp,server_id,cpu [%]\n" + "".join(f"{at.isoformat()}Z,{server},{value + at.hour}\n" for at in times)
+
+
+def closed_then(desk, text, settings="keep_samples_days: 2", name="again.csv"):
+    """The panel after the first of six days came a second time, when it was closed."""
+    first = desk.run({f"{number}.csv": day_of(number, 40) for number in range(1, 7)}, settings=settings)
+    return desk.run({name: text}, history=first, settings=settings)
+
+
+def test_a_closed_period_that_would_change_tenfold_stays_until_the_file_is_confirmed(desk):
+    shares = day_of(1, 0).replace("cpu [%]", "cpu [ratio]")  # 0 to 23 as shares of one are no percentages at all
+    shares = re.sub(r",(\d+)$", lambda found: f",{(40 + int(found[1])) / 10_000}", shares, flags=re.MULTILINE)
+    before = panel_of(desk.run({f"{number}.csv": day_of(number, 40) for number in range(1, 7)}))
+    panel = closed_then(desk, shares)
+    assert panel_of(panel)["mean"].equals(before["mean"])
+    [note] = [note for note in quality_of(panel)["notes"] if "tenfold" in note]
+    assert note.startswith(
+        "1 closed periods would change more than tenfold, such as cpu of a on 2024-01-01 from 51.5 to"
+    )
+    confirmed = closed_then(desk, shares, "{keep_samples_days: 2, confirmed: ['again*']}")
+    assert panel_of(confirmed)["mean"].iloc[0] == pytest.approx(0.515)
+    assert not [note for note in quality_of(confirmed)["notes"] if "tenfold" in note]
+
+
+def test_a_closed_period_that_changes_less_is_replaced_as_ever(desk):
+    assert panel_of(closed_then(desk, day_of(1, 60)))["mean"].iloc[0] == pytest.approx(71.5)
+
+
+def test_a_last_day_that_is_not_over_is_marked(desk):
+    files = {f"{number}.csv": day_of(number, 40, hours=24 if number < 4 else 6) for number in range(1, 5)}
+    quality = quality_of(desk.run(files))
+    assert quality["marked"]["partial"] == {
+        "series": 1, "first": [{"server_id": "a", "metric": "cpu", "samples": 6, "usual": 24}],
+    }  # fmt: skip
+    assert [note for note in quality["notes"] if note.startswith("The last day is not complete: 1 series")]
+    whole = quality_of(desk.run({name: text for name, text in files.items() if name != "4.csv"}))
+    assert whole["marked"]["partial"]["series"] == 0 and whole["notes"] == []
+
+
+def test_a_percentile_of_few_samples_is_marked(desk):
+    files = {f"{number}.csv": day_of(number, 40, minutes=120) for number in range(1, 4)}
+    quality = quality_of(desk.run(files))
+    assert quality["marked"]["few_samples"]["series"] == 1
+    assert [note for note in quality["notes"] if "fewer than 20 samples a day, so that their P95" in note]
+    for statistic in ("mean", "max"):
+        assert quality_of(desk.run(files, settings=f"statistic: {statistic}"))["marked"]["few_samples"]["series"] == 0
+
+
+def test_both_hours_of_an_autumn_change_survive(desk):
+    local = [*pd.date_range("2024-10-27 00:00", "2024-10-27 02:50", freq="10min"),
+             *pd.date_range("2024-10-27 02:00", "2024-10-27 04:50", freq="10min")]  # fmt: skip
+    rows = [f"{at:%Y-%m-%d %H:%M:%S},a,{10 + place}" for place, at in enumerate(local)]
+    text = "\n".join(["timestamp,server_id,cpu [%]", *rows])
+    panel = panel_of(desk.run({"a.csv": text}, settings="{timezone: Europe/Berlin, frequency: h}"))
+    assert list(panel["samples"]) == [6] * 6
+    assert list(panel["ds"].dt.hour) == [22, 23, 0, 1, 2, 3]
+    assert list(panel["max"]) == [15, 21, 27, 33, 39, 45]
+
+
+@pytest.mark.parametrize("zone", ["CET", "BST", "IST", "EST"])
+def test_an_abbreviated_zone_is_refused_unless_it_is_mapped(desk, zone):
+    text = f"timestamp,server_id,cpu [%]\n2024-02-13 12:00:00 {zone},a,50\n2024-02-14 12:00:00 {zone},a,51\n"
+    with pytest.raises(InputError, match=f"the zone '{zone}' of .* can mean several: map it under `zones`"):
+        desk.run({"a.csv": text})
+    panel = panel_of(desk.run({"a.csv": text}, settings=f"{{frequency: h, zones: {{{zone}: '+02:00'}}}}"))
+    assert list(panel["ds"].dt.hour) == [10, 10]

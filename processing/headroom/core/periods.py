@@ -1,6 +1,7 @@
 """Time as the panel counts it: days or hours, the lengths that depend on which, and what the calendar says.
 
-Every length is in periods unless its name says otherwise.
+Every length is in periods unless its name says otherwise. The libraries are imported where they are needed: the command
+line and the API check settings, and have neither pandas nor NumPy.
 """
 
 from __future__ import annotations
@@ -8,11 +9,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import holidays as holidays_package
-import numpy as np
-import pandas as pd
-
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
     from headroom.core.settings import Settings
 
 # "The end of the quarter" is its last days, "the end of the month" its last days and the first of the next.
@@ -40,6 +40,8 @@ class Frequency(StrEnum):
     @property
     def step(self) -> pd.Timedelta:
         """One period."""
+        import pandas as pd
+
         return pd.Timedelta(hours=1) if self.hourly else pd.Timedelta(days=1)
 
     @property
@@ -136,16 +138,24 @@ class Frequency(StrEnum):
 
 def in_quarter_end(ds: pd.DatetimeIndex, months: list[int]) -> np.ndarray:
     """Which periods lie in the last ``QUARTER_END_DAYS`` days of one of these months: bool array (T,)."""
+    import numpy as np
+
     return np.asarray((ds.days_in_month - ds.day < QUARTER_END_DAYS) & ds.month.isin(months))
 
 
 def in_month_end(ds: pd.DatetimeIndex) -> np.ndarray:
     """Which periods lie in the last ``MONTH_END_DAYS`` days of a month or on the first: bool array (T,)."""
+    import numpy as np
+
     return np.asarray((ds.days_in_month - ds.day < MONTH_END_DAYS) | (ds.day == 1))
 
 
 def calendar(ds: pd.DatetimeIndex, settings: Settings) -> pd.DataFrame:
     """What the calendar says about each period, known arbitrarily far ahead; one row per period."""
+    import holidays as holidays_package
+    import numpy as np
+    import pandas as pd
+
     days, day = ds.normalize(), pd.Timedelta(days=1)
     given = settings.holidays
     known = pd.DatetimeIndex([])

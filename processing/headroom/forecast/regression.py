@@ -1,4 +1,4 @@
-"""One robust regression a series on trend, seasons and calendar, fitted for all series at once.
+"""One robust regression per series on trend, seasons and calendar, fitted for all series at once.
 
 The explainable half of the forecasts: what a weekday, a holiday or a quarter's end does to a server, where its trend
 broke, the cycle of its own that it may have (a leak and its restart), and what it has left over lately.

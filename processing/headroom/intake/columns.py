@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from headroom.core.settings import METRICS, FileRules
+from headroom.core import metrics
+from headroom.core.settings import FileRules
 from headroom.intake import times
-from headroom.intake.meaning import Meaning, Unclear, in_unit, meaning_of, of_metric
+from headroom.intake.brackets import in_brackets, without_brackets
+from headroom.intake.meaning import Meaning, Unclear, in_unit, meaning_of, of_metric, statistic_of
 from headroom.intake.units import unit_of
 
 TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
@@ -52,7 +54,7 @@ _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
 
 
-Shape = Literal["wide", "long", "two-column"]
+Shape = Literal["wide", "long", "two-column", "inventory"]
 
 
 class UnreadableFile(ValueError):
@@ -85,7 +87,7 @@ def measures_something(headings: Sequence[str], rules: FileRules) -> int:
     meanings = [
         role is None and _meaning(heading, rules) is not None for heading, role in zip(headings, roles, strict=True)
     ]
-    measured = any(meanings) or "value" in roles or any(role in METRICS for role in roles)
+    measured = any(meanings) or "value" in roles or any(role in metrics.columns() for role in roles)
     return sum(role is not None for role in roles) + sum(meanings) if measured else 0
 
 
@@ -126,7 +128,7 @@ def understand(
     long = "value" in places and "metric" in places
     columns, unclear = ({}, []) if long else _metrics(headings, sample, rules, statistic, places, units)
     if long:
-        for metric in METRICS:
+        for metric in metrics.columns():
             places.pop(metric, None)
     elif columns:
         if "value" in places and not any(_mapped(headings[place], rules) for place, _ in columns.values()):
@@ -165,6 +167,22 @@ def understand(
     return Columns(shape, places, meanings, tuple(entities), zone, tuple(told))
 
 
+def of_inventory(headings: Sequence[str], rules: FileRules) -> dict[str, int]:
+    """The places of server and attributes in a table that describes servers and has no times; else nothing."""
+    headings = [heading.strip() for heading in headings]
+    places: dict[str, int] = {}
+    _place_mapped(headings, rules, places)
+    _place(places, "timestamp", _TIMES, headings)
+    if "timestamp" in places:
+        return {}
+    for place, heading in enumerate(headings):
+        if (attribute := _ATTRIBUTE_OF.get(_plain(heading))) and place not in places.values():
+            places.setdefault(attribute, place)
+    _place(places, "server_id", _SERVERS, headings)
+    found = {column: place for column, place in places.items() if column in ("server_id", *ATTRIBUTES)}
+    return found if "server_id" in found and len(found) > 1 else {}
+
+
 def place_of_time(headings: Sequence[str], rules: FileRules) -> int:
     """Which column is the time, of headings that ``measures_something`` takes for a header."""
     places: dict[str, int] = {}
@@ -177,7 +195,7 @@ def name_of_cell(name: str, unit: str, rules: FileRules) -> Meaning | Unclear | 
     """What a cell of a metric column means, beside its unit; the settings' ``columns`` come first."""
     column = _mapped(name, rules) or _mapped(name.rsplit(" ", 1)[-1], rules)
     unit = said_unit(rules, name) or unit
-    if column in METRICS:
+    if column in metrics.columns():
         return of_metric(column, unit or said_unit(rules, column))
     if column is not None:
         return None
@@ -226,7 +244,7 @@ def _metrics(
     for place, heading in enumerate(headings):
         column = _mapped(heading, rules)
         unit = units[place].strip() if place < len(units) else ""
-        if column in METRICS:
+        if column in metrics.columns():
             unit = said_unit(rules, heading) or unit or _convertible(heading, column)
             chosen.setdefault(column, []).append((place, of_metric(column, unit)))
             continue
@@ -283,16 +301,14 @@ def _metrics(
 
 def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None, statistic: str) -> tuple[str, Meaning]:
     """The metric of a column that only says ``value``: what the settings say, or the file's name."""
-    unit = said_unit(rules, heading) or next(
-        (bracket for bracket in re.findall(r"[\[(]([^\[\]()]*)[\])]", heading) if bracket.strip()), ""
-    )
+    said = in_brackets(heading)
+    measured = next((known for text in said if (known := statistic_of(text))), "")
+    unit = said_unit(rules, heading) or next((text for text in said if not statistic_of(text)), "")
     if rules.metric is not None:
         meaning = of_metric(rules.metric, unit or said_unit(rules, rules.metric))
     elif isinstance(named, Meaning):
         unit = unit or said_unit(rules, named.metric)
         meaning = in_unit(named, unit) if unit else named
-        if isinstance(meaning, Meaning) and not best([("", meaning)], statistic):
-            meaning = Unclear(named.metric, f"is a {named.statistic}, and not what was measured on average")
     elif isinstance(named, Unclear):
         meaning = Unclear(named.metric, f"({named.metric}, by the file's name) {named.reason}")
     else:
@@ -302,13 +318,17 @@ def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None,
         )
     if isinstance(meaning, Unclear):
         raise UnreadableFile(f"{heading!r} {meaning.reason}")
+    if measured:
+        meaning = replace(meaning, statistic=measured)
+    if not best([("", meaning)], statistic):
+        raise UnreadableFile(f"{heading!r} is a {meaning.statistic}, and not what was measured on average")
     return meaning.metric, meaning
 
 
 def _place_mapped(headings: Sequence[str], rules: FileRules, places: dict[str, int]) -> None:
     for place, heading in enumerate(headings):
         column = _mapped(heading, rules)
-        if column is None or column in METRICS or column in ("entity", "ignore"):
+        if column is None or column in metrics.columns() or column in ("entity", "ignore"):
             continue
         if column in places:
             both = _and([headings[places[column]], heading])
@@ -406,12 +426,12 @@ def _mapped(heading: str, rules: FileRules) -> str | None:
 
 
 def _plain(heading: str) -> str:
-    return re.sub(r"[\W_]+", "", re.sub(r"[\[(][^\[\]()]*[\])]", "", heading)).casefold()
+    return re.sub(r"[\W_]+", "", without_brackets(heading)).casefold()
 
 
 def _convertible(heading: str, metric: str) -> str:
     """The unit in a mapped heading where it can be converted; the settings' word holds where it cannot."""
-    for bracket in re.findall(r"[\[(]([^\[\]()]*)[\])]", heading):
+    for bracket in in_brackets(heading):
         if unit_of(bracket) and isinstance(of_metric(metric, bracket), Meaning):
             return bracket
     return ""
@@ -426,7 +446,7 @@ def _nothing_measured(headings: Sequence[str], unclear: Sequence[tuple[str, str,
         f"{heading!r} {reason}" if "'" not in heading else f"{heading} {reason}" for _, heading, reason in unclear[:3]
     )
     return (
-        f"it has a time, but no column that is known to be one of {', '.join(METRICS)}: "
+        f"it has a time, but no column that is known to be one of {', '.join(metrics.names())}: "
         f"{told or 'its columns are ' + ', '.join(headings[:8])}. "
         "Map a column under `columns` in the dataset's settings"
     )

@@ -52,7 +52,8 @@ class Layout:
     ``columns`` are the file's own headings in order; ``places`` says which of them carries which canonical column;
     ``header_line`` is the physical line (from 1) before the first row, 0 in Parquet and exports. ``meanings`` say how
     numbers become ours, ``named`` what an export's unnamed metric is by the file's name, ``parts`` which columns name
-    a part of a server; ``wholes`` that only rows of all parts together count. ``decimal`` is the decimal mark where it
+    a part of a server; ``wholes`` that only rows of all parts together count, in the long form of the metrics
+    ``of_wholes``; ``owners`` that parts may have series of their own. ``decimal`` is the decimal mark where it
     is known.
     """
 
@@ -70,6 +71,8 @@ class Layout:
     named: Meaning | Unclear | None = None
     parts: tuple[int, ...] = ()
     wholes: bool = False
+    of_wholes: tuple[str, ...] = ()
+    owners: bool = False
     where: tuple[tuple[int, tuple[str, ...]], ...] = ()
     unclear: tuple[tuple[str, str], ...] = ()
     labels: tuple[int, ...] = ()
@@ -226,6 +229,8 @@ def _csv_layout(file: File) -> Layout:
         below = next((place for place, one in enumerate(lines[number:], start=1) if one.strip()), 0)
         header_line = number + below if unit_row else number
         return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, header_line)
+    if problem is None and (found_inventory := _inventory_layout(file, lines)):
+        return found_inventory
     raise problem or UnreadableFile(_no_header(lines))
 
 
@@ -239,6 +244,8 @@ def _parquet_layout(file: File, db: duckdb.DuckDBPyConnection) -> Layout:
     except duckdb.Error as error:
         raise UnreadableFile(f"damaged Parquet file, send it again: {brief(error)}") from error
     if not columns.measures_something(headings, file.rules):
+        if places := columns.of_inventory(headings, file.rules):
+            return _inventory("parquet", file, headings, places, "", "", 0)
         raise UnreadableFile(_no_header([", ".join(headings)]))
     rows = [["" if cell is None else cell for cell in row] for row in cells]
     understood = columns.understand(headings, rows, file.rules, file.statistic, file.name.meaning)
@@ -279,6 +286,35 @@ def _layout(
         sample_times=_sample_times(places, rows),
         zone=found.zone,
         decimal=decimal,
+    )
+
+
+def _inventory_layout(file: File, lines: Sequence[str]) -> Layout | None:
+    """The layout of a table that only describes servers, if one of the first lines is the header of one."""
+    for number, line in enumerate(lines[:_HEAD_LINES], start=1):
+        for delimiter in _DELIMITERS:
+            headings = fields_of(line, delimiter)
+            if places := columns.of_inventory(headings, file.rules):
+                return _inventory("csv", file, headings, places, delimiter, '"', number)
+    return None
+
+
+def _inventory(
+    kind: Literal["csv", "parquet"], file: File, headings: Sequence[str], places: Mapping[str, int], delimiter: str,
+    quote: str, header_line: int,
+) -> Layout:  # fmt: skip
+    used = set(places.values())
+    return Layout(
+        name="inventory",
+        format=kind,
+        compressed=kind == "csv" and is_gzip(file.path),
+        delimiter=delimiter,
+        quote=quote,
+        header_line=header_line,
+        columns=tuple(heading.strip() for heading in headings),
+        places=tuple(sorted(places.items())),
+        shape="inventory",
+        ignored=tuple(name.strip() for place, name in enumerate(headings) if place not in used and name.strip()),
     )
 
 

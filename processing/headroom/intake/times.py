@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import duckdb
 
+from headroom.intake.brackets import in_brackets
+
 PLAIN = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?)?\s*(?:Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?"
     r"|\d{9,11}(?:\.\d*)?|\d{13}(?:\.\d*)?|\d{16}|\d{19}"
@@ -58,9 +60,8 @@ def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
     Raises:
         UnclearTime: it is an abbreviation or something else that is not a zone for certain.
     """
-    for said in re.findall(r"[\[(]([^\[\]()]*)[\])]", heading):
-        text = said.strip()
-        if not text or text.casefold() in ("ms", "s", "us", "ns", "sec", "seconds", "milliseconds", "epoch", "unix",
+    for text in in_brackets(heading):
+        if text.casefold() in ("ms", "s", "us", "ns", "sec", "seconds", "milliseconds", "epoch", "unix",
                                            "avg", "raw", "local", "local time"):  # fmt: skip
             continue
         if text.upper() in ("UTC", "GMT", "Z"):

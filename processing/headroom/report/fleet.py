@@ -20,6 +20,11 @@ def unjudged(assessment: Assessment) -> set[str]:
     return {item["server_id"] for item in assessment.not_judged} - judged
 
 
+def open_risks(assessment: Assessment) -> pd.DataFrame:
+    """The risks that nobody has accepted."""
+    return assessment.risks[~assessment.risks["accepted"]]
+
+
 def horizon_of(assessment: Assessment) -> str:
     """How far the forecasts reach, "90 days"."""
     return wording.span(assessment.settings.horizon, assessment.settings.frequency)

@@ -32,7 +32,6 @@ from headroom.report.sections import actions, groups, top
 
 MAX_BYTES = 7_800_000
 MAX_SERVERS = 1500
-MAX_SERVERS_NAMED = actions.MAX_SERVERS_NAMED
 # Servers listed where scripts do not run.
 PREVIEWED = 20
 
@@ -178,15 +177,12 @@ def _view(assessment: Assessment, shown: pd.DataFrame, table: pd.DataFrame, metr
 
 
 def _metric(assessment: Assessment, metric: str) -> dict[str, Any]:
-    limits = assessment.settings.thresholds.get(metric)  # type: ignore[call-overload]
+    # Of a metric with a capacity of each server's own, or with thresholds of some, each server says its own.
     return {
         "label": wording.metric(metric),
         "unit": wording.unit(metric),
-        "thresholds": limits and [
-            {"name": name, "at": value, "text": f"{name} {wording.threshold(value, metric)}"}
-            for name, value in (("warning", limits.warning), ("critical", limits.critical))
-        ],
-    }  # fmt: skip
+        "thresholds": servers.thresholds_of_all(assessment, metric),
+    }
 
 
 def servers_shown(assessment: Assessment, most: int = MAX_SERVERS) -> pd.DataFrame:
@@ -196,8 +192,8 @@ def servers_shown(assessment: Assessment, most: int = MAX_SERVERS) -> pd.DataFra
         return table
     named = {profile["typical_server"] for profile in assessment.profiles}
     for value in (assessment.changes or {}).values():
-        named.update(value[:MAX_SERVERS_NAMED] if isinstance(value, list) else [])
-    advised = {name for item in assessment.recommendations for name in item["server_ids"][:MAX_SERVERS_NAMED]}
+        named.update(value[: actions.MAX_SERVERS_NAMED] if isinstance(value, list) else [])
+    advised = {name for item in assessment.recommendations for name in item["server_ids"][: actions.MAX_SERVERS_NAMED]}
     names = table["server_id"]
     matters = np.select([table["level"] != "none", names.isin(named), names.isin(advised)], [3, 2, 1], 0)
     return table.iloc[np.sort(np.argsort(-matters, kind="stable")[:most])].reset_index(drop=True)
@@ -230,7 +226,7 @@ def _over_time(risk: RiskOverTime, position: dict[str, int], all_servers: int) -
 
 def _breaches(assessment: Assessment, risk: RiskOverTime) -> dict[str, Any]:
     """How many servers, not above a critical threshold now, first reach one in each bucket of the future."""
-    risks = assessment.risks
+    risks = fleet.open_risks(assessment)
     now = risks.loc[risks["above_already"], "server_id"]
     coming = risks[risks["critical_date"].notna() & ~risks["server_id"].isin(now)]
     first = coming.groupby("server_id")["critical_date"].min()

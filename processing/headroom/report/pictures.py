@@ -22,7 +22,7 @@ from matplotlib.patches import Patch
 
 from headroom.core import wording
 from headroom.core.findings import AT_RISK, LEVELS, Assessment, RiskOverTime
-from headroom.core.settings import PERCENT_METRICS
+from headroom.core.metrics import percent_names
 from headroom.report.cluster_map import dot_width, on_map, place_labels
 from headroom.report.fleet import calm, horizon_of, last_period, unjudged
 
@@ -44,7 +44,8 @@ def _use_over_time(assessment: Assessment, risk: RiskOverTime, rows: int) -> np.
     """The highest use of the first servers in each bucket, in percent of the warning threshold; NaN without one."""
     shown = risk.server_ids[:rows]
     table = assessment.forecasts[assessment.forecasts["server_id"].isin(shown)]
-    warning = table["metric"].map({metric: one.warning for metric, one in assessment.settings.thresholds.items()})
+    known = assessment.risks.set_index(["server_id", "metric"])["warning"]
+    warning = known.reindex(pd.MultiIndex.from_frame(table[["server_id", "metric"]])).set_axis(table.index)
     share = 100 * table["q50"].where(table["is_future"], table["actual"]) / warning.astype(float)
     column = ((table["ds"] - risk.starts[0]) // risk.bucket).to_numpy()
     row = pd.Index(shown).get_indexer(table["server_id"])
@@ -103,7 +104,7 @@ def utilization_clusters(assessment: Assessment) -> Figure:
     Where there is nothing to tell apart, each server's use instead of the map.
     """
     clusters, profiles = assessment.clusters, sorted(assessment.profiles, key=lambda profile: -profile["size"])
-    use = assessment.risks[assessment.risks["metric"].isin(PERCENT_METRICS)]
+    use = assessment.risks[assessment.risks["metric"].isin(percent_names())]
     use = use.sort_values(["peak_q50", "server_id", "metric"], ascending=[False, True, True]).head(USE_ROWS)
     width, height = 13.0, 7.3 if len(profiles) > 1 else 2.0 + max(1.3, USE_ROW * len(use))
     figure = _figure(width, height)
@@ -237,8 +238,9 @@ def _draw_use(figure: Figure, shown: pd.DataFrame) -> None:
     axes.barh(rows, 100, 0.62, color=LEVEL_COLOURS["none"])
     axes.barh(rows, shown["current"].fillna(0), 0.62, color=CLUSTER_COLOURS[0])
     axes.scatter(shown["peak_q50"], rows, s=190, marker="|", linewidths=2.4, color=INK, zorder=3)
-    for row, (now, peak) in enumerate(zip(shown["current"], shown["peak_q50"], strict=True)):
-        axes.text(102, row, f"{now:.0f} %, peak {peak:.0f} %", va="center", fontsize=10, color=INK)
+    for row, risk in enumerate(shown.itertuples()):
+        told = f"{wording.amount(risk.current, risk.metric)}, peak {wording.amount(risk.peak_q50, risk.metric)}"
+        axes.text(102, row, told, va="center", fontsize=10, color=INK)
     names = [f"{readable(risk.server_id, 22)}, {wording.metric(risk.metric)}" for risk in shown.itertuples()]
     axes.set_yticks(rows, labels=names)
     axes.set_ylim(len(shown) - 0.5, -0.5)
@@ -292,8 +294,7 @@ def _draw_profiles(figure: Figure, profiles: list[dict], servers: int) -> None:
             9.0 / width, (y - 0.06) / height, "\n".join(name), fontsize=11, weight="bold", color=INK,
             va="top", parse_math=False, linespacing=1.15,
         )  # fmt: skip
-        size = f"{profile['size']:,} server{'s' if profile['size'] != 1 else ''}"
-        size += f", {100 * profile['size'] / max(1, servers):.0f} %"
+        size = f"{wording.plural(profile['size'], 'server')}, {wording.share(profile['size'] / max(1, servers))}"
         figure.text(
             9.0 / width, (y - 0.12 - 0.19 * len(name)) / height, size,
             fontsize=10, color=MUTED, va="top",

@@ -53,6 +53,8 @@ class Aws:
     now: Callable[[], datetime]
     instances: list[dict[str, Any]] = field(default_factory=list)
     databases: list[dict[str, Any]] = field(default_factory=list)
+    volumes: list[dict[str, Any]] = field(default_factory=list)
+    balancers: list[dict[str, Any]] = field(default_factory=list)
     clusters: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     series: list[Series] = field(default_factory=list)
     page: int = 3
@@ -134,6 +136,18 @@ class Aws:
         ]
         page, more = self._page(found, request)
         return {"InstanceTypes": page} | more
+
+    def describe_volumes(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert request["Filters"] == [{"Name": "attachment.status", "Values": ["attached"]}]
+        page, more = self._page([one for one in self.volumes if one["Attachments"]], request)
+        return {"Volumes": page} | more
+
+    def describe_load_balancers(self, request: dict[str, Any]) -> dict[str, Any]:
+        page, more = self._page(self.balancers, request, "Marker", "NextMarker")
+        return {"LoadBalancers": page} | more
+
+    def get_account_settings(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"AccountLimit": {"ConcurrentExecutions": 1000}}
 
     def describe_dbinstances(self, request: dict[str, Any]) -> dict[str, Any]:
         page, more = self._page(self.databases, request, "Marker", "Marker")

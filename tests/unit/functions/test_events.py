@@ -11,8 +11,9 @@ import botocore.validate
 
 import events
 from local.emulator.service_model import input_shape
+from tests.unit.functions.messages import SUMMARY
 from tests.unit.functions.test_faults import drop, fails_in_job, started
-from tests.unit.functions.world import SUMMARY, World
+from tests.unit.functions.world import World
 
 PAGE = (Path(__file__).parents[3] / "docs" / "events.md").read_text(encoding="utf-8")
 RUN = {"dataset": "demo", "run_id": "r1", "execution": "demo-1", "trained": True}
@@ -45,7 +46,7 @@ def check(entry: dict[str, Any]) -> dict[str, Any]:
 def test_a_published_run_and_each_changed_server_are_events_as_documented() -> None:
     sent = events.run_published(RUN, SUMMARY | {"moved": MOVED}, "s3://a/b/")
     run, *servers = [check(entry) for entry in sent]
-    assert (run["schema"], run["dataset"], run["level"], run["levels_changed"]) == (1, "demo", "high", 3)
+    assert (run["schema"], run["dataset"], run["level"], run["levels_changed"]) == (1, "demo", "critical", 3)
     assert [(one["server_id"], one["was"], one["level"]) for one in servers] == [
         ("web-2", "low", "critical"), ("web-1", "none", "high"), ("db-1", "critical", "none"),
     ]  # fmt: skip

@@ -55,11 +55,11 @@ def test_a_file_that_breaks_its_run_three_times_is_set_aside_and_the_dataset_goe
         if number < 2:
             assert "Set aside" not in mail
             drop(world, f"good-{number}.csv")
-    assert "'incoming/demo/poison.csv': 3 runs that had it failed; the last one: out of memory" in mail
+    assert "'incoming/demo/poison.csv': 3 runs with it failed; the last one: out of memory" in mail
     assert "'incoming/demo/good-1.csv'" in mail, "the newest files are named"
     world.run(started(world))
     assert set(files_of(world, list(world.executions.values())[-1])) == {"good-0.csv", "good-1.csv"}
-    assert "Set aside, and in no run until put back: 1 file." in world.letters[-1]["Message"]
+    assert "Set aside until you put them back: 1 file." in world.letters[-1]["Message"]
 
 
 def test_what_was_set_aside_is_listed_and_put_back_by_the_command_of_the_mail(world: World) -> None:
@@ -162,7 +162,7 @@ def test_where_no_file_can_be_read_the_run_says_so_at_once_and_sets_none_aside(
     bad = world.drop("demo/bad.csv", b"x", ("AccessDenied", {}))
     world.arrive(("demo/bad.csv", bad))
     execution = started(world)
-    with pytest.raises(plan.CannotPlan, match=r"none of the 1 files that wait can be read: 'incoming") as e:
+    with pytest.raises(plan.CannotPlan, match=r"none of the 1 waiting files can be read: 'incoming") as e:
         world.plan(execution)
     world.fail(execution, cause=json.dumps({"errorType": "CannotPlan", "errorMessage": str(e.value)}))
     assert "encrypted with a KMS key" in world.letters[-1]["Message"]
@@ -318,6 +318,55 @@ def test_the_reason_is_the_one_that_is_so(world: World, job: dict[str, str], rea
     assert "servers" not in world.letters[-1]["Message"].split("Reason: ")[1].splitlines()[0]
 
 
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("code/5e1f", "the job code that this run was planned with was deleted: start a new run, which brings its own"),
+        ("runs/demo/20260101T000000Z-5e1f/model", "the model was deleted: start a new run, which trains another"),
+        ("runs/demo/20260101T000000Z-5e1f/panel", "a panel was deleted: start a new run, which builds on it"),
+    ],
+)
+def test_what_was_deleted_before_a_redrive_is_named_with_what_to_do_and_counts_on_no_file(
+    world: World, folder: str, told: str
+) -> None:
+    drop(world, "a.csv")
+    execution = started(world)
+    world.plan(execution)
+    missing = f'No S3 objects found under S3 URL "s3://artifacts/{folder}/" given in input data source.'
+    for _ in range(4):
+        world.fail(execution, cause=world.job_failed(f"ClientError: Data download failed:{missing}", ""))
+        world.redrive(execution)
+    mail = world.letters[-1]["Message"]
+    assert f"Reason: {told}" in mail
+    assert missing in mail
+    [given] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'", mail)
+    [file] = world.ledger.waiting("demo")
+    assert file.failures == 0
+    execution.status = "FAILED"
+    world.executions["by-hand"] = Execution("by-hand", given)
+    world.run(world.executions["by-hand"])
+    assert world.ledger.waiting("demo") == []
+
+
+@pytest.mark.parametrize("state", ["PlanRun", "Preprocess"])
+def test_after_the_fourteen_days_of_a_redrive_the_mails_other_command_takes_the_files(world: World, state: str) -> None:
+    drop(world, "a.csv")
+    old = started(world)
+    if state == "Preprocess":
+        world.plan(old)
+    world.fail(old, cause=world.job_failed("ClientError: quota"))
+    later = timedelta(days=15)  # the laptop cloud refuses the redrive now: test_stepfunctions
+    world.now += later
+    assert world.sweep()["started"] == [], "what the files are not to blame for is not tried again by itself"
+    mail = world.letters[0]["Message"]
+    [given] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'", mail)
+    world.executions["by-hand"] = Execution("by-hand", given)
+    world.run(world.executions["by-hand"])
+    assert files_of(world, world.executions["by-hand"]) == ["a.csv"]
+    assert world.ledger.waiting("demo") == []
+    assert world.ledger.state("demo").running is None
+
+
 def test_a_job_that_ran_too_long_is_told_from_one_that_was_stopped_by_hand() -> None:
     job = {
         "ProcessingJobName": "j",
@@ -327,11 +376,11 @@ def test_a_job_that_ran_too_long_is_told_from_one_that_was_stopped_by_hand() -> 
     long = job | {"ProcessingStartTime": 0, "ProcessingEndTime": 10_801_000}
     short = job | {"ProcessingStartTime": 0, "ProcessingEndTime": 60_000}
     reason, by_data = run_status.reason_of_job(long, "Processing", "e", "Preprocess")
-    assert (reason, by_data) == ("the job was stopped, as it ran longer than its 3 hours", True)
+    assert (reason, by_data) == ("the job was stopped because it ran longer than 3 hours", True)
     assert run_status.reason_of_job(short, "Processing", "e", "Preprocess")[1] is False
 
 
-KEPT, PUBLISHED = "The results of the last good run stay the current ones", "The run's results are published"
+KEPT, PUBLISHED = "The results of the last good run stay current", "The run's results are published"
 
 
 @pytest.mark.parametrize("writes", range(10))
@@ -416,7 +465,7 @@ def test_a_failure_that_is_told_late_does_not_free_the_run_that_was_redriven_mea
     world.tell_status(execution, "RUNNING", redriveCount=1)
     world.tell_status(execution, "FAILED", redriveCount=0, cause=world.job_failed())
     assert world.ledger.state("demo").running == execution.name
-    assert "It has been redriven meanwhile, and goes on." in world.letters[-1]["Message"]
+    assert "It has been redriven meanwhile and is running." in world.letters[-1]["Message"]
 
 
 # ---------------------------------------------------------------- F7, F8: the registry, deleted results
@@ -437,7 +486,7 @@ def test_an_approved_version_registered_by_hand_holds_up_nothing_and_is_told_of(
     planned = world.plan(started(world))
     assert planned["model_uri"] == "s3://artifacts/1.tar.gz"
     world.jobs(started(world))
-    assert "version arn:2 was registered by hand: it is not comparable" in world.publish(started(world))["message"]
+    assert "version arn:2 was registered by hand: it cannot be compared" in world.publish(started(world))["message"]
 
 
 def test_a_deleted_panel_is_said_before_any_job_with_both_ways_back(world: World) -> None:
@@ -611,7 +660,7 @@ def test_no_more_datasets_than_allowed_and_the_refusal_says_so() -> None:
             world.arrive((f"{name}/{name}.csv", world.drop(f"{name}/{name}.csv")))
         assert world.ledger.datasets() == ["one", "two"]
         [letter] = world.letters
-        assert "it would begin dataset 'three', and there are 2 already" in letter["Message"]
+        assert "it would begin the new dataset 'three', and there are 2 already" in letter["Message"]
 
 
 def test_a_year_of_folders_by_date_starts_no_run(world: World) -> None:
@@ -639,12 +688,12 @@ def test_a_run_that_would_cost_too_much_is_refused_with_the_estimate_and_can_be_
     with World().alive(MOST_USD_PER_RUN="0.01") as world:
         drop(world, "a.csv")
         execution = started(world)
-        with pytest.raises(plan.CannotPlan, match=r"would cost about 0\.05 USD .* may cost 0\.01 USD") as error:
+        with pytest.raises(plan.CannotPlan, match=r"would cost about 0\.05 USD .* may cost at most 0\.01 USD") as error:
             world.plan(execution)
         world.fail(execution, cause=json.dumps({"errorMessage": str(error.value)}))
         assert world.running() == []
         assert world.sweep()["started"] == [], "it is not tried again by itself"
-        [given] = re.findall(r"^  (\{.*\})$", str(error.value), flags=re.MULTILINE)
+        [given] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'$", str(error.value))
         world.executions["by-hand"] = Execution("by-hand", given)
         world.run(started(world))
         assert len(world.chain()) == 1
@@ -656,7 +705,7 @@ def test_where_no_price_is_known_the_estimate_is_unknown_and_refuses_nothing() -
         world.run(started(world))
         told = world.letters[-1]["Message"]
         assert "no price is known here for ml.m5.xlarge in eu-north-1, so that MaxRunCostUsd refuses nothing" in told
-        assert "InstancePricesUsd to ml.m5.xlarge=<USD an hour>" in told
+        assert "InstancePricesUsd to ml.m5.xlarge=<USD per hour>" in told
 
 
 def test_the_stacks_own_prices_make_the_ceiling_hold_in_any_region() -> None:
@@ -675,7 +724,7 @@ def test_the_input_that_runs_a_costly_run_all_the_same_keeps_what_it_was_started
         execution.input = json.dumps(given)
         with pytest.raises(plan.CannotPlan) as error:
             world.plan(execution)
-        [offered] = re.findall(r"^  (\{.*\})$", str(error.value), flags=re.MULTILINE)
+        [offered] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'$", str(error.value))
         assert json.loads(offered) == given | {"max_usd": 1}
 
 
@@ -691,4 +740,4 @@ def test_every_notification_says_of_which_dataset_and_how_bad_it_is(world: World
     assert attributes == {"outcome": "failed", "dataset": "demo"}
     drop(world, "c.csv")
     told = world.run(started(world))
-    assert (told["status"], told["level"]) == ("published", "high")
+    assert (told["status"], told["level"]) == ("published", "critical")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 import boto3
 import pytest
@@ -16,43 +14,7 @@ import arrivals
 import ingest
 from ledger import File
 from names import DATASET_NAME
-
-
-def arrival(key: str, version: str = "v1", size: int = 10, message: str = "m1") -> dict[str, Any]:
-    event = {
-        "version": "0",
-        "id": "17793124-05d4-b198-2fde-7ededc63b103",
-        "detail-type": "Object Created",
-        "source": "aws.s3",
-        "account": "123456789012",
-        "time": "2026-01-01T00:00:00Z",
-        "region": "us-east-1",
-        "resources": ["arn:aws:s3:::ingest-bucket"],
-        "detail": {
-            "version": "0",
-            "bucket": {"name": "ingest-bucket"},
-            "object": {"key": key, "size": size, "etag": "e", "version-id": version, "sequencer": "00617F08299329D189"},
-            "request-id": "N4N7GDK58NMKJ12R",
-            "requester": "123456789012",
-            "reason": "PutObject",
-        },
-    }
-    return {
-        "messageId": message,
-        "receiptHandle": "r",
-        "body": json.dumps(event),
-        "attributes": {
-            "ApproximateReceiveCount": "1",
-            "SentTimestamp": "1545082649183",
-            "SenderId": "A",
-            "ApproximateFirstReceiveTimestamp": "1545082649185",
-        },
-        "messageAttributes": {},
-        "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:files",
-        "awsRegion": "us-east-1",
-    }
+from tests.unit.functions.messages import arrival
 
 
 def test_files_dropped_together_start_one_run(aws) -> None:

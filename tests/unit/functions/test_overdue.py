@@ -82,7 +82,7 @@ def test_files_that_stop_coming_are_told_of_once_and_again_after_they_have_come_
     assert letter["Subject"] == "Headroom demo: nothing arrived in 8 days"
     assert letter["MessageAttributes"]["outcome"]["StringValue"] == "overdue"
     assert letter["MessageAttributes"]["dataset"]["StringValue"] == "demo"
-    assert "the last files on 2026-01-15" in letter["Message"]
+    assert "the last files came on 2026-01-15" in letter["Message"]
     drop(world, "again.csv")
     world.run(started(world))
     pass_days(world, 5)
@@ -213,3 +213,10 @@ def test_how_long_the_oldest_run_has_been_under_way_is_reported(
     assert gauge(world, capsys, "OldestRunSeconds") > 6 * 3600
     world.run(started(world))
     assert gauge(world, capsys, "OldestRunSeconds") == 0
+
+
+def test_settings_that_cannot_be_read_hold_up_nobody(world: World) -> None:
+    a_habit(world)
+    world.put("ingest", "config/demo.yaml", b"overdue_after_days: 0\n", ("AccessDenied", {}))
+    pass_days(world, 10)
+    assert len(overdue(world)) == 1

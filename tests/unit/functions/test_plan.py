@@ -208,7 +208,7 @@ def test_files_that_a_run_has_taken_are_not_tried_again_by_themselves_even_if_pl
 def test_a_second_run_beside_a_running_one_is_refused(aws) -> None:
     drop(aws, a_file())
     start(aws, "first")
-    with pytest.raises(plan.CannotPlan, match=r"has a run already \(first\)"):
+    with pytest.raises(plan.CannotPlan, match=r"already has a run \(first\)"):
         start(aws, "second")
 
 
@@ -279,7 +279,7 @@ def test_in_every_region_the_cost_is_known_or_it_is_said_what_to_set(region: str
         assert without.words.endswith("; on demand in us-east-1)")
     else:
         assert without.usd is None
-        asked = "set the stack's parameter InstancePricesUsd to ml.m5.2xlarge=<USD an hour>,ml.m5.xlarge=<USD an hour>"
+        asked = "the stack's parameter InstancePricesUsd to ml.m5.2xlarge=<USD per hour>,ml.m5.xlarge=<USD per hour>"
         assert f"unknown, because no price is known here for ml.m5.2xlarge, ml.m5.xlarge in {region}" in without.words
         assert asked in without.words
     told = prices.estimate(region, {"ml.m5.xlarge": 0.6, "ml.m5.2xlarge": 1.2}, machines, 1, 1)

@@ -14,26 +14,11 @@ import publish
 import slack
 from notification import subject
 from tests.unit.conftest import a_file
+from tests.unit.functions import messages
+from tests.unit.functions.messages import SUMMARY
 
-SUMMARY: dict[str, Any] = {
-    "as_of": "2026-01-01T00:00:00",
-    "frequency": "D",
-    "horizon": 90,
-    "servers": 12,
-    "levels": {"critical": 2, "high": 0, "medium": 1, "low": 0, "none": 9},
-    "top": [{"server_id": "web-1", "level": "critical", "metric": "cpu", "reason": "cpu crosses 90 % about 12 March"}],
-    "savings": {"monthly": 1234.5, "currency": "USD"},
-    "changes": {"new_at_risk": ["web-1"], "resolved": [], "worse": [], "better": ["db-1", "db-2"]},
-    "drift": {"exceeded": False},
-    "notes": [],
-}
 BAD = [{"file": f"{number}.csv", "error": "this is not text: send CSV"} for number in range(5)]
-QUALITY = {
-    "rows": {"read": 1000, "quarantined": 3},
-    "files": [{"file": "good.csv", "error": None}, *BAD],
-    "settings": {"errors": []},
-    "notes": ["2 servers have gaps."],
-}
+QUALITY = messages.QUALITY | {"files": [*messages.QUALITY["files"], *BAD]}
 MANIFEST: dict[str, Any] = {
     "previous_run_id": None,
     "mode": "auto",
@@ -214,14 +199,14 @@ def test_a_run_of_which_nothing_is_to_be_said_rings_no_alarm(finished, capsys: p
     mail = text(publish.handler(EVENT, finished.context))
     found = measured(capsys)
     assert (found["RunsWithDrift"], found["RunsWithPoorModel"], found["RelativeError"]) == (0, 0, 0.8)
-    assert "Drift" not in mail and "errs" not in mail
+    assert "Drift" not in mail and "In backtests" not in mail
 
 
 @pytest.mark.parametrize(
     ("event", "mode", "then"),
     [
         (SCORED, "score", "the next run trains a new one"),
-        (EVENT | {"approved": False}, "auto", "the new model, which knows it, was held back"),
+        (EVENT | {"approved": False}, "auto", "the new model, which was trained on it, was held back"),
     ],
 )
 def test_drift_rings_and_the_mail_says_what_comes_of_it_where_no_training_follows(
@@ -256,7 +241,7 @@ def test_a_model_that_is_no_better_than_the_last_season_rings_and_is_said_to_be(
     write(finished, summary=SUMMARY | {"forecast": {"relative_mase": 1.234}})
     mail = text(publish.handler(event, finished.context))
     assert measured(capsys)["RunsWithPoorModel"] == 1
-    assert "errs 1.23 times as much as repeating the last season does" in mail
+    assert "its error is 1.23 times that of repeating the last season" in mail
 
 
 def test_drift_beside_waiting_files_leaves_the_training_to_their_run(finished) -> None:
@@ -293,6 +278,32 @@ def test_growth_is_said_to_cost_money(finished) -> None:
     told = text(publish.handler(EVENT, finished.context))
     assert "The recommended upsizing would cost about 4,321 EUR more per month." in told
     assert "savings" not in told
+
+
+HIDDEN = {"server_id": "web-1", "metric": "cpu", "entity": None, "kind": "risk", "state": "accepted", "level": "high",
+          "level_then": "high", "reason": "moves", "by": "Ann", "at": "2026-01-01T00:00:00Z",
+          "until": "2026-03-01"}  # fmt: skip
+NOTHING = {"hidden_total": 0, "hidden": [], "returned_total": 0, "returned": [], "problems": []}
+
+
+def test_the_mail_counts_what_is_accepted_beside_what_is_open_and_says_what_came_back(finished) -> None:
+    accepted = NOTHING | {"hidden_total": 2, "hidden": [HIDDEN] * 2, "returned_total": 1,
+                          "returned": [HIDDEN | {"why": "worse", "level": "critical"}]}  # fmt: skip
+    levels = {"critical": 0, "high": 0, "medium": 1, "low": 0, "none": 11}
+    write(finished, summary=SUMMARY | {"open_levels": levels, "accepted": accepted, "top": []})
+    told = publish.handler(EVENT, finished.context)
+    assert (told["subject"], told["level"]) == ("Headroom demo: 1 medium", "medium")
+    assert "Accepted or snoozed, and not counted above: 2 findings. The report lists them." in text(told)
+    assert "  back, as it has become worse: web-1: cpu (critical, accepted by Ann until 2026-03-01)" in text(told)
+
+
+def test_the_mail_says_that_the_file_of_accepted_findings_cannot_be_used(finished) -> None:
+    problems = [f"findings.{number}.level: Input should be" for number in range(5)]
+    write(finished, summary=SUMMARY | {"open_levels": SUMMARY["levels"], "accepted": NOTHING | {"problems": problems}})
+    told = publish.handler(EVENT, finished.context)
+    assert told["subject"] == "Headroom demo: 2 critical, 1 medium"
+    assert "so nothing is hidden:\n  findings.0.level: Input should be" in text(told)
+    assert "and 2 more: see the report." in text(told)
 
 
 def test_names_from_files_cannot_turn_or_forge_the_mails_lines(finished) -> None:

@@ -1,4 +1,4 @@
-"""A failed run is told of with its reason and the way on, and does not hold up its dataset."""
+"""A failed run is reported with its reason and how to resume it, and does not hold up its dataset."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 import run_status
 from tests.unit.conftest import a_file
+from tests.unit.functions.messages import status_change
 
 
 @pytest.fixture
@@ -55,29 +56,6 @@ def go_on(aws) -> None:
     execution.status = "RUNNING"
 
 
-def change(arn: str, status: str = "FAILED", **detail: Any) -> dict[str, Any]:
-    return {
-        "version": "0",
-        "id": "315c1398-40ff-a850-213b-158f73e60175",
-        "detail-type": "Step Functions Execution Status Change",
-        "source": "aws.states",
-        "account": "123456789012",
-        "time": "2026-01-01T00:00:00Z",
-        "region": "us-east-1",
-        "resources": [arn],
-        "detail": {
-            "executionArn": arn,
-            "name": "demo-1",
-            "status": status,
-            "input": '{"dataset": "demo"}',
-            "error": "States.TaskFailed",
-            "cause": "{}",
-            "redriveCount": 0,
-        }
-        | detail,
-    }
-
-
 def machine_of(execution: str) -> str:
     return execution.replace(":execution:", ":stateMachine:").rpartition(":")[0]
 
@@ -88,7 +66,7 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
         "ExitMessage": "no such column",
         "FailureReason": "AlgorithmError: , exit code: 1",
     }
-    run_status.handler(change(failed_run, cause=json.dumps(job)), aws.context)
+    run_status.handler(status_change(failed_run, cause=json.dumps(job)), aws.context)
     [mail] = aws.notifications()
     assert mail["Subject"] == "Headroom demo: failed in Preprocess"
     for words in (
@@ -96,7 +74,7 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
         "--log-group-name /aws/sagemaker/ProcessingJobs --log-stream-name-prefix headroom-demo-assess-1",
         f"aws stepfunctions redrive-execution --execution-arn {failed_run}",
         # A redriven job reads the settings that its run was planned with: new ones need a new run.
-        "A redrive (for 14 days) keeps the files and settings of this run.",
+        "A redrive (possible for 14 days) keeps the files and settings of this run.",
         """start-execution --state-machine-arn """ + machine_of(failed_run) + """ --input '{"dataset": "demo"}'""",
     ):
         assert words in mail["Message"]
@@ -109,20 +87,20 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
         ({"status": "ABORTED", "cause": "by hand"}, "stopped: by hand"),
         ({"cause": json.dumps({"TrainingJobName": "t", "FailureReason": "AlgorithmError: x"})}, "AlgorithmError: x"),
         ({"cause": json.dumps({"errorType": "CannotPlan", "errorMessage": "no files yet"})}, "no files yet"),
-        ({"cause": json.dumps({"TrainingJobName": "t", "TrainingJobStatus": "Stopped"})}, "longer than its 3 hours"),
+        ({"cause": json.dumps({"TrainingJobName": "t", "TrainingJobStatus": "Stopped"})}, "longer than 3 hours"),
         ({"error": "States.Timeout", "cause": None}, "waited longer"),
         ({"cause": "not JSON"}, "States.TaskFailed: not JSON"),
         ({"cause": "[1]"}, "States.TaskFailed: [1]"),
     ],
 )
 def test_every_kind_of_failure_has_its_reason(aws, failed_run: str, detail: dict[str, Any], reason: str) -> None:
-    run_status.handler(change(failed_run, **detail), aws.context)
+    run_status.handler(status_change(failed_run, **detail), aws.context)
     [mail] = aws.notifications()
     assert reason in mail["Message"]
 
 
 def test_a_failed_run_frees_its_dataset_and_keeps_its_files(aws, failed_run: str) -> None:
-    run_status.handler(change(failed_run), aws.context)
+    run_status.handler(status_change(failed_run), aws.context)
     assert aws.ledger.state("demo").running is None
     assert len(aws.ledger.waiting("demo")) == 1
     assert len(aws.executions()) == 1, "nothing is tried again by itself"
@@ -130,14 +108,14 @@ def test_a_failed_run_frees_its_dataset_and_keeps_its_files(aws, failed_run: str
 
 def test_a_file_that_came_during_the_failed_run_starts_the_next(aws, failed_run: str) -> None:
     aws.ledger.record("demo", a_file("incoming/demo/late.csv"))
-    run_status.handler(change(failed_run), aws.context)
+    run_status.handler(status_change(failed_run), aws.context)
     assert len(aws.executions()) == 2
 
 
 def test_a_file_left_by_a_run_that_died_after_it_gave_up_the_lock_starts_the_next(aws, failed_run: str) -> None:
     aws.ledger.record("demo", a_file("incoming/demo/late.csv"))
     aws.ledger.unlock("demo", "demo-1")
-    run_status.handler(change(failed_run), aws.context)
+    run_status.handler(status_change(failed_run), aws.context)
     assert len(aws.executions()) == 2
 
 
@@ -146,32 +124,32 @@ def test_a_run_that_cannot_even_be_planned_frees_its_dataset_and_is_not_tried_fo
 ) -> None:
     stopped_in.append("PlanRun")
     aws.ledger.record("demo", a_file("incoming/demo/late.csv"))
-    run_status.handler(change(failed_run), aws.context)
+    run_status.handler(status_change(failed_run), aws.context)
     assert aws.ledger.state("demo").running is None
     assert len(aws.executions()) == 1
 
 
 def test_a_redriven_run_holds_its_dataset_again(aws, failed_run: str) -> None:
-    run_status.handler(change(failed_run), aws.context)
+    run_status.handler(status_change(failed_run), aws.context)
     go_on(aws)
-    run_status.handler(change(failed_run, status="RUNNING", redriveCount=1), aws.context)
+    run_status.handler(status_change(failed_run, status="RUNNING", redriveCount=1), aws.context)
     assert aws.ledger.state("demo").running == "demo-1"
     assert len(aws.notifications()) == 1
 
 
 def test_a_redriven_run_takes_its_dataset_back_from_a_run_that_is_over(aws, failed_run: str) -> None:
-    run_status.handler(change(failed_run), aws.context)
+    run_status.handler(status_change(failed_run), aws.context)
     newer = aws.stepfunctions.start_execution(stateMachineArn=aws.state_machine, name="newer", input="{}")
     assert aws.ledger.lock("demo", "newer", datetime.now(UTC))
     go_on(aws)
-    run_status.handler(change(failed_run, status="RUNNING", redriveCount=1), aws.context)
+    run_status.handler(status_change(failed_run, status="RUNNING", redriveCount=1), aws.context)
     assert aws.ledger.state("demo").running == "newer", "it still runs"
     aws.stepfunctions.stop_execution(executionArn=newer["executionArn"])
-    run_status.handler(change(failed_run, status="RUNNING", redriveCount=1), aws.context)
+    run_status.handler(status_change(failed_run, status="RUNNING", redriveCount=1), aws.context)
     assert aws.ledger.state("demo").running == "demo-1"
 
 
 def test_a_run_started_without_a_dataset_is_still_told_of(aws, failed_run: str) -> None:
     for given in ("[]", "{}", "nonsense", '{"dataset": 3}'):
-        run_status.handler(change(failed_run, input=given), aws.context)
+        run_status.handler(status_change(failed_run, input=given), aws.context)
     assert len(aws.notifications()) == 4

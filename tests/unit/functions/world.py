@@ -31,6 +31,7 @@ from ledger import File, Ledger
 from locks import execution_arn
 from tests.unit import conftest
 from tests.unit.conftest import LambdaContext
+from tests.unit.functions.messages import QUALITY, SUMMARY, arrival, status_change
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:headroom-capacity"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:headroom"
@@ -42,19 +43,6 @@ ENVIRONMENT = conftest.ENVIRONMENT | {
     "ARTIFACT_BUCKET": "artifacts",
     "LINK_HOURS": "0",
 }
-SUMMARY = {
-    "as_of": "2026-01-01T00:00:00",
-    "frequency": "D",
-    "horizon": 90,
-    "servers": 1,
-    "levels": {"critical": 0, "high": 1, "medium": 0, "low": 0, "none": 0},
-    "top": [{"server_id": "web-1", "level": "high", "metric": "cpu", "reason": "cpu crosses 90 % about 12 March"}],
-    "savings": {"monthly": 0, "currency": "USD"},
-    "changes": None,
-    "drift": {"exceeded": False},
-    "notes": [],
-}
-QUALITY = {"rows": {"read": 1, "quarantined": 0}, "files": [], "settings": {"errors": []}, "notes": []}
 
 
 class Crash(BaseException):
@@ -177,47 +165,15 @@ class World:
         return ingest.handler({"Records": [self._record(*one) for one in arrivals]}, LambdaContext())
 
     def _record(self, key: str, version: Version) -> dict[str, Any]:
-        detail = {
-            "version": "0",
-            "bucket": {"name": "ingest"},
-            "object": {
-                "key": f"incoming/{key}",
-                "size": len(version.body or b""),
-                "etag": version.etag,
-                "version-id": version.id,
-                "sequencer": f"00{version.id[1:]}",
-            },
-            "request-id": "N4N7GDK58NMKJ12R",
-            "requester": "123456789012",
-            "reason": "PutObject",
-        }
-        event = {
-            "version": "0",
-            "id": "17793124-05d4-b198-2fde-7ededc63b103",
-            "detail-type": "Object Created",
-            "source": "aws.s3",
-            "account": "123456789012",
-            "time": version.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "region": "us-east-1",
-            "resources": ["arn:aws:s3:::ingest"],
-            "detail": detail,
-        }
-        return {
-            "messageId": f"{key}-{version.id}",
-            "receiptHandle": "r",
-            "body": json.dumps(event),
-            "attributes": {
-                "ApproximateReceiveCount": "1",
-                "SentTimestamp": "1545082649183",
-                "SenderId": "A",
-                "ApproximateFirstReceiveTimestamp": "1545082649185",
-            },
-            "messageAttributes": {},
-            "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
-            "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:files",
-            "awsRegion": "us-east-1",
-        }
+        return arrival(
+            f"incoming/{key}",
+            version=version.id,
+            size=len(version.body or b""),
+            message=f"{key}-{version.id}",
+            etag=version.etag,
+            sequencer=f"00{version.id[1:]}",
+            time=version.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
 
     def plan(self, execution: Execution) -> dict[str, Any]:
         """The PlanRun state of an execution."""
@@ -268,29 +224,8 @@ class World:
 
     def tell_status(self, execution: Execution, status: str, **detail: Any) -> None:
         """The run-status function with the event of a change."""
-        run_status.handler(
-            {
-                "version": "0",
-                "id": "315c1398-40ff-a850-213b-158f73e60175",
-                "detail-type": "Step Functions Execution Status Change",
-                "source": "aws.states",
-                "account": "123456789012",
-                "time": "2026-01-01T00:00:00Z",
-                "region": "us-east-1",
-                "resources": [self.arn(execution.name)],
-                "detail": {
-                    "executionArn": self.arn(execution.name),
-                    "name": execution.name,
-                    "status": status,
-                    "input": execution.input,
-                    "error": "States.TaskFailed",
-                    "cause": "{}",
-                    "redriveCount": execution.redrives,
-                }
-                | detail,
-            },
-            LambdaContext(),
-        )
+        arn, told = self.arn(execution.name), {"input": execution.input, "redriveCount": execution.redrives}
+        run_status.handler(status_change(arn, status, **(told | detail)), LambdaContext())
 
     def job_failed(self, reason: str = "AlgorithmError: , exit code: 1", word: str = "no such column") -> str:
         """The cause of a failed Preprocess job."""

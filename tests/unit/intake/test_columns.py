@@ -77,3 +77,20 @@ def test_a_unit_that_does_not_fit_is_refused_with_a_sentence():
     found = understand(["time", "host", "cpu", "memory_usage"], [], units, "p95", None)
     assert dict(found.unclear)["memory_usage"].startswith("is in 'GiB'") and "memory" not in found.places
     assert isinstance(name_of_cell("memory_usage", "", units), Unclear)
+
+
+@pytest.mark.parametrize("heading", ["value [avg]", "Value (mean)", "value"])
+def test_a_bare_value_may_say_that_it_is_an_average(heading):
+    found = understand(["time", heading], [], FileRules(), "p95", meaning_of("cpu"))
+    assert [metric for metric, _ in found.meanings] == ["cpu"]
+
+
+def test_a_bare_value_that_is_a_maximum_is_refused_as_that():
+    with pytest.raises(UnreadableFile, match=r"'value \[max\]' is a max, and not what was measured on average"):
+        understand(["time", "value [max]"], [], FileRules(metric="cpu"), "p95", None)
+    assert understand(["time", "value [max]"], [], FileRules(metric="cpu"), "max", None).shape == "two-column"
+
+
+def test_a_bare_value_may_say_its_unit_beside_its_statistic():
+    [(_, found)] = understand(["time", "value [avg] (ratio)"], [], FileRules(), "p95", meaning_of("cpu")).meanings
+    assert found.factor == 100

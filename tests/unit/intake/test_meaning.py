@@ -90,3 +90,12 @@ def test_a_files_name_says_the_server_and_perhaps_the_metric(file, server, metri
 def test_no_name_is_a_surprise(name, unit):
     meaning_of(name, unit)
     of_file(name)
+
+
+@pytest.mark.parametrize(
+    "key, mount",
+    [("vfs.fs.size[/var,pused]", "/var"), ("vfs.fs.size[/mnt/a,b,pused]", "/mnt/a,b"),
+     ('vfs.fs.size["/mnt/A,b",pused]', "/mnt/A,b"), ("vfs.fs.size[C:,pfree]", "C:")],
+)  # fmt: skip
+def test_zabbix_names_the_mount_as_a_whole(key, mount):
+    assert meaning_of(key).entity == mount

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cli.files import passed_over
+from cli.follow import failure
 from local import demo
 from local.cloud import CloudError
-from local.demo import chosen, passed_over, table
+from local.demo import chosen, table
 from local.emulator import image
-from local.follow import failure
 
 
 def test_a_folders_data_files_keep_their_names_and_the_rest_stays(tmp_path: Path) -> None:
@@ -35,9 +36,10 @@ def test_spreadsheets_are_not_passed_over_in_silence(tmp_path: Path) -> None:
     assert "\n" not in told
 
 
-def test_single_files_of_any_name_are_taken(tmp_path: Path) -> None:
+def test_a_file_that_ingest_would_refuse_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "export.dat").write_text("x")
-    assert [name for _, name in chosen("demo", [tmp_path / "export.dat"], None).files] == ["export.dat"]
+    with pytest.raises(CloudError, match=r"would not be taken in: its name ends in none of"):
+        chosen("demo", [tmp_path / "export.dat"], None)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +117,8 @@ def test_the_jobs_libraries_are_those_of_the_lock() -> None:
     )
     wrong = image.missing(lock)
     assert len(wrong) == 2
-    assert wrong[0].startswith("pytest==0.0.1 (there is ")
-    assert wrong[1] == "no-such-library==1.0 (there is nothing)"
+    assert wrong[0].startswith("pytest==0.0.1 (installed: ")
+    assert wrong[1] == "no-such-library==1.0 (installed: nothing)"
 
 
 class NotBuiltError(Exception):

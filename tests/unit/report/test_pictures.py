@@ -111,6 +111,13 @@ def test_where_there_is_nothing_to_tell_apart_the_picture_shows_each_server_s_us
         assert f"{risk.current:.0f} %, peak {risk.peak_q50:.0f} %" in words
 
 
+def test_a_server_that_fell_silent_has_a_dash_for_its_use() -> None:
+    found = assessment(2, ("cpu",))
+    silent = dataclasses.replace(found, profiles=[], risks=found.risks.assign(current=float("nan")))
+    words = _words(pictures.utilization_clusters(silent))
+    assert "–, peak" in words and "nan" not in words
+
+
 def _words(figure) -> str:
     texts = [*figure.texts, *(text for axes in figure.axes for text in axes.texts)]
     return "\n".join(" ".join(text.get_text().split("\n")) for text in texts)

@@ -14,8 +14,6 @@ To add a rule, add its file and its test; nothing else lists the rules.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Collection
 from dataclasses import replace
 from types import ModuleType
@@ -24,6 +22,7 @@ from typing import Any
 import pandas as pd
 
 from headroom.core.findings import Action
+from headroom.core.modules import modules_of
 from headroom.core.settings import Settings
 from headroom.insight.recommend import rules
 from headroom.insight.recommend.facts import Advice, Past, look
@@ -31,8 +30,7 @@ from headroom.insight.recommend.facts import Advice, Past, look
 
 def all_rules() -> list[ModuleType]:
     """The modules of ``rules/``, in the order in which they are asked."""
-    found = [importlib.import_module(f"{rules.__name__}.{one.name}") for one in pkgutil.iter_modules(rules.__path__)]
-    return sorted(found, key=lambda rule: rule.ORDER)
+    return sorted(modules_of(rules.__name__), key=lambda rule: rule.ORDER)
 
 
 def actions() -> list[Action]:

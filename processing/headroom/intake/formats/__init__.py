@@ -9,9 +9,7 @@ its module here and its test beside the others.
 from __future__ import annotations
 
 import csv
-import importlib
 import json
-import pkgutil
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import duckdb
+
+from headroom.core.modules import modules_of
 
 
 class Sample(NamedTuple):
@@ -122,8 +122,7 @@ class Export:
 @cache
 def all_formats() -> Sequence[ModuleType]:
     """The modules of this folder, by name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return modules_of(__name__)
 
 
 def format_of(export: Export) -> ModuleType | None:

@@ -60,6 +60,10 @@ export function amount(value, unit) {
   return `${Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : Number(value.toPrecision(3))} ${unit}`;
 }
 
+const measuredTold = (value, unit) => `measured ${amount(value, unit)}`;
+const expectedTold = (value, low, high, unit) =>
+  `expected ${amount(value, unit)}, 8 in 10 between ${amount(low, unit)} and ${amount(high, unit)}`;
+
 /** A moment as precise as the panel: a day, or a day and hour. */
 function when(moment) {
   const date = new Date(moment), day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
@@ -115,8 +119,8 @@ export function followColours() {
 }
 
 /** History, forecast bands, thresholds and breach date of one metric as data and layout of plotly. */
-function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, width, ink) {
-  const { unit, thresholds } = view.metrics[metric], isWide = width > 480;
+function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, thresholds, mark, width, ink) {
+  const { unit } = view.metrics[metric], isWide = width > 480;
   const moments = (part) => part.values.map((_, i) => momentOf(part.first + i));
   const line = (part, name, colour, size, texts) => ({
     type: "scatter", mode: "lines", name, x: moments(part), y: part.values, line: { color: colour, width: size },
@@ -126,9 +130,8 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
     type: "scatter", mode: "lines", x: moments(part), y: part.values, line: { width: 0 }, hoverinfo: "skip", ...more,
   });
   const fill = { fill: "tonexty", fillcolor: ink["accent-soft"] };
-  const measured = history.values.map((value) => `measured ${amount(value, unit)}`);
-  const expected = q50.values.map((value, i) =>
-    `expected ${amount(value, unit)}, 8 in 10 between ${amount(q10.values[i], unit)} and ${amount(q90.values[i], unit)}`);
+  const measured = history.values.map((value) => measuredTold(value, unit));
+  const expected = q50.values.map((value, i) => expectedTold(value, q10.values[i], q90.values[i], unit));
   const lone = history.values.map((value, i) =>
     known(value) && !known(history.values[i - 1]) && !known(history.values[i + 1]) ? value : null);
   const data = [
@@ -143,7 +146,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
   const last = momentOf(Math.max(...spans.map((part) => part.first + part.values.length - 1)));
   const critical = thresholds ? thresholds[1].at : 0;
   const highest = Math.max(...[...history.values, ...q95.values].filter(known), critical * 1.05, unit === "%" ? 100 : 1e-9);
-  const now = momentOf(0.5), margin = { l: 44, r: thresholds && isWide ? 88 : 12, t: TOUCH ? 44 : 20, b: 26 };
+  const now = momentOf(0.5), margin = { l: 44, r: thresholds && isWide ? 88 : 12, t: TOUCH ? 44 : 20, b: 40 };
   const upright = (at, colour, more) => ({ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1,
     line: { color: colour, width: 1, dash: "dot", ...more } });
   const shapes = [
@@ -181,7 +184,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
   return {
     data,
     layout: {
-      height: TOUCH ? 254 : 230,
+      height: TOUCH ? 268 : 244,
       margin,
       font: { family: getComputedStyle(document.body).fontFamily, color: ink.soft },
       hovermode: "x unified",
@@ -196,7 +199,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
           { dtickrange: ["M1", null], value: "%b\n%Y" },
         ] },
       yaxis: { ...axis, range: [0, highest * 1.02], fixedrange: true,
-        ...(unit === "%" ? { tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"] } : { nticks: 5, tickformat: "~r" }) },
+        ...(unit === "%" ? { tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"] } : { nticks: 5, tickformat: highest < 1e5 ? "~r" : "~s" }) },
       shapes,
       annotations,
     },
@@ -207,7 +210,8 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
  * The chart of a metric, and a line of text above it: under the pointer, or with the arrow keys, it reads out the
  * values of a moment; plus and minus zoom, and Escape shows all again.
  */
-export function forecastChart(series, { title, summary, mark }, server) {
+export function forecastChart(series, { title, summary, mark, thresholds }, server) {
+  const limits = thresholds === undefined ? view.metrics[series.metric].thresholds : thresholds;
   const { history, q50, q10, q90 } = series, { unit } = view.metrics[series.metric];
   const spans = [history, q50].filter((part) => part.values.length);
   const first = Math.min(...spans.map((part) => part.first));
@@ -219,9 +223,8 @@ export function forecastChart(series, { title, summary, mark }, server) {
   const readOut = (step) => {
     place = Math.max(first, Math.min(last, Math.round(step)));
     const measured = valueAt(history, place), expected = valueAt(q50, place);
-    const range = [q10, q90].map((part) => amount(valueAt(part, place), unit)).join(" and ");
-    const told = known(expected) ? `expected ${amount(expected, unit)}, 8 in 10 between ${range}`
-      : known(measured) ? `measured ${amount(measured, unit)}` : "no value";
+    const told = known(expected) ? expectedTold(expected, valueAt(q10, place), valueAt(q90, place), unit)
+      : known(measured) ? measuredTold(measured, unit) : "no value";
     readout.textContent = `${when(momentOf(place))}: ${told}`;
   };
   const point = () => {
@@ -252,7 +255,7 @@ export function forecastChart(series, { title, summary, mark }, server) {
   });
   const file = `${server} ${title}`.replace(/[^\w-]+/g, "-").slice(0, 80);
   const config = { toImageButtonOptions: { filename: file, scale: 2 } };
-  drawToFit(chart, (width, ink) => ({ ...forecastFigure(series, mark, width, ink), config }), (loaded) => {
+  drawToFit(chart, (width, ink) => ({ ...forecastFigure(series, limits, mark, width, ink), config }), (loaded) => {
     library = loaded;
     chart.classList.add("is-drawn");
     chart.on("plotly_hover", ({ points: [{ x }] }) => readOut((millisecondsOf(x) - view.asOf) / PERIOD));

@@ -9,6 +9,7 @@ from typing import Any
 
 from headroom.core.findings import Assessment, RiskOverTime
 from headroom.report.sections import (
+    accepted,
     actions,
     data,
     forecasts,
@@ -26,6 +27,7 @@ def all_sections(found: Assessment, levels: RiskOverTime, shown: int) -> list[di
     return [
         risk.section(found, shown),
         *unjudged.section(found),
+        *accepted.section(found),
         over_time.section(levels),
         rhythm.section(found),
         groups.section(found),

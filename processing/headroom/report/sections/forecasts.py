@@ -116,8 +116,8 @@ def _drawn_from(model: dict[str, Any]) -> list[Block]:
 
 def _fallbacks(model: dict[str, Any]) -> list[Block]:
     rows: list[list[Text]] = [
-        [blocks.server(row["server_id"]), wording.metric(row["metric"]), wording.count(row["points"]), row["method"],
-         row["reason"]]
+        [blocks.server(row["server_id"]), wording.metric(row["metric"], row.get("entity", "")),
+         wording.count(row["points"]), row["method"], row["reason"]]
         for row in model["fallbacks"][:60]
     ]  # fmt: skip
     columns = [("Server", ""), ("Metric", ""), ("Values", "number"), ("Method", ""), ("Why", "")]
@@ -132,8 +132,9 @@ def _drift(found: Assessment) -> list[Block]:
         return []
     says: Text = "The data still looks like what the model learned. "
     if drift["exceeded"]:
-        why = f" ({drift['reason']})" if drift.get("reason") else ""
-        says = blocks.bold(f"The data has drifted from what the model learned{why}: the next run trains anew. ")
+        says = blocks.bold(
+            f"The data has drifted from what the model learned ({drift['reason']}): the next run trains a new one. "
+        )
     outside = f"{wording.share(_nan(drift['servers_out_of_range']))} of servers are outside their usual range."
     return [blocks.paragraph(says, f"Population stability index: {', '.join(indices)}; {outside}")]
 

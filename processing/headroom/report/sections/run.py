@@ -14,7 +14,7 @@ from headroom.report.sections.rhythm import MONTHS
 
 FILES = [
     "risk_flagged_forecasts.parquet", "risk_summary.json", "optimization_recommendations.json", "server_clusters.csv",
-    "data_quality.json", "model_metrics.json",
+    "data_quality.json", "model_metrics.json", "findings.json",
 ]  # fmt: skip
 
 
@@ -27,6 +27,10 @@ def section(found: Assessment) -> dict[str, Any]:
         f"{wording.metric(metric)} {wording.threshold(one.warning, metric)} / {wording.threshold(one.critical, metric)}"
         for metric in pd.unique(found.risks["metric"])
         if (one := settings.thresholds.get(metric))
+    ]
+    thresholds += [
+        f"{one.in_words()} {' / '.join(wording.threshold(value, one.metric) for value in one.said().values())}"
+        for one in settings.thresholds_for
     ]
     entries: list[tuple[str, Text | None]] = [
         ("Dataset", found.summary["dataset"]),

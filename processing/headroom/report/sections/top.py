@@ -10,12 +10,13 @@ from headroom.core import wording
 from headroom.core.findings import AT_RISK, Assessment
 from headroom.report import blocks, fleet
 from headroom.report.blocks import Block, Text
+from headroom.report.sections import accepted
 from headroom.report.sections.unjudged import MAX_LISTED
 
 
 def headline(found: Assessment) -> str:
     """What the capacity manager must know first, as one sentence."""
-    servers, risks = found.servers, found.risks
+    servers, risks = found.servers, fleet.open_risks(found)
     ahead = f"in the next {fleet.horizon_of(found)}"
     if servers.empty:
         return "There is no server to assess"
@@ -42,7 +43,7 @@ def headline(found: Assessment) -> str:
 
 def top(found: Assessment) -> dict[str, Any]:
     """The head of the page: the headline, the numbers below it and what changed since the last run."""
-    risks, settings, frequency = found.risks, found.settings, found.settings.frequency
+    risks, settings, frequency = fleet.open_risks(found), found.settings, found.settings.frequency
     as_of, dataset = fleet.last_period(found), found.summary["dataset"]
     levels = found.servers["level"]
     at_risk, watched = int(levels.isin(AT_RISK).sum()), int((~levels.isin([*AT_RISK, "none"])).sum())
@@ -55,9 +56,13 @@ def top(found: Assessment) -> dict[str, Any]:
         numbers.append((wording.count(len(above)), "above critical now", "risk"))
     if len(coming):
         first = coming.min()
-        numbers.append((wording.date(first, frequency, year=False), f"next, in {_until(first, found)}", "risk"))
+        words = f"next crossing, in {_until(first, found)}"
+        numbers.append((wording.date(first, frequency, year=False), words, "risk"))
     if found.not_judged:
         numbers.append((wording.count(len(found.not_judged)), "not judged", "unjudged"))
+    hidden, _ = accepted.counts(found)
+    if hidden:
+        numbers.append((wording.count(hidden), "accepted, not counted here", "accepted"))
     if saved > 0:
         numbers.append((wording.money(saved, settings.costs.currency), "to save per month", "actions"))
     numbers.append((wording.count(advice), "recommendation" if advice == 1 else "recommendations", "actions"))
@@ -65,11 +70,11 @@ def top(found: Assessment) -> dict[str, Any]:
     if gain is not None:
         backtested, horizon = found.metrics["backtested"], found.metrics["horizon"]
         tested = f", {wording.about(backtested, frequency)} ahead" if backtested < horizon else ""
-        words = f"{'less' if gain >= 0 else 'more'} error than naive{tested}"
+        words = f"{'less' if gain >= 0 else 'more'} error than a naive forecast{tested}"
         numbers.append((wording.percent(abs(round(gain))), words, "forecast"))
-    as_of_words = f"apacity risk as of {wording.day(as_of)}"
+    what = f"capacity risk as of {wording.day(as_of)}"
     return {
-        "kicker": f"{dataset} · c{as_of_words}" if dataset else f"C{as_of_words}",
+        "kicker": f"{dataset} · {what}" if dataset else wording.sentence(what),
         "headline": f"{headline(found)}.",
         "numbers": [list(one) for one in numbers],
         "changes": _changes(found),

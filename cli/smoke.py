@@ -1,4 +1,4 @@
-"""``make smoke STACK=…``: does a deployed stack work, from a dropped file to the notification?
+"""``headroom smoke``: does a deployed stack work, from a dropped file to the notification?
 
 It runs against any stack, on AWS or in the laptop cloud, with the caller's credentials and boto3 alone. It drops a
 small fleet into a dataset of its own, follows the run, looks at everything that a user of the stack relies on, and
@@ -7,13 +7,9 @@ removes what it has made. A run costs a few cents; the machines are those of the
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import re
-import secrets
-import string
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,19 +17,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-import images
-import prices
-from local import follow
+from cli import follow
+from functions import images, prices
 
 EMULATOR = "000000000000"  # the laptop cloud's account
 SERVERS, DAYS = 6, 120
-# EventBridge begins to tell of a new bucket's objects minutes after the bucket was made.
+# EventBridge begins to send events for a new bucket minutes after the bucket was created.
 START_SECONDS = 900
 RUN_SECONDS = 4 * 3600
 MAIL_SECONDS = 120
+POLL_SECONDS = 2.0
 OUTPUTS = (
     "IngestBucketName", "ArtifactBucketName", "LedgerTable", "StateMachineArn", "TopicArn", "DashboardName",
     "ArrivalLettersArn", "EventLettersArn", "FunctionLettersArn", "InstanceTypes", "JobNamePrefix",
@@ -121,7 +116,7 @@ class Smoke:
             raise SmokeFailure(f"the stack lacks the outputs {', '.join(missing)}", "deploy the present template")
         self.ok(f"stack {self.stack} is in state {status} and has its outputs")
         if date.today() + timedelta(days=90) > images.END_OF_PATCHING:
-            self.warn(f"AWS patches the job image {images.TAG} until {images.END_OF_PATCHING}: take a newer release")
+            self.warn(f"AWS patches the job image {images.TAG} until {images.END_OF_PATCHING}: move to a newer release")
 
     def look_at_quotas(self, account: str) -> None:
         """A new account may have a quota of 0 for a type of machine: no run can start then."""
@@ -174,7 +169,7 @@ class Smoke:
         telling = [one for one in alarms if self.outputs["TopicArn"] in one.get("AlarmActions", [])]
         if len(alarms) < len(names) or not telling:
             raise SmokeFailure(
-                f"of {len(names)} alarms {len(alarms)} exist, {len(telling)} tell somebody", "deploy again"
+                f"of {len(names)} alarms, {len(alarms)} exist and {len(telling)} notify somebody", "deploy again"
             )
         ringing = [one for one in alarms if one["StateValue"] == "ALARM"]
         for alarm in ringing:
@@ -201,7 +196,7 @@ class Smoke:
         if listed.get("Contents") or self.items():
             raise SmokeFailure(
                 f"dataset {self.dataset!r} exists, and a smoke test removes its dataset afterwards",
-                "choose another name with DATASET=…, or leave it out",
+                "choose another name with --dataset, or leave it out",
             )
 
     def drop(self) -> None:
@@ -218,7 +213,7 @@ class Smoke:
                 if re.fullmatch(rf"{self.dataset}-\d{{8}}T.*", execution["name"]):
                     self.ok(f"the file has started the run {execution['name']}")
                     return execution["executionArn"]
-            time.sleep(2)
+            time.sleep(POLL_SECONDS)
         raise SmokeFailure(
             f"no run has started within {START_SECONDS // 60} minutes",
             f"dead letters ({self.outputs['ArrivalLettersArn']}, {self.outputs['EventLettersArn']}), the log of the "
@@ -229,7 +224,7 @@ class Smoke:
         states, deadline, told = self.client("stepfunctions"), time.monotonic() + RUN_SECONDS, 0
         while True:
             described = states.describe_execution(executionArn=execution)
-            steps = follow.steps(self, execution)  # type: ignore[arg-type]
+            steps = follow.steps(self, execution)
             for step in steps[told : len(steps) if described["status"] in follow.FINAL else len(steps) - 1]:
                 self.say(
                     f"      {step.name}: {step.seconds(datetime.now(UTC)):.0f} s{' FAILED' if step.failed else ''}"
@@ -240,15 +235,15 @@ class Smoke:
                 return json.loads(described["output"])
             if described["status"] in follow.FINAL:
                 why = follow.failure(described)
-                log = follow.log_tail(self, why.job, 15) if why.job else []  # type: ignore[arg-type]
+                log = follow.log_tail(self, why.job, 15) if why.job else []
                 at = f" in {steps[-1].name}" if steps else ""
                 raise SmokeFailure(
                     "\n".join([f"the run has {described['status'].lower()}{at}: {why.error}: {why.reason}", *log]),
                     f"aws stepfunctions get-execution-history --execution-arn {execution}",
                 )
             if time.monotonic() > deadline:
-                raise SmokeFailure(f"the run still goes on after {RUN_SECONDS // 3600} hours", execution)
-            time.sleep(2)
+                raise SmokeFailure(f"the run is still under way after {RUN_SECONDS // 3600} hours", execution)
+            time.sleep(POLL_SECONDS)
 
     # ---------------------------------------------------------------- what came of it
 
@@ -263,8 +258,8 @@ class Smoke:
         summary = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}risk_summary.json")["Body"].read())
         if summary["servers"] != SERVERS or summary["horizon"] != 14:
             raise SmokeFailure(
-                f"risk_summary.json tells of {summary['servers']} servers and {summary['horizon']} days, "
-                f"and not of {SERVERS} and 14",
+                f"risk_summary.json has {summary['servers']} servers and {summary['horizon']} days "
+                f"instead of {SERVERS} and 14",
                 f"s3://{bucket}/{folder}data_quality.json",
             )
         self.ok(f"all results are there: {sum(sizes.values()) / 1e3:,.0f} kB in s3://{bucket}/{folder}")
@@ -273,13 +268,11 @@ class Smoke:
         items = {one["item"]["S"]: one for one in self.items()}
         state = items.pop("STATE", {})
         if state.get("current_run", {}).get("S") != run or "running" in state:
-            raise SmokeFailure(
-                f"the dataset's pointer does not stand on run {run}: {state}", self.outputs["LedgerTable"]
-            )
+            raise SmokeFailure(f"run {run} is not the dataset's current one: {state}", self.outputs["LedgerTable"])
         waiting = [name for name, item in items.items() if "waiting" in item]
         if waiting:
             raise SmokeFailure(f"files of the run still wait: {', '.join(waiting)}", self.outputs["LedgerTable"])
-        self.ok("the pointer stands on the run, no file waits, the dataset is free")
+        self.ok("the run is the dataset's current one, no file waits, and the lock is free")
 
     @contextmanager
     def subscribed(self) -> Iterator[str]:
@@ -316,7 +309,7 @@ class Smoke:
                     self.ok("the notification has arrived")
                     return
         raise SmokeFailure(
-            "no notification of the run has arrived", f"the topic {self.outputs['TopicArn']} and its key"
+            "no notification about the run has arrived", f"the topic {self.outputs['TopicArn']} and its key"
         )
 
     def look_at_letters(self) -> None:
@@ -326,7 +319,7 @@ class Smoke:
             url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
             asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
             if count := int(asked["Attributes"]["ApproximateNumberOfMessages"]):
-                self.warn(f"{count} dead letters lie in {name} (docs/operations.md)")
+                self.warn(f"there are {count} messages in the dead-letter queue {name} (docs/operations.md)")
 
     # ---------------------------------------------------------------- cleaning up
 
@@ -400,27 +393,3 @@ def fleet() -> str:
                 f"{first + timedelta(days=day)},smoke-{server + 1},{30 + 4 * server + weekday + climb + noise:.2f}"
             )
     return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    arguments = argparse.ArgumentParser(prog="make smoke", description=__doc__)
-    arguments.add_argument("--stack", required=True, help="the deployed stack's name")
-    arguments.add_argument("--dataset", help="the name of a dataset that does not exist; made up where not given")
-    given = arguments.parse_args()
-    dataset = given.dataset or "smoke-" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
-    client: Any = boto3.Session().client
-    began = time.monotonic()
-    smoke = Smoke(client, given.stack, dataset)
-    try:
-        smoke.run()
-    except SmokeFailure as failure:
-        print(f"FAIL  {failure}")
-        sys.exit(f"      look at: {failure.look}" if failure.look else 1)
-    except (ClientError, BotoCoreError) as error:
-        sys.exit(f"FAIL  AWS has refused: {error}\n      look at: your credentials, region and permissions")
-    warned = f", {len(smoke.warnings)} warnings" if smoke.warnings else ""
-    print(f"The stack {given.stack} works ({(time.monotonic() - began) / 60:.0f} min{warned}).")
-
-
-if __name__ == "__main__":
-    main()

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any
-
-from botocore.exceptions import ClientError
-
-from local.cloud import Cloud
+from typing import Any, Protocol
 
 FINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+
+
+# As locks.py and the command line name the executions that they start: these need not be described.
+_OURS = re.compile(r"(.+)-(\d{8}T\d{6}-\d{6}|after-[0-9a-f]{12}-\d+|key-[0-9a-f]{24})")
+
+
+class Cloud(Protocol):
+    """Where a stack is: on AWS, or on this laptop."""
+
+    def client(self, service: str) -> Any:
+        """A boto3 client."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +40,17 @@ class Step:
 
 def executions(cloud: Cloud, machine: str, dataset: str) -> list[dict[str, Any]]:
     """The dataset's executions, the oldest first, as ListExecutions gives them."""
-    found = cloud.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
-    ours = [execution for execution in found if _dataset_of(cloud, execution["executionArn"]) == dataset]
+    states = cloud.client("stepfunctions")
+    found = states.list_executions(stateMachineArn=machine)["executions"]
+    ours = [execution for execution in found if dataset_of(states, execution) == dataset]
     return sorted(ours, key=lambda execution: execution["startDate"])
 
 
-@cache
-def _dataset_of(cloud: Cloud, execution: str) -> str | None:
-    """The dataset that an execution was started for. An execution's input never changes."""
-    described = cloud.client("stepfunctions").describe_execution(executionArn=execution)
-    given = json.loads(described["input"] or "{}")
+def dataset_of(states: Any, execution: dict[str, Any]) -> str | None:
+    """The dataset of an execution, by its name where a run is named by Headroom, else by its input."""
+    if named := _OURS.fullmatch(execution["name"]):
+        return named[1]
+    given = json.loads(states.describe_execution(executionArn=execution["executionArn"]).get("input") or "{}")
     return given.get("dataset") if isinstance(given, dict) else None
 
 
@@ -100,6 +108,8 @@ def running_job(cloud: Cloud, dataset: str) -> str | None:
 
 def log_tail(cloud: Cloud, job: str, lines: int) -> list[str]:
     """The last lines that a job wrote."""
+    from botocore.exceptions import ClientError
+
     logs = cloud.client("logs")
     for kind in ("Processing", "Training"):
         group = f"/aws/sagemaker/{kind}Jobs"

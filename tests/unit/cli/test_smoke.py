@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from local import smoke
+from cli import smoke
 
 TYPES = ("ml.m5.xlarge for processing job usage", "ml.m5.2xlarge for training job usage")
 

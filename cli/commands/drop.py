@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import STACK, AsJson, Dataset, DryRun, Follow, StackName
+
+
+def drop(
+    dataset: Dataset,
+    files: Annotated[list[Path], typer.Argument(help="Files, or folders of them.")],
+    settings: Annotated[Path | None, typer.Option(help="Also the dataset's settings, YAML.")] = None,
+    follow: Follow = True,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    stack: StackName = STACK,
+) -> None:
+    """Upload files into a dataset, and follow the run that they start."""
+    from cli import files as chosen
+    from cli import output, watching  # fmt: skip
+    from cli import stack as stacks
+    from cli.commands.settings import require_valid
+    from cli.follow import executions
+    from cli.requests import send
+
+    stacks.checked(dataset)
+    given, others = chosen.chosen(files)
+    text = None if settings is None else require_valid(settings)
+    if others:
+        output.say(chosen.passed_over(others))
+    found = stacks.find(stack)
+    known = {one["executionArn"] for one in executions(found, found.machine, dataset)}
+    if text is not None:  # first, so that the run that the files start knows them
+        request = {"Bucket": found.ingest, "Key": f"config/{dataset}.yaml", "Body": text.encode()}
+        send(found, "s3", "PutObject", request, dry_run)
+    if dry_run:
+        for path, name in given:
+            output.document({
+                "service": "s3", "operation": "PutObject", "file": str(path), "bytes": path.stat().st_size,
+                "request": {"Bucket": found.ingest, "Key": f"incoming/{dataset}/{name}"},
+            })  # fmt: skip
+        return
+    chosen.upload(found.client("s3"), found.ingest, dataset, given, quiet=as_json)
+    target = f"s3://{found.ingest}/incoming/{dataset}/"
+    output.say(f"{len(given)} file{'' if len(given) == 1 else 's'} dropped into {target}")
+    execution = watching.new_run(found, dataset, known) if follow else None
+    if execution is not None:
+        watching.stay(found, dataset, execution, as_json)
+    elif as_json:
+        output.document({"dataset": dataset, "files": [name for _, name in given], "execution": None})

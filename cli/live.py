@@ -1,0 +1,49 @@
+"""A run as people watch it: its states as they end, what its job says now, and why it failed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from cli import follow
+from cli.follow import Cloud
+from functions.notification import printable
+
+
+def watch(console: Any, cloud: Cloud, execution: str, dataset: str, every: float = 2.0) -> dict[str, Any]:
+    """Show an execution's states as they end, and below them the one that runs with its job's last line.
+
+    Returns:
+        The execution's last description.
+    """
+    from rich.text import Text
+
+    console.print(Text(f"   run {execution.rpartition(':')[2]}"))
+    told = 0
+    with console.status("") as status:
+        for description, steps in follow.follow(cloud, execution, every):
+            now = datetime.now(UTC)
+            ended = description["status"] in follow.FINAL
+            for step in steps[told:]:
+                if step.ended is None and not ended:
+                    break
+                mark = "[red]✘[/red]" if step.failed else "[green]✔[/green]"
+                console.print(f"   {mark} {step.name:<18}{step.seconds(now):6.1f} s")
+                told += 1
+            if not ended and told < len(steps):
+                step = steps[-1]
+                job = follow.running_job(cloud, dataset)
+                lines = follow.log_tail(cloud, job, 1) if job else []
+                words = printable(f"{step.name} {step.seconds(now):.0f} s  {lines[-1] if lines else ''}")
+                status.update(Text(words[: max(20, console.width - 8)], overflow="ellipsis"))
+    return description
+
+
+def why(cloud: Cloud, description: dict[str, Any], lines: int = 15) -> list[str]:
+    """Why an execution did not succeed, with its job's last lines."""
+    failure = follow.failure(description)
+    told = [f"the run ended {description['status']}: {failure.error}", failure.reason]
+    if failure.job:
+        told += ["", f"the last lines of {failure.job}:"]
+        told += [f"  {line}" for line in follow.log_tail(cloud, failure.job, lines)]
+    return told

@@ -1,0 +1,438 @@
+"""The HTTP API: the same doors as the command line's, for programs (docs/api.md, docs/openapi.json).
+
+Event: API Gateway HTTP API, payload version 2.0, that its authorizer (IAM, or an OpenID provider's tokens) let through.
+Each route checks what it is given, calls one function of plain values, and answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict, Field
+
+import decisions
+import looking
+from arrivals import LARGEST_FILE
+from callers import Caller, caller_of
+from environment import ApiSettings, from_environment
+from headroom.core import accepted, settings
+from ledger import Ledger, connect
+from locks import execution_arn
+from names import dataset_problem, name_problem
+from problems import Problem, answer, of_problem, of_request
+from run_input import RunRequest
+from starting import Busy, OtherRequest, name_of, start
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+LINK_SECONDS = 900
+# What S3 takes by one request; larger files come by the command line or the SDKs, in parts.
+LARGEST_UPLOAD = min(LARGEST_FILE, 5 * 1024**3)
+LARGEST_SETTINGS = 1024**2
+TYPES = {".html": "text/html; charset=utf-8", ".png": "image/png", ".json": "application/json", ".csv": "text/csv"}
+
+Dataset = Annotated[str, Path(description="The first folder under incoming/", max_length=200)]
+Run = Annotated[str, Path(description="A run's id, or current", max_length=40)]
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Upload(_Given):
+    """A file that is to come."""
+
+    name: Annotated[str, Field(min_length=1, max_length=900, description="With folders, if it has any")]
+
+
+class SettingsText(_Given):
+    """A dataset's settings: YAML."""
+
+    text: Annotated[str, Field(max_length=LARGEST_SETTINGS)]
+
+
+class NewSettings(SettingsText):
+    """Settings in place of those that were read."""
+
+    etag: Annotated[str | None, Field(description="As it was read; null where there were none", max_length=200)]
+
+
+class Name(_Given):
+    """A finding, by its name."""
+
+    server: Annotated[str, Field(min_length=1, max_length=512)]
+    metric: Annotated[str, Field(min_length=1, max_length=128)]
+    entity: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    kind: Annotated[str, Field(max_length=40)] = accepted.RISK
+
+
+class Decision(Name):
+    """A finding that is to be accepted or snoozed."""
+
+    state: Literal["accepted", "snoozed"]
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    until: Annotated[date, Field(description="The last day (UTC) on which it is hidden")]
+
+
+class Approval(_Given):
+    """What is to become of a model."""
+
+    status: Literal["Approved", "Rejected"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: who sent it, and what it is done with."""
+
+    caller: Caller
+    environment: ApiSettings
+    now: datetime
+
+    @property
+    def ledger(self) -> Ledger:
+        return connect(self.environment.ledger_table)
+
+
+@cache
+def _environment() -> ApiSettings:
+    return from_environment(ApiSettings)
+
+
+@tracer.capture_lambda_handler(capture_response=False)  # links that open without signing in are in it
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return router().resolve(event, context)
+
+
+@cache
+def router() -> APIGatewayHttpResolver:
+    """The routes. Handlers are plain functions; here stands what address each has."""
+    app = APIGatewayHttpResolver(enable_validation=True)
+    about: dict[str, Any] = {"responses": {200: {"description": "As it is"}, 403: PROBLEM, 404: PROBLEM, 422: PROBLEM}}
+    app.get("/datasets", summary="All datasets that the caller may see", **about)(list_datasets)
+    app.get("/datasets/<dataset>", summary="What runs, what waits, how results stand", **about)(get_dataset)
+    app.post("/datasets/<dataset>/uploads", summary="An address to upload a file to", **about)(new_upload)
+    app.post("/datasets/<dataset>/runs", summary="Start a run", **_with(about, 409))(start_run)
+    app.get("/datasets/<dataset>/runs", summary="Runs, the newest first", **about)(list_runs)
+    app.get("/datasets/<dataset>/runs/<run>", summary="One run", **about)(get_run)
+    app.get("/datasets/<dataset>/runs/<run>/results", summary="Links to its results", **about)(get_results)
+    app.get("/datasets/<dataset>/executions/<execution>", summary="How a started run stands", **about)(get_execution)
+    app.get("/datasets/<dataset>/settings", summary="The settings, as text", **about)(get_settings)
+    app.put("/datasets/<dataset>/settings", summary="Check and save settings", **_with(about, 409))(put_settings)
+    app.post("/datasets/<dataset>/settings/check", summary="Check settings, save nothing", **about)(check_settings)
+    app.get("/datasets/<dataset>/findings", summary="Findings, and what is accepted", **about)(list_findings)
+    app.post("/datasets/<dataset>/decisions", summary="Accept or snooze a finding", **_with(about, 409))(decide)
+    app.post("/datasets/<dataset>/decisions/undo", summary="Take a decision back", **_with(about, 409))(undo)
+    app.get("/datasets/<dataset>/models", summary="Models, the newest first", **about)(list_models)
+    app.put("/datasets/<dataset>/models/<version>", summary="Approve or reject a model", **about)(approve_model)
+    app.exception_handler(Problem)(of_problem)
+    app.exception_handler(RequestValidationError)(of_request)
+    app.exception_handler(Exception)(_unexpected)
+    app.not_found(_no_such_route)
+    return app
+
+
+PROBLEM = {"description": "Problem details (RFC 9457)", "content": {"application/problem+json": {}}}
+
+
+def _with(about: dict[str, Any], status: int) -> dict[str, Any]:
+    return {"responses": about["responses"] | {status: PROBLEM}}
+
+
+def openapi() -> str:
+    """The API's description."""
+    return router().get_openapi_json_schema(
+        title="Headroom", version="1", description="Which servers run out of capacity, and when. See docs/api.md."
+    )
+
+
+# ---------------------------------------------------------------- datasets, uploads and runs
+
+
+def list_datasets() -> list[dict[str, Any]]:
+    call = _call()
+    names = [name for name in call.ledger.datasets() if call.caller.may_see(name)]
+    return looking.dataset_states(call.ledger, _s3(), call.environment.artifact_bucket, names)
+
+
+def get_dataset(dataset: Dataset) -> dict[str, Any]:
+    call = _call_about(dataset)
+    return looking.dataset_state(call.ledger, _s3(), call.environment.artifact_bucket, dataset)
+
+
+def new_upload(dataset: Dataset, upload: Upload) -> dict[str, Any]:
+    """A form to post a file with; S3 itself holds it to this key and this size."""
+    call = _call_about(dataset, may_be_new=True)
+    if problem := name_problem(upload.name):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
+    s3, bucket, key = _s3(), call.environment.ingest_bucket, f"incoming/{dataset}/{upload.name}"
+    limits = [["content-length-range", 1, LARGEST_UPLOAD]]
+    form = s3.generate_presigned_post(Bucket=bucket, Key=key, Conditions=limits, ExpiresIn=LINK_SECONDS)
+    return {**form, "key": key, "most_bytes": LARGEST_UPLOAD, "expires_in": LINK_SECONDS}
+
+
+def start_run(dataset: Dataset, run: RunRequest, idempotency_key: IdempotencyKey = None) -> Response[Any]:
+    call = _call_about(dataset)
+    name = name_of(dataset, idempotency_key, call.caller.name, call.now)
+    given = run.model_dump(exclude_none=True, exclude_unset=True) | {"dataset": dataset}
+    stepfunctions, machine = boto3.client("stepfunctions"), call.environment.state_machine_arn
+    try:
+        new = start(call.ledger, stepfunctions, machine, name, given, call.now)
+    except Busy as busy:
+        raise Problem(HTTPStatus.CONFLICT, str(busy), running=busy.running) from busy
+    except OtherRequest as other:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(other)) from other
+    logger.info("run asked for", extra={"dataset": dataset, "execution": name, "by": call.caller.name, "new": new})
+    status = HTTPStatus.ACCEPTED if new else HTTPStatus.OK
+    where = f"/datasets/{dataset}/executions/{name}"
+    return Response(int(status), "application/json", {"execution": name, "new": new}, headers={"Location": where})
+
+
+def list_runs(
+    dataset: Dataset, most: Annotated[int, Query(ge=1, le=100, description="The newest so many")] = 20
+) -> list[dict[str, Any]]:
+    call = _call_about(dataset)
+    current = call.ledger.state(dataset).current_run
+    return looking.runs_of(_s3(), call.environment.artifact_bucket, dataset, current, most)
+
+
+def get_run(dataset: Dataset, run: Run) -> dict[str, Any]:
+    call = _call_about(dataset)
+    current = call.ledger.state(dataset).current_run
+    run_id = _run_id(run, current)
+    found = looking.run_of(_s3(), call.environment.artifact_bucket, dataset, run_id, current)
+    if found["created_at"] is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"dataset {dataset!r} has no run {run_id}")
+    return found
+
+
+def get_results(dataset: Dataset, run: Run) -> dict[str, Any]:
+    """The results of a run, each with a link that opens without signing in, for a quarter of an hour at most."""
+    call = _call_about(dataset)
+    run_id = _run_id(run, call.ledger.state(dataset).current_run)
+    s3, bucket, folder = _s3(), call.environment.artifact_bucket, f"runs/{dataset}/{run_id}/assessment/"
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
+    found = [one for page in pages for one in page.get("Contents", [])]
+    if not found:
+        raise Problem(HTTPStatus.NOT_FOUND, f"run {run_id} of dataset {dataset!r} has no results")
+    files = []
+    for one in found:
+        name = one["Key"].removeprefix(folder)
+        kind = TYPES.get(name[name.rfind(".") :], "application/octet-stream")
+        asked = {"Bucket": bucket, "Key": one["Key"], "ResponseContentType": kind}
+        url = s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=LINK_SECONDS)
+        files.append({"name": name, "bytes": one["Size"], "url": url})
+    return {"run_id": run_id, "expires_in": LINK_SECONDS, "files": files}
+
+
+def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80)]) -> dict[str, Any]:
+    """How a run that was started stands; its name begins with its dataset's."""
+    call = _call_about(dataset)
+    nothing = Problem(HTTPStatus.NOT_FOUND, f"dataset {dataset!r} has no execution {execution!r}")
+    arn = execution_arn(call.environment.state_machine_arn, execution)
+    stepfunctions = boto3.client("stepfunctions")
+    try:
+        found = stepfunctions.describe_execution(executionArn=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
+            raise
+        raise nothing from error
+    given, result = looking.document(found.get("input")), looking.document(found.get("output"))
+    if given.get("dataset") != dataset:
+        raise nothing
+    return {
+        "execution": execution,
+        "status": found["status"],
+        "started_at": found["startDate"].isoformat(),
+        "ended_at": found["stopDate"].isoformat() if "stopDate" in found else None,
+        "run_id": result.get("run_id"),
+        "result": result.get("status"),
+        "error": found.get("error"),
+    }
+
+
+# ---------------------------------------------------------------- settings
+
+
+def get_settings(dataset: Dataset) -> dict[str, Any]:
+    call = _call_about(dataset)
+    text, etag = looking.text_of(_s3(), call.environment.ingest_bucket, f"config/{dataset}.yaml")
+    return {"text": text, "etag": etag, "problems": problems_of_settings(text)}
+
+
+def check_settings(dataset: Dataset, given: SettingsText) -> dict[str, Any]:
+    _call_about(dataset, may_be_new=True)
+    problems = problems_of_settings(given.text)
+    return {"valid": not problems, "problems": problems}
+
+
+def put_settings(dataset: Dataset, given: NewSettings) -> dict[str, Any]:
+    """Save settings that are valid, unless somebody else has changed them since they were read."""
+    call = _call_about(dataset, may_be_new=True)
+    if problems := problems_of_settings(given.text):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "these settings cannot be used", problems=problems)
+    condition = {"IfNoneMatch": "*"} if given.etag is None else {"IfMatch": given.etag}
+    s3, bucket = _s3(), call.environment.ingest_bucket
+    try:
+        saved = s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=given.text.encode(), **condition)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in decisions.CHANGED:
+            raise
+        raise Problem(HTTPStatus.CONFLICT, "somebody has changed these settings meanwhile: read them again") from error
+    logger.info("settings saved", extra={"dataset": dataset, "by": call.caller.name})
+    return {"etag": saved["ETag"]}
+
+
+def problems_of_settings(text: str) -> list[str]:
+    """What is wrong with settings, by the jobs' own validation; a line each."""
+    try:
+        settings.parse(text)
+    except settings.SettingsError as error:
+        return str(error).splitlines()
+    return []
+
+
+# ---------------------------------------------------------------- findings
+
+
+def list_findings(dataset: Dataset) -> dict[str, Any]:
+    call = _call_about(dataset)
+    found = _findings(call, dataset)
+    try:
+        known, _ = decisions.read(_s3(), call.environment.ingest_bucket, dataset)
+    except accepted.AcceptedError as error:
+        return {**found, "decisions": [], "problems": str(error).splitlines()}
+    return {**found, "decisions": [one.model_dump(mode="json") for one in known], "problems": []}
+
+
+def decide(dataset: Dataset, given: Decision) -> dict[str, Any]:
+    """Accept or snooze a finding of the current run; the level that counts is that of now."""
+    call = _call_about(dataset)
+    name = accepted.Finding(given.server, given.metric, given.entity, given.kind)
+    try:
+        level = decisions.the_one(_findings(call, dataset)["findings"], name)["level"]
+        facts = {"level": level, "by": call.caller.name, "at": call.now.replace(microsecond=0)}
+        new = accepted.decided(given.model_dump() | facts)
+        decisions.change(_s3(), call.environment.ingest_bucket, dataset, lambda known: accepted.put(known, new))
+    except decisions.NoSuchFinding as error:
+        raise Problem(HTTPStatus.NOT_FOUND, str(error)) from error
+    except (accepted.AcceptedError, decisions.TooBusy) as error:
+        raise _not_decided(error) from error
+    logger.info("finding decided", extra={"dataset": dataset, "state": new.state, "by": new.by})
+    return new.model_dump(mode="json")
+
+
+def undo(dataset: Dataset, given: Name) -> dict[str, Any]:
+    """Take a decision back; the next run tells of the finding again."""
+    call = _call_about(dataset)
+    name = accepted.Finding(given.server, given.metric, given.entity, given.kind)
+    try:
+        known, _ = decisions.read(_s3(), call.environment.ingest_bucket, dataset)
+        if name not in [one.finding for one in known]:
+            raise Problem(HTTPStatus.NOT_FOUND, f"{accepted.in_words(name)} is neither accepted nor snoozed")
+        decisions.change(_s3(), call.environment.ingest_bucket, dataset, lambda found: accepted.taken_back(found, name))
+    except (accepted.AcceptedError, decisions.TooBusy) as error:
+        raise _not_decided(error) from error
+    logger.info("decision taken back", extra={"dataset": dataset, "by": call.caller.name})
+    return {"open": name._asdict()}
+
+
+def _not_decided(error: Exception) -> Problem:
+    if isinstance(error, decisions.TooBusy):
+        return Problem(HTTPStatus.CONFLICT, str(error))
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "this cannot be decided", problems=str(error).splitlines())
+
+
+def _findings(call: Call, dataset: str) -> dict[str, Any]:
+    run_id = call.ledger.state(dataset).current_run
+    if run_id is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"dataset {dataset!r} has no published run yet")
+    found = decisions.findings(_s3(), call.environment.artifact_bucket, dataset, run_id)
+    return {"run_id": run_id, "findings": found}
+
+
+# ---------------------------------------------------------------- models
+
+
+def list_models(dataset: Dataset) -> list[dict[str, Any]]:
+    call = _call_about(dataset)
+    return looking.models_of(boto3.client("sagemaker"), f"{call.environment.job_name_prefix}-{dataset}")
+
+
+def approve_model(dataset: Dataset, version: Annotated[int, Path(ge=1)], approval: Approval) -> dict[str, Any]:
+    """Runs score with an approved model from the next one on."""
+    call = _call_about(dataset)
+    sagemaker = boto3.client("sagemaker")
+    known = looking.models_of(sagemaker, f"{call.environment.job_name_prefix}-{dataset}")
+    found = next((one for one in known if one["version"] == version), None)
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"dataset {dataset!r} has no model {version}")
+    sagemaker.update_model_package(ModelPackageArn=found["arn"], ModelApprovalStatus=approval.status)
+    logger.info("model decided", extra={"dataset": dataset, "version": version, "by": call.caller.name})
+    return found | {"status": approval.status}
+
+
+# ---------------------------------------------------------------- what all have in common
+
+
+def _call() -> Call:
+    return Call(caller_of(router().current_event.raw_event), _environment(), datetime.now(UTC))
+
+
+def _call_about(dataset: str, may_be_new: bool = False) -> Call:
+    """The call, if it is about a dataset that the caller may see and that exists, or may begin to.
+
+    Raises:
+        Problem: it is not. Of what they may not see, callers do not learn whether it exists.
+    """
+    call = _call()
+    if problem := dataset_problem(dataset):
+        raise Problem(HTTPStatus.NOT_FOUND, problem)
+    if not call.caller.may_see(dataset):
+        raise Problem(HTTPStatus.FORBIDDEN, f"you may not see a dataset {dataset!r}")
+    if not may_be_new and dataset not in call.ledger.datasets():
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no dataset {dataset!r}: upload a file to begin it")
+    return call
+
+
+def _run_id(run: str, current: str | None) -> str:
+    if run == "current" and current is not None:
+        return current
+    if not looking.is_run_id(run):
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no run {run!r}")
+    return run
+
+
+@cache
+def _s3() -> Any:
+    # As links need it: the region's own host name, and the signature that every region takes.
+    return boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+
+
+def _no_such_route(error: NotFoundError) -> Response[str]:
+    return answer(HTTPStatus.NOT_FOUND, "there is no such address: docs/openapi.json lists them")
+
+
+def _unexpected(error: Exception) -> Response[str]:
+    """What nobody has foreseen is in the log, and not in the answer."""
+    logger.exception("request failed")
+    if isinstance(error, ClientError) and "hrottl" in error.response["Error"]["Code"]:
+        return answer(HTTPStatus.SERVICE_UNAVAILABLE, "AWS asks to slow down: try again in a moment")
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "this should have worked; the function's log says why it did not")

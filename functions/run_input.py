@@ -1,0 +1,47 @@
+"""What a run is started with: the input of an execution, whoever starts it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from names import DATASET_NAME
+
+
+class Override(BaseModel):
+    """Another machine for one job of this run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")] | None = None
+    # A job is one process: further instances would be paid for, and idle.
+    instance_count: Annotated[int, Field(ge=1, le=1)] | None = None
+    volume_gb: Annotated[int, Field(ge=1, le=16384)] | None = None
+
+
+class Overrides(BaseModel):
+    """Other machines, by job."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    preprocess: Override = Override()
+    train: Override = Override()
+    assess: Override = Override()
+
+
+class RunRequest(BaseModel):
+    """How a run is to be; a run that arriving files start has none of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mode: Literal["auto", "train", "score"] = "auto"
+    max_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+    """What this run may cost, in place of the stack's MaxRunCostUsd; 0 for anything."""
+    overrides: Overrides = Overrides()
+
+
+class RunInput(RunRequest):
+    """What an execution is started with."""
+
+    dataset: Annotated[str, Field(pattern=rf"^{DATASET_NAME}$")]

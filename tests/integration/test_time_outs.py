@@ -1,0 +1,270 @@
+"""What ends by its time limit on the laptop cloud: jobs, runs, functions after a side effect; a Slack that refuses."""
+
+from __future__ import annotations
+
+import datetime
+import http.server
+import io
+import ipaddress
+import json
+import ssl
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from integration.service import Service
+from integration.test_alarms import becomes, physical
+from integration.test_faults import intact, item, letter, published, redrive, start_by_hand
+
+from local import deploy
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+
+
+@contextmanager
+def definition(service: Service, **changes: Any) -> Iterator[None]:
+    """While this lasts, the state machine's states, by name, or the whole of it, have other limits."""
+    states = service.cloud.client("stepfunctions")
+    before = states.describe_state_machine(stateMachineArn=service.machine)["definition"]
+    changed = json.loads(before)
+    for name, change in changes.items():
+        if name in changed["States"]:
+            changed["States"][name]["Arguments"] |= change
+        else:
+            changed[name] = change
+    states.update_state_machine(stateMachineArn=service.machine, definition=json.dumps(changed))
+    yield
+    states.update_state_machine(stateMachineArn=service.machine, definition=before)
+
+
+def test_a_job_that_runs_too_long_is_told_and_a_new_run_takes_its_file(
+    service: Service,
+    months: dict[str, bytes],
+) -> None:
+    with definition(service, Preprocess={"StoppingCondition": {"MaxRuntimeInSeconds": 1}}):
+        [failed] = service.drop_and_wait("slow", {"a.csv": next(iter(months.values()))})
+    assert failed["status"] == "FAILED"
+    mail = letter(service, "Headroom slow: failed in Preprocess")
+    assert "the job was stopped, as it ran longer than its " in mail.body
+    assert "'incoming/slow/a.csv'" in mail.body
+    assert published(service, "slow") == []
+    assert "running" not in item(service, "slow")
+    start_by_hand(service, mail.body)
+    service.outcome(service.wait("slow", more_than=1)[-1])
+    intact(service, "slow", ["a.csv"])
+
+
+def test_a_run_that_takes_too_long_is_told_and_a_new_run_takes_its_file(
+    service: Service,
+    months: dict[str, bytes],
+) -> None:
+    with definition(service, TimeoutSeconds=1):  # while it gathers files
+        [late] = service.drop_and_wait("late-run", {"a.csv": next(iter(months.values()))})
+    assert late["status"] == "TIMED_OUT"
+    mail = letter(service, "Headroom late-run: timed out")
+    assert "it ran longer than the state machine allows" in mail.body
+    assert "running" not in item(service, "late-run")
+    start_by_hand(service, mail.body)
+    service.outcome(service.wait("late-run", more_than=1)[-1])
+    intact(service, "late-run", ["a.csv"])
+
+
+def zipped(more: dict[str, str]) -> bytes:
+    """The functions' code, and more files."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for path in FUNCTIONS.glob("*.py"):
+            archive.writestr(path.name, path.read_text(encoding="utf-8"))
+        for name, text in more.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+DYING = """
+import time
+import {module}
+from ledger import Ledger
+
+original = Ledger.{write}
+
+def write_and_never_come_back(*arguments, **more):
+    original(*arguments, **more)
+    time.sleep(300)
+
+Ledger.{write} = write_and_never_come_back
+handler = {module}.handler
+"""
+
+
+@contextmanager
+def dies_after(service: Service, function: str, module: str, write: str) -> Iterator[None]:
+    """While this lasts, a function does one write to the ledger and then nothing more until its time is over."""
+    client, name = service.cloud.client("lambda"), physical(service.cloud, service.stack, function)
+    before = client.get_function_configuration(FunctionName=name)
+    client.update_function_code(
+        FunctionName=name, ZipFile=zipped({"dying.py": DYING.format(module=module, write=write)})
+    )
+    client.update_function_configuration(FunctionName=name, Handler="dying.handler", Timeout=15)
+    try:
+        yield
+    finally:
+        client.update_function_code(FunctionName=name, ZipFile=zipped({}))
+        client.update_function_configuration(FunctionName=name, Handler=before["Handler"], Timeout=before["Timeout"])
+
+
+@pytest.mark.parametrize(
+    ("function", "module", "write", "state"),
+    [
+        ("PlanFunction", "plan", "plan", "PlanRun"),
+        ("PublishFunction", "publish", "publish", "Publish"),
+        ("PublishFunction", "publish", "unlock", "Publish"),
+    ],
+)
+def test_a_function_that_dies_after_a_side_effect_is_told_and_redriven(
+    service: Service,
+    months: dict[str, bytes],
+    function: str,
+    module: str,
+    write: str,
+    state: str,
+) -> None:
+    dataset = f"dies-{module}-{write}"
+    with dies_after(service, function, module, write):
+        [failed] = service.drop_and_wait(dataset, {"a.csv": next(iter(months.values()))})
+    assert failed["status"] == "FAILED"
+    mail = letter(service, f"Headroom {dataset}: failed in {state}")
+    assert "timed out" in mail.body.lower()
+    assert ("The run's results are published" in mail.body) is (state == "Publish")
+    assert "running" not in item(service, dataset)
+    redrive(service, mail.body)
+    [done] = service.wait(dataset)
+    assert service.outcome(done)["status"] == "published"
+    intact(service, dataset, ["a.csv"])
+
+
+def test_an_arrival_whose_function_dies_comes_back_and_is_in_a_run(
+    service: Service,
+    months: dict[str, bytes],
+) -> None:
+    sqs, queue = service.cloud.client("sqs"), physical(service.cloud, service.stack, "FileQueue")
+    hidden = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "20"})  # AWS: eleven minutes
+    try:
+        with dies_after(service, "IngestFunction", "ingest", "record"):
+            service.drop("dies-ingest", "a.csv", next(iter(months.values())))
+            deadline = time.monotonic() + 60
+            while not service.waiting("dies-ingest"):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+        [done] = service.wait("dies-ingest")
+        assert service.outcome(done)["status"] == "published"
+        intact(service, "dies-ingest", ["a.csv"])
+    finally:
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes=hidden)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1 with its key, trusted by whoever is told to."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    path = tmp_path_factory.mktemp("tls") / "slack.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@contextmanager
+def channel(certificate: Path, words: str, answers: list[int]) -> Iterator[tuple[str, list[int]]]:
+    """A Slack that answers so to a message with these words, one after the other, and 200 to all else.
+
+    Its address, and what it has answered to the message.
+    """
+    given: list[int] = []
+
+    class Slack(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            code = 200
+            if words in json.loads(body)["blocks"][1]["text"]["text"]:
+                code = answers[len(given)] if len(given) < len(answers) else 200
+                given.append(code)
+            self.send_response(code)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slack)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}/services/T/B/x", given
+    server.shutdown()
+
+
+def slack_function(service: Service, certificate: Path, webhook: str) -> None:
+    """The stack with Slack; its function trusts our certificate."""
+    service.cloud.client("ssm").put_parameter(
+        Name="/headroom/slack", Type="SecureString", Value=webhook, Overwrite=True
+    )
+    deploy.deploy(service.cloud, {"SlackWebhookParameter": "/headroom/slack"})
+    client, name = service.cloud.client("lambda"), physical(service.cloud, service.stack, "SlackFunction")
+    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    client.update_function_configuration(
+        FunctionName=name, Environment={"Variables": variables | {"SSL_CERT_FILE": str(certificate), "FRESH": webhook}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("dataset", "answers"),
+    [("busy-slack", [429, 500, 200]), ("no-slack", [429, 500, 429])],
+    ids=["for a while", "for good"],
+)
+def test_a_slack_that_refuses_is_tried_again_and_what_it_never_took_is_a_dead_letter(
+    service: Service, certificate: Path, dataset: str, answers: list[int]
+) -> None:
+    sqs, arn = service.cloud.client("sqs"), service.stack.outputs["FunctionLettersArn"]
+    queue = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+    sqs.purge_queue(QueueUrl=queue)
+    told = f"Run x of dataset {dataset} failed."
+    with channel(certificate, told, answers) as (webhook, given):
+        slack_function(service, certificate, webhook)
+        service.cloud.client("sns").publish(
+            TopicArn=service.stack.outputs["TopicArn"], Subject=f"Headroom {dataset}: failed", Message=told
+        )
+        deadline = time.monotonic() + 90
+        while len(given) < 3:
+            assert time.monotonic() < deadline, given
+            time.sleep(0.2)
+        time.sleep(5)
+    assert given == answers, "three times, as Lambda does, and no more"
+    received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
+    letters = [one["Body"] for one in received if told in one["Body"]]
+    assert len(letters) == (0 if answers[-1] == 200 else 1)
+    if letters:
+        becomes(service.cloud, physical(service.cloud, service.stack, "FunctionLettersAlarm"), "ALARM")
+    assert letter(service, f"Headroom {dataset}: failed").body.startswith(told), "the mail does not wait for Slack"

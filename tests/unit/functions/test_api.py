@@ -1,0 +1,312 @@
+"""The HTTP API: what programs ask, what they get, and that every no is a problem that says what to do."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+
+import api
+import decisions
+from tests.unit.conftest import ROOT, LambdaContext, a_file
+
+RUN = "20261121T060000Z-0a1b2c3d"
+FINDINGS = [{"server": "web-1", "metric": "cpu", "entity": None, "kind": "risk", "level": "high", "hidden": False,
+             "reason": "The chance is 30 %."}]  # fmt: skip
+ANN: dict[str, Any] = {"jwt": {"claims": {"email": "ann@example.com", "headroom_datasets": "web, new"}, "scopes": []}}
+ADMIN = {"iam": {"userArn": "arn:aws:sts::123456789012:assumed-role/Ops/bob", "accountId": "123456789012"}}
+
+
+class Answer:
+    """What a caller gets."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.status = answer["statusCode"]
+        self.headers = {name.lower(): value for name, value in answer.get("headers", {}).items()}
+        self.json = json.loads(answer["body"])
+
+
+@pytest.fixture
+def ask(aws: Any, monkeypatch: pytest.MonkeyPatch):
+    """Ask the API, as Ann, who may see the datasets "web" and "new"."""
+    monkeypatch.setenv("JOB_NAME_PREFIX", "headroom")
+    for one in (api._environment, api._s3, api.router):
+        one.cache_clear()
+    aws.ledger.admit("web", 50)
+    aws.ledger.admit("secret", 50)
+
+    def ask(method: str, path: str, body: Any = None, who: Any = ANN, key: str = "", query: str = "") -> Answer:
+        headers = {"content-type": "application/json"} | ({"idempotency-key": key} if key else {})
+        parameters = dict(one.split("=") for one in query.split("&") if one)
+        event = {
+            "version": "2.0", "routeKey": "ANY /datasets/{proxy+}", "rawPath": path, "rawQueryString": query,
+            "headers": headers, "queryStringParameters": parameters,
+            "requestContext": {"http": {"method": method, "path": path}, "stage": "$default", "requestId": "1",
+                               "authorizer": who},
+            "body": None if body is None else body if isinstance(body, str) else json.dumps(body),
+            "isBase64Encoded": False,
+        }  # fmt: skip
+        return Answer(api.handler(event, LambdaContext()))
+
+    yield ask
+    for one in (api._environment, api._s3, api.router):
+        one.cache_clear()
+
+
+@pytest.fixture
+def web(aws: Any) -> Any:
+    folder = f"runs/web/{RUN}"
+    for name, content in {
+        "manifest.json": {"created_at": "2026-11-21T06:00:00Z", "mode": "auto", "files": [{}]},
+        "published.json": {}, "assessment/risk_summary.json": {"levels": {"high": 1}, "as_of": "2026-11-20"},
+        "assessment/findings.json": {"findings": FINDINGS}, "assessment/report.html": {},
+    }.items():  # fmt: skip
+        aws.s3.put_object(Bucket="artifact-bucket", Key=f"{folder}/{name}", Body=json.dumps(content))
+    aws.ledger.publish("web", RUN, None, False)
+    return aws
+
+
+def is_problem(answer: Answer, status: int, words: str) -> bool:
+    """Whether an answer is a problem as RFC 9457 has it."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.json
+    assert (answer.status, answer.json["status"]) == (status, status), answer.json
+    assert answer.json.keys() >= {"type", "title", "status", "detail"}
+    assert words in answer.json["detail"], answer.json
+    return True
+
+
+# ---------------------------------------------------------------- who may see what
+
+
+def test_callers_see_the_datasets_of_their_claim_and_no_others(ask, web) -> None:
+    assert [one["dataset"] for one in ask("GET", "/datasets").json] == ["web"]
+    assert is_problem(ask("GET", "/datasets/secret"), 403, "may not see")
+    assert is_problem(ask("GET", "/datasets/nothing-at-all"), 403, "may not see"), "nor whether it exists"
+
+
+@pytest.mark.parametrize(
+    ("claims", "seen"),
+    [
+        ({"sub": "x"}, []),
+        ({"sub": "x", "headroom_datasets": ""}, []),
+        ({"sub": "x", "headroom_datasets": "*"}, ["secret", "web"]),
+        ({"sub": "x", "custom:headroom_datasets": "web"}, ["web"]),
+        ({"sub": "x", "headroom_datasets": "[web secret]"}, ["secret", "web"]),
+        ({"sub": "x", "headroom_datasets": "we"}, []),
+    ],
+)
+def test_the_claim_is_read_as_providers_write_it(ask, web, claims, seen) -> None:
+    assert [one["dataset"] for one in ask("GET", "/datasets", who={"jwt": {"claims": claims}}).json] == seen
+
+
+def test_by_iam_the_callers_policy_decides_which_addresses_they_may_ask(ask, web) -> None:
+    assert [one["dataset"] for one in ask("GET", "/datasets", who=ADMIN).json] == ["secret", "web"]
+
+
+@pytest.mark.parametrize("who", [None, {}, {"jwt": {}}, {"lambda": {"x": 1}}])
+def test_nobody_gets_in_without_an_authorizer(ask, web, who) -> None:
+    assert is_problem(ask("GET", "/datasets", who=who), 401, "nobody is signed in")
+    assert is_problem(ask("POST", "/datasets/web/runs", {}, who=who), 401, "nobody is signed in")
+
+
+@pytest.mark.parametrize("dataset", ["nothing", "2026-01-01", "UPPER", "..%2Fweb", "a" * 60])
+def test_a_dataset_that_is_not_there_is_a_problem(ask, dataset) -> None:
+    assert ask("GET", f"/datasets/{dataset}", who=ADMIN).status in (404, 422)
+    assert ask("POST", f"/datasets/{dataset}/runs", {}, who=ADMIN).status in (404, 422)
+
+
+def test_an_address_that_is_not_there_is_a_problem(ask) -> None:
+    assert is_problem(ask("GET", "/datasets/web/secrets"), 404, "no such address")
+    assert is_problem(ask("DELETE", "/datasets/web"), 404, "no such address")
+
+
+# ---------------------------------------------------------------- runs
+
+
+def test_a_run_is_started_once_for_each_key(ask, web) -> None:
+    first = ask("POST", "/datasets/web/runs", {"mode": "score"}, key="k1")
+    again = ask("POST", "/datasets/web/runs", {"mode": "score"}, key="k1")
+    assert (first.status, again.status, again.json["new"]) == (202, 200, False)
+    assert first.json["execution"] == again.json["execution"]
+    [execution] = web.executions()
+    assert first.headers["location"] == f"/datasets/web/executions/{execution['name']}"
+    described = web.stepfunctions.describe_execution(executionArn=execution["executionArn"])
+    assert json.loads(described["input"]) == {"dataset": "web", "mode": "score"}
+    assert ask("GET", first.headers["location"]).json["execution"] == execution["name"]
+
+
+def test_a_key_of_another_start_is_refused(ask, web) -> None:
+    ask("POST", "/datasets/web/runs", {"mode": "score"}, key="k1")
+    assert is_problem(ask("POST", "/datasets/web/runs", {"mode": "train"}, key="k1"), 422, "other parameters")
+
+
+def test_a_key_is_the_callers_own(ask, web) -> None:
+    ask("POST", "/datasets/web/runs", {}, key="k1")
+    assert is_problem(ask("POST", "/datasets/web/runs", {}, who=ADMIN, key="k1"), 409, "has a run")
+
+
+def test_of_two_starts_at_once_the_second_is_told_of_the_first(ask, web) -> None:
+    first = ask("POST", "/datasets/web/runs", {})
+    second = ask("POST", "/datasets/web/runs", {})
+    assert is_problem(second, 409, "has a run") and second.json["running"] == first.json["execution"]
+    assert len(web.executions()) == 1
+
+
+def test_a_start_that_fails_leaves_the_dataset_free(ask, web, monkeypatch) -> None:
+    monkeypatch.setenv("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:123456789012:stateMachine:gone")
+    api._environment.cache_clear()
+    assert is_problem(ask("POST", "/datasets/web/runs", {}), 500, "the function's log says why")
+    assert web.ledger.state("web").running is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"mode": "guess"}, {"max_usd": -1}, {"overrides": {"train": {"instance_type": "big"}}}, {"force": True},
+        {"dataset": "secret"}, "not json", "[]",
+    ],
+)  # fmt: skip
+def test_a_start_that_cannot_be_is_refused_and_starts_nothing(ask, web, body) -> None:
+    answer = ask("POST", "/datasets/web/runs", body)
+    assert answer.status in (400, 422) and answer.headers["content-type"] == "application/problem+json"
+    assert web.executions() == [] and web.ledger.state("web").running is None
+
+
+def test_executions_of_other_datasets_are_not_told_of(ask, web) -> None:
+    name = ask("POST", "/datasets/secret/runs", {}, who=ADMIN).json["execution"]
+    assert is_problem(ask("GET", f"/datasets/web/executions/{name}"), 404, "has no execution")
+    assert is_problem(ask("GET", "/datasets/web/executions/never"), 404, "has no execution")
+
+
+def test_runs_and_their_results_are_listed(ask, web) -> None:
+    [run] = ask("GET", "/datasets/web/runs").json
+    assert (run["run_id"], run["state"]) == (RUN, "current")
+    assert ask("GET", "/datasets/web/runs/current").json["run_id"] == RUN
+    results = ask("GET", "/datasets/web/runs/current/results").json
+    links = {one["name"]: one["url"] for one in results["files"]}
+    assert urlsplit(links["report.html"]).path.endswith(f"/runs/web/{RUN}/assessment/report.html")
+    assert "X-Amz-Expires=900" in links["report.html"] and "text%2Fhtml" in links["report.html"]
+
+
+@pytest.mark.parametrize("run", ["20261121T060000Z-ffffffff", "latest", "..", "x" * 50])
+def test_a_run_that_is_not_there_is_a_problem(ask, web, run) -> None:
+    assert ask("GET", f"/datasets/web/runs/{run}").status in (404, 422)
+    assert ask("GET", f"/datasets/web/runs/{run}/results").status in (404, 422)
+
+
+# ---------------------------------------------------------------- uploads
+
+
+def test_an_upload_is_held_to_its_place_and_size_by_s3(ask, aws) -> None:
+    form = ask("POST", "/datasets/new/uploads", {"name": "2026/june.csv"}).json
+    assert form["key"] == form["fields"]["key"] == "incoming/new/2026/june.csv"
+    import base64
+
+    policy = json.loads(base64.b64decode(form["fields"]["policy"]))
+    assert ["content-length-range", 1, api.LARGEST_UPLOAD] in policy["conditions"]
+    assert {"key": form["key"]} in policy["conditions"] and {"bucket": "ingest-bucket"} in policy["conditions"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret/a.csv", "a/../../x.csv", "book.xlsx", "", "a\\b.csv", "/a.csv", "a\u0000.csv"]
+)
+def test_a_file_that_could_not_be_taken_in_gets_no_address(ask, name) -> None:
+    assert ask("POST", "/datasets/new/uploads", {"name": name}).status == 422
+    assert ask("POST", "/datasets/secret/uploads", {"name": "a.csv"}).status == 403
+
+
+# ---------------------------------------------------------------- settings
+
+
+def test_settings_are_checked_saved_and_never_written_over(ask, aws) -> None:
+    assert ask("GET", "/datasets/web/settings").json == {"text": "", "etag": None, "problems": []}
+    bad = {"text": "horizn: 3\nfrequency: W\n", "etag": None}
+    refused = ask("PUT", "/datasets/web/settings", bad)
+    assert is_problem(refused, 422, "cannot be used") and len(refused.json["problems"]) == 2
+    assert ask("POST", "/datasets/web/settings/check", {"text": bad["text"]}).json["valid"] is False
+    assert ask("POST", "/datasets/web/settings/check", {"text": "holidays: {country: DE}"}).json["valid"] is True
+
+    saved = ask("PUT", "/datasets/web/settings", {"text": "horizon: 30\n", "etag": None}).json
+    assert ask("GET", "/datasets/web/settings").json == {"text": "horizon: 30\n", "problems": []} | saved
+    assert is_problem(ask("PUT", "/datasets/web/settings", {"text": "", "etag": None}), 409, "meanwhile")
+    assert is_problem(ask("PUT", "/datasets/web/settings", {"text": "", "etag": '"0"'}), 409, "meanwhile")
+    assert ask("PUT", "/datasets/web/settings", {"text": "horizon: 7\n", "etag": saved["etag"]}).status == 200
+
+
+# ---------------------------------------------------------------- findings and models
+
+UNTIL = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
+DECISION = {"server": "web-1", "metric": "cpu", "state": "accepted", "reason": "moves", "until": UNTIL}
+
+
+def test_a_finding_is_accepted_in_the_callers_name_and_taken_back(ask, web) -> None:
+    made = ask("POST", "/datasets/web/decisions", DECISION).json
+    assert (made["by"], made["level"], made["kind"]) == ("ann@example.com", "high", "risk")
+    [known], _ = decisions.read(web.s3, "ingest-bucket", "web")
+    assert (known.by, known.until.isoformat()) == ("ann@example.com", UNTIL)
+    listed = ask("GET", "/datasets/web/findings").json
+    assert listed["findings"] == FINDINGS and [one["by"] for one in listed["decisions"]] == ["ann@example.com"]
+    name = {"server": "web-1", "metric": "cpu"}
+    assert ask("POST", "/datasets/web/decisions/undo", name).status == 200
+    assert is_problem(ask("POST", "/datasets/web/decisions/undo", name), 404, "neither accepted nor snoozed")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"server": "web-2"}, 404), ({"kind": "stop"}, 404), ({"until": "2020-01-01"}, 422), ({"until": "soon"}, 422),
+        ({"reason": ""}, 422), ({"reason": "  "}, 422), ({"state": "ignored"}, 422), ({"by": "somebody else"}, 422),
+        ({"level": "low"}, 422),
+    ],
+)  # fmt: skip
+def test_a_decision_that_cannot_be_is_refused(ask, web, wrong, status) -> None:
+    answer = ask("POST", "/datasets/web/decisions", DECISION | wrong)
+    assert answer.status == status and answer.headers["content-type"] == "application/problem+json"
+    assert decisions.read(web.s3, "ingest-bucket", "web")[0] == []
+
+
+def test_a_broken_file_of_decisions_is_told_and_not_written_over(ask, web) -> None:
+    web.s3.put_object(Bucket="ingest-bucket", Key="config/web.accepted.json", Body=b"{")
+    assert ask("GET", "/datasets/web/findings").json["problems"][0].startswith("file: Invalid JSON")
+    assert ask("POST", "/datasets/web/decisions", DECISION).status == 422
+    assert web.s3.get_object(Bucket="ingest-bucket", Key="config/web.accepted.json")["Body"].read() == b"{"
+
+
+def test_a_model_is_approved(ask, web) -> None:
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName="headroom-web")
+    sagemaker.create_model_package(
+        ModelPackageGroupName="headroom-web", ModelApprovalStatus="PendingManualApproval"
+    )  # fmt: skip
+    [model] = ask("GET", "/datasets/web/models").json
+    path = f"/datasets/web/models/{model['version']}"
+    assert ask("PUT", path, {"status": "Approved"}).json["status"] == "Approved"
+    assert ask("GET", "/datasets/web/models").json[0]["status"] == "Approved"
+    assert ask("PUT", path, {"status": "Perhaps"}).status == 422
+    assert is_problem(ask("PUT", "/datasets/web/models/99", {"status": "Approved"}), 404, "no model 99")
+
+
+def test_files_that_wait_are_in_the_state_of_their_dataset(ask, web) -> None:
+    web.ledger.record("web", a_file("incoming/web/a.csv"))
+    state = ask("GET", "/datasets/web").json
+    assert (state["waiting"], state["current_run"], state["levels"]) == (1, RUN, {"high": 1})
+
+
+# ---------------------------------------------------------------- its description
+
+
+def test_the_description_is_the_one_that_is_published(ask) -> None:
+    """After a change: make openapi."""
+    assert json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")) == json.loads(api.openapi())
+
+
+def test_every_operation_has_a_summary_and_says_that_its_errors_are_problems(ask) -> None:
+    for path, methods in json.loads(api.openapi())["paths"].items():
+        assert path.startswith("/datasets"), "what the routes of the template cover"
+        for method, operation in methods.items():
+            assert operation["summary"], (method, path)
+            assert "application/problem+json" in operation["responses"]["404"]["content"], (method, path)
