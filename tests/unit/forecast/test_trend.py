@@ -335,34 +335,6 @@ def test_what_stands_out_for_a_day_is_moved_nearer_and_what_lasts_is_not():
     assert (trend.without_outliers(step)[0, 33:] > 30).all()
 
 
-def test_what_a_law_is_of_all_that_is_possible_counts_only_where_there_is_a_bound():
-    laws = trend.laws_of(40, tuple(trend.knots(90).tolist()), 1.0, 7)
-    numbers, names = trend.shares(laws, np.array([0.0, 0.001, 0.1])), trend.share_names()
-    assert (numbers[0] == -1).all()
-    assert (trend.log_prior_of_shares(laws, np.zeros(1), dict.fromkeys(names, 1.0)) == 0).all()
-    for law, (kind, size, end) in enumerate(zip(laws.kinds, laws.sizes[:, 0], laws.ends, strict=True)):
-        if not kind:
-            assert (numbers[:, law] == -1).all()
-            continue
-        assert np.isfinite(end) == kind.endswith("that ends")
-        for noise, number in zip((0.001, 0.1), numbers[1:, law], strict=True):
-            told, least = names[number].split(", ")
-            assert told == kind
-            least = 0.0 if least.startswith("less") else float(least.split()[0])
-            higher = [float(one.split(", ")[1].split()[0]) for one in names if one.startswith(f"{kind}, 0")]
-            assert least < noise * size and not any(least < bound < noise * size for bound in higher)
-
-
-def test_the_prior_names_nothing_that_no_law_has():
-    steps = tuple(trend.knots(90).tolist())
-    known = set(trend.share_names())
-    for periods in (10, 20, 40, 100, 180):
-        laws = trend.laws_of(periods, steps, 1.0, 7)
-        known |= {part for parts in laws.parts for part in parts}
-        known |= {part for noise in laws.noises for part in noise.parts}
-    assert set(trend.prior()) <= known
-
-
 def test_the_prior_says_what_it_was_measured_on():
     assert "made-up" in trend.measured_on()
     assert all(np.isfinite(weight) for weight in trend.prior().values())
