@@ -24,10 +24,11 @@ from functions import images, prices
 
 EMULATOR = "000000000000"  # the laptop cloud's account
 SERVERS, DAYS = 6, 120
-# EventBridge begins to tell of a new bucket's objects minutes after the bucket was made.
+# EventBridge begins to send events for a new bucket minutes after the bucket was created.
 START_SECONDS = 900
 RUN_SECONDS = 4 * 3600
 MAIL_SECONDS = 120
+POLL_SECONDS = 2.0
 OUTPUTS = (
     "IngestBucketName", "ArtifactBucketName", "LedgerTable", "StateMachineArn", "TopicArn", "DashboardName",
     "ArrivalLettersArn", "EventLettersArn", "FunctionLettersArn", "InstanceTypes", "JobNamePrefix",
@@ -115,7 +116,7 @@ class Smoke:
             raise SmokeFailure(f"the stack lacks the outputs {', '.join(missing)}", "deploy the present template")
         self.ok(f"stack {self.stack} is in state {status} and has its outputs")
         if date.today() + timedelta(days=90) > images.END_OF_PATCHING:
-            self.warn(f"AWS patches the job image {images.TAG} until {images.END_OF_PATCHING}: take a newer release")
+            self.warn(f"AWS patches the job image {images.TAG} until {images.END_OF_PATCHING}: move to a newer release")
 
     def look_at_quotas(self, account: str) -> None:
         """A new account may have a quota of 0 for a type of machine: no run can start then."""
@@ -168,7 +169,7 @@ class Smoke:
         telling = [one for one in alarms if self.outputs["TopicArn"] in one.get("AlarmActions", [])]
         if len(alarms) < len(names) or not telling:
             raise SmokeFailure(
-                f"of {len(names)} alarms {len(alarms)} exist, {len(telling)} tell somebody", "deploy again"
+                f"of {len(names)} alarms, {len(alarms)} exist and {len(telling)} notify somebody", "deploy again"
             )
         ringing = [one for one in alarms if one["StateValue"] == "ALARM"]
         for alarm in ringing:
@@ -212,7 +213,7 @@ class Smoke:
                 if re.fullmatch(rf"{self.dataset}-\d{{8}}T.*", execution["name"]):
                     self.ok(f"the file has started the run {execution['name']}")
                     return execution["executionArn"]
-            time.sleep(2)
+            time.sleep(POLL_SECONDS)
         raise SmokeFailure(
             f"no run has started within {START_SECONDS // 60} minutes",
             f"dead letters ({self.outputs['ArrivalLettersArn']}, {self.outputs['EventLettersArn']}), the log of the "
@@ -241,8 +242,8 @@ class Smoke:
                     f"aws stepfunctions get-execution-history --execution-arn {execution}",
                 )
             if time.monotonic() > deadline:
-                raise SmokeFailure(f"the run still goes on after {RUN_SECONDS // 3600} hours", execution)
-            time.sleep(2)
+                raise SmokeFailure(f"the run is still under way after {RUN_SECONDS // 3600} hours", execution)
+            time.sleep(POLL_SECONDS)
 
     # ---------------------------------------------------------------- what came of it
 
@@ -257,8 +258,8 @@ class Smoke:
         summary = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}risk_summary.json")["Body"].read())
         if summary["servers"] != SERVERS or summary["horizon"] != 14:
             raise SmokeFailure(
-                f"risk_summary.json tells of {summary['servers']} servers and {summary['horizon']} days, "
-                f"and not of {SERVERS} and 14",
+                f"risk_summary.json has {summary['servers']} servers and {summary['horizon']} days "
+                f"instead of {SERVERS} and 14",
                 f"s3://{bucket}/{folder}data_quality.json",
             )
         self.ok(f"all results are there: {sum(sizes.values()) / 1e3:,.0f} kB in s3://{bucket}/{folder}")
@@ -267,13 +268,11 @@ class Smoke:
         items = {one["item"]["S"]: one for one in self.items()}
         state = items.pop("STATE", {})
         if state.get("current_run", {}).get("S") != run or "running" in state:
-            raise SmokeFailure(
-                f"the dataset's pointer does not stand on run {run}: {state}", self.outputs["LedgerTable"]
-            )
+            raise SmokeFailure(f"run {run} is not the dataset's current one: {state}", self.outputs["LedgerTable"])
         waiting = [name for name, item in items.items() if "waiting" in item]
         if waiting:
             raise SmokeFailure(f"files of the run still wait: {', '.join(waiting)}", self.outputs["LedgerTable"])
-        self.ok("the pointer stands on the run, no file waits, the dataset is free")
+        self.ok("the run is the dataset's current one, no file waits, and the lock is free")
 
     @contextmanager
     def subscribed(self) -> Iterator[str]:
@@ -310,7 +309,7 @@ class Smoke:
                     self.ok("the notification has arrived")
                     return
         raise SmokeFailure(
-            "no notification of the run has arrived", f"the topic {self.outputs['TopicArn']} and its key"
+            "no notification about the run has arrived", f"the topic {self.outputs['TopicArn']} and its key"
         )
 
     def look_at_letters(self) -> None:
@@ -320,7 +319,7 @@ class Smoke:
             url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
             asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
             if count := int(asked["Attributes"]["ApproximateNumberOfMessages"]):
-                self.warn(f"{count} dead letters lie in {name} (docs/operations.md)")
+                self.warn(f"there are {count} messages in the dead-letter queue {name} (docs/operations.md)")
 
     # ---------------------------------------------------------------- cleaning up
 

@@ -1,4 +1,4 @@
-"""Files come in: each is written down in the ledger once, or refused and told of once. Shared by ingest and sweep."""
+"""Files come in: each is recorded in the ledger once, or refused and reported once. Shared by ingest and sweep."""
 
 from __future__ import annotations
 
@@ -38,15 +38,16 @@ class Taken:
 
 
 def take_in(ledger: Ledger, file: File, most_datasets: int, now: datetime, taken: Taken) -> None:
-    """Write one file down as waiting, or note in ``taken`` why it is refused."""
+    """Record one file as waiting, or note in ``taken`` why it is refused."""
     if file.key.endswith("/") and file.size == 0:
         return  # the console's marker of an empty folder
     try:
         dataset = dataset_of(file)
         if dataset not in taken.days and not ledger.admit(dataset, most_datasets):
             raise Refused(
-                f"it would begin dataset {dataset!r}, and there are {most_datasets} already, the most that the stack's "
-                "parameter MaxDatasets allows: upload to one of them, or raise it and then upload the file again"
+                f"it would begin the new dataset {dataset!r}, and there are {most_datasets} already, as many as "
+                "the stack's parameter MaxDatasets allows: upload it to one of them, or raise the parameter and "
+                "upload it again"
             )
     except Refused as why:
         if not ledger.knows(NOBODY, file):
@@ -73,13 +74,14 @@ def dataset_of(file: File) -> str:
     _, _, rest = file.key.partition("incoming/")
     dataset, slash, name = rest.partition("/")
     if not slash or not name:
-        raise Refused("it lies in no dataset's folder: upload it to incoming/<dataset>/")
+        raise Refused("it is in no dataset's folder: upload it to incoming/<dataset>/")
     if problem := dataset_problem(dataset) or name_problem(name):
         raise Refused(problem)
     if file.size == 0:
         raise Refused("it is empty (0 bytes): check the export that made it")
     if file.size > LARGEST_FILE:
-        raise Refused(f"it has {file.size / 1024**3:.0f} GiB, the most is {LARGEST_FILE / 1024**3:.0f}: split it")
+        size, most = (number / 1024**3 for number in (file.size, LARGEST_FILE))
+        raise Refused(f"it has {size:.0f} GiB, and the largest file may have {most:.0f}: split it")
     return dataset
 
 

@@ -162,9 +162,7 @@ def servers_of(session: Any, config: CloudWatch, account: str, region: str, serv
 def _instances(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
     """EC2 instances: CPU and network by their hypervisor, memory and disks where the CloudWatch agent runs."""
     ec2 = session.client("ec2", config=_PATIENT)
-    states = {"Name": "instance-state-name", "Values": ["running", "shutting-down", "stopping", "stopped"]}
-    pages = ec2.get_paginator("describe_instances").paginate(Filters=[states])
-    instances = [one for page in pages for group in page["Reservations"] for one in group["Instances"]]
+    instances = _described(ec2)
     sizes = _sizes(ec2, {one["InstanceType"] for one in instances})
     agent = _agent(session, config.agent_namespace) if instances else {}
     for one in instances:
@@ -177,14 +175,28 @@ def _instances(session: Any, config: CloudWatch, account: str, region: str) -> I
             Query(metric="cpu", namespace="AWS/EC2", name="CPUUtilization", dimensions=here),
             Query(metric="network_in", namespace="AWS/EC2", name="NetworkIn", dimensions=here, means="bytes"),
             Query(metric="network_out", namespace="AWS/EC2", name="NetworkOut", dimensions=here, means="bytes"),
-            *agent.get(name, []),
         ]
-        called = clean(tags.get("Name", ""))[:200]
-        yield Server(
-            id=f"{called} ({name})" if config.names == "tag" and called else name,
-            attributes=_facts(config, tags, region, one["InstanceType"], cpu, memory),
-            queries=queries,
-        )
+        disks: dict[str, list[Query]] = {}
+        for part, query in agent.get(name, []):
+            (disks.setdefault(part, []) if part else queries).append(query)
+        server = _called(config, one)
+        facts = _facts(config, tags, region, one["InstanceType"], cpu, memory)
+        for part, asked in {"": queries, **disks}.items():
+            yield Server(id=server, part=part, attributes=facts, queries=asked)
+
+
+def _described(ec2: Any) -> list[Any]:
+    """All instances that may have been running a moment ago."""
+    states = {"Name": "instance-state-name", "Values": ["running", "shutting-down", "stopping", "stopped"]}
+    pages = ec2.get_paginator("describe_instances").paginate(Filters=[states])
+    return [one for page in pages for group in page["Reservations"] for one in group["Instances"]]
+
+
+def _called(config: CloudWatch, instance: Any) -> str:
+    """The server that an instance is, by the settings."""
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    name = clean(tags.get("Name", ""))[:200] if config.names == "tag" else ""
+    return f"{name} ({instance['InstanceId']})" if name else str(instance["InstanceId"])
 
 
 def _databases(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
@@ -252,6 +264,7 @@ def _containers(session: Any, config: CloudWatch, account: str, region: str) -> 
 def _volumes(session: Any, config: CloudWatch, account: str, region: str) -> Iterator[Server]:
     """EBS volumes as parts of the instances that they are attached to: operations and bytes, and their limits."""
     ec2 = session.client("ec2", config=_PATIENT)
+    called = {one["InstanceId"]: _called(config, one) for one in _described(ec2)}
     attached = {"Name": "attachment.status", "Values": ["attached"]}
     for page in ec2.get_paginator("describe_volumes").paginate(Filters=[attached]):
         for one in page["Volumes"]:
@@ -269,7 +282,7 @@ def _volumes(session: Any, config: CloudWatch, account: str, region: str) -> Ite
             ]
             for attachment in one["Attachments"]:
                 yield Server(
-                    id=attachment["InstanceId"],
+                    id=called.get(attachment["InstanceId"], attachment["InstanceId"]),
                     part=one["VolumeId"],
                     attributes={"region": region} | limits,
                     queries=queries,
@@ -345,8 +358,8 @@ def _sizes(ec2: Any, types: set[str]) -> dict[str, tuple[str, str]]:
     return sizes
 
 
-def _agent(session: Any, namespace: str) -> dict[str, list[Query]]:
-    """What the CloudWatch agent measures of each instance: its memory, and every disk that can fill up.
+def _agent(session: Any, namespace: str) -> dict[str, list[tuple[str, Query]]]:
+    """What the CloudWatch agent measures of each instance: its memory, and every disk that can fill up, by its path.
 
     The agent is free to send a metric under several sets of dimensions: of those of one disk the smallest is taken.
     """
@@ -366,16 +379,16 @@ def _agent(session: Any, namespace: str) -> dict[str, list[Query]]:
                 query = Query(
                     metric=metric, namespace=namespace, name=name, dimensions=sorted(dimensions.items()), means=means
                 )
-                part = (dimensions["InstanceId"], name, dimensions.get(disk, ""))
-                known = found.get(part)
+                place = (dimensions["InstanceId"], name, dimensions.get(disk, ""))
+                known = found.get(place)
                 if known is None or (len(query.dimensions), query.dimensions) < (
                     len(known.dimensions),
                     known.dimensions,
                 ):
-                    found[part] = query
-    queries: dict[str, list[Query]] = {}
-    for (instance, *_), query in sorted(found.items()):
-        queries.setdefault(instance, []).append(query)
+                    found[place] = query
+    queries: dict[str, list[tuple[str, Query]]] = {}
+    for (instance, _, path), query in sorted(found.items(), key=lambda one: one[0]):
+        queries.setdefault(instance, []).append((clean(path), query))
     return queries
 
 
@@ -401,10 +414,14 @@ def segments(since: datetime, until: datetime, now: datetime) -> list[tuple[date
 
 
 def parts_of(servers: list[Server], since: datetime, until: datetime, now: datetime) -> list[Part]:
-    """The servers by files: as many in each as have no more rows than a file may have."""
+    """The servers by files: as many in each as have no more rows than a file may have.
+
+    Servers and parts of servers have files of their own: in one table the rows of a server would count as the whole.
+    """
     rows = sum((end - start) // period for start, end, period in segments(since, until, now))
     size = max(1, MOST_ROWS // max(1, rows))
-    return [Part(servers=servers[first : first + size]) for first in range(0, len(servers), size)]
+    whole, parts = [one for one in servers if not one.part], [one for one in servers if one.part]
+    return [Part(servers=some[first : first + size]) for some in (whole, parts) for first in range(0, len(some), size)]
 
 
 # ---------------------------------------------------------------- what it measured

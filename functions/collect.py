@@ -40,7 +40,8 @@ metrics = Metrics()
 
 SOURCES: dict[str, Any] = {"cloudwatch": cloudwatch, "prometheus": prometheus, "postgresql": postgresql}
 # Time that a part takes at most, by its size; none is begun with less left.
-RESERVE = timedelta(minutes=3)
+RESERVE = timedelta(minutes=5)
+WHOLE_DAYS = 24 * 60
 # A source that is down for a moment is not worth a mail: the next invocation tries again.
 FAILURES_TO_TELL = 3
 
@@ -193,6 +194,8 @@ def collect(tools: Tools, name: str, config: Collector, scope: str) -> tuple[int
 def _begin(tools: Tools, name: str, config: Collector, scope: str, held: Scope) -> Scope:
     """Write down the span of the next round, if enough time has passed."""
     until = (tools.now() - timedelta(minutes=config.late_minutes)).replace(minute=0, second=0, microsecond=0)
+    if config.every_minutes % WHOLE_DAYS == 0:  # a part of a day would be forecast from as if it were one
+        until = until.replace(hour=0)
     since = held.until or until - timedelta(days=config.backfill_days)
     if held.until is not None and until - since < timedelta(minutes=config.every_minutes):
         return held

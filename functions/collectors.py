@@ -1,6 +1,6 @@
 """What a collector is to do: ``config/collectors/<name>.json`` in the ingest bucket, checked strictly.
 
-JSON and not YAML, because functions carry no YAML parser.
+JSON, because there is one way to read it: no text becomes a number, a date or a boolean by its looks.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class _Collector(_Strict):
     """What all collectors have in common."""
 
     dataset: str
-    every_minutes: int = Field(1440, ge=60, le=44640, description="how often it collects")
-    backfill_days: int = Field(62, ge=1, le=455, description="how far back the first collection goes")
+    every_minutes: int = Field(1440, ge=60, le=44640, description="how often it collects; of days, whole ones in UTC")
+    backfill_days: int = Field(61, ge=1, le=455, description="how far back the first collection goes")
     late_minutes: int = Field(30, ge=5, le=1440, description="how long samples may take until the source has them")
 
     @field_validator("dataset")
@@ -137,6 +137,10 @@ class PrometheusSource(_Collector):
     step_minutes: int = Field(5, ge=1, le=60)
     slice_hours: int = Field(24, ge=1, le=168, description="how much one question spans")
 
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
     @model_validator(mode="after")
     def _safe(self) -> PrometheusSource:
         parts = urlsplit(self.url)
@@ -179,11 +183,14 @@ Collector = CloudWatch | PrometheusSource | PostgreSQLSource
 _COLLECTOR: TypeAdapter[Collector] = TypeAdapter(Annotated[Collector, Field(discriminator="source")])
 
 
-def secret(arn: str | None, keys: tuple[str, ...]) -> dict[str, str]:
+def secret(arn: str | None, keys: tuple[str, ...], host: str) -> dict[str, str]:
     """What Secrets Manager holds under a name, which is JSON with these keys; or a plain text, where it is one key.
 
+    A secret that names a ``host``, as those of RDS do, is shown to no other: who may write settings may not send it
+    where they like.
+
     Raises:
-        SourceError: it holds something else. What it holds is in no message.
+        SourceError: it holds something else, or is meant for another host. What it holds is in no message.
     """
     secretsmanager = boto3.client("secretsmanager")
     text = secretsmanager.get_secret_value(SecretId=arn or "").get("SecretString", "")
@@ -193,6 +200,8 @@ def secret(arn: str | None, keys: tuple[str, ...]) -> dict[str, str]:
         found = {keys[0]: text.strip()} if len(keys) == 1 else None
     if not isinstance(found, dict) or not all(isinstance(found.get(key), str) and found[key] for key in keys):
         raise SourceError(f"the secret {arn} is not JSON with the keys {', '.join(keys)}")
+    if found.get("host") not in (None, host):
+        raise SourceError(f"the secret {arn} is for another host than {host}, by its own key host")
     if any(not (found[key].isprintable() and found[key].isascii()) for key in keys):
         raise SourceError(f"the secret {arn} holds line breaks, or other characters than ASCII")
     return {key: found[key] for key in keys}

@@ -111,5 +111,5 @@ SettingsOf = TypeVar("SettingsOf", bound=_Environment)
 
 
 def from_environment(kind: type[SettingsOf]) -> SettingsOf:
-    """The settings of one function; a variable that is missing or no number is named in the error."""
+    """The settings of one function; a variable that is missing or not a number is named in the error."""
     return kind.model_validate(dict(os.environ))

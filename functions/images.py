@@ -1,4 +1,4 @@
-"""AWS's own container image for scikit-learn jobs, which holds the Python that Headroom's jobs need."""
+"""AWS's own container image for scikit-learn jobs, which has the Python version that Headroom's jobs need."""
 
 from __future__ import annotations
 

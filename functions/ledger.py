@@ -86,7 +86,7 @@ class State:
     minutes_between_runs: int | None = None
     """The dataset's own setting, as the last run read it."""
     closed: str | None = None
-    """The last run whose files are known to wait no more."""
+    """The last run whose files are known to be closed."""
     failed_at: str | None = None
     """When a run failed for what its files are not to blame for; what waited then is not tried again by itself."""
     arrivals: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ class State:
 
 
 def connect(table: str) -> Ledger:
-    """The ledger in a table. DynamoDB's throttling is sat out with ever longer pauses."""
+    """The ledger as a DynamoDB table. When DynamoDB throttles, requests are repeated after longer and longer pauses."""
     config = Config(max_pool_connections=_AT_ONCE, retries={"mode": "standard", "total_max_attempts": 8})
     return Ledger(boto3.resource("dynamodb", config=config).Table(table))
 
@@ -115,12 +115,12 @@ class Ledger:
     # ---- files
 
     def record(self, dataset: str, file: File, now: datetime | None = None) -> bool:
-        """Write a file down as waiting. False where this version of it is in the ledger already."""
+        """Record a file as waiting. False if this version of it is in the ledger already."""
         item = _item(dataset, file, now or datetime.now(UTC))
         return _if_so(lambda: self._table.put_item(Item=item, ConditionExpression=Attr("item").not_exists()))
 
     def reopen(self, dataset: str, files: list[File], now: datetime) -> None:
-        """Write files down as waiting whatever the ledger says of them, as if they had just come."""
+        """Record files as waiting whatever the ledger says of them, as if they had just arrived."""
         _each(files, lambda file: self._client.put_item(**self._name, Item=_item(dataset, file, now)))
 
     def knows(self, dataset: str, file: File) -> bool:
@@ -182,7 +182,7 @@ class Ledger:
         )
 
     def close(self, dataset: str, items: list[str], run_id: str, expires: datetime) -> None:
-        """The files are in a published run: they wait no more, and their entries end after a while."""
+        """Mark files as published: they no longer wait, and their entries expire after a while."""
         self._note(
             dataset,
             items,
@@ -196,7 +196,7 @@ class Ledger:
     def blame(self, dataset: str, execution: str, attempt: int) -> list[File]:
         """Count a failed attempt at a run on each file that it had and that still waits; these files, counted.
 
-        An attempt that is told of twice counts once.
+        An attempt that is reported twice counts once.
         """
         token = f"{execution}/{attempt}"
         files = [file for file in self.waiting(dataset) if file.planned == execution]
@@ -435,7 +435,7 @@ class Ledger:
         return self._members("HELD")
 
     def let_go(self, dataset: str) -> None:
-        """A dataset's run waits for others no more."""
+        """A dataset's run no longer waits for others."""
         self._table.update_item(
             Key=_all_key("HELD"), UpdateExpression="DELETE members :one", ExpressionAttributeValues={":one": {dataset}}
         )

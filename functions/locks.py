@@ -87,7 +87,7 @@ def start_if_idle(
 def start_held_back(
     ledger: Ledger, stepfunctions: SFNClient, state_machine_arn: str, now: datetime, limits: Limits, after: str
 ) -> None:
-    """Give the place of a run that ended to the datasets whose runs waited for one."""
+    """Give the place of a run that has ended to the datasets whose runs waited for one."""
     for dataset in ledger.held_back():
         ledger.let_go(dataset)  # noted again if it has to wait on
         start_if_idle(ledger, stepfunctions, state_machine_arn, dataset, now, limits, after=f"{after}/held")

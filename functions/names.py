@@ -38,7 +38,7 @@ def name_problem(name: str) -> str | None:
         return "its key holds control characters, backslashes, or empty, '.' or '..' folders: rename it"
     longest = max(len(part.encode()) for part in parts)
     if longest > LONGEST_PART:
-        return f"one part of its key has {longest} bytes, and a file name at most {LONGEST_PART}: rename it"
+        return f"one part of its key has {longest} bytes; file names may have at most {LONGEST_PART}: rename it"
     # Firehose and collectd give their files no ending at all.
     if "." in parts[-1] and not name.lower().endswith(ENDINGS):
         return f"its name ends in none of {', '.join(ENDINGS)}: convert or rename it"

@@ -1,4 +1,4 @@
-"""What every notification has to keep to, whoever sends it."""
+"""The rules for every notification, whoever sends it."""
 
 from __future__ import annotations
 

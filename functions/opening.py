@@ -1,4 +1,4 @@
-"""Whether the jobs will be able to read the files that wait: found out before a run is paid for."""
+"""Whether the jobs will be able to read the waiting files, checked before a run is paid for."""
 
 from __future__ import annotations
 

@@ -96,18 +96,18 @@ def notification(
 ) -> dict[str, str]:
     """Subject and message that a dataset is overdue."""
     silent = (now.date() - arrivals[-1]).days
-    habit = f" Its usual pauses are of {usual_pause(arrivals).days} days at the most." if own is None else ""
+    habit = f" Its usual pauses are at most {usual_pause(arrivals).days} days." if own is None else ""
     lines = [
-        f"Nothing has arrived for dataset {dataset} in {silent} days, the last files on {arrivals[-1]}.{habit}",
+        f"Nothing has arrived for dataset {dataset} in {silent} days; the last files came on {arrivals[-1]}.{habit}",
         "",
-        "Its results stay as they are, and get older. Look at the export that makes the files, and whether it may "
+        "Its results stay as they are and become outdated. Check the export that makes the files, and whether it may "
         f"still write to s3://{bucket}/incoming/{dataset}/. The next file that comes starts a run as usual.",
-        "This is told once; it is told again only after files have come and stopped again.",
+        "You are told once, and again only after files have come and stopped again.",
         "",
-        f"When that is can be set: overdue_after_days in s3://{bucket}/config/{dataset}.yaml, 0 for never.",
+        f"To change when you are told, set overdue_after_days in s3://{bucket}/config/{dataset}.yaml; 0 means never.",
     ]
     commands = [
-        "Where no more files are meant to come, end the alarm (until some do):",
+        "If no more files are expected, end the alarm (until some arrive):",
         ask_sweep(sweep_function, do="give_up", dataset=dataset),
     ]
     return {

@@ -46,7 +46,7 @@ NOTHING_ACCEPTED = '{"schema": 1, "findings": []}\n'
 
 
 class CannotPlan(Exception):
-    """The run cannot be; the message says why and what to do."""
+    """The run cannot be planned; the message says why and what to do."""
 
 
 @cache
@@ -70,8 +70,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     if not take_lock(ledger, boto3.client("stepfunctions"), environment.state_machine_arn, dataset, execution, now):
         raise CannotPlan(
-            f"dataset {dataset!r} has a run already ({ledger.state(dataset).running}): "
-            "wait for its end; files that came meanwhile start the next run by themselves"
+            f"dataset {dataset!r} already has a run ({ledger.state(dataset).running}): "
+            "wait until it ends; files that arrive meanwhile start the next run by themselves"
         )
     state = ledger.state(dataset)
     finish_closing(s3, ledger, environment, dataset, state, now)
@@ -116,7 +116,7 @@ def open_waiting(s3: Any, environment: PlanSettings, waiting: list[File]) -> Ope
     if opened.refused and not opened.readable:
         # Not set aside: it may well be a permission of this function that is missing, and nothing could go on.
         told = "; ".join(f"{file.key!r}: {why}" for file, why in opened.refused[:3])
-        raise CannotPlan(f"none of the {len(opened.refused)} files that wait can be read: {told}")
+        raise CannotPlan(f"none of the {len(opened.refused)} waiting files can be read: {told}")
     return opened
 
 
@@ -189,9 +189,9 @@ def previous_results(s3: Any, environment: PlanSettings, dataset: str, current_r
     if f"{run}/panel/panel.parquet" not in panel:
         raise CannotPlan(
             f"the panel of the current run {current_run} is gone (s3://{bucket}/{run}/panel/panel.parquet), and every "
-            "run builds on it. Deleted objects of this bucket can be brought back for 30 days:\n"
+            "run builds on it. Deleted objects of this bucket can be restored for 30 days:\n"
             f"{bring_back(bucket, f'{run}/panel/')}\n"
-            "then redrive this run. Otherwise begin anew from all files under incoming/:\n"
+            "then redrive this run. Otherwise start over from all files under incoming/:\n"
             f"{ask_sweep(environment.sweep_function, do='start_over', dataset=dataset)}"
         )
     return Before(sum(panel.values()), bool(_sizes(s3, bucket, f"{run}/assessment/risk_summary.json")))
@@ -395,7 +395,7 @@ def choose_mode(environment: PlanSettings, given: RunInput, found: Found, now: d
     if given.mode == "score" and known.gone:
         bucket, _, key = known.gone.removeprefix("s3://").partition("/")
         raise CannotPlan(
-            f"the approved model's file is gone ({known.gone}). It can be brought back for 30 days after deletion:\n"
+            f"the approved model's file is gone ({known.gone}). It can be restored for 30 days after its deletion:\n"
             f"{bring_back(bucket, key)}\nOtherwise start the run with mode auto or train, which makes a new one"
         )
     if given.mode == "score" and model is None:
@@ -424,16 +424,16 @@ def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate
         return
     more = given.model_dump(exclude_unset=True) | {"max_usd": math.ceil(cost.usd)}
     raise CannotPlan(
-        f"the run would cost {cost.words}, and a run may cost {most:g} USD (the stack's MaxRunCostUsd). Its files wait "
-        f"on. To run it all the same:\n{start(environment.state_machine_arn, **more)}"
+        f"the run would cost {cost.words}, and a run may cost at most {most:g} USD (the stack's MaxRunCostUsd). Its "
+        f"files keep waiting. To run it anyway:\n{start(environment.state_machine_arn, **more)}"
     )
 
 
 def notes(known: Models) -> list[str]:
     """What a person should know of the plan."""
     return [
-        f"The registry's approved version {arn} was registered by hand: it is not comparable and is not used, as "
-        "nobody wrote down what it was made from."
+        f"The registry's approved version {arn} was registered by hand: it cannot be compared and is not used, "
+        "because nothing says what it was made from."
         for arn in known.foreign[:5]
     ]
 

@@ -80,7 +80,7 @@ class Opened:
 
 def opened(config: PostgreSQLSource, scope: str, collector: str, own_region: str) -> Opened:
     """The database, with the user and password of its secret."""
-    keys = secret(config.secret_arn, ("username", "password"))
+    keys = secret(config.secret_arn, ("username", "password"), config.host)
     return Opened(config, keys["username"], keys["password"])
 
 

@@ -27,6 +27,8 @@ from samples import ConflictError, Samples, clean
 
 # Seconds for one answer, and its bytes: a day of 1,000 series in five minutes is some 8 MB.
 TIMEOUT, LARGEST = 90, 128 * 2**20
+# Seconds after which no further query of a slice is asked: with the last answer it ends before the function does.
+SLICE_SECONDS = 180
 _SHOWN = 300  # characters of an answer that a message repeats
 _HEADER = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
@@ -63,7 +65,10 @@ class Opened:
         """A slice's file; None where nothing was measured."""
         found = Samples()
         start, end = datetime.fromisoformat(part[0]), datetime.fromisoformat(part[1])
+        last = time.monotonic() + SLICE_SECONDS
         for query in self.config.queries:
+            if time.monotonic() > last:
+                raise SourceError(f"the queries of one slice take more than {SLICE_SECONDS} seconds: lower slice_hours")
             answer = self._asked(query, start, end)
             for server, moment, value in values(answer, query, start, end):
                 try:
@@ -97,9 +102,9 @@ def opened(config: PrometheusSource, scope: str, collector: str, own_region: str
     """The server, with the credential that the settings name."""
     headers = {}
     if config.auth == "bearer":
-        headers["Authorization"] = f"Bearer {secret(config.secret_arn, ('token',))['token']}"
+        headers["Authorization"] = f"Bearer {secret(config.secret_arn, ('token',), config.host)['token']}"
     elif config.auth == "basic":
-        keys = secret(config.secret_arn, ("username", "password"))
+        keys = secret(config.secret_arn, ("username", "password"), config.host)
         pair = base64.b64encode(f"{keys['username']}:{keys['password']}".encode()).decode()
         headers["Authorization"] = f"Basic {pair}"
     return Opened(config, headers, own_region)

@@ -146,11 +146,11 @@ def left_lines(
     lines = [f"  overwritten while the run was under way: {cut(key, 200)!r}" for key in newer[:3]]
     if newer:
         lines.append(
-            f"  Of {_count(len(newer), 'file')} in all, this run may have read either version; the newer one waits and "
-            "is what counts from the next run on."
+            f"  This run may have read either version of {_count(len(newer), 'file')}; the newer version waits and "
+            "counts from the next run on."
         )
     if aside:
-        lines.append(f"Set aside, and in no run until put back: {_count(len(aside), 'file')}.")
+        lines.append(f"Set aside until you put them back: {_count(len(aside), 'file')}.")
         lines += [f"  {cut(one.file.key, 200)!r}: {cut(one.reason, 500)}" for one in aside[-3:]]
     due = earliest(ledger.state(run.dataset), limits)
     if waiting and following is None and due > now:
@@ -207,7 +207,7 @@ def notification(
     urgent = [f"{levels[level]} {level}" for level in ("critical", "high", "medium") if levels.get(level)]
     headline = ", ".join(urgent) if urgent else "no server at risk"
     unit = "days" if summary["frequency"] == "D" else "hours"
-    superseded = ["A newer run was published while this one was going on; its results stay the current ones."]
+    superseded = ["A newer run was published while this one was running; the newer results stay current."]
     rows, files, servers = quality["rows"], len(manifest["files"]), _count(summary["servers"], "server")
     lines = [
         f"Dataset {run.dataset}, run {run.run_id}: {status}.",
@@ -248,9 +248,11 @@ def following_lines(following: str | None, drift: dict[str, Any] | None) -> list
     if following is None:
         return []
     if drift is None:
-        return [f"Files that came meanwhile are being processed: {following}."]
+        return [f"Files that arrived meanwhile are being processed: {following}."]
     why = f" ({drift['reason']})" if drift.get("reason") else ""
-    return [f"A training run follows, as the data has drifted from what the model was trained on{why}: {following}."]
+    return [
+        f"A training run follows, because the data has drifted from what the model was trained on{why}: {following}."
+    ]
 
 
 def relative_error(summary: dict[str, Any]) -> float | None:
@@ -263,7 +265,7 @@ def drift_lines(run: Finished, drift: dict[str, Any], training: str | None) -> l
     if not drift.get("exceeded") or training is not None:
         return []
     why = f" ({drift['reason']})" if drift.get("reason") else ""
-    then = "the new model, which knows it, was held back" if run.held_back else "the next run trains a new one"
+    then = "the new model, which was trained on it, was held back" if run.held_back else "the next run trains a new one"
     return [f"Drift: the data is no longer what the model was trained on{why}; {then}."]
 
 
@@ -272,8 +274,8 @@ def model_lines(run: Finished, why: str, error: float | None) -> list[str]:
     poor = []
     if error is not None and error > 1:
         poor = [
-            f"  In backtests it errs {error:.2f} times as much as repeating the last season does: take its dates with "
-            "care. The report's part on the model says for which metrics."
+            f"  In backtests its error is {error:.2f} times that of repeating the last season: take its dates with "
+            "care. The report's section on forecasts says for which metrics."
         ]
     if not run.trained:
         return [f"Model: scored with the approved one ({why}).", *poor]
@@ -282,7 +284,7 @@ def model_lines(run: Finished, why: str, error: float | None) -> list[str]:
     but = "in backtests it is worse than the approved one" if run.measured else "its job reported no error to compare"
     return [
         f"Model: trained ({why}), but {but}, so the approved one made these forecasts.",
-        "  It waits for approval. To score with it from the next run on:",
+        "  It waits for approval. To use it from the next run on:",
         "  aws sagemaker update-model-package --model-approval-status Approved "
         f"--model-package-arn {run.model_package}",
         *poor,

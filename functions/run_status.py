@@ -175,7 +175,7 @@ def free(
     if failure.by_data:
         files = ledger.blame(dataset, run.name, attempt)
         spent = [file for file in files if file.failures >= ATTEMPTS]
-        why = f"{ATTEMPTS} runs that had it failed; the last one: {cut(failure.reason, 300)}"
+        why = f"{ATTEMPTS} runs with it failed; the last one: {cut(failure.reason, 300)}"
         if spent and len(ledger.waiting(dataset, len(spent) + 1)) > len(spent):
             ledger.set_aside(dataset, ((file, why) for file in spent), run.name)
     else:
@@ -245,14 +245,14 @@ def reason_of_job(job: dict[str, Any], kind: str, error: str, state: str | None)
         began, ended = (job.get(f"{kind}{moment}Time") for moment in ("Start", "End"))
         # SageMaker's timestamps come in milliseconds here; a job is stopped a little after its limit at the latest.
         if limit and began is not None and ended is not None and ended - began >= 0.98 * 1000 * limit:
-            return f"the job was stopped, as it ran longer than its {limit / 3600:g} hours", True
-        return "the job was stopped, by hand or because it ran longer than its 3 hours", False
+            return f"the job was stopped because it ran longer than {limit / 3600:g} hours", True
+        return "the job was stopped, by hand or because it ran longer than 3 hours", False
     if re.search(r"exit code: 137\b", given):
         which = {"Preprocess": "preprocess", "Train": "train", "AssessRisk": "assess"}.get(state or "", "<job>")
         return (
-            "out of memory: the job was killed (exit code 137). Use a larger instance, through the stack's parameters "
-            f'or for one run through its overrides ({{"{which}": {{"instance_type": "ml.m5.4xlarge"}}}}); or the files '
-            "hold what no fleet has, such as a server column of request ids",
+            "out of memory: the job was killed (exit code 137). Use a larger instance, with the stack's parameters "
+            f'or, for one run, with overrides ({{"{which}": {{"instance_type": "ml.m5.4xlarge"}}}}). Or check the '
+            "files for what no fleet has, such as request ids in the server column",
             True,
         )
     # What SageMaker says itself is why; only where it says no more than that the program failed, the program knows.
@@ -314,12 +314,12 @@ def notification(
     instead = (
         "A redrive is possible for 14 days. After that, start a new run:"
         if state == "PlanRun"
-        else "A redrive (for 14 days) keeps the files and settings of this run. Corrected files start a new one when "
-        "they are uploaded; after a change of settings start it:"
+        else "A redrive (possible for 14 days) keeps the files and settings of this run. Corrected files start a new "
+        "run when they are uploaded. After changing the settings, start a new run:"
     )
     again = [instead, start(machine, dataset or "")]
     back = [
-        "The files that were set aside wait where they lie. To have them tried again:",
+        "The files that were set aside stay where they are. To try them again:",
         ask_sweep(sweep_function, do="put_back", dataset=dataset),
     ]
     commands = [
@@ -334,32 +334,32 @@ def notification(
 
 
 def what_stays(state: str | None, left: Left) -> str:
-    """Which results are the current ones now, and what becomes of the run's files."""
+    """Which results are current now, and what happens to the run's files."""
     if left.redriven:
-        return "It has been redriven meanwhile, and goes on."
+        return "It has been redriven meanwhile and is running."
     if left.published and state == "NotifyCompletion":
         return "The run's results are published; only the message about them could not be sent."
     if left.published:
         return (
-            "The run's results are published. What Publish does after that is not done: its message, perhaps the start "
-            "of the next run. The redrive does it."
+            "The run's results are published. What Publish does afterwards has not been done: its message, and perhaps "
+            "the start of the next run. A redrive does it."
         )
     if state in AFTER_JOBS:
         return (
-            "Its jobs have ended well, but its results are not the current ones. A redrive publishes them, unless a "
+            "Its jobs succeeded, but its results are not the current ones. A redrive publishes them, unless a "
             "newer run has been published."
         )
-    return "The results of the last good run stay the current ones. This run's files are kept: the next run takes them."
+    return "The results of the last good run stay current. This run's files are kept: the next run takes them."
 
 
 def file_lines(left: Left) -> list[str]:
-    """The run's newest files, among which the cause is to be sought, and those that were set aside."""
+    """The run's newest files, one of which may be the cause, and those that were set aside."""
     lines = []
     if left.files:
         lines += ["", f"Newest of the {len(left.files):,} new file{'' if len(left.files) == 1 else 's'} of this run:"]
         lines += [f"  {cut(file.key, 200)!r}" for file in reversed(left.files[-_NAMED:])]
     if left.aside:
-        lines += ["", f"Set aside, so that the dataset can go on without: {len(left.aside):,}."]
+        lines += ["", f"Set aside, so that the dataset can go on without them: {len(left.aside):,}."]
         lines += [f"  {cut(one.file.key, 200)!r}: {cut(one.reason, 500)}" for one in left.aside[:_ASIDE_NAMED]]
         if len(left.aside) > _ASIDE_NAMED:
             lines.append(

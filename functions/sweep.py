@@ -1,4 +1,4 @@
-"""Sweep: finds what no event told of, and starts what had to wait. Also what a person asks of the ledger.
+"""Sweep: finds files that had no event, and starts runs that had to wait. Also does what a person asks of the ledger.
 
 Event: EventBridge's schedule, every few minutes; or by hand ``{"do": …, "dataset": …}``, see :class:`Command`.
 """
@@ -54,7 +54,7 @@ class Command(BaseModel):
 
 
 class CannotDo(Exception):
-    """What was asked for cannot be; the message says why."""
+    """What was asked for cannot be done; the message says why."""
 
 
 @cache

@@ -58,15 +58,16 @@ def down() -> None:
 
 @app.command()
 def demo(
-    data: Annotated[list[Path] | None, typer.Option(help="A file or folder; may be given again.")] = None,
+    data: Annotated[list[Path] | None, typer.Option(help="A file or folder; may be repeated.")] = None,
     dataset: Annotated[str, typer.Option(help="The dataset's name.")] = "demo",
     settings: Annotated[Path | None, typer.Option(help="The dataset's settings, YAML.")] = None,
     days: Annotated[int, typer.Option(help="Days of history of the generated fleet, where no data are given.")] = 400,
+    formats: Annotated[bool, typer.Option(help="The generated fleet as five tools export it.")] = False,
 ) -> None:
-    """Drop a fleet's files into the ingest bucket, follow the run, and show what comes of it."""
+    """Drop a fleet's files into the ingest bucket, follow the run, and show its results."""
     from local import demo as demos
 
-    demos.run(console, dataset, data or [], settings, days)
+    demos.run(console, dataset, data or [], settings, days, formats)
 
 
 @app.command()
@@ -87,7 +88,7 @@ def status() -> None:
 
 @app.command()
 def mailbox() -> None:
-    """Print the e-mail that subscribers got."""
+    """Print the e-mail that subscribers received."""
     letters = mail.letters(clouds.STATE / "mailbox")
     for letter in letters:
         print(f"To: {letter.to}\nDate: {letter.date}\nSubject: {letter.subject}\n\n{letter.body}\n{'-' * 72}")

@@ -42,8 +42,10 @@ class Drop:
     """The names of what else is in the folders given."""
 
 
-def run(console: Console, dataset: str, data: list[Path], settings: Path | None, days: int = DAYS) -> None:
-    """The whole demo; ``days`` of history where the fleet is a generated one.
+def run(
+    console: Console, dataset: str, data: list[Path], settings: Path | None, days: int = DAYS, formats: bool = False
+) -> None:
+    """The whole demo; ``days`` of history where the fleet is a generated one, and ``formats`` to have it in five.
 
     Raises ``CloudError`` where it cannot go on or the run fails; the message says what to do.
     """
@@ -62,7 +64,7 @@ def run(console: Console, dataset: str, data: list[Path], settings: Path | None,
             _say(console, began, files.passed_over(drop.passed_over))
         if drop is None:
             with console.status("generating a fleet"):
-                drop = generated(dataset, Path(folder), days)
+                drop = generated(dataset, Path(folder), days, formats)
             _say(console, began, f"fleet of {SERVERS} servers generated: {days} days of {SAMPLING} samples")
         known = {e["executionArn"] for e in follow.executions(cloud, stack.outputs["StateMachineArn"], dataset)}
         letters = len(mailbox.letters(cloud.mailbox))
@@ -102,11 +104,13 @@ def _check_settings(path: Path) -> None:
         raise CloudError(f"{path} cannot be used:\n{error}") from error
 
 
-def generated(dataset: str, folder: Path, days: int) -> Drop:
+def generated(dataset: str, folder: Path, days: int, formats: bool = False) -> Drop:
     """A fleet of known truth with this many days of history, generated here into ``folder``."""
     from local import fleet  # it brings pandas, which is slow to load
+    from local.fleet import exports
 
-    fleet.write(fleet.generate(servers=SERVERS, days=days, sampling=SAMPLING), folder)
+    made = fleet.generate(servers=SERVERS, days=days, sampling=SAMPLING)
+    (exports.write if formats else fleet.write)(made, folder)
     return chosen(dataset, [folder / "incoming"], folder / "settings.yaml")
 
 
@@ -129,7 +133,7 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
         execution = follow.wait_for_start(cloud, machine, dataset, known, START_SECONDS)
     if execution is None:
         raise CloudError(
-            f"no run has started within {START_SECONDS} s. What the ingest function says is in {cloud.log} "
+            f"no run has started within {START_SECONDS} s. The ingest function's log is in {cloud.log} "
             f"and, with the cloud up, in: aws logs tail {_ingest_logs(cloud)}"
         )
     while True:
@@ -140,7 +144,7 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
         following = follow.wait_for_start(cloud, machine, dataset, known, seconds=0.5)
         if following is None:
             return description
-        console.print("   files came while the run was going on: the next run takes them")
+        console.print("   files arrived during the run: the next run takes them")
         execution = following
 
 
@@ -149,9 +153,9 @@ def _explained(cloud: Cloud, dataset: str, description: dict[str, Any], was_up: 
     if job := follow.failure(description).job:
         lines += ["", f"its folder: {cloud.state / 'jobs' / job}"]
     if was_up:
-        lines += ["", "when the cause is mended, run just the failed state again:", f"  headroom redrive {dataset}"]
+        lines += ["", "after fixing the cause, resume from the failed state:", f"  headroom redrive {dataset}"]
     else:
-        lines += ["", "to be able to look around and redrive: make up, then make demo again"]
+        lines += ["", "to be able to inspect it and redrive: make up, then make demo again"]
     return "\n".join(lines)
 
 

@@ -14,10 +14,11 @@ from botocore.exceptions import ClientError, WaiterError
 from local.cloud import ROOT
 
 POLICY = ROOT / "stack-policy.json"
+POLL_SECONDS = 5
 
 
 class ReleaseError(Exception):
-    """The deployment has not come to a good end; the message says why."""
+    """The deployment has failed; the message says why."""
 
 
 def environments() -> dict[str, dict[str, Any]]:
@@ -43,7 +44,7 @@ def execute(client: Callable[[str], Any], stack: str, change_set: str) -> str:
     cloudformation.execute_change_set(ChangeSetName=change_set)
     waiter = cloudformation.get_waiter("stack_create_complete" if first else "stack_update_complete")
     try:
-        waiter.wait(StackName=stack, WaiterConfig={"Delay": 5, "MaxAttempts": 720})
+        waiter.wait(StackName=stack, WaiterConfig={"Delay": POLL_SECONDS, "MaxAttempts": 3600 // POLL_SECONDS})
     except WaiterError as error:
         events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
         failed = [e for e in events if e["ResourceStatus"].endswith("_FAILED")][:10]
@@ -54,6 +55,7 @@ def execute(client: Callable[[str], Any], stack: str, change_set: str) -> str:
 
 
 def state(cloudformation: Any, stack: str) -> str:
+    """The stack's state, such as UPDATE_COMPLETE."""
     [found] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     return found["StackStatus"]
 

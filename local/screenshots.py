@@ -45,6 +45,9 @@ def main() -> None:
         photograph(report, "report-phone.png", **PHONE)
         for name in ("risk_heatmap.png", "utilization_clusters.png"):
             _save((report.parent / name).read_bytes(), name, 1200)
+        fleet.own.write(Path(scratch) / "own")
+        report = assess(Path(scratch) / "own" / "incoming", "own", Path(scratch) / "own" / "settings.yaml", "28D")
+        photograph(report, "report-own-metrics.png", opened=True, viewport={"width": 1280, "height": 1100})
         if not BITBRAINS.is_dir():
             print(f"{BITBRAINS} is not there: report-bitbrains.png stays as it is.")
             return

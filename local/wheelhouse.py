@@ -61,7 +61,7 @@ def download(folder: Path) -> list[Path]:
         )  # fmt: skip
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) < len(wanted):
-        raise SystemExit(f"{len(wanted)} libraries are locked, and {len(wheels)} wheels are in {folder}")
+        raise SystemExit(f"{len(wanted)} libraries are locked, but only {len(wheels)} wheels are in {folder}")
     return wheels
 
 

@@ -1,6 +1,7 @@
 """What must be there before any test imports a function (Powertools reads it then), and the order of the tests."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,6 +10,16 @@ os.environ |= {
     "POWERTOOLS_SERVICE_NAME": "headroom",
     "POWERTOOLS_TRACE_DISABLED": "true",
 }
+
+
+@pytest.fixture(autouse=True)
+def _built_in_metrics_alone() -> Iterator[None]:
+    """A process of a job has one dataset's metrics; that of the tests has none but the built-in ones."""
+    from headroom.core import metrics
+
+    metrics.use({})
+    yield
+    metrics.use({})
 
 
 @pytest.hookimpl(trylast=True)  # after the marks are set

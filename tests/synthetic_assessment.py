@@ -43,6 +43,11 @@ ACTIONS = [
 ]
 
 
+def _level(settings: Settings, metric: str, name: str) -> float:
+    levels = settings.thresholds.get(metric)
+    return getattr(levels, name) if levels else np.nan
+
+
 def assessment(
     servers: int | Sequence[str] = 60,
     metrics: Sequence[str] = ("cpu", "memory", "disk"),
@@ -118,6 +123,11 @@ def assessment(
         {
             "server_id": np.repeat(names, len(metrics)),
             "metric": np.tile(list(metrics), len(names)),
+            "entity": "",
+            "unit": [wording.unit(name) for name in np.tile(list(metrics), len(names))],
+            "capacity": [100.0 if wording.unit(name) == "%" else np.nan for name in np.tile(list(metrics), len(names))],
+            "warning": [_level(settings, name, "warning") for name in np.tile(list(metrics), len(names))],
+            "critical": [_level(settings, name, "critical") for name in np.tile(list(metrics), len(names))],
             "level": np.array(LEVELS, dtype=object)[code],
             "current": np.nanmean(actual[:, -7:], axis=1),
             "peak_q50": bands["q50"].max(axis=1),
@@ -170,6 +180,7 @@ def assessment(
                 "server_id": name,
                 "level": LEVELS[code_of[name, worst]],
                 "worst_metric": worst,
+                "worst_entity": "",
                 "score": 20.0 * code_of[name, worst] + float(row.peak_q50.iloc[0]) / 5,
                 "reason": row.reason.iloc[0],
                 "adjusted": "",
@@ -378,6 +389,15 @@ def _quality(names: list[str], metrics: Sequence[str], frequency: str, as_of: pd
         "gaps": {"missing_periods": 41, "servers_with_gaps": 3,
                  "worst": [{"server_id": names[0], "metric": metrics[0], "missing": 30, "expected": 400}]},
         "short_series": [{"server_id": names[-1], "metric": metrics[0], "periods": 6}],
+        "marked": {
+            "partial": {
+                "series": 1,
+                "first": [{"server_id": names[0], "metric": metrics[0], "samples": 3, "usual": 288}],
+            },
+            "few_samples": {"series": 0, "first": []},
+        },
+        "inventory": None,
+        "groups": [],
         "settings": {"source": "last_good", "errors": ["horizn: unknown key; known keys are frequency, horizon"]},
         "unmatched_mappings": [],
         "notes": ["212 values above 100 % were clipped to 100 %."],

@@ -24,7 +24,7 @@ def require() -> None:
     wrong = missing(lock)
     if wrong:
         raise CloudError(
-            f"the environment {sys.prefix} is not as requirements/jobs.txt asks: {', '.join(wrong[:5])}"
+            f"the environment {sys.prefix} does not match requirements/jobs.txt: {', '.join(wrong[:5])}"
             f"{' and more' if len(wrong) > 5 else ''}. Run make again, which installs what is missing."
         )
     SIGN.write_text(lock, encoding="utf-8")
@@ -42,5 +42,5 @@ def missing(lock: str) -> list[str]:
         except importlib.metadata.PackageNotFoundError:
             installed = "nothing"
         if not wanted.specifier.contains(installed, prereleases=True):
-            wrong.append(f"{wanted.name}{wanted.specifier} (there is {installed})")
+            wrong.append(f"{wanted.name}{wanted.specifier} (installed: {installed})")
     return wrong

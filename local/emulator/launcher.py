@@ -29,7 +29,7 @@ def main() -> None:
     from ministack.core import iam_actions, router
 
     from local import processes
-    from local.emulator import alarms, lambdas, logs, mailbox, s3_events, sagemaker, stepfunctions
+    from local.emulator import alarms, lambdas, logs, mailbox, metric_data, s3_events, sagemaker, stepfunctions
 
     state, port = Path(os.environ["HEADROOM_STATE"]), int(os.environ["GATEWAY_PORT"])
     sagemaker.folder = state / "jobs"
@@ -47,6 +47,7 @@ def main() -> None:
     s3_events.install()
     mailbox.install(state / "mailbox")
     logs.install()
+    metric_data.install()
     alarms.start()
     if "HEADROOM_PARENT" in os.environ:
         threading.Thread(target=_follow_parent, args=(int(os.environ["HEADROOM_PARENT"]),), daemon=True).start()

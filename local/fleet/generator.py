@@ -1,6 +1,6 @@
 """A fleet of servers with known truth: months of monitoring files, and what happens after they end.
 
-Every server has an archetype (what it does), a level a metric (its daily P95 on an ordinary day when the
+Every server has an archetype (what it does), a level per metric (its daily P95 on an ordinary day when the
 history ends) and, on some, growth, a step, calendar effects. The history and its continuation come out
 of the same process, so ``truth`` states what a good forecast could have known.
 

@@ -25,7 +25,8 @@ import pandas as pd
 from pyarrow import dataset, parquet
 from threadpoolctl import threadpool_limits
 
-from headroom.core import job, safe_csv, settings, wording
+from headroom.core import job, safe_csv, series, settings, wording
+from headroom.core import metrics as table_of_metrics
 from headroom.core import panel as panels
 from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
 from headroom.core.grid import Span
@@ -34,7 +35,7 @@ from headroom.core.plain import plain
 from headroom.core.settings import Settings
 from headroom.core.tables import COERCED, typed
 from headroom.forecast.model import Model, ModelError, drift_of, load, predict_and_explain
-from headroom.insight import accepted, changes, clusters, over_time, recommend, risk, seasonality
+from headroom.insight import accepted, changes, clusters, limits, over_time, parts, recommend, risk, seasonality
 from headroom.partition import Part, judge, together
 from headroom.report import page, pictures
 
@@ -70,6 +71,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
         model = unpacked(given.model, Path(scratch))
         loaded = _loaded(model)
         chosen = fitting(chosen, loaded.settings)
+        table_of_metrics.use(chosen.own_metrics())
         log.info("forecasting %d periods of %d servers", chosen.horizon, len(panel.servers))
         blocks = [
             Block(given.panel, model, servers, chosen, panel.span, panel.measured)
@@ -152,9 +154,11 @@ def _kept(model: Path) -> Model:
 
 def assess_block(block: Block, model: Model) -> Part:
     """Forecast and judge some servers."""
-    rows = panels.in_folder(block.panel).of_servers(block.servers)
-    forecasts, climbs = predict_and_explain(model, rows, attributes_in(block.panel), block.measured)
-    return judge(rows, forecasts, block.settings, climbs, block.span)
+    table_of_metrics.use(block.settings.own_metrics())
+    panel, attributes = panels.in_folder(block.panel), attributes_in(block.panel)
+    rows = panel.of_servers(block.servers)
+    forecasts, climbs = predict_and_explain(model, rows, attributes, block.measured)
+    return judge(rows, forecasts, block.settings, climbs, block.span, attributes, panel.has_entities)
 
 
 def written(parts: Iterator[Part], path: Path) -> Part:
@@ -174,6 +178,8 @@ def with_forecasts(found: Assessment, path: Path) -> Assessment:
     told = open_view(found)
     shown = {*page.servers_shown(told)["server_id"], *told.servers["server_id"].head(pictures.ROWS)}
     table = dataset.dataset(path).to_table(filter=dataset.field("server_id").isin(sorted(shown))).to_pandas()
+    if "entity" in table:  # of each server and metric that of its worst entity
+        table = table.merge(told.risks[["server_id", "metric", "entity"]]).drop(columns="entity")
     return replace(found, forecasts=table.astype({"ds": "datetime64[ns]"}))
 
 
@@ -242,18 +248,23 @@ def conclude(
         previous: the previous run's assessment folder.
         decisions: the text of the dataset's ``accepted.json``; the day that counts is that of the run.
     """
+    table_of_metrics.use(chosen.own_metrics())
     run, quality, metrics = run or {}, quality or {}, metrics or {}
     risks, not_judged = fleet.risks, fleet.not_judged
     servers = risk.servers(risks, attributes)
     unknown = {one["server_id"] for one in not_judged}
     advice = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
     known, problems = accepted.read(decisions, [one.name for one in recommend.actions()])
-    judged = replace(accepted.judge(known, risks, advice, _day_of(run)), problems=problems)
-    risks["accepted"] = accepted.hidden_risks(risks, judged.findings)
-    open_servers = risk.servers(accepted.quieted(risks, judged), attributes)
+    every = fleet.every.get("risks", risks)
+    judged = replace(accepted.judge(known, every, advice, _day_of(run)), problems=problems)
+    for table in (every, risks):
+        table["accepted"] = accepted.hidden_risks(table, judged.findings)
+    open_risks, open_seasonality = standing(fleet, judged)
+    quiet = accepted.quieted(open_risks, judged)
+    open_servers = risk.servers(quiet, attributes)
     open_servers["open_level"] = open_servers["level"]
     servers = servers.merge(open_servers[["server_id", "open_level"]], how="left", on="server_id")
-    recommendations = accepted.open_advice(advice, judged.findings)
+    recommendations = accepted.open_advice(advice, judged.findings, quiet)
 
     before, notes_on_clusters = changes.clusters_of(previous)
     found = clusters.find(fleet.described, before)
@@ -262,6 +273,7 @@ def conclude(
     changed, notes_on_changes = changes.against(previous, servers, unknown)
 
     notes = [*metrics.get("notes", []), *_notes(fleet, servers, chosen.frequency)]
+    notes += limits.unmatched(chosen, series.joined(every))
     summary = {
         "schema": 1,
         "dataset": run.get("dataset"),
@@ -275,7 +287,7 @@ def conclude(
         "open_levels": _counts(servers["open_level"]),
         "levels_by_metric": {metric: _counts(rows["level"]) for metric, rows in risks.groupby("metric")},
         "ranking": risk.RANKING,
-        "top": _top(open_servers, risks),
+        "top": _top(open_servers, open_risks),
         "accepted": _accepted(judged),
         "not_judged": not_judged[:MOST_NOT_JUDGED],
         "not_judged_total": len(not_judged),
@@ -295,6 +307,7 @@ def conclude(
         metrics=metrics,
         summary=plain(summary),
         forecasts=fleet.forecasts.to_pandas(),
+        every=fleet.every,
         risks=risks,
         servers=servers,
         seasonality=fleet.seasonality,
@@ -307,7 +320,9 @@ def conclude(
         over_time=over_time.in_order(fleet.over_time, servers["server_id"].tolist()),
         not_judged=not_judged,
         open_servers=open_servers,
-        findings=plain(accepted.listed(risks, advice, judged.findings)),
+        open_risks=open_risks,
+        open_seasonality=open_seasonality,
+        findings=plain(accepted.listed(every, advice, judged.findings)),
     )
 
 
@@ -352,10 +367,14 @@ def queryable(found: Assessment) -> dict[str, pd.DataFrame]:
     advice["by"] = pd.to_datetime(advice["by"])
     for column in ("target", "evidence"):
         advice[column] = [None if one is None else json.dumps(one, sort_keys=True) for one in advice[column]]
+    # Columns that say something only where there are own metrics, entities or thresholds of single series.
+    special = bool(found.every or found.settings.metrics or found.settings.thresholds_for)
+    more = [] if special else ["entity", "unit", "capacity", "warning", "critical"]
+    every = {"risks": found.risks, "seasonality": found.seasonality} | found.every
     return {
-        "risks": found.risks.drop(columns=list(REASON_PARTS)),
-        "servers": found.servers.drop(columns="adjusted"),
-        "seasonality": found.seasonality,
+        "risks": every["risks"].drop(columns=[*REASON_PARTS, *more]),
+        "servers": found.servers.drop(columns=["adjusted", *([] if special else ["worst_entity"])]),
+        "seasonality": every["seasonality"],
         "clusters": found.clusters,
         "recommendations": advice.rename(columns={"by": "due"}),
     }
@@ -380,12 +399,15 @@ def _notes(fleet: Part, servers: pd.DataFrame, frequency: Frequency) -> list[str
         history = "Less than a day" if days == 0 else wording.periods(days, Frequency.DAY)
         notes.append(
             f"{history} of history {'is' if days < 2 else 'are'} too short to tell {wording.listed(missing)}: clusters "
-            "do not go by them."
+            "do not use them."
         )
     if "cpu" not in fleet.peaks:
         notes.append("CPU is not measured: idle servers, sizes and schedules cannot be judged.")
     elif "memory" not in fleet.peaks:
         notes.append("Memory is not measured: sizes are judged by CPU alone, and nothing is consolidated.")
+    if gone := fleet.gone:
+        shown = ", ".join(gone[:5]) + (" and others" if len(gone) > 5 else "")
+        notes.append(f"Series left out, as other parts of the same server took over from them: {len(gone)} ({shown}).")
     unknown = int((servers["vcpus"].isna() & servers["monthly_cost_usd"].isna()).sum())
     if unknown:
         notes.append(
@@ -405,8 +427,8 @@ def _counts(levels: pd.Series) -> dict[str, int]:
 
 def _top(servers: pd.DataFrame, risks: pd.DataFrame) -> list[dict[str, Any]]:
     worst = servers[servers["level"] != "none"].head(TOP)
-    worst = worst.merge(risks.drop(columns=["level", "reason", "score"]), left_on=["server_id", "worst_metric"],
-                        right_on=["server_id", "metric"])  # fmt: skip
+    told = risks.drop(columns=["level", "reason", "score", "entity"])
+    worst = worst.merge(told, left_on=["server_id", "worst_metric"], right_on=["server_id", "metric"])
     columns = [
         "server_id",
         "level",
@@ -418,7 +440,9 @@ def _top(servers: pd.DataFrame, risks: pd.DataFrame) -> list[dict[str, Any]]:
         "score",
         "reason",
     ]
-    return worst[columns].round({"p_critical": 4, "score": 1}).to_dict("records")
+    told = worst[columns].round({"p_critical": 4, "score": 1}).to_dict("records")
+    entities = worst["worst_entity"].tolist()
+    return [one | ({"entity": entity} if entity else {}) for one, entity in zip(told, entities, strict=True)]
 
 
 def _spreadsheet(recommendations: list[dict[str, Any]]) -> pd.DataFrame:
@@ -442,7 +466,21 @@ def open_view(found: Assessment) -> Assessment:
     if found.open_servers is None:
         return found
     ordered = over_time.in_order(found.over_time, found.open_servers["server_id"].tolist())
-    return replace(found, servers=found.open_servers, over_time=ordered)
+    shown = {"servers": found.open_servers, "risks": found.open_risks, "seasonality": found.open_seasonality}
+    return replace(found, over_time=ordered, **shown)
+
+
+def standing(fleet: Part, judged: accepted.Judged) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Risks and seasonality of the series that stands for each server and metric without accepted findings.
+
+    Where servers have entities, that is the worst one of which nobody has accepted the risk.
+    """
+    if not fleet.every:
+        return fleet.risks, fleet.seasonality
+    risks, patterns = fleet.every["risks"], fleet.every["seasonality"]
+    worst = parts.worst(series.joined(accepted.quieted(risks, judged)))
+    owned = series.joined(risks).assign(entity=risks["entity"])
+    return parts.of_servers(owned, worst), parts.of_servers(series.joined(patterns), worst)
 
 
 def _accepted(judged: accepted.Judged) -> dict[str, Any]:

@@ -8,18 +8,20 @@ summaries.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from headroom.core import metrics
 from headroom.core.findings import LEVELS, RiskOverTime
-from headroom.core.grid import Grid, Span, of_panel
+from headroom.core.grid import SERIES, Grid, Span, of_panel
+from headroom.core.series import have_entities
 from headroom.core.settings import Settings
 from headroom.core.tables import typed
-from headroom.insight import clusters, over_time, risk, seasonality
+from headroom.insight import clusters, limits, over_time, parts, risk, seasonality
 from headroom.insight.clusters import Described
 from headroom.insight.recommend import facts
 from headroom.insight.risk import QUANTILES
@@ -37,6 +39,9 @@ class Part:
         forecasts: ``Assessment.forecasts`` of these servers, as they are written.
         risks, seasonality, not_judged: as in ``Assessment``, of these servers.
         over_time, peaks, described, past: what the findings about the fleet are made from.
+        every: where servers have entities, ``risks`` and ``seasonality`` of every series, as files have them; above are
+            those of each server's worst entity. Else empty.
+        gone: series that are left out because others have taken over from them, as people name them.
     """
 
     ds: pd.DatetimeIndex
@@ -48,6 +53,8 @@ class Part:
     peaks: Sums
     described: Described
     past: facts.Past
+    every: dict[str, pd.DataFrame] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
 
 
 def judge(
@@ -56,46 +63,72 @@ def judge(
     chosen: Settings,
     climbs: pd.DataFrame | None = None,
     span: Span | None = None,
+    attributes: pd.DataFrame | None = None,
+    entities: bool | None = None,
 ) -> Part:
     """Everything that follows for some servers from their panel and forecasts.
 
     Args:
-        panel: ``server_id, metric, ds, y, mean``; ``max`` and ``p99`` as far as they are kept.
+        panel: ``server_id`` (the owner of the series, see ``core.series``), ``metric, ds, y, mean``; ``max``, ``p99``
+            and ``capacity`` as far as they are kept.
         forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``.
         climbs: what the forecasts rest on, see ``model.predict_and_explain``.
         span: the first and last period of the whole panel, where this is a part of it.
+        attributes: of the servers, for capacities that they say.
+        entities: whether servers of the whole panel have entities; by default, whether these have.
     """
+    metrics.use(chosen.own_metrics())
+    entities = have_entities(panel["server_id"]) if entities is None else entities
+    span = span or Span(panel["ds"].min(), panel["ds"].max())
+    panel, gone = parts.without_gone(panel, span.last, chosen.frequency)
+    capacities = panel.loc[panel["capacity"].notna(), [*SERIES, "ds", "capacity"]] if "capacity" in panel else None
     laid_out = of_panel(panel, chosen.frequency, chosen.frequency.assessed_history, span)
     patterns = seasonality.measure(laid_out, chosen)
     first = laid_out.ds[-1] + chosen.frequency.step
-    outlook = risk.outlook(_with_missing(forecasts, panel, first), patterns, chosen)
-    outlook, reasons = risk.judged(outlook, laid_out, chosen)
-    flagged = flag(panel, laid_out, outlook, chosen)
+    forecasts = _with_missing(_of_panel(forecasts, panel), panel, first)
+    outlook = risk.outlook(forecasts, patterns, chosen, capacities, attributes)
+    judged_by = limits.at_todays_capacity(laid_out, capacities)
+    outlook, reasons = risk.judged(outlook, laid_out, chosen, judged_by)
+    flagged = flag(panel, judged_by, outlook, chosen)
+    risks = risk.risks(outlook, laid_out, chosen, reasons, climbs)
+    not_judged = risk.not_judged(outlook.keys, reasons, laid_out, chosen)
+    every: dict[str, pd.DataFrame] = {}
+    if entities:
+        every = {"risks": parts.as_files(risks), "seasonality": parts.as_files(patterns)}
+        flagged = parts.as_files(flagged)
+        # From here on a server has one series of each metric: its worst entity's.
+        worst = parts.worst(risks)
+        risks, patterns, panel = (parts.of_servers(table, worst) for table in (risks, patterns, panel))
+        laid_out = of_panel(panel, chosen.frequency, chosen.frequency.assessed_history, span)
     return Part(
         ds=laid_out.ds,
         forecasts=typed(flagged),
-        risks=risk.risks(outlook, laid_out, chosen, reasons, climbs),
+        risks=risks,
         seasonality=patterns,
-        not_judged=risk.not_judged(outlook.keys, reasons, laid_out, chosen),
+        not_judged=not_judged,
         over_time=over_time.of_forecasts(flagged, laid_out.ds[-1], chosen),
         peaks=seasonality.sums(laid_out),
         described=clusters.describe_servers(panel, laid_out, patterns),
         past=facts.past_of(laid_out, panel),
+        every=every,
+        gone=gone,
     )
 
 
-def together(parts: Sequence[Part]) -> Part:
+def together(found: Sequence[Part]) -> Part:
     """The parts of a fleet, in the order of their servers, as one."""
     return Part(
-        ds=parts[0].ds,
-        forecasts=pa.concat_tables([part.forecasts for part in parts]),
-        risks=pd.concat([part.risks for part in parts], ignore_index=True),
-        seasonality=pd.concat([part.seasonality for part in parts], ignore_index=True),
-        not_judged=[one for part in parts for one in part.not_judged],
-        over_time=over_time.together([part.over_time for part in parts]),
-        peaks=seasonality.sums_together([part.peaks for part in parts]),
-        described=clusters.together([part.described for part in parts]),
-        past=facts.together([part.past for part in parts]),
+        ds=found[0].ds,
+        forecasts=pa.concat_tables([part.forecasts for part in found]),
+        risks=pd.concat([part.risks for part in found], ignore_index=True),
+        seasonality=pd.concat([part.seasonality for part in found], ignore_index=True),
+        not_judged=[one for part in found for one in part.not_judged],
+        over_time=over_time.together([part.over_time for part in found]),
+        peaks=seasonality.sums_together([part.peaks for part in found]),
+        described=clusters.together([part.described for part in found]),
+        past=facts.together([part.past for part in found]),
+        every={name: pd.concat([part.every[name] for part in found], ignore_index=True) for name in found[0].every},
+        gone=[name for part in found for name in part.gone],
     )
 
 
@@ -106,10 +139,10 @@ def flag(panel: pd.DataFrame, laid_out: Grid, outlook: risk.Outlook, chosen: Set
     start = laid_out.ds[max(len(laid_out.ds) - periods, 0)]
     tail = panel.loc[(panel["ds"] >= start) & panel["y"].notna(), ["server_id", "metric", "ds", "y"]]
     history = tail.rename(columns={"y": "actual"}).assign(is_future=False)
-    limits = {name: tail["metric"].map({m: getattr(t, name) for m, t in chosen.thresholds.items()}).to_numpy(float)
-              for name in ("warning", "critical")}  # fmt: skip
-    y = tail["y"].to_numpy(float)
-    history["risk_level"] = levels[risk.level_of(*(np.where(y >= limits[name], 1.0, 0.0) for name in limits))]
+    row = pd.MultiIndex.from_frame(outlook.keys).get_indexer(pd.MultiIndex.from_frame(tail[SERIES]))
+    y = _as_judged(tail, laid_out)
+    reached = (np.where(y >= outlook.limits[name].to_numpy()[row], 1.0, 0.0) for name in ("warning", "critical"))
+    history["risk_level"] = levels[risk.level_of(*reached)]
 
     count = len(outlook.ds)
     there = np.isfinite(outlook.quantiles).all(axis=2).ravel()
@@ -124,6 +157,21 @@ def flag(panel: pd.DataFrame, laid_out: Grid, outlook: risk.Outlook, chosen: Set
     both = pd.concat([history, future], ignore_index=True)
     both = both.sort_values(["server_id", "metric", "ds"], ignore_index=True)
     return both[["server_id", "metric", "ds", "is_future", "actual", *QUANTILES, "risk_level"]]
+
+
+def _as_judged(tail: pd.DataFrame, laid_out: Grid) -> np.ndarray:
+    """The values of some rows of the panel as the grid has them: at today's capacities."""
+    if not any(metric.capacity_column for metric in metrics.own()):
+        return tail["y"].to_numpy(float)
+    row = pd.MultiIndex.from_frame(laid_out.series).get_indexer(pd.MultiIndex.from_frame(tail[SERIES]))
+    return laid_out.values[row, laid_out.ds.get_indexer(tail["ds"].dt.floor(laid_out.frequency))]
+
+
+def _of_panel(forecasts: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+    """The forecasts of the series that the panel has."""
+    there = pd.MultiIndex.from_frame(panel[SERIES].drop_duplicates())
+    known = pd.MultiIndex.from_frame(forecasts[SERIES]).isin(there)
+    return forecasts if known.all() else forecasts[known]
 
 
 def _with_missing(forecasts: pd.DataFrame, panel: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from headroom.core import job, settings
+from headroom.core import job, metrics, settings
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import database, merge, quality, reading
 from headroom.intake.layout import LATEST
@@ -53,6 +53,7 @@ def preprocess(
     with tempfile.TemporaryDirectory(prefix="headroom-") as folder:
         work = Path(folder)
         (work / "files").mkdir()
+        metrics.use(effective.own_metrics())
         db = database.open_in(work)
         reading.read(db, sources, effective, _latest(manifest), work / "files")
         merged = merge.merge(db, history, effective, before, work / "samples", sources)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import duckdb
 
+from headroom.core import metrics, wording
 from headroom.core import settings as settings_module
-from headroom.core.settings import METRICS, PERCENT_METRICS, Settings, SettingsError
+from headroom.core.settings import Settings, SettingsError
 from headroom.intake import reading
 from headroom.intake.columns import name_of_cell
 from headroom.intake.layout import LATEST, UnreadableFile, encoding_of, is_gzip, open_bytes
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def preview(path: Path, name: str, settings: Settings) -> tuple[list[str], bool]:
     """What is to be said of one file, called ``name`` with its folders, and whether anything of it can be used."""
+    metrics.use(settings.own_metrics())
     lines = [name]
     with tempfile.TemporaryDirectory(prefix="headroom-") as folder:
         work = Path(folder)
@@ -155,21 +157,24 @@ def _headings(source: Source, settings: Settings) -> list[str]:
 
 
 def _in_words(metric: str, meaning: Meaning) -> str:
-    unit = "percent" if metric in PERCENT_METRICS else "MB/s"
+    meant = metrics.of_column(metric)
+    unit = "percent" if meant.percent else meant.unit
     factor = "" if meaning.factor == 1 else f" times {meaning.factor:g}"
-    free = ", 100 minus what is free" if meaning.free else ""
+    free = f", {meant.capacity or 100:g} minus what is free" if meaning.free else ""
     return f"{metric} in {unit}{factor}{free}{'' if meaning.certain else ' (supposed)'}"
 
 
 def _values(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     lines = []
-    for metric in METRICS:
+    for metric in metrics.columns():
         found = db.execute(
             f"SELECT server_id, sampled_at, {metric} FROM usable_reading WHERE {metric} IS NOT NULL "  # noqa: S608
             f"ORDER BY row LIMIT {_EXAMPLES}"
         ).fetchall()
         if found:
-            shown = "; ".join(f"{server} at {at:%Y-%m-%d %H:%M:%S} UTC: {value:g}" for server, at, value in found)
+            shown = "; ".join(
+                f"{wording.owner(server)} at {at:%Y-%m-%d %H:%M:%S} UTC: {value:g}" for server, at, value in found
+            )
             lines.append(f"{metric}: {shown}")
     return lines
 

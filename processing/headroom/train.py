@@ -14,7 +14,9 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from headroom.core import job, settings
+from headroom.core import metrics as table_of_metrics
 from headroom.core import panel as panels
+from headroom.core import series as owners
 from headroom.core.grid import SERIES, Grid, mean
 from headroom.core.panel import Panel
 from headroom.core.settings import Settings
@@ -51,6 +53,7 @@ def train(panel: Panel, servers: pd.DataFrame, chosen: Settings, folder: Path) -
 
     Returns what is also in ``model_metrics.json``.
     """
+    table_of_metrics.use(chosen.own_metrics())
     # More threads gain nothing at these sizes, lose much on a busy machine, and change the last digits.
     with threadpool_limits(1, "blas"):
         return _train(panel, servers, chosen, folder)
@@ -97,8 +100,15 @@ def _train(panel: Panel, servers: pd.DataFrame, chosen: Settings, folder: Path) 
     metrics["fallbacks"] += [
         {**one, "points": 0, "method": "none", "reason": "never measured"} for one in never.to_dict("records")
     ]
+    metrics["fallbacks"] = [_as_file(one) for one in metrics["fallbacks"]]
     (folder / "model_metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False), encoding="utf-8")
     return metrics
+
+
+def _as_file(fallback: dict[str, Any]) -> dict[str, Any]:
+    """With the server and its entity instead of their owner."""
+    server, entity = owners.parts_of(fallback["server_id"])
+    return fallback | {"server_id": server} | ({"entity": entity} if entity else {})
 
 
 def _look(panel: Panel, servers: list[str], chosen: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""The documentation says what is there: parameters, settings, and pages that exist."""
+"""The documentation says what is there: parameters, settings, modules, and pages that exist."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from infrastructure.stack import ROOT, template
+from infrastructure.test_rooms import ROOMS
 
 from headroom.core import settings
 
@@ -116,3 +117,10 @@ def test_a_name_that_does_not_exist_is_seen(cell, there):
     named = named_tests(f"| threat | measure | {cell} |")
     assert named
     assert all(is_there(file, test) for _, file, test in named) is there
+
+
+@pytest.mark.parametrize("folder", ["functions", *(f"processing/headroom/{room}" for room in ROOMS)])
+def test_the_architecture_names_every_module(folder):
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    modules = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__", "__main__"}
+    assert [name for name in sorted(modules) if f"`{name}`" not in page] == []

@@ -530,6 +530,14 @@ def test_collectors_touch_nothing_of_the_ledger_but_what_is_theirs():
     assert dataset_problem(progress.PLACE), "no dataset can have that name"
 
 
+def test_collectors_make_network_interfaces_only_in_a_network():
+    def managed(stack: Stack) -> str:
+        return str(stack.resources["CollectFunctionRole"]["Properties"]["ManagedPolicyArns"])
+
+    assert "VPCAccess" in managed(Stack(**EVERYTHING))
+    assert "VPCAccess" not in managed(Stack(Collectors="on"))
+
+
 def test_every_exception_is_still_needed():
     given = {grant.action for role in roles(Stack(**EVERYTHING)) for grant in grants(Stack(**EVERYTHING), role)}
     assert [action for action in ON_EVERY_RESOURCE if action not in given] == []

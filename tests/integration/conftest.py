@@ -1,4 +1,4 @@
-"""One laptop cloud a test session, with the real stack deployed once."""
+"""One laptop cloud per test session, with the real stack deployed once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from integration.service import Service
 
+from cli import smoke
 from local import cloud as clouds
-from local import deploy, fleet
+from local import deploy, fleet, release
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +33,16 @@ def service(cloud: clouds.Cloud, stack: deploy.Stack) -> Service:
 
 @pytest.fixture(scope="session")
 def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """A small fleet's wide files, one a month, by name."""
+    """A small fleet's wide files, one per month, by name."""
     folder = tmp_path_factory.mktemp("fleet")
     fleet.write(
         fleet.generate(servers=10, days=240, sampling="1D", metrics=("cpu", "memory"), horizon=30, seed=3), folder
     )
     return {path.name: path.read_bytes() for path in sorted((folder / "incoming").glob("fleet-*.csv"))}
+
+
+@pytest.fixture(autouse=True)
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is polled every few seconds on AWS; the laptop cloud is quicker."""
+    monkeypatch.setattr(smoke, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(release, "POLL_SECONDS", 1)

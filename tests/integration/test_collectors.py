@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
+from integration.service import Service
 
-from local import deploy, follow
+from local import deploy
 from local.cloud import Cloud
 from local.deploy import Stack
 
 DAYS = 13  # CloudWatch takes values that are up to two weeks old
-SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -74,24 +73,15 @@ def test_a_fleet_that_nobody_has_exported_gets_its_report(cloud: Cloud, collecti
     # The schedule may have come first.
     assert collect(cloud, collecting)["files"] <= 1
     assert collect(cloud, collecting) == {"files": 0}, "what has come is not asked for again"
-    deadline, found = time.monotonic() + SECONDS, []
-    while not found or found[-1]["status"] not in follow.FINAL:
-        assert time.monotonic() < deadline, found
-        time.sleep(1)
-        found = follow.executions(cloud, collecting.outputs["StateMachineArn"], "collected")
-    described = cloud.client("stepfunctions").describe_execution(executionArn=found[-1]["executionArn"])
-    assert described["status"] == "SUCCEEDED", follow.failure(described)
-    run = json.loads(described["output"])["run_id"]
-
-    def read(name: str) -> bytes:
-        bucket = collecting.outputs["ArtifactBucketName"]
-        return s3.get_object(Bucket=bucket, Key=f"runs/collected/{run}/{name}")["Body"].read()
-
-    panel = pd.read_parquet(io.BytesIO(read("panel/panel.parquet")))
+    service = Service(cloud, collecting)
+    run = service.outcome(service.wait("collected")[-1])["run_id"]
+    panel = service.panel("collected", run)
     assert set(panel["server_id"]) == set(fleet)
     assert set(panel.loc[panel["server_id"] == fleet[0], "metric"]) == {"cpu", "memory"}
     assert panel.loc[panel["server_id"] == fleet[1], "y"].max() == pytest.approx(80.0)
-    servers = pd.read_parquet(io.BytesIO(read("panel/servers.parquet"))).set_index("server_id")
+    servers = pd.read_parquet(io.BytesIO(service.read("collected", run, "panel/servers.parquet"))).set_index(
+        "server_id"
+    )
     assert servers.loc[fleet[0], ["instance_type", "business_unit"]].to_list() == ["m5.large", "shop"]
-    assert json.loads(read("assessment/data_quality.json"))["rows"]["quarantined"] == 0
-    assert b"</html>" in read("assessment/report.html")
+    assert service.read_json("collected", run, "assessment/data_quality.json")["rows"]["quarantined"] == 0
+    assert b"</html>" in service.read("collected", run, "assessment/report.html")

@@ -72,7 +72,7 @@ def test_libraries_that_cannot_be_installed_are_the_jobs_last_word(container: Pa
 
 
 def test_an_image_without_cmp_is_still_seen_to_carry_the_lock(container: Path) -> None:
-    """AWS's image has no `cmp`: whoever built an own image on it would install everything again in every job."""
+    """AWS's image has no `cmp`: a custom image built on it would install everything again in every job."""
     programs = container / "bin"
     programs.mkdir()
     for name in ("dirname", "mkdir", "mktemp", "ln", "env"):

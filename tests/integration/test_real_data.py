@@ -13,12 +13,11 @@ REAL = Path(__file__).parents[3] / "shared" / "data"
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real monitoring data is not beside this repository")
 def test_weekly_files_of_real_monitoring_give_the_same_panel_one_by_one_as_all_at_once(service: Service) -> None:
+    """In days, so that the jobs after Preprocess are short; tests/unit/test_preprocess.py does the same in hours."""
     weeks = sorted((REAL / "bitbrains").glob("*.csv.gz"))
     s3, bucket = service.cloud.client("s3"), service.stack.outputs["IngestBucketName"]
     for dataset in ("weekly", "whole"):  # without the trainings that drift asks for: they would change no panel
-        s3.put_object(
-            Bucket=bucket, Key=f"config/{dataset}.yaml", Body=b"frequency: h\nhorizon: 24\ndrift_threshold: 100\n"
-        )
+        s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=b"horizon: 7\ndrift_threshold: 100\n")
     for week in weeks:
         service.drop("whole", week.name, week.read_bytes())
     for week in weeks:

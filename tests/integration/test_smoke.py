@@ -20,7 +20,7 @@ def test_a_deployed_stack_passes_and_nothing_of_the_test_stays(cloud: Cloud, sta
         "6 servers is dropped",
         "the run has succeeded",
         "all results are there",
-        "the pointer stands on the run",
+        "the run is the dataset's current one",
         "the notification has arrived",
         "cleaned up: files, settings, runs, ledger, models",
     ):

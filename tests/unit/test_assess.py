@@ -316,6 +316,36 @@ def test_an_accepted_risk_leaves_the_top_list_and_stays_in_every_table(tmp_path)
     assert "Accepted findings" in report and "ends <b>soon" not in report
 
 
+def test_an_accepted_disk_leaves_the_next_worst_one_in_its_place(tmp_path):
+    """Each disk is a finding of its own: nobody who accepts one hides the others."""
+    full, tight = [96.0] * 400, [85.0] * 400
+    disks = {("db\x1f/data", "disk"): full, ("db\x1f/var", "disk"): tight, ("calm", "disk"): [20.0] * 400}
+    panel = panel_of(disks, "h")
+    chosen = Settings(frequency="h", horizon=24)
+    one = DECISION | {"server": "db", "metric": "disk", "entity": "/data"}
+    run = {"dataset": "demo", "run_id": "r", "created_at": "2026-02-01T00:00:00Z"}
+    servers = pd.DataFrame({"server_id": ["db", "calm"]}).reindex(columns=["server_id", *assess.risk.ATTRIBUTES])
+
+    def assessed_with(text):
+        return whole_fleet.assessed(panel, servers, flat(panel, 24, "h"), chosen, run=run, decisions=text)
+
+    before, after = assessed_with(""), assessed_with(accepted.written([accepted.decided(one)]))
+    [first], [second] = before.summary["top"], after.summary["top"]
+    assert (first["entity"], first["level"]) == ("/data", "critical")
+    assert (second["server_id"], second["entity"], second["level"]) == ("db", "/var", "medium")
+    assert "/var" in second["reason"]
+    shown = assess.open_view(after)
+    assert shown.risks.set_index("server_id").loc["db", "entity"] == "/var"
+    assert shown.seasonality.groupby(["server_id", "metric"]).size().max() == 1
+    facts = after.every["risks"].set_index(["server_id", "entity"])
+    assert (facts.loc[("db", "/data"), "accepted"], facts.loc[("db", "/var"), "accepted"]) == (True, False)
+    assert after.servers.set_index("server_id").loc["db", ["level", "open_level"]].tolist() == ["critical", "medium"]
+    whole_fleet.write(after, tmp_path)
+    listed = json.loads((tmp_path / "findings.json").read_text())["findings"]
+    found = [(one["entity"], one["hidden"]) for one in listed if one["kind"] == "risk"]
+    assert found == [("/var", False), ("/data", True)]
+
+
 def test_it_comes_back_the_day_after_its_end():
     text = accepted.written([accepted.decided(DECISION)])
     found = with_decisions(text, "2027-01-01T00:00:00Z")

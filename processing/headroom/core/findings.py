@@ -85,7 +85,9 @@ class Assessment:
             reverse. ``risk_level`` is, on a future row, the level reached by that date (by the chance of having crossed
             the thresholds until then, so it only rises, and the first critical row is ``critical_date``; all are
             critical where it is above already), and on a history row the level that the measured value stands for.
-        risks: one row per server and metric: ``server_id, metric, level, current`` (mean of y over the last 7 days or
+        risks: one row per server and metric (``entity`` names the part of the server that stands worst, "" where it has
+            none; ``unit``, ``capacity``, ``warning`` and ``critical`` are what it is judged by, in its unit, or NaN):
+            ``server_id, metric, level, current`` (mean of y over the last 7 days or
             24 hours: an average, not the peak), ``peak_q50, peak_q95, peak_ds, p_warning, p_critical`` (probability
             of crossing within the horizon; NaN for a metric without thresholds), ``warning_date, critical_date``
             (first date by which a crossing is more likely than not, or NaT), ``breach_earliest, breach_latest``
@@ -106,6 +108,8 @@ class Assessment:
             ``cluster_name, open_level`` (without accepted findings).
         open_servers: the same columns and servers as they stand without accepted findings, in that order of urgency;
             the report and the pictures are drawn from these.
+        open_risks, open_seasonality: ``risks`` and ``seasonality``; where servers have entities, those of the worst one
+            whose risk nobody has accepted.
         findings: all that can be accepted, the most urgent first, one dict each: ``server, metric, entity, kind, level,
             hidden, reason``.
         seasonality: one row per server and metric: ``server_id, metric, day_strength, week_strength, year_strength,
@@ -129,6 +133,8 @@ class Assessment:
         not_judged: the servers of which some or all metrics are not judged, sorted by name, one dict each: ``server_id,
             metrics`` (those not judged), ``last`` (ISO date of their last period, or None), ``periods`` (how many of
             them have a value), ``reason`` (a sentence with what to do). Their level is "none", as a placeholder.
+        every: where servers have entities, ``risks`` and ``seasonality`` of every series, with a column ``entity``;
+            those above, and the forecasts, have of each server and metric the worst entity's. Else empty.
     """
 
     settings: Settings
@@ -149,4 +155,7 @@ class Assessment:
     over_time: RiskOverTime
     not_judged: list[dict[str, Any]] = field(default_factory=list)
     open_servers: pd.DataFrame | None = None
+    open_risks: pd.DataFrame | None = None
+    open_seasonality: pd.DataFrame | None = None
     findings: list[dict[str, Any]] = field(default_factory=list)
+    every: dict[str, pd.DataFrame] = field(default_factory=dict)

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from headroom.core.metrics import percent_names
 from headroom.core.periods import Frequency
-from headroom.core.settings import PERCENT_METRICS
 
 SERIES = ["server_id", "metric"]
 
@@ -57,7 +57,7 @@ class Grid:
     @property
     def upper(self) -> np.ndarray:
         """The greatest possible value of each series (n): 100 percent, or infinity."""
-        return np.where(self.series["metric"].isin(PERCENT_METRICS), 100.0, np.inf)
+        return np.where(self.series["metric"].isin(percent_names()), 100.0, np.inf)
 
     @cached_property
     def servers(self) -> np.ndarray:

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import dataset
 
-from headroom.core import job
+from headroom.core import job, series
 from headroom.core.grid import SERIES, Span
 from headroom.core.periods import Frequency
 
-COLUMNS = (*SERIES, "ds", "y", "mean", "max", "p99")
+COLUMNS = (*SERIES, "ds", "y", "mean", "max", "p99", "capacity")
 
 # Values of a block: of 1,000 servers with 5 metrics over a year 1.8 million, for which forecasting and judging need
 # about 0.8 GB. Larger blocks are no faster.
@@ -31,7 +31,10 @@ BLOCK_VALUES = 2_000_000
 
 @dataclass(frozen=True)
 class Panel:
-    """``server_id, metric, ds, y, mean``, and ``max`` and ``p99`` where they are kept."""
+    """``server_id, metric, ds, y, mean``, and ``max``, ``p99`` and ``capacity`` where they are kept.
+
+    Rows are read with the owner of their series (see ``core.series``) as ``server_id``.
+    """
 
     source: dataset.Dataset
 
@@ -80,6 +83,11 @@ class Panel:
         """The first and the last period with a value; None without any."""
         return Span(pd.Timestamp(self.moments[0]), pd.Timestamp(self.moments[-1])) if len(self.moments) else None
 
+    @property
+    def has_entities(self) -> bool:
+        """Whether servers have series of their parts."""
+        return "entity" in self.source.schema.names
+
     def blocks(self, frequency: Frequency) -> list[list[str]]:
         """The servers in blocks, in order."""
         if self.span is None:
@@ -89,7 +97,8 @@ class Panel:
         return [self.servers[start : start + size] for start in range(0, len(self.servers), size)]
 
     def of_servers(self, servers: Sequence[str], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
-        """The rows of these servers; of ``columns`` those that are kept."""
+        """The rows of these servers, or of the servers of these owners; of ``columns`` those that are kept."""
+        servers = list(dict.fromkeys(series.parts_of(one)[0] for one in servers))
         name = dataset.field("server_id")
         wanted = (name >= min(servers)) & (name <= max(servers)) & name.isin(list(servers))
         return self._read(wanted, columns)
@@ -100,8 +109,8 @@ class Panel:
         return self._read(dataset.field("ds") >= pa.scalar(first, self.source.schema.field("ds").type), columns)
 
     def _read(self, wanted: dataset.Expression, columns: Sequence[str]) -> pd.DataFrame:
-        kept = [one for one in columns if one in self.source.schema.names]
-        return self.source.to_table(columns=kept, filter=wanted).to_pandas()
+        kept = [one for one in (*columns, "entity") if one in self.source.schema.names]
+        return series.joined(self.source.to_table(columns=kept, filter=wanted).to_pandas())
 
 
 def in_folder(folder: Path) -> Panel:

@@ -10,21 +10,25 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from headroom.core import metrics, series
 from headroom.core.periods import Frequency
-from headroom.core.settings import PERCENT_METRICS
-
-NAMES = {
-    "cpu": "CPU",
-    "memory": "memory",
-    "disk": "disk",
-    "network_in": "incoming network",
-    "network_out": "outgoing network",
-}  # fmt: skip
 
 
-def metric(name: str) -> str:
-    """A metric's name inside a sentence; one place for it, so that report, mail and files agree."""
-    return NAMES.get(name, name)
+def metric(name: str, entity: str = "") -> str:
+    """A metric's name inside a sentence, "disk" or "disk /var"; so that report, mail and files agree."""
+    return f"{metrics.of(name).label} {printable(entity)}" if entity else metrics.of(name).label
+
+
+def verb(name: str, one: str, several: str) -> str:
+    """The form of a verb that a metric's name takes: "CPU is", "database connections are"."""
+    last = metrics.of(name).label.split()[-1]
+    many = last.endswith("s") and not last.endswith(("ss", "us", "is")) and not last.isupper()
+    return several if many and not metrics.of(name).built_in else one
+
+
+def owner(name: str) -> str:
+    """Whose a series is: "web-1", or "/var on web-1"."""
+    return printable(series.named(name))
 
 
 def sentence(text: str) -> str:
@@ -59,31 +63,46 @@ def percent(value: float, digits: int = 0) -> str:
 
 def unit(name: str) -> str:
     """The unit of a metric's values."""
-    return "%" if name in PERCENT_METRICS else "MB/s"
+    return metrics.of(name).unit
 
 
 def amount(value: float, name: str) -> str:
-    """A value of a metric in its unit: whole percent, or megabytes per second in three digits; "–" for none."""
+    """A value of a metric in its unit: whole percent, or in three digits; "–" for none."""
     if pd.isna(value):
         return "–"
-    if name in PERCENT_METRICS:
+    if metrics.is_percent(name):
         return percent(value)
-    return f"{count(value) if abs(value) >= 1000 else f'{value:.3g}'} MB/s"
+    return f"{count(value) if abs(value) >= 1000 else f'{value:.3g}'} {unit(name)}".rstrip()
+
+
+def capacity(key: str, value: float) -> str:
+    """A capacity to grow to, "a capacity of 600 connections" for the key "connections_capacity"."""
+    name = key.removesuffix("_capacity")
+    label, of = metric(name), amount(value, name)
+    return f"a capacity of {of}" + ("" if unit(name) in label else f" for {label}")
 
 
 def change(value: float, name: str) -> str:
     """A change of a metric: of one in percent, in whole points."""
-    return plural(round(value), "point") if name in PERCENT_METRICS else amount(value, name)
+    return plural(round(value), "point") if metrics.is_percent(name) else amount(value, name)
 
 
 def pace(value: float, name: str) -> str:
-    """A change of a metric in its unit: points of a percentage, or megabytes per second, in two digits."""
-    return f"{f'{value:.2g}' if value < 10 else f'{value:,.0f}'} {'points' if name in PERCENT_METRICS else 'MB/s'}"
+    """A change of a metric in its unit, in two digits; of a percentage in points."""
+    of = "points" if metrics.is_percent(name) else unit(name)
+    return f"{f'{value:.2g}' if value < 10 else f'{value:,.0f}'} {of}".rstrip()
 
 
 def threshold(value: float, name: str) -> str:
-    """A threshold as its owner wrote it, in the metric's unit."""
-    return f"{value:g} {unit(name)}"
+    """A threshold as its owner wrote it: in percent of what has a capacity, else in the metric's unit."""
+    return f"{value:g} {metrics.PERCENT if metrics.of(name).has_capacity else unit(name)}".rstrip()
+
+
+def limit(value: float, capacity: float, name: str) -> str:
+    """A threshold in the metric's unit: "90 %", "100 MB/s"; where the capacity says more, "450 connections (90 %)"."""
+    if metrics.is_percent(name) or not metrics.of(name).has_capacity:
+        return f"{value:g} {unit(name)}".rstrip()
+    return f"{amount(value, name)} ({100 * value / capacity:.3g} %)"
 
 
 def share(value: float) -> str:
@@ -134,7 +153,10 @@ def about(number: int, frequency: Frequency) -> str:
 
 def label(key: str) -> str:
     """A key of the data as people read it: "cpu_p95" is "CPU P95", "network_in_p95" "incoming network P95"."""
-    known = next((name for name in NAMES if key == name or key.startswith(f"{name}_")), "")
+    known = next(
+        (name for name in sorted(metrics.names(), key=len, reverse=True) if key == name or key.startswith(f"{name}_")),
+        "",
+    )
     rest = key.removeprefix(known).replace("_", " ").replace("peak q50", "expected peak").strip()
     rest = re.sub(r"\bp(\d\d)\b", r"P\1", re.sub(r"\bcpu\b", "CPU", rest))
     rest = re.sub(r"\bgb\b", "GB", re.sub(r"\bvcpus\b", "vCPUs", rest))

@@ -144,7 +144,7 @@ def forecast(
 
 
 def weights(windows: list[Window], group: np.ndarray, groups: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """How much each candidate counts: a series (candidates × n), and a group (candidates × (groups + 1), last: any).
+    """How much candidates count: per series (candidates × n), and per group (candidates × (groups + 1), last: any).
 
     A candidate's weight falls with a power of its error relative to the typical candidate's; a series' own windows
     count one each, its group's experience ``GROUP_WINDOWS``.

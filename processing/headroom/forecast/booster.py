@@ -10,9 +10,11 @@ import lightgbm
 import numpy as np
 import pandas as pd
 
+from headroom.core import series
 from headroom.core.grid import Grid
+from headroom.core.metrics import BUILT_IN
 from headroom.core.periods import calendar
-from headroom.core.settings import METRICS, Settings
+from headroom.core.settings import Settings
 from headroom.forecast import methods
 from headroom.forecast.features import (
     ATTRIBUTES,
@@ -48,7 +50,7 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Booster:
-    """Trained models a quantile level, and the codes of the attributes they saw."""
+    """Trained models per quantile level, and the codes of the attributes they saw."""
 
     models: dict[float, lightgbm.Booster]
     codes: dict[str, list[str]]
@@ -146,10 +148,15 @@ def training_origins(periods: int, settings: Settings) -> list[int]:
     return sorted(set(np.linspace(first, periods - 2, count).astype(int).tolist())) if periods > first + 2 else []
 
 
+# The built-in metrics have a code each; a dataset's own share one, and are told apart by all that is measured.
+_CODES = {name: number for number, name in enumerate(BUILT_IN)}
+
+
 def static_features(grid: Grid, servers: pd.DataFrame, codes: dict[str, list[str]]) -> pd.DataFrame:
     """Metric and attributes per series as numbers; a value that training did not know is missing."""
-    attributes = grid.series[["server_id"]].merge(servers.drop_duplicates("server_id"), on="server_id", how="left")
-    columns = {"metric": grid.series["metric"].map(METRICS.index).to_numpy(float)}
+    server = series.servers(grid.series["server_id"]).to_frame()
+    attributes = server.merge(servers.drop_duplicates("server_id"), on="server_id", how="left")
+    columns = {"metric": grid.series["metric"].map(_CODES).fillna(len(_CODES)).to_numpy(float)}
     unknown = pd.Series(np.nan, index=attributes.index)
     for name in ATTRIBUTES:
         code = {value: number for number, value in enumerate(codes[name])}

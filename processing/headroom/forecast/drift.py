@@ -40,7 +40,7 @@ def of_panel(panel: pd.DataFrame, recent: int, threshold: float) -> dict[str, An
 def compare(baseline: dict[str, Any], panel: pd.DataFrame) -> dict[str, Any]:
     """The panel's newest periods against a baseline.
 
-    Returns ``psi`` a metric (population stability index: 0 is the same, above 0.25 is usually called a shift; Siddiqi
+    Returns ``psi`` per metric (population stability index: 0 is the same, above 0.25 is usually called a shift; Siddiqi
     2006), ``servers_out_of_range``: the share of known servers whose level moved by more than ``RANGE`` spreads in any
     metric, ``new_series``: the share of reporting series (a server's metric) that the baseline has not, ``exceeded``:
     whether any metric's index is above the dataset's threshold or ``new_series`` above ``MOST_NEW``, and ``reason``:

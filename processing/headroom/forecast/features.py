@@ -40,7 +40,7 @@ def history_of(panel: pd.DataFrame, frequency: Frequency, measured: Span | None 
 
 
 def side_by_side(work: Callable[[int], T], origins: list[int]) -> list[T]:
-    """The results of one piece of work an origin, in order; two at a time."""
+    """The results of one piece of work per origin, in order; two at a time."""
     # Threads share the filters of warnings: what one of them ignores has to be ignored around them all.
     with warnings.catch_warnings(), ThreadPoolExecutor(2) as pool:
         warnings.simplefilter("ignore", RuntimeWarning)

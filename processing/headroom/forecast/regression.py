@@ -1,4 +1,4 @@
-"""One robust regression a series on trend, seasons and calendar, fitted for all series at once.
+"""One robust regression per series on trend, seasons and calendar, fitted for all series at once.
 
 The explainable half of the forecasts: what a weekday, a holiday or a quarter's end does to a server, where its trend
 broke, the cycle of its own that it may have (a leak and its restart), and what it has left over lately.
@@ -51,6 +51,11 @@ class Design:
 
     ``sparse`` are the columns of which most should be exactly zero, and the others as large as they are: breaks of
     the trend and days of the calendar. ``marks`` are the latter.
+
+    ``own_doubt``: an observation that speaks for zero weighs what those that the column is about weigh on average, not
+    what all do. Otherwise large effects in a series with little noise shrink as soon as one accident makes their own
+    observations look unusual. By the hour, where the doubts were tuned to the weight of all, it costs 3 % of MASE on
+    CloudWatch (and gains 2 % on Bitbrains a week ahead).
     """
 
     known: np.ndarray
@@ -58,6 +63,7 @@ class Design:
     doubt: np.ndarray
     sparse: np.ndarray
     marks: slice
+    own_doubt: bool
 
 
 @dataclass(frozen=True)
@@ -112,11 +118,16 @@ def _least_absolute(
     tiny = 1e-9 * (1 + np.abs(target).max(axis=1, keepdims=True))
     squared_doubt = design.doubt.copy()
     squared_doubt[sparse] = 1e-6
+    diagonal = np.arange(columns.shape[1])
+    undoubted = np.maximum(forgetting @ columns**2, 1e-12)
     weight, sparse_doubt = forgetting, np.tile(design.doubt[sparse], (len(values), 1))
     for _ in range(ITERATIONS):
         gram[:, low, high] = gram[:, high, low] = weight @ products
-        mean_weight = np.maximum(weight.sum(axis=1) / np.maximum(forgetting.sum(axis=1), 1e-12), 1e-9)
-        gram += np.diag(squared_doubt) * mean_weight[:, None, None]
+        if design.own_doubt:
+            counted = gram[:, diagonal, diagonal] / undoubted
+        else:
+            counted = (weight.sum(axis=1) / np.maximum(forgetting.sum(axis=1), 1e-12))[:, None]
+        gram[:, diagonal, diagonal] += squared_doubt * np.maximum(counted, 1e-9)
         gram[:, sparse, sparse] += sparse_doubt
         coefficients = np.linalg.solve(gram, ((weight * target) @ columns)[:, :, None])[:, :, 0]
         residual = np.where(seen, target - coefficients @ columns.T, np.nan)
@@ -266,6 +277,7 @@ def _design(dates: pd.DatetimeIndex, ahead: pd.DatetimeIndex, settings: Settings
         doubt=doubt,
         sparse=np.array(sparse, dtype=int),
         marks=marked,
+        own_doubt=not hourly,
     )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from headroom.core import wording
 from headroom.core.accepted import LEVELS, RISK, Accepted, AcceptedError, Finding, parse, returns
+from headroom.core.findings import AT_RISK
 
 GROW = "grow"
 """The advice that follows from a risk: who accepts the risk has answered it."""
@@ -103,13 +104,17 @@ def quieted(risks: pd.DataFrame, judged: Judged) -> pd.DataFrame:
     )
 
 
-def open_advice(recommendations: Sequence[dict[str, Any]], hidden: set[Finding]) -> list[dict[str, Any]]:
+def open_advice(
+    recommendations: Sequence[dict[str, Any]], hidden: set[Finding], quiet: pd.DataFrame
+) -> list[dict[str, Any]]:
     """The recommendations of which nobody has said that they will not be followed, numbered anew.
 
     Advice for several servers stays until it is accepted for each of them. Advice to grow follows from risks, and goes
-    when all of these are accepted.
+    when all of these are accepted; ``quiet`` are the risks of :func:`quieted`.
     """
-    kept = [one for one in recommendations if not _is_answered(one, hidden)]
+    pressing = quiet[quiet["level"].isin(AT_RISK)]
+    still = set(zip(pressing["server_id"], pressing["metric"], strict=True))
+    kept = [one for one in recommendations if not _is_answered(one, hidden, still)]
     return [{**one, "priority": number} for number, one in enumerate(kept, 1)]
 
 
@@ -142,12 +147,11 @@ def listed(
     return found
 
 
-def _is_answered(one: dict[str, Any], hidden: set[Finding]) -> bool:
+def _is_answered(one: dict[str, Any], hidden: set[Finding], still: set[tuple[str, str]]) -> bool:
     servers = one["server_ids"]
     if one["action"] != GROW:
         return all(Finding(server, one["metric"], None, one["action"]) in hidden for server in servers)
-    risks = {(name.server, name.metric) for name in hidden if name.kind == RISK}
-    return all((server, metric) in risks for server in servers for metric in one["evidence"]["metrics"])
+    return not any((server, metric) in still for server in servers for metric in one["evidence"]["metrics"])
 
 
 def _names(risks: pd.DataFrame) -> list[Finding]:

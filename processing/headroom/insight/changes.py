@@ -79,7 +79,7 @@ def clusters_of(previous: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
     try:
         return pd.read_csv(previous / "server_clusters.csv", dtype={"server_id": str, "cluster_name": str}), []
     except (OSError, ValueError) as error:
-        return None, [f"The previous run's clusters cannot be read ({_short(error)}): clusters are named anew."]
+        return None, [f"The previous run's clusters cannot be read ({_short(error)}): clusters get new names."]
 
 
 def _levels(previous: Path) -> dict[str, str]:

@@ -19,8 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from headroom.core import wording
 from headroom.core.grid import Grid, Span, mean, quantile
+from headroom.core.metrics import is_percent, percent_names
 from headroom.core.periods import DAYS_PER_MONTH, Frequency, in_month_end
-from headroom.core.settings import PERCENT_METRICS
 from headroom.insight.seasonality import LEAST_MONTH_ENDS, highest_by_day, profiles
 
 # A value at or below the first number counts as none of the feature, at or above the second as all of it; the third
@@ -109,7 +109,7 @@ def describe_servers(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame)
     ``step`` (points, up or down) and ``leak`` (points per month) are those of the metric that has most of it, NaN
     before eight weeks.
     """
-    order = sorted(grid.by_metric, key=lambda name: (name != "cpu", name not in PERCENT_METRICS, name))
+    order = sorted(grid.by_metric, key=lambda name: (name != "cpu", not is_percent(name), name))
     leading = np.full(len(grid.servers), -1)
     for number in reversed(range(len(order))):
         leading[np.isfinite(grid.by_metric[order[number]]).any(axis=1)] = number
@@ -136,8 +136,8 @@ def describe_servers(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame)
             parts.append(part.droplevel(1))
     table = table.merge(pd.concat(parts), how="left", left_on="server_id", right_index=True)
 
-    percent = seasonality[seasonality["metric"].isin(PERCENT_METRICS)]
-    years = {name: _seen_years(values, grid) for name, values in grid.by_metric.items() if name in PERCENT_METRICS}
+    percent = seasonality[seasonality["metric"].isin(percent_names())]
+    years = {name: _seen_years(values, grid) for name, values in grid.by_metric.items() if is_percent(name)}
     row = {server: number for number, server in enumerate(grid.servers)}
     seen = np.array(
         [years[metric][row[server]] for server, metric in zip(percent["server_id"], percent["metric"], strict=True)]
@@ -244,7 +244,7 @@ def name_of(typical: pd.Series) -> str:
 
 def _rhythm(values: np.ndarray, metric: str, grid: Grid) -> pd.DataFrame:
     top = quantile(values, 0.95)
-    unit = np.ones(len(values)) if metric in PERCENT_METRICS else 100 / np.maximum(top, 1e-9)
+    unit = np.ones(len(values)) if is_percent(metric) else 100 / np.maximum(top, 1e-9)
     values, top = values * unit[:, None], top * unit
     level = mean(values, axis=1)
     deviation = np.sqrt(mean((values - level[:, None]) ** 2, axis=1))
@@ -253,7 +253,7 @@ def _rhythm(values: np.ndarray, metric: str, grid: Grid) -> pd.DataFrame:
         "level": level, "p95": top,
         "variability": deviation / np.maximum(level, LEAST_USE),
         "weekend_drop": _weekend_drop(values, grid.ds),
-        "idle_share": idle if metric in PERCENT_METRICS else np.nan,
+        "idle_share": idle if is_percent(metric) else np.nan,
         "unit": unit,
     })  # fmt: skip
 

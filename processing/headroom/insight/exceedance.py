@@ -79,21 +79,25 @@ def of_series(
     )
 
 
-def sentence(found: Standing, metric: str, threshold: float, frequency: Frequency) -> str:
-    """How it is above the threshold, without an end: "CPU has been above 90 % since 5 Oct 2026"."""
-    name, limit = wording.sentence(wording.metric(metric)), wording.threshold(threshold, metric)
+def sentence(found: Standing, metric: str, called: str, limit: str, frequency: Frequency) -> str:
+    """How it is above the threshold, without an end: "CPU has been above 90 % since 5 Oct 2026".
+
+    ``called`` and ``limit`` are the metric and the threshold in words.
+    """
+    name, have = wording.sentence(called), wording.verb(metric, "has", "have")
+    now, then = wording.verb(metric, "is", "are"), wording.verb(metric, "was", "were")
     since = f"since {wording.day(found.since)}"
     if found.from_the_start:
         since += ", when measurements began"
     always, past = found.rhythm == "every day", found.rhythm.startswith("on ")
     if not frequency.hourly:
         if always:
-            return f"{name} has been above {limit} {since}"
-        return f"{name} {'was' if past else 'is'} above {limit} {found.rhythm} ({since})"
+            return f"{name} {have} been above {limit} {since}"
+        return f"{name} {then if past else now} above {limit} {found.rhythm} ({since})"
     if always and found.hours == "around the clock":
-        return f"{name} has been above {limit} around the clock {since}"
+        return f"{name} {have} been above {limit} around the clock {since}"
     peak = wording.amount(found.peak, metric)
-    reaches, stays = ("reached", "was") if past else ("reaches", "is")
+    reaches, stays = ("reached", then) if past else (wording.verb(metric, "reaches", "reach"), now)
     return f"{name} {reaches} {peak} {found.rhythm} and {stays} above {limit} {found.hours} ({since})"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from headroom.core import wording
+from headroom.core import metrics, wording
 from headroom.core.settings import Settings
 from headroom.insight import exceedance
 from headroom.insight.exceedance import Standing
@@ -29,10 +29,17 @@ def of_series(
         row: of ``risk.risks``.
         above: how it is above "warning" and "critical" already, or None.
     """
-    if settings.thresholds.get(row.metric) is None:
-        peak = wording.amount(row.peak_q50, row.metric)
-        what = f"No thresholds are set for the {wording.metric(row.metric)}, whose expected peak is {peak}."
-        return {"what": what, "since": "", "how_sure": "", "lately": ""}
+    if not np.isfinite(row.critical):
+        name, peak = wording.metric(row.metric, row.entity), wording.amount(row.peak_q50, row.metric)
+        if metrics.of(row.metric).built_in:
+            what = f"No thresholds are set for the {name}, whose expected peak is {peak}."
+            return {"what": what, "since": "", "how_sure": "", "lately": ""}
+        left = metrics.of(row.metric).free and not metrics.of(row.metric).has_capacity
+        expected = f"at most {peak} are expected to be left" if left else f"the expected peak is {peak}"
+        has = wording.verb(row.metric, "has", "have")
+        what = f"{wording.sentence(name)} {has} no capacity to be judged by; {expected}."
+        since, lately = _since(row, settings), _lately(row, last_seen, settings)
+        return {"what": what, "since": since, "how_sure": "", "lately": lately}
     pressing = row.level != "none" and not above["critical"]
     return {
         "what": _what(row, above, settings),
@@ -53,34 +60,36 @@ def adjusted(before: str, after: str, criticality: str) -> str:
 def _what(row: Any, above: dict[str, Standing | None], settings: Settings) -> str:
     """What is crossed, by when or since when, and how likely that is."""
     frequency, metric = settings.frequency, row.metric
-    name, thresholds = wording.sentence(wording.metric(metric)), settings.thresholds[metric]
-    critical, warning = (wording.threshold(limit, metric) for limit in (thresholds.critical, thresholds.warning))
+    called = wording.metric(metric, row.entity)
+    are, crosses = wording.verb(metric, "is", "are"), wording.verb(metric, "crosses", "cross")
+    name = wording.sentence(called)
+    critical, warning = (wording.limit(limit, row.capacity, metric) for limit in (row.critical, row.warning))
     within, chance = f"within {wording.span(settings.horizon, frequency)}", wording.likelihood(row.p_critical)
     peak = wording.amount(row.peak_q50, metric)
     if row.level == "critical" and above["critical"]:
         stays = "this is expected to continue"
         if row.p_critical < SURE:
             stays = f"the chance that this continues is {chance}"
-        return f"{exceedance.sentence(above['critical'], metric, thresholds.critical, frequency)}; {stays}."
+        return f"{exceedance.sentence(above['critical'], metric, called, critical, frequency)}; {stays}."
     if row.level == "critical":
         latest = "after the horizon" if pd.isna(row.breach_latest) else wording.date(row.breach_latest, frequency)
         return (
-            f"{name} is expected to cross {critical} by {wording.date(row.critical_date, frequency)} "
+            f"{name} {are} expected to cross {critical} by {wording.date(row.critical_date, frequency)} "
             f"(earliest {wording.date(row.breach_earliest, frequency)}, latest {latest}); chance {within}: {chance}."
         )
     if row.level == "high":
-        return f"The chance that {wording.metric(metric)} crosses {critical} {within} is {chance}."
+        return f"The chance that {called} {crosses} {critical} {within} is {chance}."
     if row.level == "medium" and above["warning"]:
-        so = exceedance.sentence(above["warning"], metric, thresholds.warning, frequency)
+        so = exceedance.sentence(above["warning"], metric, called, warning, frequency)
         return f"{so}; the chance of crossing {critical} {within} is {chance}."
     if row.level == "medium":
-        return f"{name} is expected to cross {warning} by {wording.date(row.warning_date, frequency)}."
+        return f"{name} {are} expected to cross {warning} by {wording.date(row.warning_date, frequency)}."
     if row.level == "low":
         chance = wording.likelihood(row.p_warning)
-        return f"The chance that {wording.metric(metric)} crosses {warning} {within} is {chance}."
-    if row.peak_q50 >= thresholds.warning:
-        return f"{name} is expected to peak at {peak}, but not for long enough to count as crossing {warning}."
-    return f"{name} is expected to stay below {warning}, with a peak of {peak}."
+        return f"The chance that {called} {crosses} {warning} {within} is {chance}."
+    if row.peak_q50 >= row.warning:
+        return f"{name} {are} expected to peak at {peak}, but not for long enough to count as crossing {warning}."
+    return f"{name} {are} expected to stay below {warning}, with a peak of {peak}."
 
 
 def _since(row: Any, settings: Settings) -> str:
@@ -94,7 +103,7 @@ def _since(row: Any, settings: Settings) -> str:
         since = f"for more than {wording.span(settings.frequency.long_climb, settings.frequency)}"
     if pd.notna(row.climb_since):
         since = f"since {wording.date(row.climb_since, settings.frequency)}"
-    return f"It has been climbing by {pace} per day {since}."
+    return f"{wording.verb(row.metric, 'It has', 'They have')} been climbing by {pace} per day {since}."
 
 
 def _how_sure(row: Any, settings: Settings) -> str:

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from headroom.core import wording
+from headroom.core import metrics, wording
 from headroom.core.findings import CLIMB_COLUMNS, LEVELS, REASON_PARTS
 from headroom.core.grid import Grid, mean
 from headroom.core.periods import Frequency, calendar, in_quarter_end
+from headroom.core.series import parts_of
 from headroom.core.settings import Settings
-from headroom.insight import exceedance, reasons
+from headroom.insight import exceedance, limits, reasons
 from headroom.insight.exceedance import Standing
 
 QUANTILES = {"q05": 0.05, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q95": 0.95}
@@ -57,6 +58,7 @@ class Outlook:
         keys: ``server_id, metric`` of each series, sorted.
         ds: the H periods.
         quantiles: array (n, H, 5) in the metrics' units, rising along the last axis, NaN where there is no forecast.
+        limits: what each series is judged by, see :func:`limits.of_series`.
         crossed: "warning", "critical": array (n, H), the chance that the threshold is crossed by that period; NaN for
             metrics without thresholds.
         above: "warning", "critical": of each series, how it is above that threshold already, or None. Empty where
@@ -66,6 +68,7 @@ class Outlook:
     keys: pd.DataFrame
     ds: pd.DatetimeIndex
     quantiles: np.ndarray
+    limits: pd.DataFrame
     crossed: dict[str, np.ndarray]
     above: dict[str, list[Standing | None]] = field(default_factory=dict)
 
@@ -86,13 +89,20 @@ def level_of(p_warning: np.ndarray, p_critical: np.ndarray) -> np.ndarray:
                      [4, 3, 2, 1], 0)  # fmt: skip
 
 
-def outlook(forecasts: pd.DataFrame, seasonality: pd.DataFrame, settings: Settings) -> Outlook:
+def outlook(
+    forecasts: pd.DataFrame,
+    seasonality: pd.DataFrame,
+    settings: Settings,
+    capacities: pd.DataFrame | None = None,
+    attributes: pd.DataFrame | None = None,
+) -> Outlook:
     """Chances of crossing from forecasts.
 
     Args:
         forecasts: ``server_id, metric, ds, q05, q10, q50, q90, q95``, and any quantiles between them, which the chances
             rest on too.
         seasonality: ``server_id, metric, noise`` at least: how much a series changes from one period to the next.
+        capacities, attributes: see :func:`limits.of_series`.
     """
     forecasts = forecasts.sort_values(["server_id", "metric", "ds"], ignore_index=True)
     number = forecasts.groupby(["server_id", "metric"], sort=False, observed=True).ngroup().to_numpy()
@@ -106,23 +116,27 @@ def outlook(forecasts: pd.DataFrame, seasonality: pd.DataFrame, settings: Settin
 
     noise = keys.merge(seasonality[["server_id", "metric", "noise"]], how="left", on=["server_id", "metric"])
     crossed = {name: np.full(quantiles.shape[:2], np.nan) for name in ("warning", "critical")}
-    for metric, thresholds in settings.thresholds.items():
-        rows = np.flatnonzero((keys["metric"] == metric).to_numpy())
-        for name, chances in crossed.items():
-            for part in np.array_split(rows, max(1, -(-len(rows) // _CHUNK))):
-                chances[part] = chance_crossed(
-                    quantiles[part],
-                    noise["noise"].to_numpy()[part],
-                    getattr(thresholds, name),
-                    settings.frequency,
-                    scores,
-                )
+    limited = limits.of_series(keys, settings, capacities, attributes)
+    rows = np.flatnonzero(limited["critical"].notna())
+    for name, chances in crossed.items():
+        for part in np.array_split(rows, max(1, -(-len(rows) // _CHUNK))):
+            chances[part] = chance_crossed(
+                quantiles[part],
+                noise["noise"].to_numpy()[part],
+                limited[name].to_numpy()[part],
+                settings.frequency,
+                scores,
+            )
     told = quantiles[:, :, [names.index(name) for name in QUANTILES]]
-    return Outlook(keys, pd.DatetimeIndex(ds), told, crossed)
+    return Outlook(keys, pd.DatetimeIndex(ds), told, limited, crossed)
 
 
 def chance_crossed(
-    quantiles: np.ndarray, noise: np.ndarray, threshold: float, frequency: Frequency, scores: np.ndarray = _SCORES
+    quantiles: np.ndarray,
+    noise: np.ndarray,
+    threshold: float | np.ndarray,
+    frequency: Frequency,
+    scores: np.ndarray = _SCORES,
 ) -> np.ndarray:
     """The chance that each series has crossed a threshold by each period.
 
@@ -137,6 +151,7 @@ def chance_crossed(
     Args:
         quantiles: array (n, H, Q), rising along the last axis.
         scores: array (Q,), the quantiles' normal scores, the second and the last but one those of 10 and 90 %.
+        threshold: in the metric's unit, one or array (n,).
         noise: array (n,), standard deviation of what differs between periods; NaN counts as 0.
 
     Returns:
@@ -168,15 +183,16 @@ def chance_crossed(
     return chances
 
 
-def threshold_score(quantiles: np.ndarray, threshold: float, scores: np.ndarray = _SCORES) -> np.ndarray:
+def threshold_score(quantiles: np.ndarray, threshold: float | np.ndarray, scores: np.ndarray = _SCORES) -> np.ndarray:
     """Where a threshold lies in the forecast distribution, as a normal score: array (n, H).
 
     Between the quantiles the score is linear in the value; beyond them it goes on as in a normal distribution whose
     spread is that of the outer half (q05 to q50, or q50 to q95).
     """
+    threshold = np.broadcast_to(np.asarray(threshold, dtype=float), len(quantiles))[:, None]
     values = quantiles + np.arange(len(scores)) * 1e-9
     middle = len(scores) // 2
-    left = np.clip((values <= threshold).sum(axis=2) - 1, 0, len(scores) - 2)
+    left = np.clip((values <= threshold[:, :, None]).sum(axis=2) - 1, 0, len(scores) - 2)
     low, high = (np.take_along_axis(values, (left + step)[:, :, None], axis=2)[:, :, 0] for step in (0, 1))
     inside = scores[left] + (threshold - low) / (high - low) * (scores[left + 1] - scores[left])
     below = scores[0] + (threshold - values[:, :, 0]) * -scores[0] / np.maximum(
@@ -189,8 +205,11 @@ def threshold_score(quantiles: np.ndarray, threshold: float, scores: np.ndarray 
                      [np.nan, below, above], inside)  # fmt: skip
 
 
-def judged(seen: Outlook, grid: Grid, settings: Settings) -> tuple[Outlook, list[str]]:
+def judged(seen: Outlook, grid: Grid, settings: Settings, judged_by: Grid | None = None) -> tuple[Outlook, list[str]]:
     """The outlook as far as it can be judged: what is above a threshold already, and no chances where nothing can be.
+
+    Args:
+        judged_by: the same grid with values at today's capacities, where these have changed.
 
     Returns:
         The outlook, and for each series why its risk is not judged, "" where it is.
@@ -199,28 +218,40 @@ def judged(seen: Outlook, grid: Grid, settings: Settings) -> tuple[Outlook, list
     """
     current, last_seen = _current(seen.keys, grid)
     row = pd.Index(grid.servers).get_indexer(seen.keys["server_id"])
+    unlimited = limits.without_capacity(seen.keys, seen.limits)
     reasons = []
     for number, metric in enumerate(seen.keys["metric"]):
         values = grid.by_metric[metric][row[number]]
-        points, thresholds = int(np.isfinite(values).sum()), settings.thresholds.get(metric)
-        pressed = thresholds is not None and current[number] >= thresholds.warning
-        name = wording.sentence(wording.metric(metric))
+        points, limited = int(np.isfinite(values).sum()), bool(np.isfinite(seen.limits["critical"].iat[number]))
+        pressed = limited and current[number] >= seen.limits["warning"].iat[number]
+        called = wording.metric(metric, parts_of(seen.keys["server_id"].iat[number])[1])
+        name, have = wording.sentence(called), wording.verb(metric, "has", "have")
         if _is_silent(np.isfinite(values), grid):
             since = wording.date(pd.Timestamp(last_seen[number]), grid.frequency)
-            reasons.append(f"{name} has not been reported since {since}: check whether the server still runs.")
+            reasons.append(f"{name} {have} not been reported since {since}: check whether the server still runs.")
         elif points < grid.frequency.short and not pressed:
             history = wording.periods(points, grid.frequency)
-            reasons.append(f"{name} has only {history} of history: too little to judge its risk.")
-        elif thresholds is not None and np.isnan(seen.quantiles[number]).all():
-            reasons.append(f"There is no forecast for {wording.metric(metric)}: its risk is not known.")
+            reasons.append(f"{name} {have} only {history} of history: too little to judge its risk.")
+        elif limited and np.isnan(seen.quantiles[number]).all():
+            reasons.append(f"There is no forecast for {called}: its risk is not known.")
+        elif unlimited[number]:
+            reasons.append(f"The capacity of {called} is not known: {_where_from(metric)}.")
         else:
             reasons.append("")
     unknown = np.array([bool(reason) for reason in reasons])[:, None]
     seen = replace(seen, crossed={name: np.where(unknown, np.nan, p) for name, p in seen.crossed.items()})
-    return replace(seen, above={name: _above(seen, name, grid, settings) for name in seen.crossed}), reasons
+    return replace(seen, above={name: _above(seen, name, judged_by or grid) for name in seen.crossed}), reasons
 
 
-def _above(seen: Outlook, threshold: str, grid: Grid, settings: Settings) -> list[Standing | None]:
+def _where_from(metric: str) -> str:
+    """Where the capacity of a metric should have come from."""
+    meant = metrics.of(metric)
+    if meant.capacity_attribute is not None:
+        return f"say the server's {meant.capacity_attribute} (a column of that name in a file)"
+    return f"no file has said its {meant.capacity_column}"
+
+
+def _above(seen: Outlook, threshold: str, grid: Grid) -> list[Standing | None]:
     """How each series is above a threshold already; only where the forecast expects it to cross (again)."""
     chances = seen.crossed[threshold]
     row = pd.Index(grid.servers).get_indexer(seen.keys["server_id"])
@@ -228,7 +259,7 @@ def _above(seen: Outlook, threshold: str, grid: Grid, settings: Settings) -> lis
     found: list[Standing | None] = [None] * len(seen.keys)
     for number in np.flatnonzero(chances[:, -1] >= LIKELY):
         metric = seen.keys["metric"].iat[number]
-        limit = getattr(settings.thresholds[metric], threshold)
+        limit = float(seen.limits[threshold].iat[number])
         soon = chances[number, min(tomorrow, chances.shape[1] - 1)] >= LIKELY
         found[number] = exceedance.of_series(grid.by_metric[metric][row[number]], grid.ds, limit, grid.frequency, soon)
     return found
@@ -241,24 +272,32 @@ def not_judged(keys: pd.DataFrame, reasons: list[str], grid: Grid, settings: Set
         keys: ``server_id, metric`` of all series.
         reasons: what :func:`judged` gave: "" for a series that is judged.
     """
-    row = {server: number for number, server in enumerate(grid.servers)}
-    table = keys.assign(unknown=[bool(reason) for reason in reasons])
-    concerned = table[table["server_id"].isin(table.loc[table["unknown"], "server_id"])]
+    row = {owner: number for number, owner in enumerate(grid.servers)}
+    parts = [parts_of(owner) for owner in keys["server_id"]]
+    table = keys.assign(unknown=[bool(reason) for reason in reasons], why=reasons)
+    table = table.assign(server=[server for server, _ in parts], entity=[entity for _, entity in parts])
+    concerned = table[table["server"].isin(table.loc[table["unknown"], "server"])]
     found = []
-    for server, own in concerned.groupby("server_id", sort=True):
+    for server, own in concerned.groupby("server", sort=True):
         whole = bool(own["unknown"].all())
         # A metric without thresholds has no risk in any case.
-        metrics = [name for name in own.loc[own["unknown"], "metric"] if whole or name in settings.thresholds]
-        if not metrics:
+        judged = own["metric"].map(lambda name: name in settings.thresholds or metrics.of(name).has_capacity)
+        open_ones = own[own["unknown"] & (judged | whole)]
+        if open_ones.empty:
             continue
-        there = {name: np.isfinite(grid.by_metric[name][row[server]]) for name in metrics}
+        there = {
+            wording.metric(one.metric, one.entity): np.isfinite(grid.by_metric[one.metric][row[one.server_id]])
+            for one in open_ones.itertuples()
+        }
         seen = np.flatnonzero(np.any(list(there.values()), axis=0))
+        unlimited = [one.why for one in open_ones.itertuples() if one.why.startswith("The capacity of ")]
+        reason = " ".join(unlimited) if len(unlimited) == len(open_ones) else _what_to_do(there, whole, grid)
         found.append({
             "server_id": server,
-            "metrics": metrics,
+            "metrics": list(dict.fromkeys(open_ones["metric"])),
             "last": grid.ds[seen[-1]].isoformat() if seen.size else None,
             "periods": len(seen),
-            "reason": _what_to_do(there, whole, grid),
+            "reason": reason,
         })  # fmt: skip
     return found
 
@@ -267,7 +306,7 @@ def _what_to_do(there: dict[str, np.ndarray], whole: bool, grid: Grid) -> str:
     """Why these metrics of a server are not judged, and what its owner can do.
 
     Args:
-        there: by metric, which periods have a value.
+        there: by what each is called, which periods have a value.
         whole: whether they are all that the server has.
     """
     silent = {name: values for name, values in there.items() if _is_silent(values, grid)}
@@ -297,9 +336,8 @@ def _what_to_do(there: dict[str, np.ndarray], whole: bool, grid: Grid) -> str:
     return " ".join(sentences)
 
 
-def _has(metrics: list[str]) -> str:
-    names = wording.sentence(wording.listed([wording.metric(name) for name in metrics]))
-    return f"{names} {'has' if len(metrics) == 1 else 'have'}"
+def _has(names: list[str]) -> str:
+    return f"{wording.sentence(wording.listed(names))} {'has' if len(names) == 1 else 'have'}"
 
 
 def _is_silent(there: np.ndarray, grid: Grid) -> bool:
@@ -323,6 +361,9 @@ def risks(
     table = seen.keys.merge(climbs, how="left", on=["server_id", "metric"])
     table = table.reindex(columns=["server_id", "metric", *CLIMB_COLUMNS])
     table = table.astype(dict.fromkeys(CLIMB_COLUMNS, float) | {"climb_since": "datetime64[ns]"})
+    table["entity"] = [parts_of(owner)[1] for owner in table["server_id"]]
+    table["unit"] = [metrics.of(name).unit for name in table["metric"]]
+    table[["capacity", "warning", "critical"]] = seen.limits[["capacity", "warning", "critical"]].to_numpy()
     table["level"] = np.array(LEVELS, dtype=object)[seen.levels[:, -1]]
     table["current"], last_seen = _current(seen.keys, grid)
     median, upper = seen.quantiles[:, :, 2], seen.quantiles[:, :, 4]
@@ -374,14 +415,14 @@ def servers(table: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
         attributes: the panel's ``servers.parquet``; a server missing there has none.
 
     Returns:
-        ``server_id, level, worst_metric, score, reason, adjusted`` (why the level is not the metric's, or "") and the
-        attributes.
+        ``server_id, level, worst_metric, worst_entity, score, reason, adjusted`` (why the level is not the metric's, or
+        "") and the attributes.
     """
     rank = table["level"].map(LEVELS.index)
     worst = table.assign(rank=rank).sort_values(
         ["server_id", "rank", "score", "metric"], ascending=[True, False, False, True]
     )
-    worst = worst.drop_duplicates("server_id").rename(columns={"metric": "worst_metric"})
+    worst = worst.drop_duplicates("server_id").rename(columns={"metric": "worst_metric", "entity": "worst_entity"})
     worst = worst.merge(attributes.drop_duplicates("server_id"), how="left", on="server_id")
     how = worst["criticality"].map(criticality)
     rank = worst["rank"].to_numpy()
@@ -395,7 +436,18 @@ def servers(table: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
     worst["reason"] = [wording.sentences(one) for one in zip(worst["reason"], worst["adjusted"], strict=True)]
     worst["rank"] = rank
     worst = worst.sort_values(["rank", "score", "server_id"], ascending=[False, False, True], ignore_index=True)
-    worst = worst.reindex(columns=["server_id", "level", "worst_metric", "score", "reason", "adjusted", *ATTRIBUTES])
+    worst = worst.reindex(
+        columns=[
+            "server_id",
+            "level",
+            "worst_metric",
+            "worst_entity",
+            "score",
+            "reason",
+            "adjusted",
+            *ATTRIBUTES,
+        ]
+    )
     return worst.astype({name: float if name in SIZES else object for name in ATTRIBUTES})
 
 

@@ -18,8 +18,9 @@ from scipy.signal import oaconvolve
 from scipy.sparse import csr_array
 
 from headroom.core.grid import Grid, mean, quantile
+from headroom.core.metrics import is_percent
 from headroom.core.periods import DAYS_PER_MONTH, Frequency, in_month_end, in_quarter_end
-from headroom.core.settings import PERCENT_METRICS, Settings
+from headroom.core.settings import Settings
 
 # Days of the trend's window where the year's season is fitted too: a year and a half.
 YEAR_TREND_WINDOW = 547
@@ -155,7 +156,7 @@ def _measure(values: np.ndarray, metric: str, grid: Grid, settings: Settings) ->
     table["trend_strength"] = np.where(np.isfinite(values).sum(axis=1) >= 14, _strength(parts, "trend"), np.nan)
 
     level = by_day(values - sum(parts.seasons.values()), ds)[:, -365:]
-    scale = np.full(len(values), 100.0) if metric in PERCENT_METRICS else quantile(values, 0.95)
+    scale = np.full(len(values), 100.0) if is_percent(metric) else quantile(values, 0.95)
     jump, at = _step(level, 14)
     table["step"] = np.where(np.abs(jump) >= LEAST_JUMP * scale, jump, 0.0)
     without_step = level - table["step"][:, None] * (np.arange(level.shape[1]) >= at[:, None])
@@ -354,7 +355,7 @@ def _leak(values: np.ndarray, least: np.ndarray) -> np.ndarray:
 
 
 def _slope(values: np.ndarray) -> np.ndarray:
-    """Least-squares slope a day of each row (n, days); NaN with fewer than LEAST_SLOPE_DAYS values."""
+    """Least-squares slope per day of each row (n, days); NaN with fewer than LEAST_SLOPE_DAYS values."""
     there = np.isfinite(values)
     time = np.where(there, np.arange(values.shape[1], dtype=float), np.nan)
     time = time - mean(time, axis=1)[:, None]

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from headroom.core.settings import METRICS, FileRules
+from headroom.core import metrics
+from headroom.core.settings import FileRules
 from headroom.intake import times
 from headroom.intake.brackets import in_brackets, without_brackets
 from headroom.intake.meaning import Meaning, Unclear, in_unit, meaning_of, of_metric, statistic_of
@@ -35,9 +36,9 @@ _TIMES = [
     "date datum zeit fecha",
 ]  # fmt: skip
 _SERVERS = [
-    "serverid server servername", "vm vmid vmname virtualmachine virtualmachinename guestname",
+    "serverid server servername servidor serveur", "vm vmid vmname virtualmachine virtualmachinename guestname",
     "pod podname", "host hostname hostid fqdn", "computer computername machine machineid machinename",
-    "instance instanceid instancename", "node nodeid nodename",
+    "instance instanceid instancename", "node nodeid nodename nodo knoten",
     "guest entity entityname resource resourcename displayname name label object objectname system target asset",
     "device deviceid devicename",
 ]  # fmt: skip
@@ -86,7 +87,7 @@ def measures_something(headings: Sequence[str], rules: FileRules) -> int:
     meanings = [
         role is None and _meaning(heading, rules) is not None for heading, role in zip(headings, roles, strict=True)
     ]
-    measured = any(meanings) or "value" in roles or any(role in METRICS for role in roles)
+    measured = any(meanings) or "value" in roles or any(role in metrics.columns() for role in roles)
     return sum(role is not None for role in roles) + sum(meanings) if measured else 0
 
 
@@ -127,7 +128,7 @@ def understand(
     long = "value" in places and "metric" in places
     columns, unclear = ({}, []) if long else _metrics(headings, sample, rules, statistic, places, units)
     if long:
-        for metric in METRICS:
+        for metric in metrics.columns():
             places.pop(metric, None)
     elif columns:
         if "value" in places and not any(_mapped(headings[place], rules) for place, _ in columns.values()):
@@ -194,7 +195,7 @@ def name_of_cell(name: str, unit: str, rules: FileRules) -> Meaning | Unclear | 
     """What a cell of a metric column means, beside its unit; the settings' ``columns`` come first."""
     column = _mapped(name, rules) or _mapped(name.rsplit(" ", 1)[-1], rules)
     unit = said_unit(rules, name) or unit
-    if column in METRICS:
+    if column in metrics.columns():
         return of_metric(column, unit or said_unit(rules, column))
     if column is not None:
         return None
@@ -243,7 +244,7 @@ def _metrics(
     for place, heading in enumerate(headings):
         column = _mapped(heading, rules)
         unit = units[place].strip() if place < len(units) else ""
-        if column in METRICS:
+        if column in metrics.columns():
             unit = said_unit(rules, heading) or unit or _convertible(heading, column)
             chosen.setdefault(column, []).append((place, of_metric(column, unit)))
             continue
@@ -327,7 +328,7 @@ def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None,
 def _place_mapped(headings: Sequence[str], rules: FileRules, places: dict[str, int]) -> None:
     for place, heading in enumerate(headings):
         column = _mapped(heading, rules)
-        if column is None or column in METRICS or column in ("entity", "ignore"):
+        if column is None or column in metrics.columns() or column in ("entity", "ignore"):
             continue
         if column in places:
             both = _and([headings[places[column]], heading])
@@ -445,7 +446,7 @@ def _nothing_measured(headings: Sequence[str], unclear: Sequence[tuple[str, str,
         f"{heading!r} {reason}" if "'" not in heading else f"{heading} {reason}" for _, heading, reason in unclear[:3]
     )
     return (
-        f"it has a time, but no column that is known to be one of {', '.join(METRICS)}: "
+        f"it has a time, but no column that is known to be one of {', '.join(metrics.names())}: "
         f"{told or 'its columns are ' + ', '.join(headings[:8])}. "
         "Map a column under `columns` in the dataset's settings"
     )

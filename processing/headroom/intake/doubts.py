@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from headroom.core.settings import METRICS, PERCENT_METRICS
+from headroom.core import metrics
 from headroom.intake.layout import PERCENT_LIMIT
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     found = [*_unreadable_numbers(db), *_sizes(db, sources), *_shares(db, sources), *_more_than_all(db), *_counters(db)]
     if found:
         db.executemany("INSERT INTO doubt VALUES (?, ?, ?)", found)
-    each = ", ".join(f"min(reason) FILTER (metric = '{metric}') AS {metric}_doubt" for metric in METRICS)
+    each = ", ".join(f"min(reason) FILTER (metric = '{metric}') AS {metric}_doubt" for metric in metrics.columns())
     db.execute(f"CREATE TABLE doubt_of_file AS SELECT file, {each} FROM doubt GROUP BY file")
 
 
 def _unreadable_numbers(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
     """Columns in which some numbers cannot be read: without them, which may be the large ones, the rest would lie."""
     found = []
-    for place, metric in enumerate(METRICS, start=6):
+    for place, metric in enumerate(metrics.columns(), start=6):
         rows = db.execute(f"""
             SELECT file, min(evidence[{place}]) FROM reading
             WHERE evidence IS NOT NULL AND {metric} IS NULL
@@ -58,13 +58,13 @@ def _shares(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tu
     """Columns whose values never exceed 1, and whose unit nobody said: shares of one, or percent of idle servers?"""
     highest = ", ".join(
         f"max({metric}), min({metric}), count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
-        for metric in PERCENT_METRICS
+        for metric in metrics.percent_names()
     )
     counts = db.execute(f"SELECT file, {highest} FROM reading GROUP BY file").fetchall()
     by_order = {source.order: source for source in sources}
     found = []
     for file, *rest in counts:
-        for place, metric in enumerate(PERCENT_METRICS):
+        for place, metric in enumerate(metrics.percent_names()):
             most, least, fractions = rest[3 * place : 3 * place + 3]
             certain, free = _said(by_order[file], metric)
             if most is None or not fractions or certain:
@@ -110,10 +110,10 @@ def _said(source: Source, metric: str) -> tuple[bool, bool]:
 
 def _more_than_all(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
     """Columns in which a server often exceeds what a monitor overshoots by: percent of one core, or another unit."""
-    highest = ", ".join(f"max({metric})" for metric in PERCENT_METRICS)
+    highest = ", ".join(f"max({metric})" for metric in metrics.percent_names())
     found = []
     for file, *most in db.execute(f"SELECT file, {highest} FROM reading GROUP BY file").fetchall():
-        for metric, value in zip(PERCENT_METRICS, most, strict=True):
+        for metric, value in zip(metrics.percent_names(), most, strict=True):
             if value is None or not value > PERCENT_LIMIT:
                 continue
             servers = db.execute(f"""
@@ -134,9 +134,9 @@ def _more_than_all(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
 
 def _counters(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
     """Rates that only grow. Of each file the first three servers are looked at: a column is of one kind."""
-    metrics = [metric for metric in METRICS if metric not in PERCENT_METRICS]
+    rates = [name for name, one in metrics.BUILT_IN.items() if not one.percent]
     found = []
-    for metric in metrics:
+    for metric in rates:
         rows = db.execute(f"""
             WITH looked_at AS (
                 SELECT file, server_id FROM (
@@ -160,6 +160,6 @@ def _counters(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
         for file, server in rows:
             found.append((
                 file, metric,
-                f"{metric} only grows (of {server}): a counter since some start, and not a rate. Export a rate in MB/s",
+                f"{metric} only grows (of {server}): a counter, not a rate. Export a rate in MB/s",
             ))  # fmt: skip
     return found

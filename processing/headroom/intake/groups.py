@@ -14,8 +14,10 @@ from typing import Any
 
 import duckdb
 
-from headroom.core.settings import METRICS, PERCENT_METRICS, Group, Settings
-from headroom.intake.tables import for_each, quoted
+from headroom.core import metrics
+from headroom.core.settings import Group, Settings
+from headroom.intake.entities import server_of
+from headroom.intake.tables import quoted
 
 # Where members have samples in less of the minutes than this, a sum over them would lack some of them.
 _LEAST_COVERED = 0.5
@@ -28,7 +30,8 @@ CREATE TABLE group_problem (group_name VARCHAR, reason VARCHAR);
 
 def find_members(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Fill the table ``member`` from the names and attributes of all servers that are known."""
-    known = "SELECT DISTINCT server_id FROM name_in_file UNION SELECT DISTINCT server_id FROM stored"
+    server = f"{server_of()} AS server_id"
+    known = f"SELECT DISTINCT {server} FROM name_in_file UNION SELECT DISTINCT {server} FROM stored"
     for group in settings.groups:
         if group.match is not None:
             own = f"regexp_extract(server_id, {quoted(_pattern(group.match))}, 1)"
@@ -66,23 +69,33 @@ def series_of(db: duckdb.DuckDBPyConnection, samples: str) -> str:
     if db.execute("SELECT 1 FROM member LIMIT 1").fetchone() is None:
         return samples
     _refuse_sparse(db, samples)
-    exact = "sum(%::DECIMAL(18, 9))::DOUBLE"  # does not depend on the order of rows
-    of_member = for_each(METRICS, f"{exact} / count(%) AS %")
-    of_group = ", ".join(
-        f"{exact} / count(%) AS %".replace("%", metric)
-        if metric in PERCENT_METRICS
-        else f"{exact} AS %".replace("%", metric)
-        for metric in METRICS
-    )
+    names = metrics.columns()
+    of_member = ", ".join(f"{_exact(name)} / count({name}) AS {name}" for name in names)
+    of_group = ", ".join(f"{_of_group(name)} AS {name}" for name in names)
     return f"""(
-        SELECT server_id, sampled_at, {for_each(METRICS, "%")} FROM {samples}
-        WHERE server_id NOT IN (SELECT server_id FROM member WHERE hidden)
+        SELECT server_id, sampled_at, {", ".join(names)} FROM {samples}
+        WHERE {server_of()} NOT IN (SELECT server_id FROM member WHERE hidden)
         UNION ALL BY NAME
         SELECT group_name AS server_id, bucket AS sampled_at, {of_group} FROM (
             SELECT group_name, server_id, {_BUCKET} AS bucket, {of_member}
             FROM {samples} JOIN member USING (server_id)
             WHERE group_name NOT IN (SELECT group_name FROM group_problem) GROUP BY ALL
         ) GROUP BY ALL)"""
+
+
+def _exact(name: str) -> str:
+    """The SQL of a sum that does not depend on the order of rows."""
+    decimal = "DECIMAL(18, 9)" if metrics.of_column(name).built_in else "DECIMAL(38, 9)"
+    return f"sum({name}::{decimal})::DOUBLE"
+
+
+def _of_group(name: str) -> str:
+    """The SQL of a group's value: the mean of percentages, the sum of the rest; of what each member has a capacity of
+    its own for there is none, as nobody has said the group's."""
+    metric = metrics.of_column(name)
+    if metric.percent and name == metric.name:
+        return f"{_exact(name)} / count({name})"
+    return "NULL::DOUBLE" if metric.has_capacity else _exact(name)
 
 
 _BUCKET = "time_bucket(to_minutes(minutes), sampled_at)"

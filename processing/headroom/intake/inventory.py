@@ -90,7 +90,8 @@ def report(db: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
     if not entries:
         return None
     measured = {server for (server,) in db.execute("""
-        SELECT DISTINCT server_id FROM panel WHERE server_id NOT IN (SELECT group_name FROM member)
+        SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM panel
+        WHERE server_id NOT IN (SELECT group_name FROM member)
         UNION SELECT server_id FROM member WHERE hidden""").fetchall()}  # fmt: skip
     return {
         "entries": len(entries),

@@ -52,7 +52,8 @@ class Layout:
     ``columns`` are the file's own headings in order; ``places`` says which of them carries which canonical column;
     ``header_line`` is the physical line (from 1) before the first row, 0 in Parquet and exports. ``meanings`` say how
     numbers become ours, ``named`` what an export's unnamed metric is by the file's name, ``parts`` which columns name
-    a part of a server; ``wholes`` that only rows of all parts together count. ``decimal`` is the decimal mark where it
+    a part of a server; ``wholes`` that only rows of all parts together count, in the long form of the metrics
+    ``of_wholes``; ``owners`` that parts may have series of their own. ``decimal`` is the decimal mark where it
     is known.
     """
 
@@ -70,6 +71,8 @@ class Layout:
     named: Meaning | Unclear | None = None
     parts: tuple[int, ...] = ()
     wholes: bool = False
+    of_wholes: tuple[str, ...] = ()
+    owners: bool = False
     where: tuple[tuple[int, tuple[str, ...]], ...] = ()
     unclear: tuple[tuple[str, str], ...] = ()
     labels: tuple[int, ...] = ()

@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from headroom.core.settings import PERCENT_METRICS
+from headroom.core import metrics
 from headroom.intake.brackets import in_brackets, without_brackets
-from headroom.intake.units import factor, unit_of
+from headroom.intake.units import factor, unit_of, wanted
 
 FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|log|gz|parquet|pq))+$", re.IGNORECASE)
 
@@ -138,11 +138,53 @@ _NOT_BY_TOOL = {
 def meaning_of(name: str, unit: str = "") -> Meaning | Unclear | None:
     """What a metric's name says, with the unit that a unit column or row gives; ``None`` if it is not about ours."""
     name = " ".join(name.replace("\\_", "_").split())
+    if (own := _own(name, unit)) is not None:
+        return own
     mount = _MOUNT.search(without_brackets(name))
     found = _by_words(name, name[: mount.start()] + name[mount.end() :] if mount else name, unit)
     if isinstance(found, Meaning) and mount and found.metric == "disk":
         return replace(found, entity=mount[1])
     return found
+
+
+def _own(name: str, unit: str) -> Meaning | Unclear | None:
+    """What a name says that a metric of the dataset's own has, or the capacity of one."""
+    known = _own_names()
+    if not known:
+        return None
+    brackets = in_brackets(name)
+    words = words_of(without_brackets(name))
+    statistics = [_STATISTIC[word] for word in words if word in _STATISTIC]
+    metric = known.get(tuple(words))
+    if metric is not None:
+        statistics = []
+    else:
+        metric = known.get(tuple(word for word in words if word not in _STATISTIC))
+    metric = metric or known.get((name.casefold(),))
+    if metric is None:
+        return None
+    statistics += [statistic for one in brackets if (statistic := statistic_of(one))]
+    said = [unit] if unit.strip() else [one for one in brackets if not statistic_of(one)]
+    return _with_unit(metric, said, _is_free(metric), statistics[0] if statistics else "")
+
+
+def _own_names() -> dict[tuple[str, ...], str]:
+    """The words of each name that the dataset's own metrics and their capacities go by."""
+    found: dict[tuple[str, ...], str] = {}
+    for one in metrics.own():
+        for name in (one.name, one.label, *one.names):
+            found[tuple(words_of(name))] = found[(name.casefold(),)] = one.name
+    for one in metrics.own():
+        if one.capacity_column and one.capacity_series:
+            for name in (one.capacity_column, one.capacity_series):
+                found[tuple(words_of(name))] = found[(name.casefold(),)] = one.capacity_series
+    return found
+
+
+def _is_free(metric: str) -> bool:
+    """Whether a number is to be taken from a capacity that is one number; others are known when samples are merged."""
+    meant = metrics.of_column(metric)
+    return meant.free and meant.capacity is not None and metric == meant.name
 
 
 def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
@@ -226,8 +268,7 @@ def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Mea
     for unit in units:
         found = factor(metric, unit)
         if found is None:
-            wanted = "percent or a share" if metric in PERCENT_METRICS else "megabytes per second"
-            return Unclear(metric, f"is in {unit!r}, of which Headroom cannot make {wanted}")
+            return Unclear(metric, f"is in {unit!r}, of which Headroom cannot make {wanted(metric)}")
         factors.add(found)
     if len(factors) > 1:
         return Unclear(metric, f"has contradictory units ({', '.join(units)})")
@@ -310,7 +351,7 @@ def _part(stem: str) -> tuple[str | None, Meaning | Unclear] | None:
     words = words_of(stem)
     for begin in range(1, len(words) - 2):
         found = meaning_of(" ".join(words[begin : begin + 2]))  # ec2_cpu_utilization_24ae8d
-        if isinstance(found, Meaning) and found.metric in PERCENT_METRICS:
+        if isinstance(found, Meaning) and metrics.is_percent(found.metric):
             return None, replace(found, certain=found.certain or bool(_AWS & set(words)))
     return None
 
@@ -343,7 +384,7 @@ def _folder(folders: list[str]) -> str:
 
 def of_metric(metric: str, unit: str = "") -> Meaning | Unclear:
     """A number of a metric that is known, in a unit or, without one, in ours; ``Unclear`` if the unit does not fit."""
-    return _with_unit(metric, [unit] if unit.strip() else [], False, "")
+    return _with_unit(metric, [unit] if unit.strip() else [], _is_free(metric), "")
 
 
 def in_unit(found: Meaning, unit: str) -> Meaning | Unclear:

@@ -24,15 +24,19 @@ from pathlib import Path
 
 import duckdb
 
-from headroom.core.settings import METRICS, Settings
-from headroom.intake import database, groups, inventory
+from headroom.core import metrics as table
+from headroom.core.series import named
+from headroom.core.settings import Settings
+from headroom.intake import database, entities, groups, inventory, own
 from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
+from headroom.intake.entities import entity_of, have_entities, owner_of, server_of
 from headroom.intake.layout import NAME_LENGTH
-from headroom.intake.reading import columns_that_differ, refuse
+from headroom.intake.reading import refuse
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, one_row, quoted
+from headroom.intake.whole_files import columns_that_differ
 
-# The values of this many rows are in memory together while their quantiles are computed.
+# The values of this many rows of five metrics are in memory together while their quantiles are computed.
 _SLICE_ROWS = 5_000_000
 _STATISTICS = ("mean", "max", "samples", "p95", "p99")
 # Only the next run reads the samples kept: written so they take a third less time and a tenth more room.
@@ -42,13 +46,19 @@ _FAST_PARQUET = ", PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 4096"
 _TENFOLD, _APART = 10, 1
 # An arrival is the file's order and, in its lower 36 bits, the row.
 _ROW = (1 << 36) - 1
-_ANY_VALUE = for_each(METRICS, "% IS NOT NULL", " OR ")
 
-_TABLES = f"""
+
+def _any_value() -> str:
+    return for_each(table.columns(), "% IS NOT NULL", " OR ")
+
+
+def _tables() -> str:
+    names = table.columns()
+    return f"""
 CREATE TABLE stored (server_id VARCHAR, metric VARCHAR, ds TIMESTAMP,
     mean DOUBLE, max DOUBLE, samples INTEGER, p95 DOUBLE, p99 DOUBLE);
 CREATE TABLE fresh AS FROM stored;
-CREATE TABLE kept (server_id VARCHAR, sampled_at TIMESTAMP, {for_each(METRICS, "% DOUBLE")});
+CREATE TABLE kept (server_id VARCHAR, sampled_at TIMESTAMP, {for_each(names, "% DOUBLE")});
 CREATE TABLE duplicate (file INTEGER, rows BIGINT);
 CREATE TABLE replaced (file INTEGER, later INTEGER, samples BIGINT);
 {inventory.TABLES}
@@ -56,9 +66,9 @@ CREATE TABLE replaced (file INTEGER, later INTEGER, samples BIGINT);
 CREATE TABLE attribute (server_id VARCHAR, attribute VARCHAR, value VARCHAR, sampled_at TIMESTAMP);
 CREATE TABLE attribute_problem (file INTEGER, row BIGINT, "column" VARCHAR, value VARCHAR, reason VARCHAR);
 CREATE VIEW incoming AS
-    SELECT server_id, sampled_at, {for_each(METRICS, "%")}, -1 AS arrival FROM kept
+    SELECT server_id, sampled_at, {for_each(names, "%")}, -1 AS arrival FROM kept
     UNION ALL
-    SELECT server_id, sampled_at, {for_each(METRICS, "%")}, (file::BIGINT << 36) + row AS arrival FROM usable_reading;
+    SELECT server_id, sampled_at, {for_each(names, "%")}, (file::BIGINT << 36) + row AS arrival FROM usable_reading;
 """
 
 
@@ -92,8 +102,10 @@ def merge(
     sample the tables are empty.
     """
     samples.mkdir()
-    db.execute(_TABLES)
-    before_run = _open_history(db, history, settings, before, {day for day, _ in _days(db)})
+    db.execute(_tables())
+    new_days = {day for day, _ in _days(db)}
+    before_run = _open_history(db, history, settings, before, new_days)
+    entities.settle(db)
     days = _days(db)
     slices = {within: _is_repeated(db, *within) for within in _slices(days)}
     if _refuse_conflicts(db, [within for within, repeated in slices.items() if repeated], sources):
@@ -109,11 +121,16 @@ def merge(
     kept_days = _keep_untouched(before_run, keep_since, samples)
     for (begin, end), repeated in slices.items():
         here = [(day, rows) for day, rows in days if begin <= day < end]
-        database.make_room(db, sum(rows for _, rows in here) > _SLICE_ROWS)
+        database.make_room(db, sum(rows for _, rows in here) > _slice_rows())
         _make_slice(db, begin, end, repeated)
-        _aggregate(db, settings)
+        _aggregate(db, begin, end, settings)
         kept_days |= _keep(db, [day for day, _ in here if day >= keep_since], samples)
         db.execute(f"DROP {'TABLE' if repeated else 'VIEW'} slice")
+    if own.needs_days_around() and new_days:
+        # Days before the new ones were read for what comes after them: they stay as they were.
+        db.execute(f"""
+            DELETE FROM fresh USING stored WHERE fresh.ds < {_literal(min(new_days))} AND fresh.ds = stored.ds
+                AND fresh.server_id = stored.server_id AND fresh.metric = stored.metric""")
     late_samples, late_periods = one_row(
         db,
         f"""
@@ -124,25 +141,41 @@ def merge(
         SELECT coalesce(sum(samples), 0)::BIGINT, count(*) FROM late""",
     )
     unconfirmed = _withhold_tenfold(db, closed_before, settings, sources)
-    rows_new = _count(db, "fresh ANTI JOIN stored USING (server_id, metric, ds)")
+    beside = f"metric NOT IN ({', '.join(map(quoted, _capacity_series())) or quoted('')})"
+    rows_new = _count(db, f"fresh ANTI JOIN stored USING (server_id, metric, ds) WHERE {beside}")
     differs = for_each(_STATISTICS, "fresh.% IS DISTINCT FROM stored.%", " OR ")
-    rows_changed = _count(db, f"fresh JOIN stored USING (server_id, metric, ds) WHERE {differs}")
+    rows_changed = _count(db, f"fresh JOIN stored USING (server_id, metric, ds) WHERE {beside} AND ({differs})")
     columns = f"server_id, metric, ds, {settings.statistic} AS y, {for_each(_STATISTICS, '%')}"
     db.execute(f"""
         CREATE TABLE panel AS SELECT {columns} FROM fresh
         UNION ALL SELECT {columns} FROM stored ANTI JOIN fresh USING (server_id, metric, ds)
-            WHERE server_id NOT IN (SELECT server_id FROM member WHERE hidden)""")
+            WHERE {server_of()} NOT IN (SELECT server_id FROM member WHERE hidden)""")
+    if _capacity_series():
+        _capacities_beside(db)
     _servers(db)
     return Merge(
         keep_since, kept_days, rows_new, rows_changed, before_run.rows_dropped, late_samples, late_periods, unconfirmed
     )
 
 
+def _capacities_beside(db: duckdb.DuckDBPyConnection) -> None:
+    """What columns said of capacities, beside the values that they are the capacity of."""
+    series = ", ".join(map(quoted, _capacity_series()))
+    db.execute(f"""
+        CREATE TABLE capacity AS SELECT server_id, metric, ds, mean AS capacity FROM panel WHERE metric IN ({series});
+        DELETE FROM panel WHERE metric IN ({series});
+        CREATE TABLE with_capacity AS
+        SELECT panel.*, capacity.capacity FROM panel LEFT JOIN capacity
+            ON panel.server_id = capacity.server_id AND panel.ds = capacity.ds
+            AND capacity.metric = panel.metric || '_capacity';
+        DROP TABLE panel; DROP TABLE capacity; ALTER TABLE with_capacity RENAME TO panel""")
+
+
 def write(db: duckdb.DuckDBPyConnection, merged: Merge, samples: Path, folder: Path) -> None:
     """Write what ``merge`` made into a panel folder, the next run's history."""
     shutil.rmtree(folder / "samples", ignore_errors=True)
     shutil.copytree(samples, folder / "samples" / "samples")
-    _copy(db, "FROM panel ORDER BY server_id, metric, ds", folder / "panel.parquet")
+    _copy(db, _as_file(db), folder / "panel.parquet")
     _copy(db, "FROM server ORDER BY server_id", folder / "servers.parquet")
     _copy(db, "FROM attribute ORDER BY server_id, attribute", folder / "samples" / "attributes.parquet")
     if _count(db, "inventory"):
@@ -164,6 +197,22 @@ class _Before:
     untouched: Mapping[datetime, int] = field(default_factory=dict)
 
 
+def _as_file(db: duckdb.DuckDBPyConnection) -> str:
+    """The panel as its file has it: with the columns ``entity`` and ``unit`` where it has entities or own metrics."""
+    entities, own = have_entities(db, "panel"), table.own()
+    if not entities and not own:
+        return "FROM panel ORDER BY server_id, metric, ds"
+    columns = "* EXCLUDE (capacity)" if _capacity_series() else "*"
+    parts = f"{server_of()} AS server_id"
+    entity = f", {entity_of()} AS entity" if entities else ""
+    units = " ".join(f"WHEN '{name}' THEN {quoted(table.of(name).unit)}" for name in table.names())
+    unit = f", CASE metric {units} END AS unit" if own else ""
+    capacity = ", capacity" if _capacity_series() else ""
+    replaced = f"{columns} REPLACE ({parts})" if entities else columns
+    order = "server_id, metric, entity, ds" if entities else "server_id, metric, ds"
+    return f"FROM (SELECT {replaced}{entity}{unit}{capacity} FROM panel) ORDER BY {order}"
+
+
 def _open_history(
     db: duckdb.DuckDBPyConnection, history: Path | None, settings: Settings, before: Settings | None,
     new_days: Collection[datetime],
@@ -177,17 +226,17 @@ def _open_history(
     closed_before = datetime.fromisoformat(kept["since"])
     other_periods = before is not None and before.frequency != settings.frequency
     # Panels of earlier versions do not say the days: then all samples are read once.
-    rows_of = {} if other_periods else {datetime.fromisoformat(day): rows for day, rows in kept.get("days", {}).items()}
+    all_of_them = other_periods or own.needs_days_around()
+    rows_of = {} if all_of_them else {datetime.fromisoformat(day): rows for day, rows in kept.get("days", {}).items()}
     untouched = {day: rows for day, rows in rows_of.items() if day not in new_days}
     left = {_file_of(day) for day in untouched}
     touched = sorted(str(path) for path in (samples / "samples").glob("*.parquet") if path.name not in left)
     if touched:
-        db.execute(f"INSERT INTO kept BY NAME FROM read_parquet([{', '.join(map(quoted, touched))}])")
+        _read_kept(db, f"read_parquet([{', '.join(map(quoted, touched))}], union_by_name = true)")
     if other_periods:
         older = f"SELECT count(*) FROM read_parquet({quoted(str(panel))}) WHERE ds < ?"
         return _Before(closed_before, one_row(db, older, [closed_before])[0])
-    columns = f"server_id, metric, ds, {for_each(_STATISTICS, '%')}"
-    db.execute(f"INSERT INTO stored BY NAME SELECT {columns} FROM read_parquet({quoted(str(panel))})")
+    _read_stored(db, f"read_parquet({quoted(str(panel))})")
     return _Before(closed_before, 0, samples / "samples", untouched)
 
 
@@ -204,19 +253,55 @@ def _keep_untouched(before: _Before, keep_since: datetime, samples: Path) -> dic
     return kept
 
 
+def _read_kept(db: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """The samples kept, of the metrics that there are now: settings may have changed meanwhile."""
+    there = _columns_of(db, relation)
+    wanted = [name for name in ("server_id", "sampled_at", *table.columns()) if name in there]
+    db.execute(f"INSERT INTO kept BY NAME SELECT {', '.join(wanted)} FROM {relation}")
+
+
+def _read_stored(db: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """The panel of the run before as it was aggregated: by owner, and with capacities as series of their own."""
+    there = _columns_of(db, relation)
+    owner = owner_of("server_id", "entity") if "entity" in there else "server_id"
+    columns = f"{owner} AS server_id, metric, ds, {for_each(_STATISTICS, '%')}"
+    known = ", ".join(quoted(name) for name in table.names())
+    db.execute(f"INSERT INTO stored BY NAME SELECT {columns} FROM {relation} WHERE metric IN ({known})")
+    if "capacity" in there:
+        same = for_each(_STATISTICS, "capacity AS %").replace("capacity AS samples", "samples")
+        for series in _capacity_series():
+            db.execute(f"""
+                INSERT INTO stored BY NAME SELECT {owner} AS server_id, '{series}' AS metric, ds, {same} FROM {relation}
+                WHERE metric = '{series.removesuffix("_capacity")}' AND capacity IS NOT NULL""")
+
+
+def _columns_of(db: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
+    return [name for name, *_ in db.execute(f"DESCRIBE FROM {relation}").fetchall()]
+
+
+def _capacity_series() -> list[str]:
+    return [one.capacity_series for one in table.own() if one.capacity_series]
+
+
 def _days(db: duckdb.DuckDBPyConnection) -> list[tuple[datetime, int]]:
     """The midnights of the days that have samples, oldest first, and how many rows each has."""
     return db.execute(f"""
-        SELECT date_trunc('day', sampled_at)::TIMESTAMP AS day, count(*) FROM incoming WHERE {_ANY_VALUE}
+        SELECT date_trunc('day', sampled_at)::TIMESTAMP AS day, count(*) FROM incoming WHERE {_any_value()}
         GROUP BY day ORDER BY day""").fetchall()
 
 
+def _slice_rows() -> int:
+    """Rows of a slice: fewer where there are more metrics, as their values take the memory."""
+    return max(_SLICE_ROWS * 5 // max(len(table.columns()), 5), 1)
+
+
 def _slices(days: Sequence[tuple[datetime, int]]) -> list[tuple[datetime, datetime]]:
-    """Whole days put together into ranges of about ``_SLICE_ROWS`` rows: first midnight, and the midnight after."""
+    """Whole days put together into ranges of about ``_slice_rows`` rows: first midnight, and the midnight after."""
     slices: list[tuple[datetime, datetime]] = []
-    filled = _SLICE_ROWS
+    most = _slice_rows()
+    filled = most
     for midnight, rows in days:
-        if filled + rows > _SLICE_ROWS:
+        if filled + rows > most:
             slices.append((midnight, midnight))
             filled = 0
         slices[-1] = (slices[-1][0], midnight + timedelta(days=1))
@@ -242,14 +327,14 @@ def _refuse_conflicts(
     is not understood, such as several disks, statistics, or machines of one name. Gives whether there was any."""
     by_order = {source.order: source for source in sources}
     conflicts: dict[int, tuple] = {}
-    differs = for_each(METRICS, "min(%) <> max(%)", " OR ")
+    differs = for_each(table.columns(), "min(%) <> max(%)", " OR ")
     for begin, end in slices:
         any_conflict = db.execute(f"""
             SELECT 1 {_within(begin, end)} AND arrival >= 0
             GROUP BY arrival >> 36, server_id, sampled_at HAVING count(*) > 1 AND ({differs}) LIMIT 1""").fetchone()
         if any_conflict is None:
             continue
-        for metric in METRICS:
+        for metric in table.columns():
             found = db.execute(f"""
                 SELECT file, count(*), arg_min(moment, moment.at) FROM (
                     SELECT arrival >> 36 AS file, {{
@@ -266,7 +351,7 @@ def _refuse_conflicts(
         told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
         refuse(
             db, by_order[file],
-            f"{metric} of {moment['server']} has different values at the same moment ({moment['at']} UTC: "
+            f"{metric} of {named(moment['server'])} has different values at the same moment ({moment['at']} UTC: "
             f"{moment['low']:g} and {moment['high']:g}"
             f"{f', and so at {count} moments' if count > 1 else ''}). {told}: export one of them, or say under "
             "`sources` in the settings which rows count (where) or that the busiest does (entities: busiest)",
@@ -281,32 +366,27 @@ def _make_slice(db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime, r
         db.execute(f"CREATE VIEW slice AS SELECT * EXCLUDE (arrival) {within}")
     else:
         _count_duplicates(db, within)
-        newest = for_each(METRICS, "arg_max(%, arrival) AS %")
+        newest = for_each(table.columns(), "arg_max(%, arrival) AS %")
         db.execute(f"CREATE TABLE slice AS SELECT server_id, sampled_at, {newest} {within} GROUP BY ALL")
 
 
-def _aggregate(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Add the periods of ``slice`` to ``fresh``."""
-    # A sum of decimals is exact, so the mean does not depend on the order of the samples.
-    each = for_each(
-        METRICS,
-        """
-        quantile_cont(%, [0.95, 0.99]) AS %_quantiles, sum(%::DECIMAL(18, 9))::DOUBLE / count(%) AS %_mean,
-        max(%) AS %_max, count(%) AS %_samples""",
-    )
+def _aggregate(db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime, settings: Settings) -> None:
+    """Add the periods of ``slice``, the days from begin to end, to ``fresh``."""
+    each = ", ".join(_statistics_of(name) for name in table.columns())
     by_metric = for_each(
-        METRICS,
+        table.columns(),
         """
         SELECT server_id, '%' AS metric, ds, %_mean AS mean, %_max AS max, %_samples AS samples,
             %_quantiles[1] AS p95, %_quantiles[2] AS p99
         FROM aggregated WHERE %_samples > 0""",
         " UNION ALL ",
     )
+    measured = own.measured(db, begin, end)
     db.execute(f"""
         INSERT INTO fresh BY NAME
         WITH aggregated AS MATERIALIZED (
             SELECT server_id, date_trunc('{settings.frequency.word}', sampled_at) AS ds, {each}
-            FROM {groups.series_of(db, "slice")} GROUP BY ALL
+            FROM {groups.series_of(db, measured)} GROUP BY ALL
         ) {by_metric}""")
 
 
@@ -317,11 +397,37 @@ def _keep(db: duckdb.DuckDBPyConnection, days: Sequence[datetime], samples: Path
         own = db.cursor()  # days are small: several at once keep all cores busy
         own.execute("USE work")
         end = day + timedelta(days=1)
-        of_day = f"FROM slice WHERE sampled_at >= {_literal(day)} AND sampled_at < {_literal(end)} AND ({_ANY_VALUE})"
+        of_day = f"FROM slice WHERE sampled_at >= {_literal(day)} AND sampled_at < {_literal(end)} AND ({_any_value()})"
         return _copy(own, f"{of_day} ORDER BY sampled_at, server_id", samples / _file_of(day), _FAST_PARQUET)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(zip(days, pool.map(write, days), strict=True))
+
+
+def _statistics_of(name: str) -> str:
+    """The SQL of the statistics of a metric's samples in a period."""
+    metric = table.of_column(name)
+    if name != metric.name:  # a capacity: the newest counts
+        newest = f"arg_max({name}, sampled_at)"
+        return (
+            f"[{newest}, {newest}] AS {name}_quantiles, {newest} AS {name}_mean, {newest} AS {name}_max, "
+            f"count({name}) AS {name}_samples"
+        )
+    # Of what is left, without a capacity to take it from, the little counts: high statistics are those of its negative.
+    sign = "-" if metric.free and not metric.has_capacity else ""
+    # A sum of decimals is exact, so the mean does not depend on the order of the samples.
+    decimal = "DECIMAL(18, 9)" if metric.built_in else "DECIMAL(38, 9)"
+    if sign:
+        return (
+            f"list_transform(quantile_cont(-{name}, [0.95, 0.99]), lambda x: -x) AS {name}_quantiles, "
+            f"sum({name}::{decimal})::DOUBLE / count({name}) AS {name}_mean, min({name}) AS {name}_max, "
+            f"count({name}) AS {name}_samples"
+        )
+    return (
+        f"quantile_cont({name}, [0.95, 0.99]) AS {name}_quantiles, "
+        f"sum({name}::{decimal})::DOUBLE / count({name}) AS {name}_mean, max({name}) AS {name}_max, "
+        f"count({name}) AS {name}_samples"
+    )
 
 
 def _withhold_tenfold(
@@ -353,10 +459,10 @@ def _withhold_tenfold(
 def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
     """Count, file by file, the rows whose every value was overtaken by a newer row or was kept from before."""
     newest = for_each(
-        METRICS, "max(arrival) FILTER (% IS NOT NULL) AS %_arrival, max(%) FILTER (arrival < 0) AS %_kept"
+        table.columns(), "max(arrival) FILTER (% IS NOT NULL) AS %_arrival, max(%) FILTER (arrival < 0) AS %_kept"
     )
     nothing_new = for_each(
-        METRICS, "(row.% IS NULL OR arrival < %_arrival OR coalesce(row.% = %_kept, false))", " AND "
+        table.columns(), "(row.% IS NULL OR arrival < %_arrival OR coalesce(row.% = %_kept, false))", " AND "
     )
     db.execute(f"""
         INSERT INTO duplicate
@@ -364,8 +470,8 @@ def _count_duplicates(db: duckdb.DuckDBPyConnection, within: str) -> None:
             SELECT server_id, sampled_at, {newest} FROM row GROUP BY server_id, sampled_at HAVING count(*) > 1
         )
         SELECT arrival >> 36, count(*) FROM row JOIN newest USING (server_id, sampled_at)
-        WHERE arrival >= 0 AND ({_ANY_VALUE}) AND {nothing_new} GROUP BY ALL""")
-    differs = for_each(METRICS, "min(%) <> max(%)", " OR ")
+        WHERE arrival >= 0 AND ({_any_value()}) AND {nothing_new} GROUP BY ALL""")
+    differs = for_each(table.columns(), "min(%) <> max(%)", " OR ")
     db.execute(f"""
         INSERT INTO replaced
         SELECT file, later, count(*) FROM (
@@ -387,13 +493,13 @@ def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(f"""
         CREATE TABLE attribute_seen AS
         WITH combination AS (
-            SELECT file, server_id, attributes,
+            SELECT file, {server_of()} AS server_id, attributes,
                 max(coalesce(sampled_at, {_literal(newest or datetime.min)})) AS sampled_at,
                 max(reading.rowid) AS row, min(reading.rowid) AS first_row
             FROM reading WHERE attributes IS NOT NULL
                 AND (evidence IS NULL OR reading.rowid IN (SELECT row FROM suspect WHERE usable))
                 AND file NOT IN (SELECT file FROM refused_file)
-            GROUP BY file, server_id, attributes
+            GROUP BY ALL
         ), seen AS (
             SELECT * EXCLUDE (attributes), unnest([{", ".join(quoted(name) for name in ATTRIBUTES)}]) AS attribute,
                 clean(unnest(attributes)) AS value
@@ -430,7 +536,8 @@ def _servers(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(f"""
         CREATE TABLE server AS
         SELECT server_id, {texts}, {numbers}
-        FROM (SELECT DISTINCT server_id FROM panel) LEFT JOIN attribute USING (server_id) GROUP BY server_id""")
+        FROM (SELECT DISTINCT {server_of()} AS server_id FROM panel) LEFT JOIN attribute USING (server_id)
+        GROUP BY server_id""")
 
 
 def _copy(db: duckdb.DuckDBPyConnection, query: str, path: Path, more: str = "") -> int:

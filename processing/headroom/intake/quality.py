@@ -12,12 +12,15 @@ from typing import Any
 
 import duckdb
 
+from headroom.core import metrics as table
 from headroom.core.safe_csv import harmless_sql
-from headroom.core.settings import METRICS, PERCENT_METRICS, Settings
+from headroom.core.series import named, parts_of
+from headroom.core.settings import Settings
 from headroom.intake import groups, inventory
 from headroom.intake.columns import same
+from headroom.intake.entities import server_of
+from headroom.intake.lines import line_numbers
 from headroom.intake.merge import Merge
-from headroom.intake.reading import line_numbers
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, one_row, quoted
 
@@ -47,7 +50,7 @@ def report(
         FROM (
             SELECT cells, used, clipped, empty, unusable FROM suspect
             UNION ALL
-            SELECT {for_each(METRICS, "count(%)", " + ")} AS cells, cells AS used, 0, 0, 0
+            SELECT {for_each(table.columns(), "count(%)", " + ")} AS cells, cells AS used, 0, 0, 0
             FROM plain_reading)""",
     )
     assert values["cells"] == values["used"] + values["empty"] + values["unusable"]  # noqa: S101 - what we promise
@@ -67,7 +70,7 @@ def report(
     [panel] = _all(
         db,
         """
-        SELECT count(DISTINCT server_id) AS servers, min(ds) AS first, max(ds) AS last,
+        SELECT count(DISTINCT split_part(server_id, chr(31), 1)) AS servers, min(ds) AS first, max(ds) AS last,
             count(DISTINCT ds) AS periods, count(*) AS rows FROM panel""",
     )
     short_series = _all(
@@ -100,7 +103,7 @@ def report(
             "rows_changed": merged.rows_changed,
         },
         "gaps": _gaps(db, settings),
-        "short_series": short_series,
+        "short_series": _as_file(short_series),
         "marked": (marked := _marked(db, settings)),
         "settings": settings_report,
         "inventory": (known := inventory.report(db)),
@@ -165,7 +168,7 @@ def _collect_problems(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
         SELECT row_number() OVER (ORDER BY file, line, "column", value, reason) AS place, *
         FROM (
             SELECT file, file_name, coalesce(line_of.line, problem.line) AS line,
-                coalesce(heading, CASE WHEN "column" IN ({for_each(METRICS, "'%'")}) THEN value_heading END, '')
+                coalesce(heading, CASE WHEN "column" IN ({for_each(table.columns(), "'%'")}) THEN value_heading END, '')
                     AS "column",
                 replace(problem.value[:{_VALUE_LENGTH}], chr(0), '') AS value, reason
             FROM problem JOIN source USING (file)
@@ -230,18 +233,20 @@ def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
                 date_diff('second', min(ds), max(ds)) // {seconds} + 1 AS expected
             FROM panel GROUP BY server_id, metric)
         WHERE expected > periods""")
-    missing, servers = one_row(db, "SELECT coalesce(sum(missing), 0)::BIGINT, count(DISTINCT server_id) FROM gap")
+    missing, servers = one_row(db, f"SELECT coalesce(sum(missing), 0)::BIGINT, count(DISTINCT {server_of()}) FROM gap")
     worst = _all(
         db,
         f"""
         SELECT server_id, metric, missing, expected FROM gap
         ORDER BY missing DESC, server_id, metric LIMIT {_WORST_GAPS}""",
     )
-    return {"missing_periods": missing, "servers_with_gaps": servers, "worst": worst}
+    return {"missing_periods": missing, "servers_with_gaps": servers, "worst": _as_file(worst)}
 
 
 # Of fewer samples, a 95th percentile lies between the highest two.
 _FEW_SAMPLES = 20
+# So many periods show how many samples a series usually has.
+_A_HABIT = 7
 # The last period of a series with less than this part of its usual samples is not over, or was cut off.
 _PARTIAL = 0.5
 
@@ -253,18 +258,19 @@ def _marked(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]
     few = settings.statistic in ("p95", "p99")
     for name, condition in (
         ("partial", f"last < {_PARTIAL} * usual AND usual >= {_FEW_SAMPLES}"),
-        ("few_samples", f"{few} AND usual < {_FEW_SAMPLES}"),
+        ("few_samples", f"{few} AND usual < {_FEW_SAMPLES} AND periods >= {_A_HABIT}"),
     ):
         rows = _all(
             db,
             f"""
             SELECT server_id, metric, last AS samples, usual::INTEGER AS usual FROM (
-                SELECT server_id, metric, arg_max(samples, ds) AS last, median(samples) AS usual, max(ds) AS ds
+                SELECT server_id, metric, arg_max(samples, ds) AS last, median(samples) AS usual, max(ds) AS ds,
+                    count(*) AS periods
                 FROM panel GROUP BY server_id, metric
             ) WHERE {condition} AND (ds = (SELECT max(ds) FROM panel) OR '{name}' <> 'partial')
             ORDER BY server_id, metric""",
         )
-        found[name] = {"series": len(rows), "first": rows[:_WORST_GAPS]}
+        found[name] = {"series": len(rows), "first": _as_file(rows[:_WORST_GAPS])}
     return found
 
 
@@ -294,7 +300,7 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
     sentences = []
     for where, files, mapping in said:
         names = {same(name): name for file in files for name in file.names}
-        known = {*names, *(name.rsplit(" ", 1)[-1] for name in names), *METRICS}
+        known = {*names, *(name.rsplit(" ", 1)[-1] for name in names), *table.columns()}
         for heading in mapping:
             if files and same(heading) not in known:
                 nearest = difflib.get_close_matches(same(heading), names, 1, 0.5)
@@ -304,11 +310,13 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
 
 
 def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
-    """What of the files was left alone or put right by others, a sentence each."""
+    """What was left out of the files, or corrected by later files, one sentence each."""
     notes = []
-    gone = _without_rows(db, "SELECT DISTINCT server_id FROM suspect WHERE server_id <> ''")
+    gone = _without_rows(
+        db, "SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM suspect WHERE server_id <> ''"
+    )
     if gone:
-        shown = ", ".join(gone[:_NAMES]) + (", and so on" if len(gone) > _NAMES else "")
+        shown = ", ".join(map(named, gone[:_NAMES])) + (", and so on" if len(gone) > _NAMES else "")
         notes.append(f"Servers of which nothing could be used, so that they are missing: {len(gone)} ({shown}).")
     doubts = db.execute("SELECT reason, list(file ORDER BY file) FROM doubt GROUP BY reason ORDER BY reason").fetchall()
     by_order = {source.order: source.file for source in sources}
@@ -332,7 +340,8 @@ def _without_rows(db: duckdb.DuckDBPyConnection, servers: str) -> list[str]:
     if db.execute(f"{servers} LIMIT 1").fetchone() is None:
         return []
     found = db.execute(f"""
-        SELECT server_id FROM ({servers}) ANTI JOIN (SELECT DISTINCT server_id FROM usable_reading) USING (server_id)
+        SELECT server_id FROM ({servers}) ANTI JOIN (
+            SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM usable_reading) USING (server_id)
         ORDER BY server_id""").fetchall()
     return [server for (server,) in found]
 
@@ -352,9 +361,9 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
     if merged.unconfirmed:
         server, metric, ds, old, new = one_row(db, "FROM unconfirmed ORDER BY ds, server_id, metric LIMIT 1")
         notes.append(
-            f"{merged.unconfirmed} closed periods would change more than tenfold, such as {metric} of {server} on "
-            f"{ds:%Y-%m-%d} from {old:g} to {new:g}, and stay as they were: are the new ones in another unit? If they "
-            "are right, name their files under `confirmed` in the settings and send them again."
+            f"{merged.unconfirmed} closed periods would change more than tenfold, such as {metric} of "
+            f"{named(server)} on {ds:%Y-%m-%d} from {old:g} to {new:g}, and stay as they were: are the new ones in "
+            "another unit? If they are right, name their files under `confirmed` in the settings and send them again."
         )
     if merged.rows_dropped:
         notes.append(
@@ -379,25 +388,26 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             f"period, but in {sparse} of {series} series the samples are {_duration(usual)} apart.{advice}"
         )
     absent = """
-        SELECT DISTINCT server_id FROM name_in_file ANTI JOIN panel USING (server_id)
+        SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM name_in_file
+        ANTI JOIN (SELECT split_part(server_id, chr(31), 1) AS server_id FROM panel) USING (server_id)
         ANTI JOIN inventory USING (server_id) ANTI JOIN member USING (server_id)"""
     silent = sorted({server for (server,) in db.execute(absent).fetchall()} - set(_without_rows(db, absent)))
     if silent:
-        shown = ", ".join(silent[:_NAMES]) + (", and so on" if len(silent) > _NAMES else "")
+        shown = ", ".join(map(named, silent[:_NAMES])) + (", and so on" if len(silent) > _NAMES else "")
         notes.append(
             f"Servers with rows but no usable value, so that nothing is forecast for them: {len(silent)} ({shown})."
         )
-    for metric in METRICS:
-        named, filled = one_row(
+    for metric in table.columns():
+        headed, filled = one_row(
             db,
             f"""
             SELECT (SELECT count(*) FROM heading WHERE "column" = '{metric}'),
                 (SELECT count({metric}) FROM usable_reading)""",
         )
-        if named and not filled:
+        if headed and not filled:
             notes.append(f"The files have a column for {metric}, but no usable value in it.")
     fractions = db.execute(f"""
-        SELECT metric FROM panel WHERE metric IN ({for_each(PERCENT_METRICS, "'%'")}) GROUP BY metric
+        SELECT metric FROM panel WHERE metric IN ({for_each(table.percent_names(), "'%'")}) GROUP BY metric
         HAVING max(max) <= 1 AND max(max) > 0 ORDER BY metric""").fetchall()
     for (metric,) in fractions:
         notes.append(
@@ -405,13 +415,22 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
         )
     [quiet] = one_row(
         db,
-        """
-        SELECT count(*) FROM (SELECT server_id FROM panel GROUP BY server_id
+        f"""
+        SELECT count(*) FROM (SELECT {server_of()} AS server FROM panel GROUP BY server
         HAVING max(ds) < (SELECT max(ds) FROM panel) - INTERVAL 7 DAY)""",
     )
     if quiet:
         notes.append(f"Servers that have sent nothing in the last 7 days of the data: {quiet}.")
     return notes
+
+
+def _as_file(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Series with server and entity instead of their owner."""
+    parts = [parts_of(row["server_id"]) for row in rows]
+    return [
+        row | {"server_id": server} | ({"entity": entity} if entity else {})
+        for row, (server, entity) in zip(rows, parts, strict=True)
+    ]
 
 
 def _duration(seconds: float) -> str:

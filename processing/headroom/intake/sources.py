@@ -17,7 +17,8 @@ from types import ModuleType
 
 import duckdb
 
-from headroom.core.settings import METRICS, PERCENT_METRICS, FileRules, Settings
+from headroom.core import metrics
+from headroom.core.settings import FileRules, Settings
 from headroom.intake import meaning
 from headroom.intake.columns import WHOLE, name_of_cell, said_unit, same
 from headroom.intake.formats import Export, format_of
@@ -218,7 +219,7 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout) -> La
         if not layout.decimal and layout.delimiter not in ("", ","):
             _refuse_unclear_marks(db, layout, scan)
         if layout.parts:
-            layout = replace(layout, wholes=_only_wholes(db, source, layout, scan))
+            layout = _with_parts(db, source, layout, scan)
     except UnclearTime as error:
         raise UnreadableFile(str(error)) from error
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
@@ -249,7 +250,7 @@ def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -
 def _refuse_unclear_marks(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
     """6.104 and 6,104 in all cells of a rate may be six or six thousand, where a comma does not part the fields."""
     for metric, place in layout.places:
-        if metric in PERCENT_METRICS or metric not in (*METRICS, "value"):
+        if metrics.is_percent(metric) or metric not in (*metrics.columns(), "value"):
             continue
         cell = f"coalesce(clean({field_of(layout, place)}), '')"
         open_to_both = f"regexp_full_match({cell}, '[1-9]\\d{{0,2}}[.,]\\d{{3}}')"
@@ -267,11 +268,12 @@ def _refuse_unclear_marks(db: duckdb.DuckDBPyConnection, layout: Layout, scan: s
             )
 
 
-def _only_wholes(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: str) -> bool:
-    """Whether a file has rows of whole servers beside those of their parts; only the former count then.
+def _with_parts(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: str) -> Layout:
+    """What becomes of the rows of servers' parts: beside rows of whole servers they do not count, else each part has a
+    series of its own, where the metric is one of parts.
 
     Raises:
-        UnreadableFile: a server has several parts and no row for the whole, and the settings do not say what to do.
+        UnreadableFile: a server has several parts and no row for the whole, of a metric of which parts say nothing.
     """
     place = layout.place("server_id")
     server = "''" if place is None else f"clean({field_of(layout, place)})"
@@ -285,14 +287,21 @@ def _only_wholes(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, 
         ) WHERE parts > 1""").fetchall()
     if layout.shape == "long":
         names = {metric for _, metric, _, _ in found}
-        known = {name for name in names if isinstance(meaning_of_cell(layout, name, "", source.rules), Meaning)
-                 or isinstance(meaning_of_cell(layout, name, "%", source.rules), Meaning)
-                 or isinstance(meaning_of_cell(layout, name, "MB/s", source.rules), Meaning)}  # fmt: skip
+        units = ("", "%", "MB/s", *(one.unit for one in metrics.own()))
+        known = {name for name in names for unit in units
+                 if isinstance(meaning_of_cell(layout, name, unit, source.rules), Meaning)}  # fmt: skip
         found = [row for row in found if row[1] in known]
     several = [row for row in found if not row[3]]
+    wholes = bool(found) and len(several) < len(found)
+    if source.rules.entities == "own" and not (several and layout.shape != "long" and wholes):
+        of_wholes = {row[1] for row in found if row[3]}
+        if not any(_needs_whole(layout, row[1], source.rules) or row[1] in of_wholes for row in several):
+            if layout.shape == "long":
+                return replace(layout, wholes=wholes, of_wholes=tuple(sorted(of_wholes)), owners=True)
+            return replace(layout, wholes=wholes, owners=not wholes and not _needs_whole(layout, "", source.rules))
     if several and source.rules.entities == "busiest":
         db.execute("INSERT INTO busiest_file VALUES (?)", [source.order])
-        return False
+        return layout
     if several:
         headings = " and ".join(repr(layout.columns[place]) for place in layout.parts)
         server, metric, parts, _ = several[0]
@@ -305,7 +314,15 @@ def _only_wholes(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, 
             f"{metric or 'the same metric'} each: export one, or say under `sources` which (where: "
             "{heading: value}) or that the busiest counts (entities: busiest)"
         )
-    return bool(found)
+    return replace(layout, wholes=bool(found))
+
+
+def _needs_whole(layout: Layout, name: str, rules: FileRules) -> bool:
+    """Whether what a file measures (in the long form under this name) is of a whole server, as its CPU is."""
+    if layout.shape != "long":
+        return any(metrics.of_column(metric).parts == "whole" for metric, _ in layout.meanings)
+    found = [meaning_of_cell(layout, name, unit, rules) for unit in ("", "%", "MB/s")]
+    return any(isinstance(one, Meaning) and metrics.of_column(one.metric).parts == "whole" for one in found)
 
 
 def meaning_of_cell(layout: Layout, name: str, unit: str, rules: FileRules) -> Meaning | Unclear | None:

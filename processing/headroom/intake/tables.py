@@ -102,6 +102,8 @@ def counts(layout: Layout) -> str:
 def left_out(layout: Layout) -> str:
     """The SQL condition of rows that the settings or the rows of whole servers leave out; nothing if there are none."""
     parts = f"lower({part_text(layout)}) NOT IN ({', '.join(map(quoted, WHOLE))})" if layout.wholes else ""
+    if parts and layout.of_wholes:
+        parts += f" AND {name_text(layout)} IN ({', '.join(map(quoted, layout.of_wholes))})"
     return " OR ".join(filter(None, [parts, f"NOT ({counts(layout)})" if layout.where else ""]))
 
 

@@ -177,15 +177,12 @@ def _view(assessment: Assessment, shown: pd.DataFrame, table: pd.DataFrame, metr
 
 
 def _metric(assessment: Assessment, metric: str) -> dict[str, Any]:
-    limits = assessment.settings.thresholds.get(metric)  # type: ignore[call-overload]
+    # Of a metric with a capacity of each server's own, or with thresholds of some, each server says its own.
     return {
         "label": wording.metric(metric),
         "unit": wording.unit(metric),
-        "thresholds": limits and [
-            {"name": name, "at": value, "text": f"{name} {wording.threshold(value, metric)}"}
-            for name, value in (("warning", limits.warning), ("critical", limits.critical))
-        ],
-    }  # fmt: skip
+        "thresholds": servers.thresholds_of_all(assessment, metric),
+    }
 
 
 def servers_shown(assessment: Assessment, most: int = MAX_SERVERS) -> pd.DataFrame:

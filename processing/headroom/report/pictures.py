@@ -22,7 +22,7 @@ from matplotlib.patches import Patch
 
 from headroom.core import wording
 from headroom.core.findings import AT_RISK, LEVELS, Assessment, RiskOverTime
-from headroom.core.settings import PERCENT_METRICS
+from headroom.core.metrics import percent_names
 from headroom.report.cluster_map import dot_width, on_map, place_labels
 from headroom.report.fleet import calm, horizon_of, last_period, unjudged
 
@@ -44,7 +44,8 @@ def _use_over_time(assessment: Assessment, risk: RiskOverTime, rows: int) -> np.
     """The highest use of the first servers in each bucket, in percent of the warning threshold; NaN without one."""
     shown = risk.server_ids[:rows]
     table = assessment.forecasts[assessment.forecasts["server_id"].isin(shown)]
-    warning = table["metric"].map({metric: one.warning for metric, one in assessment.settings.thresholds.items()})
+    known = assessment.risks.set_index(["server_id", "metric"])["warning"]
+    warning = known.reindex(pd.MultiIndex.from_frame(table[["server_id", "metric"]])).set_axis(table.index)
     share = 100 * table["q50"].where(table["is_future"], table["actual"]) / warning.astype(float)
     column = ((table["ds"] - risk.starts[0]) // risk.bucket).to_numpy()
     row = pd.Index(shown).get_indexer(table["server_id"])
@@ -103,7 +104,7 @@ def utilization_clusters(assessment: Assessment) -> Figure:
     Where there is nothing to tell apart, each server's use instead of the map.
     """
     clusters, profiles = assessment.clusters, sorted(assessment.profiles, key=lambda profile: -profile["size"])
-    use = assessment.risks[assessment.risks["metric"].isin(PERCENT_METRICS)]
+    use = assessment.risks[assessment.risks["metric"].isin(percent_names())]
     use = use.sort_values(["peak_q50", "server_id", "metric"], ascending=[False, True, True]).head(USE_ROWS)
     width, height = 13.0, 7.3 if len(profiles) > 1 else 2.0 + max(1.3, USE_ROW * len(use))
     figure = _figure(width, height)

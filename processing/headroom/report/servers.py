@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from headroom.core import metrics as table_of_metrics
 from headroom.core import wording
 from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
+from headroom.core.metrics import is_percent
 from headroom.core.periods import Frequency
 from headroom.core.plain import plain
-from headroom.core.settings import PERCENT_METRICS
 from headroom.report import blocks, fleet
 from headroom.report.sections import accepted, actions, rhythm
 
@@ -33,6 +34,9 @@ TEXT_LENGTH = 1000
 LEAST_RISE, LEAST_LEAK, LEAST_QUARTER = 1.0, 3.0, 3.0
 # A trend is told from this change per month and this strength on.
 LEAST_GROWTH, LEAST_TREND = 0.5, 0.3
+# Entities named beside the worst one.
+MOST_PARTS = 6
+Parts = dict[tuple[str, str], list[tuple[str, float, str]]]
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -62,7 +66,7 @@ def columns(found: Assessment, shown: pd.DataFrame, table: pd.DataFrame, metrics
         metrics: names of all metrics, which the columns refer to by position.
     """
     worst = shown.merge(
-        table.drop(columns=["level", "score", "reason"]), how="left",
+        table.drop(columns=["level", "score", "reason", "entity"]), how="left",
         left_on=["server_id", "worst_metric"], right_on=["server_id", "metric"],
     )  # fmt: skip
     unjudged = fleet.unjudged(found)
@@ -73,6 +77,7 @@ def columns(found: Assessment, shown: pd.DataFrame, table: pd.DataFrame, metrics
         "level": [LEVELS.index(level) for level in worst["level"]],
         "unjudged": [int(name in unjudged) for name in worst["server_id"]],
         "worst": [metrics.index(metric) for metric in worst["worst_metric"]],
+        **({"part": [cut(wording.printable(name)) for name in worst["worst_entity"]]} if found.every else {}),
         **{key: [cut(value) for value in plain(worst[column].tolist())] for key, column in attributes.items()},
         "reason": [cut(reason) for reason in worst["reason"]],
         "why": [cut(_why(row, found)) for row in rows],
@@ -96,9 +101,10 @@ def sections(found: Assessment, shown: pd.DataFrame, table: pd.DataFrame, metric
     for item in found.recommendations:
         for name in item["server_ids"]:
             advice.setdefault(name, []).append(item)
+    common, parts = {metric: thresholds_of_all(found, metric) for metric in metrics}, _parts(found)
     for server in shown.itertuples():
         name = server.server_id
-        section = _section(server, by_server.get(name, []), advice.get(name, []), found, metrics)
+        section = _section(server, by_server.get(name, []), advice.get(name, []), found, metrics, common, parts)
         yield _packed(json.dumps(section, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
 
 
@@ -123,16 +129,17 @@ def sparks(found: Assessment, shown: pd.DataFrame) -> list[list[str]]:
         use = future if name != "actual" else ~future
         pick.at(grid, (row[use], point[use]), table[name].to_numpy()[use])
         values[name] = grid
-    limits = [found.settings.thresholds.get(metric) for metric in shown["worst_metric"]]
+    keys = pd.MultiIndex.from_frame(found.risks[["server_id", "metric"]])
+    limits = found.risks["critical"].to_numpy(float)[keys.get_indexer(wanted)]
     tops = [
-        100.0 if metric in PERCENT_METRICS else limit.critical * 1.1 if limit else 0.0
+        100.0 if is_percent(metric) else limit * 1.1 if np.isfinite(limit) else 0.0
         for metric, limit in zip(shown["worst_metric"], limits, strict=True)
     ]
     highest = np.fmax.reduce([np.fmax.reduce(grid, axis=1) for grid in values.values()])
     scale = np.fmax(np.fmax(tops, highest), 1e-9)
     return [
         [*(_digits(grid[i] / scale[i]) for grid in values.values()),
-         _digits(np.array([limit.critical / scale[i]])) if limit else ""]
+         _digits(np.array([limit / scale[i]])) if np.isfinite(limit) else ""]
         for i, limit in enumerate(limits)
     ]  # fmt: skip
 
@@ -173,9 +180,13 @@ def series(found: Assessment, shown: pd.DataFrame, metrics: list[str], room: int
 
 
 def _section(
-    server: Any, rows: list[Any], advice: list[dict[str, Any]], found: Assessment, metrics: list[str]
-) -> dict[str, Any]:
-    """A server's facts, advice and metrics, the worst metric first."""
+    server: Any, rows: list[Any], advice: list[dict[str, Any]], found: Assessment, metrics: list[str],
+    common: dict[str, Any], parts: Parts,
+) -> dict[str, Any]:  # fmt: skip
+    """A server's facts, advice and metrics, the worst metric first.
+
+    ``common`` are the thresholds by metric of all servers, ``parts`` the entities, see :func:`_parts`.
+    """
     currency = found.settings.costs.currency
     entries = [
         ("Name", cut(server.server_id) if len(server.server_id) > 40 else None),
@@ -194,7 +205,7 @@ def _section(
     return {
         "facts": blocks.facts([(term, cut(plain(value))) for term, value in entries], "server-facts"),
         "advice": [_advice(item, found) for item in advice],
-        "metrics": [_metric(row, found, metrics) for row in ordered],
+        "metrics": [_metric(row, found, metrics, common, parts) for row in ordered],
     }
 
 
@@ -217,10 +228,10 @@ def _advice(item: dict[str, Any], found: Assessment) -> list[Any]:
     return pieces
 
 
-def _metric(row: Any, found: Assessment, metrics: list[str]) -> dict[str, Any]:
+def _metric(row: Any, found: Assessment, metrics: list[str], common: dict[str, Any], parts: Parts) -> dict[str, Any]:
     """One metric of a server: words, figures, and what its chart marks."""
     frequency, metric = found.settings.frequency, row.metric
-    limits = found.settings.thresholds.get(metric)
+    limited = bool(np.isfinite(row.critical))
     judged = not pd.isna(row.p_critical)
     peak = _on(row.peak_q50, row.peak_ds, metric, frequency)
     lately = "Last 24 hours" if frequency.hourly else "Last 7 days"
@@ -229,13 +240,15 @@ def _metric(row: Any, found: Assessment, metrics: list[str]) -> dict[str, Any]:
         ("Expected peak", peak or "–"),
         ("Peak, 95 % forecast", wording.amount(row.peak_q95, metric)),
     ]
-    if limits and judged:
+    if np.isfinite(row.capacity) and not is_percent(metric):
+        entries.append(("Capacity", wording.amount(row.capacity, metric)))
+    if limited and judged:
         entries += [
-            (f"Chance above {wording.threshold(limits.warning, metric)}", wording.chance(row.p_warning)),
-            (f"Chance above {wording.threshold(limits.critical, metric)}", wording.chance(row.p_critical)),
+            (f"Chance above {_short(row.warning, row.capacity, metric)}", wording.chance(row.p_warning)),
+            (f"Chance above {_short(row.critical, row.capacity, metric)}", wording.chance(row.p_critical)),
         ]
     coming = pd.notna(row.critical_date) and not row.above_already
-    if limits:
+    if limited:
         entries.append(("Critical by", _critical_by(row, judged, found)))
         if coming and pd.notna(row.breach_earliest) and row.breach_earliest != row.breach_latest:
             entries.append(("8 in 10 between", _range(row, found)))
@@ -243,10 +256,12 @@ def _metric(row: Any, found: Assessment, metrics: list[str]) -> dict[str, Any]:
         ("Next holiday", _on(row.holiday_peak, row.holiday_ds, metric, frequency)),
         ("Quarter end", _on(row.quarter_end_peak, row.quarter_end_ds, metric, frequency)),
     ]
-    if abs(row.trend_per_month) >= LEAST_GROWTH and row.trend_strength >= LEAST_TREND:
+    if abs(row.trend_per_month) >= LEAST_GROWTH * _points(row) and row.trend_strength >= LEAST_TREND:
         sign = "+" if row.trend_per_month > 0 else "−"
         entries.append(("Long-term trend", f"{sign}{wording.change(abs(row.trend_per_month), metric)} per month"))
     entries.append(("Rhythm", rhythm.rhythm_of(row, frequency)))
+    if row.entity:
+        entries.append(("Beside it", _others(row, parts)))
     mark = None
     if coming:
         mark = {
@@ -255,16 +270,42 @@ def _metric(row: Any, found: Assessment, metrics: list[str]) -> dict[str, Any]:
             "latest": _step(row.breach_latest, found),
             "text": f"critical {wording.date(row.critical_date, frequency, year=False)}",
         }
+    thresholds = _thresholds(row, metric)
+    own = {"thresholds": thresholds} if thresholds != common[metric] else {}
+    decision = accepted.of_metric(found, row.server_id, metric, row.entity or None)
     return {
         "metric": metrics.index(metric),
-        "title": wording.sentence(wording.metric(metric)),
+        **own,
+        "title": wording.sentence(wording.metric(metric, cut(row.entity))),
         "level": LEVELS.index(row.level),
-        "reason": cut(wording.sentences([accepted.of_metric(found, row.server_id, metric), row.reason])),
+        "reason": cut(wording.sentences([decision, row.reason])),
         "facts": blocks.facts(entries, "metric-facts"),
         "summary": f"Expected peak {wording.amount(row.peak_q50, metric)} on "
         f"{wording.date(row.peak_ds, frequency, year=False)}" if peak else "No forecast",
         "mark": mark,
     }  # fmt: skip
+
+
+def thresholds_of_all(found: Assessment, metric: str) -> list[dict[str, Any]] | None:
+    """What charts of a metric mark; ``None`` where it has no thresholds, or series have different ones."""
+    rows = found.risks.loc[found.risks["metric"] == metric, ["warning", "critical", "capacity"]].drop_duplicates()
+    return _thresholds(rows.iloc[0], metric) if len(rows) == 1 else None
+
+
+def _thresholds(row: Any, metric: str) -> list[dict[str, Any]] | None:
+    """The thresholds of a row of the risks, where its chart marks them."""
+    if not np.isfinite(row.critical):
+        return None
+    return [
+        {"name": name, "at": plain(value), "text": f"{name} {_short(value, row.capacity, metric)}"}
+        for name, value in (("warning", row.warning), ("critical", row.critical))
+    ]
+
+
+def _short(limit: float, capacity: float, metric: str) -> str:
+    """A threshold where there is little room: percent of what has a capacity, "90 %", else "100 MB/s"."""
+    share = 100 * limit / capacity if np.isfinite(capacity) and not is_percent(metric) else limit
+    return wording.threshold(float(f"{share:.6g}"), metric)
 
 
 def _why(row: Any, found: Assessment) -> str:
@@ -280,14 +321,43 @@ def _driver(row: Any, found: Assessment) -> str:
     """What moves a metric, as a sentence; "" where nothing stands out."""
     over = "a week" if found.settings.frequency.hourly else "four weeks"
     parts = []
-    if row.rise >= LEAST_RISE:
+    unit = _points(row)
+    if row.rise >= LEAST_RISE * unit:
         parts.append(f"rose by {wording.change(row.rise, row.metric)} in {over}")
-    if row.leak_per_month >= LEAST_LEAK:
+    if row.leak_per_month >= LEAST_LEAK * unit:
         size = wording.change(row.leak_per_month, row.metric)
         parts.append(f"climbs and falls back by {size} per month, as with a leak and restarts")
-    if row.quarter_end_effect >= LEAST_QUARTER:
+    if row.quarter_end_effect >= LEAST_QUARTER * unit:
         parts.append(f"rises by {wording.change(row.quarter_end_effect, row.metric)} at the end of a quarter")
-    return f"{wording.sentence(wording.metric(row.metric))} {'; it '.join(parts)}." if parts else ""
+    name = wording.metric(row.metric, cut(row.worst_entity or ""))
+    return f"{wording.sentence(name)} {'; it '.join(parts)}." if parts else ""
+
+
+def _others(row: Any, parts: Parts) -> str:
+    """The other entities of a server's metric with their expected peaks, the highest first."""
+    others = parts.get((row.server_id, row.metric), [])
+    told = [
+        f"{wording.printable(name)} {wording.amount(peak, row.metric)}{f' ({level})' if level != 'none' else ''}"
+        for name, peak, level in others
+        if name != row.entity
+    ]
+    return ", ".join(told[:MOST_PARTS]) + (f" and {len(told) - MOST_PARTS} more" if len(told) > MOST_PARTS else "")
+
+
+def _parts(found: Assessment) -> Parts:
+    """By server and metric its entities: name, expected peak, level; empty where there are none."""
+    if "risks" not in found.every:
+        return {}
+    table = found.every["risks"].sort_values(["peak_q50", "entity"], ascending=[False, True])
+    grouped = table.groupby(["server_id", "metric"], sort=False)
+    return {key: list(zip(own["entity"], own["peak_q50"], own["level"], strict=True)) for key, own in grouped}
+
+
+def _points(row: Any) -> float:
+    """What a point is to a metric: one percent, one MB/s, a hundredth of an own metric's capacity or, without, peak."""
+    if table_of_metrics.of(row.metric).built_in or is_percent(row.metric):
+        return 1.0
+    return next((one for one in (row.capacity, row.peak_q95) if np.isfinite(one) and one > 0), np.nan) / 100
 
 
 def _critical(row: Any, unjudged: bool, found: Assessment) -> list[str]:

@@ -37,6 +37,13 @@ def test_settings_are_checked_and_decisions_written_without_the_jobs_libraries()
     assert loaded_after(code) & OF_THE_JOBS == set()
 
 
+def test_the_apis_function_has_all_that_it_imports():
+    """Its layers carry the functions' libraries and the jobs' code, and none of the jobs' libraries."""
+    path = f"import sys\nsys.path.insert(0, {str(ROOT / 'functions')!r})\n"
+    code = f"{path}import api\napi.problems_of_settings('horizon: 3')"
+    assert loaded_after(code) & OF_THE_JOBS == set()
+
+
 def imports_of(path: Path) -> set[str]:
     """The modules of this repository, outside of cli/, that a file imports at any place."""
     found: set[str] = set()

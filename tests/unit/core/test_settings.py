@@ -1,7 +1,10 @@
 """What a dataset's owner may write into config/<dataset>.yaml, and what they are told when it is wrong."""
 
+from pathlib import Path
+
 import pytest
 
+from headroom.core.series import owner
 from headroom.core.settings import Settings, SettingsError, load, of_panel, parse
 
 
@@ -32,7 +35,30 @@ def test_percent_metrics_have_thresholds_and_each_level_can_be_set_alone():
         ("thresholds: {cpu: {warning: 95}}", ["thresholds.cpu", "warning < critical"]),
         ("thresholds: {cpu: {critical: 120}}", ["thresholds", "percent"]),
         ("thresholds: {network_in: {warning: 5}}", ["thresholds.network_in.critical", "required"]),
-        ("columns: {x: cpuu}", ["columns.x", "cpu"]),
+        ("columns: {x: cpuu}", ["columns.x", "did you mean 'cpu'"]),
+        ("metric: memry", ["metric", "did you mean 'memory'"]),
+        ("sources: [{match: a, columns: {x: cpuu}}]", ["sources.0.columns.x", "did you mean 'cpu'"]),
+        ("thresholds: {cpus: {warning: 1, critical: 2}}", ["thresholds", "'cpus'", "did you mean 'cpu'"]),
+        ("metrics: {cpu: {unit: x}}", ["metrics.cpu", "built in"]),
+        ("metrics: {Queue Depth: {unit: x}}", ["metrics.'Queue Depth'", "small letters"]),
+        ("metrics: {max: {unit: x}}", ["metrics.max", "another meaning"]),
+        ("metrics: {queue: {}}", ["metrics.queue.unit", "required"]),
+        ("metrics: {queue: {unit: x, capacty: 5}}", ["metrics.queue.capacty", "did you mean 'capacity'"]),
+        ("metrics: {queue: {unit: x, capacity: 0}}", ["metrics.queue.capacity", "greater than 0"]),
+        ("metrics: {queue: {unit: x, capacity: {attribute: region}}}", ["metrics.queue.capacity", "'vcpus'"]),
+        ("metrics: {gpu: {unit: '%', capacity: 5}}", ["metrics.gpu", "capacity of 100"]),
+        ("metrics: {hits: {unit: hits, kind: counter}}", ["metrics.hits", "/s"]),
+        ("metrics: {hits: {unit: hits/s, kind: counter, direction: free}}", ["metrics.hits", "direction"]),
+        ("metrics: {hits: {unit: hits/s, kind: counter, entities: sum}}", ["metrics.hits", "parts"]),
+        ("metrics: {a: {unit: x, names: [Z]}, b: {unit: x, names: [z]}}", ["metrics.b.names", "name of a already"]),
+        ("metrics: {a: {unit: x, capacity: {column: c}}, a_capacity: {unit: x}}", ["metrics.a_capacity", "another"]),
+        ("metrics: {queue: {unit: x}}\nthresholds: {queue: {warning: 80, critical: 90}}",
+         ["thresholds.queue", "no capacity", "metrics.queue.capacity"]),
+        ("metrics: {queue: {unit: x, capacity: 9}}\nthresholds: {queue: {critical: 900}}",
+         ["thresholds.queue", "percent of its capacity", "100"]),
+        ("thresholds_for: [{server: 'db-*', metric: cpu, critical: 50}]", ["thresholds_for.0", "warning < critical"]),
+        ("thresholds_for: [{server: 'db-*', metric: cpuu, critical: 95}]", ["thresholds_for.0.metric", "'cpu'"]),
+        ("thresholds_for: [{sever: 'db-*', metric: cpu, critical: 95}]", ["thresholds_for.0.sever", "'server'"]),
         ("timezone: Berlin", ["timezone", "Europe/Berlin"]),
         ("timezone: localtime", ["timezone", "not a time zone"]),
         ("holidays: {country: XX}", ["holidays", "XX", "ISO 3166"]),
@@ -84,3 +110,33 @@ def test_a_file_that_is_no_text_is_an_error_for_its_owner(tmp_path):
     (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingsError, match="UTF-8"):
         load(tmp_path / "a.yaml")
+
+
+def test_metrics_with_a_capacity_have_the_usual_thresholds_and_others_none():
+    own = parse("metrics: {gpu: {unit: pct}, conns: {unit: connections, capacity: 500}, queue: {unit: messages}}")
+    assert own.thresholds["gpu"].critical == own.thresholds["conns"].critical == 90
+    assert "queue" not in own.thresholds
+    assert own.own_metrics()["gpu"].unit == "%"
+
+
+def test_the_first_thresholds_that_fit_a_series_win():
+    settings = parse("""
+thresholds_for:
+  - {metric: disk, server: "db-*", entity: /var, critical: 99}
+  - {metric: disk, server: "db-*", warning: 60, critical: 70}
+  - {metric: disk, entity: "/var*", warning: 50, critical: 55}
+""")
+
+    def critical(server, entity, metric="disk"):
+        return settings.levels(owner(server, entity), metric).critical
+
+    assert critical("db-1", "/var") == 99 and critical("db-1", "/") == critical("db-1", "") == 70
+    assert critical("web-1", "/var/log") == 55 and critical("web-1", "/") == critical("db-1", "", "cpu") == 90
+    assert settings.levels("db-1", "network_in") is None
+
+
+def test_settings_with_own_metrics_survive_being_written_beside_the_panel(tmp_path):
+    example = parse((Path(__file__).parents[3] / "docs" / "examples" / "settings.yaml").read_text())
+    (tmp_path / "settings.json").write_text(example.model_dump_json())
+    assert of_panel(tmp_path, None) == example
+    assert of_panel(tmp_path, None).own_metrics() == example.own_metrics()

@@ -50,6 +50,18 @@ def test_a_burst_moves_the_rhythm_of_other_weeks_hardly():
     assert np.abs(fitted(burst).points - fitted(values).points).max() < 1.0
 
 
+@pytest.mark.parametrize("shape", [TREND, LEVEL])
+@pytest.mark.parametrize("began", [9, 16, 30, 37])
+def test_a_burst_takes_no_weekends_away_where_there_is_little_noise(began, shape):
+    """A doubt that stayed as large while accidents made the weekends look unusual shrank them to the working days."""
+    days = pd.date_range("2026-01-01", periods=60)
+    values = 20 + 30.0 * (days.dayofweek < 5) + noise(60, 0.1)
+    values[began : began + 3] += 40
+    ahead = pd.date_range(days[-1], periods=29)[1:]
+    weekends = fitted(values, shape=shape).points[0][ahead.dayofweek >= 5]
+    assert abs(np.median(weekends) - 20) < 4
+
+
 def test_a_lasting_step_is_not_a_trend():
     points = fitted(np.where(np.arange(200) < 120, 20.0, 55.0) + noise(200)).points[0]
     assert 51 <= points.mean() <= 59

@@ -39,8 +39,8 @@ def test_a_new_stack_gets_two_months_of_the_fleet_at_once():
     assert service.tick() == 1
     found = moments(service.rows(), "i-1")
     assert is_whole(found)
-    assert len(found) == 62 * 288
-    assert found[-1] == datetime.fromisoformat("2026-06-15T09:55Z")
+    assert len(found) == 61 * 288
+    assert found[-1] == datetime.fromisoformat("2026-06-14T23:55Z"), "whole days, so that none is forecast from a part"
 
 
 def test_the_next_collection_begins_where_the_last_one_ended():
@@ -54,6 +54,19 @@ def test_the_next_collection_begins_where_the_last_one_ended():
     found = moments(service.rows(), "i-1")
     assert is_whole(found)
     assert len(found) == 2 * 288
+
+
+def test_what_is_collected_by_the_hour_ends_at_the_last_full_one():
+    service = Collecting()
+    service.aws.instance("i-1")
+    service.set_up(backfill_days=1, every_minutes=60)
+    service.tick()
+    found = moments(service.rows(), "i-1")
+    assert found[-1] == datetime.fromisoformat("2026-06-15T09:55Z")
+    assert len(found) == 288
+    service.wait(hours=1)
+    service.tick()
+    assert len(moments(service.rows(), "i-1")) == 300
 
 
 def test_what_was_missed_while_nothing_ran_is_made_up_for():

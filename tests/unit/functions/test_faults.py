@@ -55,11 +55,11 @@ def test_a_file_that_breaks_its_run_three_times_is_set_aside_and_the_dataset_goe
         if number < 2:
             assert "Set aside" not in mail
             drop(world, f"good-{number}.csv")
-    assert "'incoming/demo/poison.csv': 3 runs that had it failed; the last one: out of memory" in mail
+    assert "'incoming/demo/poison.csv': 3 runs with it failed; the last one: out of memory" in mail
     assert "'incoming/demo/good-1.csv'" in mail, "the newest files are named"
     world.run(started(world))
     assert set(files_of(world, list(world.executions.values())[-1])) == {"good-0.csv", "good-1.csv"}
-    assert "Set aside, and in no run until put back: 1 file." in world.letters[-1]["Message"]
+    assert "Set aside until you put them back: 1 file." in world.letters[-1]["Message"]
 
 
 def test_what_was_set_aside_is_listed_and_put_back_by_the_command_of_the_mail(world: World) -> None:
@@ -162,7 +162,7 @@ def test_where_no_file_can_be_read_the_run_says_so_at_once_and_sets_none_aside(
     bad = world.drop("demo/bad.csv", b"x", ("AccessDenied", {}))
     world.arrive(("demo/bad.csv", bad))
     execution = started(world)
-    with pytest.raises(plan.CannotPlan, match=r"none of the 1 files that wait can be read: 'incoming") as e:
+    with pytest.raises(plan.CannotPlan, match=r"none of the 1 waiting files can be read: 'incoming") as e:
         world.plan(execution)
     world.fail(execution, cause=json.dumps({"errorType": "CannotPlan", "errorMessage": str(e.value)}))
     assert "encrypted with a KMS key" in world.letters[-1]["Message"]
@@ -376,11 +376,11 @@ def test_a_job_that_ran_too_long_is_told_from_one_that_was_stopped_by_hand() -> 
     long = job | {"ProcessingStartTime": 0, "ProcessingEndTime": 10_801_000}
     short = job | {"ProcessingStartTime": 0, "ProcessingEndTime": 60_000}
     reason, by_data = run_status.reason_of_job(long, "Processing", "e", "Preprocess")
-    assert (reason, by_data) == ("the job was stopped, as it ran longer than its 3 hours", True)
+    assert (reason, by_data) == ("the job was stopped because it ran longer than 3 hours", True)
     assert run_status.reason_of_job(short, "Processing", "e", "Preprocess")[1] is False
 
 
-KEPT, PUBLISHED = "The results of the last good run stay the current ones", "The run's results are published"
+KEPT, PUBLISHED = "The results of the last good run stay current", "The run's results are published"
 
 
 @pytest.mark.parametrize("writes", range(10))
@@ -465,7 +465,7 @@ def test_a_failure_that_is_told_late_does_not_free_the_run_that_was_redriven_mea
     world.tell_status(execution, "RUNNING", redriveCount=1)
     world.tell_status(execution, "FAILED", redriveCount=0, cause=world.job_failed())
     assert world.ledger.state("demo").running == execution.name
-    assert "It has been redriven meanwhile, and goes on." in world.letters[-1]["Message"]
+    assert "It has been redriven meanwhile and is running." in world.letters[-1]["Message"]
 
 
 # ---------------------------------------------------------------- F7, F8: the registry, deleted results
@@ -486,7 +486,7 @@ def test_an_approved_version_registered_by_hand_holds_up_nothing_and_is_told_of(
     planned = world.plan(started(world))
     assert planned["model_uri"] == "s3://artifacts/1.tar.gz"
     world.jobs(started(world))
-    assert "version arn:2 was registered by hand: it is not comparable" in world.publish(started(world))["message"]
+    assert "version arn:2 was registered by hand: it cannot be compared" in world.publish(started(world))["message"]
 
 
 def test_a_deleted_panel_is_said_before_any_job_with_both_ways_back(world: World) -> None:
@@ -660,7 +660,7 @@ def test_no_more_datasets_than_allowed_and_the_refusal_says_so() -> None:
             world.arrive((f"{name}/{name}.csv", world.drop(f"{name}/{name}.csv")))
         assert world.ledger.datasets() == ["one", "two"]
         [letter] = world.letters
-        assert "it would begin dataset 'three', and there are 2 already" in letter["Message"]
+        assert "it would begin the new dataset 'three', and there are 2 already" in letter["Message"]
 
 
 def test_a_year_of_folders_by_date_starts_no_run(world: World) -> None:
@@ -688,7 +688,7 @@ def test_a_run_that_would_cost_too_much_is_refused_with_the_estimate_and_can_be_
     with World().alive(MOST_USD_PER_RUN="0.01") as world:
         drop(world, "a.csv")
         execution = started(world)
-        with pytest.raises(plan.CannotPlan, match=r"would cost about 0\.05 USD .* may cost 0\.01 USD") as error:
+        with pytest.raises(plan.CannotPlan, match=r"would cost about 0\.05 USD .* may cost at most 0\.01 USD") as error:
             world.plan(execution)
         world.fail(execution, cause=json.dumps({"errorMessage": str(error.value)}))
         assert world.running() == []

@@ -183,7 +183,7 @@ class Interleavings(RuleBasedStateMachine):
         assert set(marked) <= set(world.chain()), "what is marked as published is in the chain"
         told = "\n".join(letter["Message"] for letter in world.letters)
         for key in aside:  # with the poison go the files that were in its runs: nobody can know which one it was
-            assert f"{key!r}: 3 runs that had it failed" in told
+            assert f"{key!r}: 3 runs with it failed" in told
         for name in self.ended_badly:
             assert f"Run {name} of dataset demo" in told, f"nobody was told of {name}"
         for execution in world.executions.values():

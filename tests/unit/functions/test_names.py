@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import files
 from local import demo
 from names import DATASET_RULE, ENDINGS, dataset_problem, name_problem
 
@@ -36,7 +37,7 @@ def test_a_name_that_no_disk_takes_is_refused() -> None:
 
 
 def test_the_demo_takes_and_refuses_what_the_service_does(tmp_path: Path) -> None:
-    assert demo.ENDINGS is not None and tuple(demo.ENDINGS) == ENDINGS
+    assert files.ENDINGS == ENDINGS
     for number, ending in enumerate(ENDINGS):
         (tmp_path / f"{number}{ending}").write_text("x")
     assert len(demo.chosen("web", [tmp_path], None).files) == len(ENDINGS)
@@ -47,6 +48,6 @@ def test_the_demo_takes_and_refuses_what_the_service_does(tmp_path: Path) -> Non
 
 def test_the_documentation_gives_the_rule_and_all_endings() -> None:
     assert DATASET_RULE in CONTRACT
-    listed = re.search(r"Names end in (.*?)[:;]", CONTRACT)
+    listed = re.search(r"Names end in (.*?)\. Files", CONTRACT)
     assert listed is not None
     assert tuple(re.findall(r"`(\.[a-z.]+)`", listed[1])) == ENDINGS

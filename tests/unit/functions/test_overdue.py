@@ -82,7 +82,7 @@ def test_files_that_stop_coming_are_told_of_once_and_again_after_they_have_come_
     assert letter["Subject"] == "Headroom demo: nothing arrived in 8 days"
     assert letter["MessageAttributes"]["outcome"]["StringValue"] == "overdue"
     assert letter["MessageAttributes"]["dataset"]["StringValue"] == "demo"
-    assert "the last files on 2026-01-15" in letter["Message"]
+    assert "the last files came on 2026-01-15" in letter["Message"]
     drop(world, "again.csv")
     world.run(started(world))
     pass_days(world, 5)

@@ -208,7 +208,7 @@ def test_files_that_a_run_has_taken_are_not_tried_again_by_themselves_even_if_pl
 def test_a_second_run_beside_a_running_one_is_refused(aws) -> None:
     drop(aws, a_file())
     start(aws, "first")
-    with pytest.raises(plan.CannotPlan, match=r"has a run already \(first\)"):
+    with pytest.raises(plan.CannotPlan, match=r"already has a run \(first\)"):
         start(aws, "second")
 
 

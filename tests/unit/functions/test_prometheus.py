@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import collect
 import collectors
 import prometheus
 from collectors import ConfigurationError, PrometheusSource, SourceError
@@ -234,6 +235,13 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up(monkeypatch):
         prometheus._read(mock.Mock(read1=lambda _: b" "))
 
 
+def test_queries_that_are_slow_together_are_given_up_before_the_function_ends(server, monkeypatch):
+    monkeypatch.setattr(prometheus, "SLICE_SECONDS", -1)
+    with pytest.raises(SourceError, match="the queries of one slice take more than -1 seconds: lower slice_hours"):
+        server.read()
+    assert server.asked == []
+
+
 def test_a_server_that_is_not_there_is_an_error_of_the_source():
     service = Collecting()
     settings = {"source": "prometheus", "url": "http://127.0.0.1:9", "queries": [CPU], "backfill_days": 1}
@@ -268,6 +276,15 @@ def test_credentials_come_from_the_secret():
     assert shown("bearer", '{"token": "t0ken"}') == {"Authorization": "Bearer t0ken"}
     pair = json.dumps({"username": "me", "password": "w0rd"})
     assert shown("basic", pair) == {"Authorization": "Basic bWU6dzByZA=="}
+
+
+def test_a_secret_that_says_where_it_belongs_is_shown_to_no_other_host():
+    text = json.dumps({"token": "t0ken", "host": "p.example.com"})
+    assert shown("bearer", text) == {"Authorization": "Bearer t0ken"}
+    with pytest.raises(SourceError, match=r"another host than p\.example\.com\.evil"):
+        shown("bearer", text, url="https://p.example.com.evil/")
+    with pytest.raises(SourceError, match="another host than evil"):
+        shown("bearer", text, url="https://evil:443/p.example.com")
 
 
 @pytest.mark.parametrize(
@@ -308,3 +325,7 @@ def test_settings_that_cannot_be_meant_are_refused(change, told):
         configured(**change)
     assert told in str(refused.value)
     assert "w0rd" not in str(refused.value)
+
+
+def test_a_slice_and_its_last_answer_end_before_the_function_does():
+    assert collect.RESERVE.total_seconds() > prometheus.SLICE_SECONDS + prometheus.TIMEOUT

@@ -199,14 +199,14 @@ def test_a_run_of_which_nothing_is_to_be_said_rings_no_alarm(finished, capsys: p
     mail = text(publish.handler(EVENT, finished.context))
     found = measured(capsys)
     assert (found["RunsWithDrift"], found["RunsWithPoorModel"], found["RelativeError"]) == (0, 0, 0.8)
-    assert "Drift" not in mail and "errs" not in mail
+    assert "Drift" not in mail and "In backtests" not in mail
 
 
 @pytest.mark.parametrize(
     ("event", "mode", "then"),
     [
         (SCORED, "score", "the next run trains a new one"),
-        (EVENT | {"approved": False}, "auto", "the new model, which knows it, was held back"),
+        (EVENT | {"approved": False}, "auto", "the new model, which was trained on it, was held back"),
     ],
 )
 def test_drift_rings_and_the_mail_says_what_comes_of_it_where_no_training_follows(
@@ -241,7 +241,7 @@ def test_a_model_that_is_no_better_than_the_last_season_rings_and_is_said_to_be(
     write(finished, summary=SUMMARY | {"forecast": {"relative_mase": 1.234}})
     mail = text(publish.handler(event, finished.context))
     assert measured(capsys)["RunsWithPoorModel"] == 1
-    assert "errs 1.23 times as much as repeating the last season does" in mail
+    assert "its error is 1.23 times that of repeating the last season" in mail
 
 
 def test_drift_beside_waiting_files_leaves_the_training_to_their_run(finished) -> None:

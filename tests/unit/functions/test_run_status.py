@@ -1,4 +1,4 @@
-"""A failed run is told of with its reason and the way on, and does not hold up its dataset."""
+"""A failed run is reported with its reason and how to resume it, and does not hold up its dataset."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
         "--log-group-name /aws/sagemaker/ProcessingJobs --log-stream-name-prefix headroom-demo-assess-1",
         f"aws stepfunctions redrive-execution --execution-arn {failed_run}",
         # A redriven job reads the settings that its run was planned with: new ones need a new run.
-        "A redrive (for 14 days) keeps the files and settings of this run.",
+        "A redrive (possible for 14 days) keeps the files and settings of this run.",
         """start-execution --state-machine-arn """ + machine_of(failed_run) + """ --input '{"dataset": "demo"}'""",
     ):
         assert words in mail["Message"]
@@ -87,7 +87,7 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
         ({"status": "ABORTED", "cause": "by hand"}, "stopped: by hand"),
         ({"cause": json.dumps({"TrainingJobName": "t", "FailureReason": "AlgorithmError: x"})}, "AlgorithmError: x"),
         ({"cause": json.dumps({"errorType": "CannotPlan", "errorMessage": "no files yet"})}, "no files yet"),
-        ({"cause": json.dumps({"TrainingJobName": "t", "TrainingJobStatus": "Stopped"})}, "longer than its 3 hours"),
+        ({"cause": json.dumps({"TrainingJobName": "t", "TrainingJobStatus": "Stopped"})}, "longer than 3 hours"),
         ({"error": "States.Timeout", "cause": None}, "waited longer"),
         ({"cause": "not JSON"}, "States.TaskFailed: not JSON"),
         ({"cause": "[1]"}, "States.TaskFailed: [1]"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,14 +20,20 @@ from tests.unit.functions.sources import Collecting
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def panel_of(tmp_path: Path, files: dict[str, bytes]) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    """What the first job makes of files, without any settings."""
+def panel_of(
+    tmp_path: Path, files: dict[str, bytes], settings: str | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+    """What the first job makes of files, without any settings or with some."""
+    given = None
+    if settings is not None:
+        given = tmp_path / "settings.yaml"
+        given.write_text(settings)
     for name, body in files.items():
         path = tmp_path / "raw" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
     out = tmp_path / "panel"
-    preprocess(tmp_path / "raw", None, None, None, out)
+    preprocess(tmp_path / "raw", None, given, None, out)
     quality = json.loads((out / "data_quality.json").read_text())
     return pd.read_parquet(out / "panel.parquet"), pd.read_parquet(out / "servers.parquet"), quality
 
@@ -62,12 +69,60 @@ def test_a_collected_fleet_is_read_whole_with_what_it_is(tmp_path):
     panel, servers, quality = panel_of(tmp_path, files)
     assert quality["notes"] == []
     assert quality["files"] and all(file.get("status", "used") == "used" for file in quality["files"])
-    assert quality["rows"]["read"] == quality["rows"]["accepted"] == 2 * (62.5 * 288 + 7.5 * 24)
+    assert quality["rows"]["read"] == quality["rows"]["accepted"] == 2 * (1490 * 12 + 190), (
+        "of 70 days, 62.5 before now by five minutes"
+    )
     assert set(panel["metric"]) == {"cpu", "memory", "network_in", "network_out"}
     known = servers.set_index("server_id")
     assert known.loc["=cmd() (i-1)", "business_unit"] == "shop, online"
     assert known.loc["=cmd() (i-1)", "criticality"] == "high"
     assert known.loc["i-2", "memory_gb"] == 32
+
+
+def collected(service: Collecting) -> dict[str, bytes]:
+    return {key.removeprefix("incoming/fleet/"): versions[-1].body or b"" for key, versions in service.files().items()}
+
+
+def test_each_disk_has_a_series_beside_those_of_its_server(tmp_path):
+    service = Collecting()
+    service.aws.instance("i-1")
+    for path, used in (("/", 30.0), ("/data", 80.0)):
+        service.aws.metric("CWAgent", "disk_used_percent", used, InstanceId="i-1", path=path, fstype="xfs")
+    service.set_up(backfill_days=2)
+    assert service.tick() == 2
+    panel, servers, quality = panel_of(tmp_path, collected(service))
+    levels = panel.groupby(["metric", "entity"])["y"].max().to_dict()
+    assert levels["disk", "/"] == pytest.approx(30)
+    assert levels["disk", "/data"] == pytest.approx(80)
+    assert levels["cpu", ""] == pytest.approx(42.5)
+    assert servers.loc[0, "instance_type"] == "m5.large"
+    assert [file["error"] for file in quality["files"]] == [None, None]
+
+
+def test_what_is_provisioned_is_the_capacity_of_metrics_that_the_settings_name(tmp_path):
+    """With the settings that docs/collectors.md gives."""
+    page = (Path(__file__).parents[3] / "docs" / "collectors.md").read_text(encoding="utf-8")
+    (settings,) = re.findall(r"```yaml\n(metrics:.*?)```", page, flags=re.DOTALL)
+    service = Collecting()
+    for volume in ("vol-1", "vol-2"):
+        here = [{"InstanceId": "i-1", "VolumeId": volume, "State": "attached"}]
+        service.aws.volumes.append({"VolumeId": volume, "Attachments": here, "Iops": 3000, "Throughput": 125})
+        for way in ("Read", "Write"):
+            service.aws.metric("AWS/EBS", f"Volume{way}Ops", lambda *at: 200.0 * at[2], VolumeId=volume)
+            service.aws.metric("AWS/EBS", f"Volume{way}Bytes", lambda *at: 6e6 * at[2], VolumeId=volume)
+    service.aws.metric("AWS/Lambda", "ConcurrentExecutions", 812.0)
+    service.aws.metric("AWS/ApplicationELB", "RequestCount", lambda *at: 20.0 * at[2], LoadBalancer="app/web/50dc")
+    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/web/50dc"
+    service.aws.balancers.append({"LoadBalancerArn": arn, "LoadBalancerName": "web", "Type": "application"})
+    service.set_up(backfill_days=2, services=["ebs", "lambda", "elb"])
+    assert service.tick() == 3
+    panel, _, quality = panel_of(tmp_path, collected(service), settings)
+    assert [file["error"] for file in quality["files"]] == [None] * 3
+    found = panel.drop_duplicates(["metric", "entity"]).set_index(["metric", "entity"])
+    assert found.loc[("iops", "vol-1"), ["y", "capacity"]].to_list() == pytest.approx([400, 3000])
+    assert found.loc[("throughput", "vol-2"), ["y", "capacity"]].to_list() == pytest.approx([12, 131.072])
+    assert found.loc[("concurrency", ""), ["y", "capacity"]].to_list() == pytest.approx([812, 1000])
+    assert found.loc[("requests", ""), "y"] == pytest.approx(20)
 
 
 def test_of_the_parts_of_a_server_the_busiest_counts():

@@ -70,20 +70,22 @@ def test_an_entity_has_decisions_of_its_own():
 
 def test_advice_is_hidden_for_its_server_and_numbers_close_up():
     found = judged(decision("idle", kind="stop", level="none"))
-    left = accepted.open_advice([STOP, GROW, MOVE], found.findings)
+    left = accepted.open_advice([STOP, GROW, MOVE], found.findings, accepted.quieted(RISKS, found))
     assert [(one["action"], one["priority"]) for one in left] == [("grow", 1), ("consolidate", 2)]
 
 
 def test_advice_for_several_servers_stays_until_all_are_accepted():
     first = decision("a", kind="consolidate", level="none")
-    assert MOVE["action"] in [one["action"] for one in accepted.open_advice([MOVE], judged(first).findings)]
+    assert len(accepted.open_advice([MOVE], judged(first).findings, RISKS)) == 1
     both = judged(first, decision("b", kind="consolidate", level="none"))
-    assert accepted.open_advice([MOVE], both.findings) == []
+    assert accepted.open_advice([MOVE], both.findings, RISKS) == []
 
 
 def test_advice_to_grow_goes_with_the_risks_that_it_follows_from():
-    assert len(accepted.open_advice([GROW], judged(decision()).findings)) == 1
-    assert accepted.open_advice([GROW], judged(decision(), decision(metric="memory")).findings) == []
+    risks = RISKS.replace({"level": {"medium": "high"}})
+    one, both = judged(decision(), risks=risks), judged(decision(), decision(metric="memory"), risks=risks)
+    assert len(accepted.open_advice([GROW], one.findings, accepted.quieted(risks, one))) == 1
+    assert accepted.open_advice([GROW], both.findings, accepted.quieted(risks, both)) == []
 
 
 @pytest.mark.parametrize("kind", ["stopp", "grow"])
@@ -102,3 +104,17 @@ def test_all_that_can_be_accepted_is_listed_the_most_urgent_first_and_the_hidden
         ("db-1", "cpu", "risk", "critical", True),
         ("idle", "cpu", "stop", "none", False),
     ]
+
+
+def test_advice_about_one_disk_stays_when_another_is_accepted():
+    grow = {**GROW, "metric": "disk", "evidence": {"metrics": {"disk": {"entity": "/data"}}}}
+    risks = pd.DataFrame({
+        "server_id": "web-1", "metric": "disk", "entity": ["/data", "/var"], "level": ["high", "medium"],
+        "score": [70.0, 40.0], "reason": "It fills.",
+    })  # fmt: skip
+
+    def left(disk: str) -> int:
+        found = judged(decision(metric="disk", entity=disk), risks=risks)
+        return len(accepted.open_advice([grow], found.findings, accepted.quieted(risks, found)))
+
+    assert (left("/var"), left("/data")) == (1, 0)

@@ -22,7 +22,7 @@ def hourly(values):
 
 
 def told(found, frequency=Frequency.DAY):
-    return exceedance.sentence(found, "cpu", 90, frequency)
+    return exceedance.sentence(found, "cpu", "CPU", "90 %", frequency)
 
 
 def test_a_server_that_stays_above_is_above_since_it_began():

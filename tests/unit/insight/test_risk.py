@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
-from headroom.core import grid
+from headroom.core import grid, metrics
 from headroom.core.findings import CLIMB_COLUMNS
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings, parse
@@ -332,3 +333,20 @@ def test_more_quantiles_tell_more_of_what_lies_between_them():
     assert many.quantiles.shape == few.quantiles.shape == (1, 90, 5)
     assert many.crossed["critical"][0, -1] == pytest.approx(0.41, abs=0.05)
     assert few.crossed["critical"][0, -1] < 0.25
+
+
+@hypothesis.settings(max_examples=20, deadline=None)
+@given(st.floats(20, 110), st.floats(-0.5, 0.8), st.floats(0.5, 8), st.sampled_from([0.02, 5.0, 2e4, 1e9]))
+def test_the_same_share_of_a_capacity_is_judged_alike_in_every_unit(level, slope, spread, unit):
+    own = parse(f"metrics: {{volume: {{unit: things, capacity: {100 * unit}}}}}")
+    metrics.use(own.own_metrics())
+    median = np.clip(level + slope * np.arange(40), 1, None)
+    percent = risk.outlook(forecast(median, spread), noise_of("cpu", 0.5), Settings())
+    table = forecast(median * unit, spread * unit, metric="volume")
+    units = risk.outlook(table, noise_of("volume", 0.5 * unit), own)
+    for name, chances in percent.crossed.items():
+        np.testing.assert_allclose(units.crossed[name], chances, atol=0.011)
+
+
+def noise_of(metric, noise):
+    return pd.DataFrame({"server_id": ["s1"], "metric": [metric], "noise": [noise]})

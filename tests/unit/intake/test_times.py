@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from headroom.intake import reading
+from headroom.intake import cells
 from headroom.intake.times import UnclearTime, layout_of_times, repeated_hours, zone_of_heading
 
 MOMENT = datetime(2024, 2, 13, 13, 5, tzinfo=UTC)
@@ -14,7 +14,7 @@ MOMENT = datetime(2024, 2, 13, 13, 5, tzinfo=UTC)
 @pytest.fixture
 def read():
     with duckdb.connect() as db:
-        db.execute(reading._MACROS + "SET TimeZone = 'UTC'; CREATE TABLE moment (written VARCHAR)")
+        db.execute(cells.MACROS + "SET TimeZone = 'UTC'; CREATE TABLE moment (written VARCHAR)")
 
         def moments(*texts, time_format=None, zones=None):
             db.execute("DELETE FROM moment")
@@ -71,7 +71,7 @@ def test_a_row_that_is_no_time_costs_only_itself(read):
 def test_abbreviations_among_plain_times_are_no_times(read):
     assert read("2024-02-13 13:05:00") == [MOMENT]
     with duckdb.connect() as db:
-        db.execute(reading._MACROS)
+        db.execute(cells.MACROS)
         for text in ("2024-06-03 01:00 BST", "2024-06-03 01:00:00 GMT+1", "2024-06-03 1:00 EST5", "infinity", "nan"):
             assert db.execute("SELECT instant(?)", [text]).fetchone() == (None,), text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from headroom.core import metrics
 from headroom.core.findings import Action
 from headroom.core.grid import Grid, quantile
 from headroom.core.periods import Frequency
@@ -61,7 +63,9 @@ class Server:
         level: its risk, after criticality.
         region, criticality: as its owner wrote them, or None.
         cost: per month, in the settings' currency: as given (``cost_given``), else by size and rates.
-        pressed: whether its CPU or memory has any risk.
+        pressed: whether its CPU, memory or a metric of the dataset's own has any risk.
+        busy: the dataset's own metrics by which it works, whatever its CPU says, and their P95 in percent of their
+            capacity (NaN without one).
         use: by metric; every metric of the fleet, and cpu and memory in any case.
         at_risk: the rows of the risks (``risk.risks``) at critical or high, the most urgent first.
     """
@@ -75,12 +79,13 @@ class Server:
     cost: float
     cost_given: bool
     pressed: bool
+    busy: dict[str, float]
     use: dict[str, Use]
     at_risk: list[Any] = field(default_factory=list)
 
     def is_idle(self) -> bool:
-        """Whether its CPU has done nothing."""
-        return self.use["cpu"].p95 < IDLE_BELOW and self.use["cpu"].highest < IDLE_PEAK
+        """Whether its CPU has done nothing, nor what the dataset's own metrics measure."""
+        return not self.busy and self.use["cpu"].p95 < IDLE_BELOW and self.use["cpu"].highest < IDLE_PEAK
 
 
 @dataclass(frozen=True)
@@ -215,13 +220,15 @@ def look(past: Past, risks: pd.DataFrame, servers: pd.DataFrame, settings: Setti
             peak = float(peaks.get((server, metric), math.nan))
             use[metric] = Use(p95, high, highest, peak, 0.0 if math.isnan(days) else days)
 
-    pressed = set(risks.loc[risks["metric"].isin(list(RESOURCES)) & (risks["level"] != "none"), "server_id"])
+    own = [one.name for one in metrics.own()]
+    pressed = set(risks.loc[risks["metric"].isin([*RESOURCES, *own]) & (risks["level"] != "none"), "server_id"])
     at_risk: dict[str, list[Any]] = {}
     urgent = risks[risks["level"].isin(["critical", "high"])]
     urgent = urgent.sort_values(["server_id", "score", "metric"], ascending=[True, False, True])
     for risk in urgent.itertuples(index=False):
         at_risk.setdefault(risk.server_id, []).append(risk)
 
+    busy = _busy(risks, uses, row)
     # A size of nothing is not known.
     sizes = servers[list(RESOURCES.values())].where(servers[list(RESOURCES.values())] > 0)
     costs = monthly_cost(servers.assign(**sizes), settings.costs).tolist()
@@ -229,7 +236,8 @@ def look(past: Past, risks: pd.DataFrame, servers: pd.DataFrame, settings: Setti
         Server(
             name=name, row=row[name], level=level, region=None if pd.isna(region) else region,
             criticality=None if pd.isna(word) else word, size=Size(vcpus, memory), cost=cost,
-            cost_given=pd.notna(given), pressed=name in pressed, use=uses[row[name]], at_risk=at_risk.get(name, []),
+            cost_given=pd.notna(given), pressed=name in pressed, busy=busy.get(name, {}),
+            use=uses[row[name]], at_risk=at_risk.get(name, []),
         )
         for name, level, region, word, vcpus, memory, cost, given in zip(
             servers["server_id"], servers["level"], servers["region"], servers["criticality"],
@@ -239,6 +247,25 @@ def look(past: Past, risks: pd.DataFrame, servers: pd.DataFrame, settings: Setti
     ]  # fmt: skip
     highest_cpu = past.highest_cpu if "cpu" in past.recent else None
     return Fleet(facts, settings, settings.frequency, past.ds, past.recent, highest_cpu)
+
+
+def _busy(risks: pd.DataFrame, uses: list[dict[str, Use]], row: dict[str, int]) -> dict[str, dict[str, float]]:
+    """``Server.busy`` by server: more is used than of an idle CPU, as a share of the capacity or, without one, at all.
+
+    What is only stored is not work.
+    """
+    found: dict[str, dict[str, float]] = {}
+    own = {one.name for one in metrics.own() if not one.free and not _STORED.fullmatch(one.unit)}
+    for risk in risks[risks["metric"].isin(own)].itertuples():
+        used = uses[row[risk.server_id]][risk.metric].p95
+        share = 100 * used / risk.capacity
+        if share > IDLE_BELOW or (np.isnan(share) and used > 0):
+            found.setdefault(risk.server_id, {})[risk.metric] = share
+    return found
+
+
+# Units of what lies there, used or not.
+_STORED = re.compile(r"([kmgtp]i?)?b|(kilo|mega|giga|tera|kibi|mebi|gibi|tebi)?bytes?", re.IGNORECASE)
 
 
 def cost_evidence(server: Server) -> dict[str, Any]:

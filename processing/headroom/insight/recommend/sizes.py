@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from headroom.core import wording
-from headroom.core.settings import PERCENT_METRICS, Costs, Settings
+from headroom.core.metrics import of
+from headroom.core.settings import Costs, Settings
 
 HOURS_A_MONTH = 730
 # Which attribute of a server is all of a metric.
@@ -50,11 +52,17 @@ def size_for(vcpus: float, memory_gb: float, costs: Costs) -> tuple[float, float
     return min(fitting)[1:] if fitting else None
 
 
-def spare(metric: str, settings: Settings) -> float:
-    """How many times its use a resource must be: by the headroom, and enough to stay below the warning."""
-    thresholds = settings.thresholds.get(metric)  # type: ignore[call-overload]
-    warning = 100 / thresholds.warning if thresholds and metric in PERCENT_METRICS and thresholds.warning > 0 else 1.0
+def spare(metric: str, settings: Settings, owner: str = "") -> float:
+    """How many times its use a resource must be: by the headroom, and enough to stay below the owner's warning."""
+    levels = settings.levels(owner, metric)
+    warning = 100 / levels.warning if levels and of(metric).has_capacity and levels.warning > 0 else 1.0
     return max(1 + settings.headroom_percent / 100, warning)
+
+
+def underused(metric: str, settings: Settings, owner: str) -> float:
+    """Below which percentage of a resource an owner's use of it is little; 0 where nothing is."""
+    levels = settings.levels(owner, metric)
+    return (levels and levels.underused) or 0
 
 
 def target_size(size: tuple[float, float], today: Size) -> dict[str, Any]:
@@ -73,12 +81,16 @@ def cost_share(target: dict[str, Any], today: Size, costs: Costs) -> float:
     return sum(rates[column] * target.get(column, getattr(today, column)) for column in known) / now if now > 0 else 1.0
 
 
-def in_words(target: dict[str, Any], with_memory: bool = True) -> str:
-    """A size, or what to multiply today's by, as people read it."""
+def in_words(target: dict[str, Any], with_memory: bool = True, entities: Mapping[str, str] | None = None) -> str:
+    """A size, or what to multiply today's by, as people read it; ``entities`` are what of a server, by metric."""
+    entities = entities or {}
     shown = target if with_memory else {key: value for key, value in target.items() if key != "memory_gb"}
     parts = wording.size(shown.get("vcpus"), shown.get("memory_gb"))
     factors = {name.removesuffix("_factor"): value for name, value in target.items() if name.endswith("_factor")}
-    parts += [f"{value:g} times today's {wording.metric(name)}" for name, value in factors.items()]
+    parts += [
+        f"{value:g} times today's {wording.metric(name, entities.get(name, ''))}" for name, value in factors.items()
+    ]
+    parts += [wording.capacity(name, value) for name, value in shown.items() if name.endswith("_capacity")]
     if "factor" in target:
         parts.append(f"{SHARES[target['factor']]} of today's {'size' if with_memory else 'vCPUs'}")
     return wording.listed(parts)

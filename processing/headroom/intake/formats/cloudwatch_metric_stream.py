@@ -27,6 +27,8 @@ def sample_of(line: Mapping[str, Any]) -> Sample:
     server = next((dimensions[name] for name in _SERVERS if name in dimensions), "-")
     groups = [name for name in ("AutoScalingGroupName", "ImageId", "InstanceType") if name in dimensions]
     parts = [dimensions[name] for name in sorted(dimensions) if name not in (*_SERVERS, *groups)]
+    if "path" in dimensions:  # of the agent's disks, where their device and file system say nothing more
+        parts = [dimensions["path"]]
     count = value.get("count")
     mean = "" if not count else repr(value["sum"] / count)
     at, unit = text(line["timestamp"]), text(line.get("unit"))

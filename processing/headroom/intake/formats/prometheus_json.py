@@ -44,7 +44,9 @@ def server_of(labels: Mapping[str, Any]) -> str:
 
 
 def part_of(labels: Mapping[str, Any]) -> str:
-    """The labels that name a part of the server."""
+    """The labels that name a part of the server; a file system goes by where it is mounted."""
+    if labels.get("mountpoint"):
+        return text(labels["mountpoint"])
     return " ".join(text(labels[name]) for name in _PARTS if labels.get(name))
 
 

@@ -119,8 +119,8 @@ export function followColours() {
 }
 
 /** History, forecast bands, thresholds and breach date of one metric as data and layout of plotly. */
-function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, width, ink) {
-  const { unit, thresholds } = view.metrics[metric], isWide = width > 480;
+function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, thresholds, mark, width, ink) {
+  const { unit } = view.metrics[metric], isWide = width > 480;
   const moments = (part) => part.values.map((_, i) => momentOf(part.first + i));
   const line = (part, name, colour, size, texts) => ({
     type: "scatter", mode: "lines", name, x: moments(part), y: part.values, line: { color: colour, width: size },
@@ -199,7 +199,7 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
           { dtickrange: ["M1", null], value: "%b\n%Y" },
         ] },
       yaxis: { ...axis, range: [0, highest * 1.02], fixedrange: true,
-        ...(unit === "%" ? { tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"] } : { nticks: 5, tickformat: "~r" }) },
+        ...(unit === "%" ? { tickvals: [0, 25, 50, 75, 100], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"] } : { nticks: 5, tickformat: highest < 1e5 ? "~r" : "~s" }) },
       shapes,
       annotations,
     },
@@ -210,7 +210,8 @@ function forecastFigure({ history, q50, q05, q10, q90, q95, metric }, mark, widt
  * The chart of a metric, and a line of text above it: under the pointer, or with the arrow keys, it reads out the
  * values of a moment; plus and minus zoom, and Escape shows all again.
  */
-export function forecastChart(series, { title, summary, mark }, server) {
+export function forecastChart(series, { title, summary, mark, thresholds }, server) {
+  const limits = thresholds === undefined ? view.metrics[series.metric].thresholds : thresholds;
   const { history, q50, q10, q90 } = series, { unit } = view.metrics[series.metric];
   const spans = [history, q50].filter((part) => part.values.length);
   const first = Math.min(...spans.map((part) => part.first));
@@ -254,7 +255,7 @@ export function forecastChart(series, { title, summary, mark }, server) {
   });
   const file = `${server} ${title}`.replace(/[^\w-]+/g, "-").slice(0, 80);
   const config = { toImageButtonOptions: { filename: file, scale: 2 } };
-  drawToFit(chart, (width, ink) => ({ ...forecastFigure(series, mark, width, ink), config }), (loaded) => {
+  drawToFit(chart, (width, ink) => ({ ...forecastFigure(series, limits, mark, width, ink), config }), (loaded) => {
     library = loaded;
     chart.classList.add("is-drawn");
     chart.on("plotly_hover", ({ points: [{ x }] }) => readOut((millisecondsOf(x) - view.asOf) / PERIOD));

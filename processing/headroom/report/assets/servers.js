@@ -26,6 +26,8 @@ const sorting = { column: COLUMNS[0], descending: false };
 const list = { body: h("tbody"), foot: h("div"), status: h("p.status", { role: "status" }), headings: [], matching: [] };
 const rowOf = new Map();
 const metricOf = (i) => view.metrics[servers.worst[i]].label;
+/** With the part of the server, where it has several: "disk /var". */
+const partOf = (i) => [metricOf(i), servers.part?.[i]].filter(Boolean).join(" ");
 
 /** How many of the fleet are at each level, the highest first; the not judged, -1, come last. */
 export function levelCounts() {
@@ -135,7 +137,7 @@ function serverRow(i) {
     .filter((text) => text);
   const [critical, ...remarks] = servers.criticalTold[i];
   const cells = {
-    history: [h("span.metric", metricOf(i)), spark(i)],
+    history: [h("span.metric", partOf(i)), spark(i)],
     current: servers.currentTold[i],
     peak: servers.peakTold[i],
     critical: [known(servers.critical[i]) ? h("b", critical) : h("span.quiet", critical),

@@ -99,9 +99,15 @@ def target_of(item: dict[str, Any]) -> tuple[list[Any], str]:
     if "hours_a_week" in target:
         parts.append(f"off {target['hours_a_week']} hours per week")
     factors = {key.removesuffix("_factor"): value for key, value in target.items() if key.endswith("_factor")}
-    parts += [f"{value:g} × today's {wording.metric(name)}" for name, value in factors.items()]
+    parts += [f"{value:g} × today's {wording.metric(name, _entity(item, name))}" for name, value in factors.items()]
+    parts += [wording.capacity(key, value) for key, value in target.items() if key.endswith("_capacity")]
     now = ", ".join(wording.size(item["evidence"].get("vcpus"), item["evidence"].get("memory_gb"), of=""))
     return [", ".join(parts)], now if size and now != size else ""
+
+
+def _entity(item: dict[str, Any], metric: str) -> str:
+    """The part of the server that a recommendation is about, or ""."""
+    return str(item["evidence"].get("metrics", {}).get(metric, {}).get("entity", ""))
 
 
 def by_when(date: str | None, as_of: pd.Timestamp) -> str:

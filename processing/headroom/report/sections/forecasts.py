@@ -116,8 +116,8 @@ def _drawn_from(model: dict[str, Any]) -> list[Block]:
 
 def _fallbacks(model: dict[str, Any]) -> list[Block]:
     rows: list[list[Text]] = [
-        [blocks.server(row["server_id"]), wording.metric(row["metric"]), wording.count(row["points"]), row["method"],
-         row["reason"]]
+        [blocks.server(row["server_id"]), wording.metric(row["metric"], row.get("entity", "")),
+         wording.count(row["points"]), row["method"], row["reason"]]
         for row in model["fallbacks"][:60]
     ]  # fmt: skip
     columns = [("Server", ""), ("Metric", ""), ("Values", "number"), ("Method", ""), ("Why", "")]

@@ -9,8 +9,8 @@ import numpy as np
 
 from headroom.core import wording
 from headroom.core.findings import Assessment
+from headroom.core.metrics import percent_names
 from headroom.core.periods import Frequency
-from headroom.core.settings import PERCENT_METRICS
 from headroom.report import blocks
 from headroom.report.blocks import Block
 
@@ -41,7 +41,7 @@ def section(found: Assessment) -> dict[str, Any]:
     else:
         content.append(blocks.paragraph("There is too little history to tell."))
     effect = table.dropna(subset=["quarter_end_effect"])
-    effect = effect[effect["quarter_end_effect"] > effect["metric"].isin(PERCENT_METRICS) * LEAST_QUARTER_EFFECT]
+    effect = effect[effect["quarter_end_effect"] > effect["metric"].isin(percent_names()) * LEAST_QUARTER_EFFECT]
     effect = effect.sort_values(["quarter_end_effect", "server_id", "metric"], ascending=[False, True, True]).head(5)
     pieces: list[Any] = []
     for row in effect.itertuples():

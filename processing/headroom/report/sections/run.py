@@ -28,6 +28,10 @@ def section(found: Assessment) -> dict[str, Any]:
         for metric in pd.unique(found.risks["metric"])
         if (one := settings.thresholds.get(metric))
     ]
+    thresholds += [
+        f"{one.in_words()} {' / '.join(wording.threshold(value, one.metric) for value in one.said().values())}"
+        for one in settings.thresholds_for
+    ]
     entries: list[tuple[str, Text | None]] = [
         ("Dataset", found.summary["dataset"]),
         ("Run", found.summary["run_id"]),

@@ -12,7 +12,7 @@ import numpy as np
 from headroom.core import wording
 from headroom.core.findings import Action
 from headroom.insight.recommend.facts import LEAST_DAYS, Advice, Fleet, Server, number
-from headroom.insight.recommend.sizes import RESOURCES, spare
+from headroom.insight.recommend.sizes import RESOURCES, spare, underused
 
 ORDER = 50
 ACTION = Action("consolidate", "Consolidate", "move together onto fewer servers", effort="high")
@@ -28,10 +28,12 @@ def find(fleet: Fleet) -> list[Advice]:
     for server in fleet.spared():
         if _is_usable(server):
             groups.setdefault((server.region, server.criticality), []).append(server)
-    underused = {metric: fleet.settings.thresholds[metric].underused or 0 for metric in RESOURCES}  # type: ignore[index]
     found = []
     for group in groups.values():
-        movers = [one for one in group if all(one.use[metric].demand < limit for metric, limit in underused.items())]
+        movers = [
+            one for one in group
+            if all(one.use[metric].demand < underused(metric, fleet.settings, one.name) for metric in RESOURCES)
+        ]  # fmt: skip
         if movers and len(group) >= 2:
             found += _pack(group, movers, fleet)
     return found
@@ -39,7 +41,12 @@ def find(fleet: Fleet) -> list[Advice]:
 
 def _is_usable(server: Server) -> bool:
     known = [value for metric in RESOURCES for value in (server.size.of(metric), server.use[metric].demand)]
-    return not any(map(math.isnan, known)) and server.level == "none" and server.use["memory"].days >= LEAST_DAYS
+    return (
+        not any(map(math.isnan, known))
+        and server.level == "none"
+        and not server.busy
+        and server.use["memory"].days >= LEAST_DAYS
+    )
 
 
 def _pack(group: list[Server], movers: list[Server], fleet: Fleet) -> list[Advice]:
@@ -52,7 +59,8 @@ def _pack(group: list[Server], movers: list[Server], fleet: Fleet) -> list[Advic
         demand = np.array([one.use[metric].demand for one in group])[:, None]
         over_time.append(np.where(np.isfinite(values), values, demand) / 100 * owned[:, None])
     use = np.stack(over_time)
-    capacity = np.stack([owned / spare(metric, fleet.settings) for metric, owned in sizes.items()])[:, :, None]
+    spares = {metric: np.array([spare(metric, fleet.settings, one.name) for one in group]) for metric in sizes}
+    capacity = np.stack([owned / spares[metric] for metric, owned in sizes.items()])[:, :, None]
     place = {one.name: position for position, one in enumerate(group)}
     share = use.max(axis=2) / capacity[:, :, 0]
     # First fit decreasing: the largest load is placed first, on the first host with room, the largest hosts first.

@@ -10,7 +10,9 @@ import pandas as pd
 
 from headroom.core import wording
 from headroom.core.findings import Action
-from headroom.core.settings import PERCENT_METRICS, Settings
+from headroom.core.metrics import is_percent
+from headroom.core.series import owner
+from headroom.core.settings import Settings
 from headroom.insight.recommend.facts import Advice, Fleet, Server, number
 from headroom.insight.recommend.sizes import RESOURCES, cost_share, in_words, size_for, spare, target_size
 
@@ -29,15 +31,15 @@ def find(fleet: Fleet) -> list[Advice]:
 def _advice(server: Server, settings: Settings) -> Advice:
     rows = server.at_risk
     worst = rows[0]
-    factors = {row.metric: _need(row) / _scale(row.metric, settings) * spare(row.metric, settings) for row in rows}
+    factors = {row.metric: _need(row) / _scale(row) * spare(row.metric, settings, _owner(row)) for row in rows}
     factors = {metric: factor for metric, factor in factors.items() if np.isfinite(factor)}
-    target, increase = _larger(server, factors, settings)
+    target, increase = _larger(server, factors, settings, {row.metric: row.capacity for row in rows})
     return Advice(
         server_ids=[server.name],
         metric=worst.metric,
         saving=0.0,
         why=f"{worst.reason}{_also(rows)}{_too_large(target, factors)}",
-        target_told=_told(target, server),
+        target_told=_told(target, server, {row.metric: row.entity for row in rows}),
         target=target,
         by=None if pd.isna(worst.breach_earliest) else worst.breach_earliest.date().isoformat(),
         evidence={
@@ -53,19 +55,27 @@ def _need(row: Any) -> float:
     return max(row.peak_q50 if row.level == "critical" else row.peak_q95, row.current)
 
 
-def _scale(metric: str, settings: Settings) -> float:
+def _scale(row: Any) -> float:
     """All of a resource in the metric's unit; of a metric without capacity, its critical threshold."""
-    return 100.0 if metric in PERCENT_METRICS else settings.thresholds[metric].critical  # type: ignore[index]
+    return float(row.capacity if np.isfinite(row.capacity) else row.critical)
 
 
-def _larger(server: Server, factors: dict[str, float], settings: Settings) -> tuple[dict[str, Any] | None, float]:
+def _owner(row: Any) -> str:
+    return owner(row.server_id, row.entity)
+
+
+def _larger(
+    server: Server, factors: dict[str, float], settings: Settings, capacities: dict[str, float]
+) -> tuple[dict[str, Any] | None, float]:
     """What to grow to, and what that costs more per month (NaN where the size is not known)."""
     sized = {metric for metric in RESOURCES if server.size.of(metric) > 0}
-    target: dict[str, Any] = {
-        f"{metric}_factor": math.ceil(round(factor * 10, 6)) / 10
-        for metric, factor in factors.items()
-        if factor > 1 and metric not in sized
-    }
+    target: dict[str, Any] = {}
+    for metric, factor in factors.items():
+        if factor > 1 and metric not in sized:
+            if is_percent(metric) or not np.isfinite(capacities[metric]):
+                target[f"{metric}_factor"] = math.ceil(round(factor * 10, 6)) / 10
+            else:
+                target[f"{metric}_capacity"] = _rounded_up(factor * capacities[metric])
     increase = math.nan
     if any(metric in sized and factor > 1 for metric, factor in factors.items()):
         need = {
@@ -80,11 +90,17 @@ def _larger(server: Server, factors: dict[str, float], settings: Settings) -> tu
     return target or None, increase
 
 
+def _rounded_up(value: float) -> float:
+    """Two digits, upwards: what somebody may order."""
+    digits = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(round(value / digits, 6)) * digits:.12g}")
+
+
 def _also(rows: list[Any]) -> str:
     """The other metrics at risk, and those that are full, as sentences after the reason."""
-    also = [wording.metric(row.metric) for row in rows[1:]]
+    also = [wording.metric(row.metric, row.entity) for row in rows[1:]]
     text = f" Also at risk: {wording.listed(also)}." if also else ""
-    full = [wording.metric(row.metric) for row in rows if row.metric in PERCENT_METRICS and _need(row) >= FULL]
+    full = [wording.metric(row.metric, row.entity) for row in rows if is_percent(row.metric) and _need(row) >= FULL]
     if full:
         what = "Its forecast" if len(rows) == 1 else f"The forecast of {wording.listed(full)}"
         text += f" {what} reaches 100 %, so the real need may be higher."
@@ -97,15 +113,16 @@ def _too_large(target: dict[str, Any] | None, factors: dict[str, float]) -> str:
     return " No standard size is large enough: spread the work over several servers."
 
 
-def _told(target: dict[str, Any] | None, server: Server) -> str:
+def _told(target: dict[str, Any] | None, server: Server, entities: dict[str, str]) -> str:
     if target is None:
         return ""
     today = {column: number(getattr(server.size, column)) for column in RESOURCES.values() if column in target}
-    return f"Target: {in_words(target)}{f'; today {in_words(today)}' if today else ''}."
+    return f"Target: {in_words(target, entities=entities)}{f'; today {in_words(today)}' if today else ''}."
 
 
 def _pressure(row: Any) -> dict[str, Any]:
     return {
+        **({"entity": row.entity} if row.entity else {}),
         "current": number(row.current),
         "peak_q50": number(row.peak_q50),
         "peak_q95": number(row.peak_q95),

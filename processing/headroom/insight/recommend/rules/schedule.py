@@ -41,7 +41,7 @@ def find(fleet: Fleet) -> list[Advice]:
             busy |= fleet.recent[metric] >= IDLE_NETWORK
     found = []
     for server in fleet.spared():
-        if server.is_idle() or criticality(server.criticality) == "critical":
+        if server.is_idle() or server.busy or criticality(server.criticality) == "critical":
             continue
         row, use = server.row, server.use["cpu"]
         daily, weekend = free_time(idle[row], busy[row], there[row], ds, fleet.frequency)

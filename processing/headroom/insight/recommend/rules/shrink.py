@@ -21,6 +21,7 @@ from headroom.insight.recommend.sizes import (
     size_for,
     spare,
     target_size,
+    underused,
 )
 
 ORDER = 30
@@ -29,10 +30,11 @@ ACTION = Action("shrink", "Shrink", "a smaller size keeps enough headroom", effo
 
 def find(fleet: Fleet) -> list[Advice]:
     """One piece of advice per underused server that a smaller size carries."""
-    underused = {metric: fleet.settings.thresholds[metric].underused or 0 for metric in RESOURCES}  # type: ignore[index]
     found = []
     for server in fleet.spared():
-        if any(server.use[metric].demand >= limit for metric, limit in underused.items()):
+        if any(server.use[metric].demand >= underused(metric, fleet.settings, server.name) for metric in RESOURCES):
+            continue
+        if any(share >= underused(metric, fleet.settings, server.name) for metric, share in server.busy.items()):
             continue
         target = _smaller(server, fleet.settings)
         if target is not None:
@@ -43,7 +45,7 @@ def find(fleet: Fleet) -> list[Advice]:
 def _smaller(server: Server, settings: Settings) -> dict[str, Any] | None:
     """The smaller size that carries the demand with its headroom, or None."""
     today = server.size
-    shares = {metric: server.use[metric].demand / 100 * spare(metric, settings) for metric in RESOURCES}
+    shares = {metric: server.use[metric].demand / 100 * spare(metric, settings, server.name) for metric in RESOURCES}
     if pd.isna(today.vcpus):
         # Without a size: halves, as sizes double.
         share = max(share for share in shares.values() if pd.notna(share))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from advice import DAYS, advice, only
 
-from headroom.core.settings import Settings
+from headroom.core.settings import Settings, parse
 from headroom.insight import recommend
 
 
@@ -59,3 +59,29 @@ def test_of_several_metrics_the_one_whose_forecast_is_full_is_named():
     one = only(advice(use, chances={("a", "cpu"): 0.9, ("a", "memory"): 0.8}))
     told = "Also at risk: memory. The forecast of memory reaches 100 %, so the real need may be higher."
     assert told in one["reason"]
+
+
+OWN = parse("""
+metrics:
+  conns: {label: database connections, unit: connections, capacity: 500}
+  volume: {label: data volume, unit: GB, direction: free, capacity: 2000}
+""")
+
+
+def test_an_own_metric_at_risk_needs_a_larger_capacity_in_its_unit():
+    one = only(
+        advice({"a": {"conns": 430.0}}, chances={("a", "conns"): 0.9}, peaks={("a", "conns"): 520.0}, config=OWN)
+    )
+    # 520 with 20 % headroom and below the warning of 80 %.
+    assert one["target"] == {"conns_capacity": 650} and "Target: a capacity of 650 connections." in one["reason"]
+    one = only(advice({"a": {"volume": 1900.0}}, chances={("a", "volume"): 0.9}, config=OWN))
+    assert one["target"] == {"volume_capacity": 2400} and "a capacity of 2,400 GB for data volume" in one["reason"]
+
+
+def test_a_metric_without_a_capacity_needs_nothing_that_could_be_said():
+    assert advice({"a": {"queue": 50.0}}, config=parse("metrics: {queue: {unit: messages}}")) == []
+
+
+def test_what_of_a_server_is_to_grow_is_named():
+    found = advice({"a": {"disk": 85.0}}, chances={("a", "disk"): 0.9}, entities={("a", "disk"): "/var"})
+    assert "times today's disk /var." in only(found)["reason"]

@@ -59,3 +59,10 @@ def test_a_server_of_unknown_size_and_price_is_advised_without_a_made_up_saving(
     bare = {"vcpus": np.nan, "memory_gb": np.nan, "monthly_cost_usd": np.nan}
     one = only(advice({"a": {"cpu": 20.0}}, owned={"a": bare}))
     assert one["target"] == {"factor": 0.25} and one["monthly_saving"] == 0 and "not known" in one["reason"]
+
+
+def test_a_server_is_not_made_smaller_while_an_own_metric_is_in_use():
+    own = parse("metrics: {gpu: {unit: '%'}}")
+    use = {"cpu": 20.0, "memory": 30.0}
+    assert [one["action"] for one in advice({"a": use | {"gpu": 20.0}}, config=own)] == ["shrink"]
+    assert advice({"a": use | {"gpu": 55.0}}, config=own) == []

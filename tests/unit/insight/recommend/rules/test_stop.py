@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from advice import DAYS, advice, only
 
+from headroom.core.settings import parse
+
 
 def test_an_idle_server_is_to_be_stopped_and_saves_what_it_costs():
     one = only(advice({"a": {"cpu": 2.0, "memory": 12.0}}))
@@ -50,3 +52,19 @@ def test_a_server_that_only_moves_data_is_not_idle():
 
 def test_a_server_seen_for_a_week_is_left_alone():
     assert advice({"a": {"cpu": 2.0}}, ds=DAYS[:7]) == []
+
+
+OWN = parse(
+    "metrics: {gpu: {unit: '%'}, conns: {unit: connections, capacity: 500}, volume: {unit: GB}, jobs: {unit: jobs}}"
+)
+
+
+def test_a_server_that_works_by_an_own_metric_is_not_idle_because_its_cpu_is():
+    for working in ({"gpu": 60.0}, {"conns": 100.0}, {"jobs": 2.0}):
+        found = advice({"a": {"cpu": 2.0, "memory": 12.0, **working}}, config=OWN)
+        assert not {one["action"] for one in found} & {"stop", "schedule", "consolidate"}, working
+
+
+def test_what_is_only_stored_or_hardly_used_does_not_keep_an_idle_server():
+    use = {"cpu": 2.0, "memory": 12.0, "gpu": 1.0, "conns": 10.0, "volume": 900.0, "jobs": 0.0}
+    assert only(advice({"a": use}, config=OWN))["action"] == "stop"

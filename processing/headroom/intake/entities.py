@@ -1,0 +1,82 @@
+"""Parts of servers that have series of their own: disks, mounts, network cards, devices.
+
+While files are read and merged, the owner of a sample is one text in ``server_id``: the server's name, or that and the
+entity's (see ``core.series``). A server whose metric has only one part has no entities: its series is the server's.
+"""
+
+# ruff: noqa: S608 - SQL is put together of names and quoted literals.
+
+from __future__ import annotations
+
+import duckdb
+
+from headroom.core import metrics
+
+MARK = "chr(31)"  # core.series.MARK
+
+
+def server_of(owner: str = "server_id") -> str:
+    """The SQL of an owner's server."""
+    return f"split_part({owner}, {MARK}, 1)"
+
+
+def entity_of(owner: str = "server_id") -> str:
+    """The SQL of an owner's entity, '' where it is the server itself."""
+    return f"split_part({owner}, {MARK}, 2)"
+
+
+def owner_of(server: str, entity: str) -> str:
+    """The SQL of the owner of a server and entity, both SQL texts."""
+    return f"CASE WHEN coalesce({entity}, '') = '' THEN {server} ELSE {server} || {MARK} || {entity} END"
+
+
+def have_entities(db: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    """Whether some owner in a relation is an entity."""
+    return db.execute(f"SELECT 1 FROM {relation} WHERE contains(server_id, {MARK}) LIMIT 1").fetchone() is not None
+
+
+def own_series(metric: str) -> bool:
+    """Whether parts of a server have series of this metric by themselves."""
+    return metrics.of_column(metric).parts == "own"
+
+
+def together(metric: str) -> str | None:
+    """The SQL function that makes one value of those of all parts; ``None`` where none does."""
+    return {"sum": "sum", "mean": "avg", "max": "max"}.get(metrics.of_column(metric).parts)
+
+
+def settle(db: duckdb.DuckDBPyConnection) -> None:
+    """Give the samples of parts to their server where it has only one part of a metric, in this run and before."""
+    if db.execute("SELECT 1 FROM owner_file LIMIT 1").fetchone() is None:
+        return
+    names = [name for name in metrics.columns() if own_series(name)]
+    of_reading = " UNION ALL ".join(
+        f"SELECT DISTINCT server_id, '{name}' AS metric FROM reading "
+        f"WHERE {name} IS NOT NULL AND contains(server_id, {MARK})"
+        for name in names
+    )
+    of_kept = " UNION ALL ".join(
+        f"SELECT DISTINCT server_id, '{name}' AS metric FROM kept "
+        f"WHERE {name} IS NOT NULL AND contains(server_id, {MARK})"
+        for name in names
+    )
+    db.execute(f"""
+        CREATE TEMP TABLE part_of AS
+        SELECT server_id, metric, count(*) OVER (PARTITION BY {server_of()}, metric) AS parts,
+            bool_or(known) OVER (PARTITION BY {server_of()}, metric) AS known
+        FROM (
+            SELECT server_id, metric, bool_or(known) AS known FROM (
+                SELECT *, false AS known FROM ({of_reading})
+                UNION ALL SELECT *, true FROM ({of_kept})
+                UNION ALL SELECT DISTINCT server_id, metric, true FROM stored WHERE contains(server_id, {MARK})
+            ) GROUP BY ALL)""")
+    alone = " AND ".join(
+        f"({name} IS NULL OR server_id NOT IN (SELECT server_id FROM part_of WHERE metric = '{name}' "
+        "AND (parts > 1 OR known)))"
+        for name in names
+    )
+    for table in ("reading", "suspect"):
+        db.execute(f"UPDATE {table} SET server_id = {server_of()} WHERE contains(server_id, {MARK}) AND {alone}")
+    db.execute(f"""
+        UPDATE name_in_file SET server_id = {server_of()} WHERE contains(server_id, {MARK})
+            AND server_id NOT IN (SELECT server_id FROM part_of WHERE parts > 1 OR known)""")

@@ -1,0 +1,99 @@
+"""What only all rows of a file say against it: the files to refuse, each with the sentence why and what to do."""
+
+# ruff: noqa: S608 - SQL is put together of names and quoted literals; see `quoted`.
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+
+from headroom.core import metrics
+from headroom.intake import meaning
+from headroom.intake.sources import Source
+from headroom.intake.tables import drop_rejects, field_of, one_row, quoted, scan_of, time_text
+
+Refusals = Iterator[tuple[Source, str]]
+
+# More servers than one machine carries, nearly all of them with one row, are not servers. 400,000 of them took 9 GB of
+# memory in AssessRisk before this was refused.
+MOST_SERVERS_OF_ONE_ROW, ONE_ROW_SHARE = 100_000, 0.9
+
+
+def without_servers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files whose server column holds what is new in every row, such as a request's id."""
+    found = db.execute(
+        """
+        SELECT file, count(*), count(*) FILTER (rows = 1) AS once, any_value(server_id) FROM name_in_file
+        GROUP BY file HAVING once > ? AND once >= ? * count(*) ORDER BY file""",
+        [MOST_SERVERS_OF_ONE_ROW, ONE_ROW_SHARE],
+    ).fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, servers, once, example in found:
+        told = (
+            f"{servers:,} different servers, {once:,} of them in a single row, such as {example!r:.80}. This column "
+            "does not name servers (is it a request's id?): map the right one in the settings, columns: {your column: "
+            "server_id}, or leave the file out"
+        )
+        yield by_order[file], told
+
+
+def put_together(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files put together: a header in the midst must be that of the beginning, and rows must name their server."""
+    found = db.execute("""
+        SELECT file, at_text, count(*) FROM (
+            SELECT file, evidence[1] AS at_text FROM reading
+            WHERE evidence IS NOT NULL AND sampled_at IS NULL AND NOT regexp_matches(evidence[1], '[0-9]')
+        ) WHERE trim(at_text) <> '' GROUP BY file, at_text""").fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, at_text, count in found:
+        source = by_order[file]
+        layout = source.layout
+        if source.error is not None or layout is None or layout.export or layout.format == "parquet":
+            continue
+        if layout.shape == "inventory":
+            continue
+        heading = " ".join(
+            layout.columns[place] for place in (layout.place("timestamp"), layout.place("clock")) if place is not None
+        )
+        if meaning.words_of(at_text) != meaning.words_of(heading) and at_text.strip().casefold() not in (
+            "timestamp",
+            "time",
+            "date",
+        ):
+            continue
+        texts = ", ".join(f"coalesce(trim({field_of(layout, place)}), '')" for place in range(len(layout.columns)))
+        rows = db.execute(f"""
+            SELECT DISTINCT [{texts}] FROM {scan_of(layout, [source.readable])}
+            WHERE {time_text(layout)} = {quoted(at_text)}""").fetchall()
+        drop_rejects(db)
+        others = [
+            row for (row,) in rows if [name.casefold() for name in row] != [name.casefold() for name in layout.columns]
+        ]
+        if others:
+            told = (
+                f"a second header with other columns stands in it ({', '.join(others[0])}): these are files put "
+                "together; send them one by one"
+            )
+            yield source, told
+        elif layout.place("server_id") is None:
+            told = (
+                f"its header stands in it {count + 1} times, so these are several series, and nothing says whose: "
+                "send one file per server, or add a column server_id"
+            )
+            yield source, told
+
+
+def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> list[str]:
+    """The headings under which two rows of a file differ; rows are numbered as in ``reading``."""
+    layout = source.known_layout
+    [first] = one_row(db, "SELECT min(rowid) FROM reading WHERE file = ?", [source.order])
+    rows = []
+    for row in (one, other):
+        fields = ", ".join(f"coalesce({field_of(layout, place)}, '')" for place in range(len(layout.columns)))
+        found = db.execute(f"SELECT {fields} FROM {scan_of(layout, [source.readable])} LIMIT 1 OFFSET {row - first}")
+        rows.append(found.fetchone() or ())
+    drop_rejects(db)
+    values = {place for column, place in layout.places if column in metrics.columns() or column == "value"}
+    differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
+    return [layout.columns[place] for place in differ if layout.columns[place]]
