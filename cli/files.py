@@ -45,7 +45,7 @@ def chosen(paths: list[Path]) -> tuple[list[tuple[Path, str]], list[str]]:
 def passed_over(names: list[str]) -> str:
     """One line on files that are not dropped, because their names do not end as data files' do."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"passed over, being none of {', '.join(ENDINGS)}: {', '.join(names[:5])}{more}"
+    return f"skipped, because their names end in none of {', '.join(ENDINGS)}: {', '.join(names[:5])}{more}"
 
 
 def upload(s3: Any, bucket: str, dataset: str, files: list[tuple[Path, str]], quiet: bool) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from integration.service import Service
 
+from cli import smoke
 from local import cloud as clouds
-from local import deploy, fleet, release, smoke
+from local import deploy, fleet, release
 
 
 @pytest.fixture(scope="session")

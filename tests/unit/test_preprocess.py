@@ -776,7 +776,7 @@ def test_a_last_day_that_is_not_over_is_marked(desk):
 
 
 def test_a_percentile_of_few_samples_is_marked(desk):
-    files = {f"{number}.csv": day_of(number, 40, minutes=120) for number in range(1, 4)}
+    files = {f"{number}.csv": day_of(number, 40, minutes=120) for number in range(1, 9)}
     quality = quality_of(desk.run(files))
     assert quality["marked"]["few_samples"]["series"] == 1
     assert [note for note in quality["notes"] if "fewer than 20 samples a day, so that their P95" in note]

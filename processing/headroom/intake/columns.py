@@ -36,9 +36,9 @@ _TIMES = [
     "date datum zeit fecha",
 ]  # fmt: skip
 _SERVERS = [
-    "serverid server servername", "vm vmid vmname virtualmachine virtualmachinename guestname",
+    "serverid server servername servidor serveur", "vm vmid vmname virtualmachine virtualmachinename guestname",
     "pod podname", "host hostname hostid fqdn", "computer computername machine machineid machinename",
-    "instance instanceid instancename", "node nodeid nodename",
+    "instance instanceid instancename", "node nodeid nodename nodo knoten",
     "guest entity entityname resource resourcename displayname name label object objectname system target asset",
     "device deviceid devicename",
 ]  # fmt: skip

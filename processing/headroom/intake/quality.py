@@ -245,6 +245,8 @@ def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
 
 # Of fewer samples, a 95th percentile lies between the highest two.
 _FEW_SAMPLES = 20
+# So many periods show how many samples a series usually has.
+_A_HABIT = 7
 # The last period of a series with less than this part of its usual samples is not over, or was cut off.
 _PARTIAL = 0.5
 
@@ -256,13 +258,14 @@ def _marked(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]
     few = settings.statistic in ("p95", "p99")
     for name, condition in (
         ("partial", f"last < {_PARTIAL} * usual AND usual >= {_FEW_SAMPLES}"),
-        ("few_samples", f"{few} AND usual < {_FEW_SAMPLES}"),
+        ("few_samples", f"{few} AND usual < {_FEW_SAMPLES} AND periods >= {_A_HABIT}"),
     ):
         rows = _all(
             db,
             f"""
             SELECT server_id, metric, last AS samples, usual::INTEGER AS usual FROM (
-                SELECT server_id, metric, arg_max(samples, ds) AS last, median(samples) AS usual, max(ds) AS ds
+                SELECT server_id, metric, arg_max(samples, ds) AS last, median(samples) AS usual, max(ds) AS ds,
+                    count(*) AS periods
                 FROM panel GROUP BY server_id, metric
             ) WHERE {condition} AND (ds = (SELECT max(ds) FROM panel) OR '{name}' <> 'partial')
             ORDER BY server_id, metric""",

@@ -27,6 +27,13 @@ def test_days_are_put_together_until_a_slice_is_full(monkeypatch, rows, slices):
     assert merge._slices(days) == [(MONDAY + begin * DAY, MONDAY + end * DAY) for begin, end in slices]
 
 
+def test_more_metrics_make_smaller_slices(monkeypatch):
+    monkeypatch.setattr(merge, "_SLICE_ROWS", 10)
+    monkeypatch.setattr(merge.table, "columns", lambda: tuple("abcdefghij"))
+    days = [(MONDAY + number * DAY, 5) for number in range(2)]
+    assert len(merge._slices(days)) == 2 and merge._slice_rows() == 5
+
+
 def test_the_panel_is_the_same_however_much_fits_into_memory(tmp_path, monkeypatch):
     (tmp_path / "raw").mkdir()
     times = pd.date_range("2024-01-01", periods=200, freq="h")

@@ -29,7 +29,7 @@ def test_a_folders_data_files_keep_their_names_and_the_rest_stays(tmp_path: Path
 
 def test_spreadsheets_are_not_passed_over_in_silence(tmp_path: Path) -> None:
     (tmp_path / "june.xlsx").write_text("x")
-    with pytest.raises(CloudError, match=r"no data files .*; passed over, .*: june\.xlsx"):
+    with pytest.raises(CloudError, match=r"no data files .*; skipped, .*: june\.xlsx"):
         chosen("demo", [tmp_path], None)
     told = passed_over([f"{number}.xlsx" for number in range(7)])
     assert told.endswith("0.xlsx, 1.xlsx, 2.xlsx, 3.xlsx, 4.xlsx and 2 more")
