@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cloudwatch
-from tests.unit.functions.sources import Collecting
-from tests.unit.functions.world import Crash
+import collect
+from tests.unit.conftest import LambdaContext
+from tests.unit.functions.sources import Bucket, Collecting
+from tests.unit.functions.world import Crash, Sns, World
 
 
 def moments(rows: list[dict[str, str]], server: str) -> list[datetime]:
@@ -218,6 +220,34 @@ def test_nothing_that_came_is_asked_for_again():
     service.wait(hours=24)
     service.tick()
     assert is_whole(moments(service.rows(), "i-1"))
+
+
+def test_the_function_collects_with_what_the_template_tells_it(monkeypatch):
+    service = Collecting(World(now=datetime.now(UTC)))
+    service.aws.instance("i-1")
+    service.set_up(backfill_days=1)
+    service.set_up("wrong", dataset="Wrong")
+    given = {"LEDGER_TABLE": "ledger", "TOPIC_ARN": "topic", "INGEST_BUCKET": "ingest", "REGION": "us-east-1"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    clients = {"s3": Bucket, "sns": Sns}
+    with service.patches:
+        of_sources = cloudwatch.boto3.client
+        monkeypatch.setattr(
+            "boto3.client", lambda name, **_: clients[name](service.world) if name in clients else of_sources(name)
+        )
+        monkeypatch.setattr("boto3.resource", lambda *_, **__: service.world)
+        collect._environment.cache_clear()
+        context = LambdaContext()
+        context.get_remaining_time_in_millis = lambda: 900_000  # type: ignore[attr-defined]
+        assert collect.handler({}, context) == {"files": 1}  # type: ignore[arg-type]
+        context.get_remaining_time_in_millis = lambda: 60_000  # type: ignore[attr-defined]
+        assert collect.handler({}, context) == {"files": 0}  # type: ignore[arg-type]
+    collect._environment.cache_clear()
+    (letter,) = service.world.letters
+    assert letter["Subject"] == "Headroom: settings of collector wrong cannot be used"
+    assert letter["TopicArn"] == "topic"
+    assert letter["MessageAttributes"]["outcome"]["StringValue"] == "collector"
 
 
 # ---------------------------------------------------------------- what people are told
