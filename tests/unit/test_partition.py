@@ -40,7 +40,7 @@ def folder(tmp_path_factory) -> Path:
 
 def job_on(folder: Path, results: Path) -> Path:
     assess.work(argparse.Namespace(panel=folder, settings=None, manifest=None, model=folder / "model", previous=None,
-                                   assessment=results))  # fmt: skip
+                                   assessment=results, accepted=None))  # fmt: skip
     return results
 
 
