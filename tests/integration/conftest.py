@@ -22,8 +22,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clouds.Cloud]:
 
 @pytest.fixture(scope="session")
 def stack(cloud: clouds.Cloud) -> deploy.Stack:
-    """The real template, built and deployed by the real ``sam``."""
-    return deploy.deploy(cloud)
+    """The real template, built and deployed by the real ``sam``; with collectors, which have nothing to collect yet."""
+    return deploy.deploy(cloud, {"Collectors": "on"})
 
 
 @pytest.fixture(scope="session")

@@ -11,16 +11,10 @@ import pandas as pd
 import pytest
 from integration.service import Service
 
-from local import deploy
 from local.cloud import Cloud
 from local.deploy import Stack
 
 DAYS = 13  # CloudWatch takes values that are up to two weeks old
-
-
-@pytest.fixture(scope="module")
-def collecting(cloud: Cloud) -> Stack:
-    return deploy.deploy(cloud, {"Collectors": "on"})
 
 
 @pytest.fixture(scope="module")
@@ -62,18 +56,18 @@ def collect(cloud: Cloud, stack: Stack) -> dict[str, Any]:
     return told
 
 
-def test_a_fleet_that_nobody_has_exported_gets_its_report(cloud: Cloud, collecting: Stack, fleet: list[str]) -> None:
+def test_a_fleet_that_nobody_has_exported_gets_its_report(cloud: Cloud, stack: Stack, fleet: list[str]) -> None:
     s3 = cloud.client("s3")
     settings = {"source": "cloudwatch", "dataset": "collected", "backfill_days": DAYS}
     s3.put_object(
-        Bucket=collecting.outputs["IngestBucketName"],
+        Bucket=stack.outputs["IngestBucketName"],
         Key="config/collectors/fleet.json",
         Body=json.dumps(settings).encode(),
     )
     # The schedule may have come first.
-    assert collect(cloud, collecting)["files"] <= 1
-    assert collect(cloud, collecting) == {"files": 0}, "what has come is not asked for again"
-    service = Service(cloud, collecting)
+    assert collect(cloud, stack)["files"] <= 1
+    assert collect(cloud, stack) == {"files": 0}, "what has come is not asked for again"
+    service = Service(cloud, stack)
     run = service.outcome(service.wait("collected")[-1])["run_id"]
     panel = service.panel("collected", run)
     assert set(panel["server_id"]) == set(fleet)

@@ -41,19 +41,23 @@ def definition(service: Service, **changes: Any) -> Iterator[None]:
         else:
             changed[name] = change
     states.update_state_machine(stateMachineArn=service.machine, definition=json.dumps(changed))
-    yield
-    states.update_state_machine(stateMachineArn=service.machine, definition=before)
+    try:
+        yield
+    finally:
+        states.update_state_machine(stateMachineArn=service.machine, definition=before)
 
 
 def test_a_job_that_runs_too_long_is_told_and_a_new_run_takes_its_file(
     service: Service,
     months: dict[str, bytes],
 ) -> None:
-    with definition(service, Preprocess={"StoppingCondition": {"MaxRuntimeInSeconds": 1}}):
+    hangs = {"ImageUri": "{% $plan.image %}", "ContainerEntrypoint": ["sleep"], "ContainerArguments": ["60"]}
+    limit = {"MaxRuntimeInSeconds": 1}
+    with definition(service, Preprocess={"StoppingCondition": limit, "AppSpecification": hangs}):
         [failed] = service.drop_and_wait("slow", {"a.csv": next(iter(months.values()))})
     assert failed["status"] == "FAILED"
     mail = letter(service, "Headroom slow: failed in Preprocess")
-    assert "the job was stopped, as it ran longer than its " in mail.body
+    assert "the job was stopped because it ran longer than " in mail.body
     assert "'incoming/slow/a.csv'" in mail.body
     assert published(service, "slow") == []
     assert "running" not in item(service, "slow")

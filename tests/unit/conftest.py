@@ -61,6 +61,18 @@ ENVIRONMENT = {
 }
 
 
+_CLIENT, _RESOURCE = boto3.client, boto3.resource
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_in_place_of_boto3() -> Iterator[None]:
+    """What a test puts in place of boto3 is gone after it: the next test on this worker meets the real one."""
+    yield
+    left = boto3.client is not _CLIENT or boto3.resource is not _RESOURCE
+    boto3.client, boto3.resource = _CLIENT, _RESOURCE
+    assert not left, "this test has left something in place of boto3.client or boto3.resource"
+
+
 @dataclass
 class Aws:
     """The resources of a stack, and what happened to them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from datetime import UTC, datetime, timedelta
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -231,12 +232,15 @@ def test_the_function_collects_with_what_the_template_tells_it(monkeypatch):
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     clients = {"s3": Bucket, "sns": Sns}
-    with service.patches:
-        of_sources = cloudwatch.boto3.client
-        monkeypatch.setattr(
-            "boto3.client", lambda name, **_: clients[name](service.world) if name in clients else of_sources(name)
-        )
-        monkeypatch.setattr("boto3.resource", lambda *_, **__: service.world)
+
+    def client(name, **_):
+        return clients[name](service.world) if name in clients else service.aws.client(name)
+
+    with (
+        service.patches,
+        mock.patch("boto3.client", client),
+        mock.patch("boto3.resource", lambda *_, **__: service.world),
+    ):
         collect._environment.cache_clear()
         context = LambdaContext()
         context.get_remaining_time_in_millis = lambda: 900_000  # type: ignore[attr-defined]
