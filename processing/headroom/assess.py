@@ -78,7 +78,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
             for servers in panel.blocks(chosen.frequency)
         ]
         given.assessment.mkdir(parents=True, exist_ok=True)
-        fleet = written(found_in(blocks), given.assessment / FORECASTS)
+        fleet = written(found_in(blocks, loaded), given.assessment / FORECASTS)
         metrics = _json_in(model / "model_metrics.json")
     found = conclude(
         fleet,
@@ -115,14 +115,16 @@ class Block:
     measured: Span | None
 
 
-def found_in(blocks: list[Block]) -> Iterator[Part]:
+def found_in(blocks: list[Block], model: Model) -> Iterator[Part]:
     """The blocks' findings, in order; on all cores where there are several blocks.
+
+    ``model`` is the one in the blocks' folder: other processes read it for themselves.
 
     Raises:
         job.InputError: a process ended in the middle, most likely for want of memory.
     """
     if len(blocks) == 1:
-        yield assess_block(blocks[0], _loaded(blocks[0].model))
+        yield assess_block(blocks[0], model)
         return
     # As many at a time as there are cores, and no more waiting for their turn to be written.
     cores = min(os.cpu_count() or 1, len(blocks))
@@ -155,7 +157,7 @@ def _kept(model: Path) -> Model:
 def assess_block(block: Block, model: Model) -> Part:
     """Forecast and judge some servers."""
     table_of_metrics.use(block.settings.own_metrics())
-    panel, attributes = panels.in_folder(block.panel), attributes_in(block.panel)
+    panel, attributes = panels.at(block.panel), attributes_in(block.panel)
     rows = panel.of_servers(block.servers)
     forecasts, climbs = predict_and_explain(model, rows, attributes, block.measured)
     return judge(rows, forecasts, block.settings, climbs, block.span, attributes, panel.has_entities)

@@ -15,6 +15,7 @@ from headroom.core import job
 from headroom.core import panel as panels
 from headroom.core.panel import Panel
 from headroom.core.settings import Settings
+from headroom.forecast.model import load
 from local import fleet
 
 pytestmark = pytest.mark.slow
@@ -80,11 +81,19 @@ def test_the_report_of_a_fleet_in_blocks_shows_every_server(in_blocks):
 
 def test_who_works_through_the_blocks_changes_no_byte(folder, in_blocks, tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "BLOCK_VALUES", 2 * 120 * 7)
-    monkeypatch.setattr(assess, "found_in", lambda blocks: map(assess._on_a_core, blocks))
+    monkeypatch.setattr(assess, "found_in", lambda blocks, _: map(assess._on_a_core, blocks))
     job_on(folder, tmp_path)
     for path in sorted(in_blocks.rglob("*")):
         if path.is_file():
             assert path.read_bytes() == (tmp_path / path.relative_to(in_blocks)).read_bytes(), path.name
+
+
+def test_a_block_reads_its_own_rows_and_never_the_whole_panel(folder, monkeypatch):
+    panel = panels.in_folder(folder)
+    block = assess.Block(folder, folder / "model", panel.servers[:2], CHOSEN, panel.span, panel.measured)
+    monkeypatch.setattr(Panel, "_seen", property(lambda _: pytest.fail("the whole panel was read")))
+    found = assess.assess_block(block, load(folder / "model"))
+    assert set(found.risks["server_id"]) == set(block.servers)
 
 
 def dies(block: assess.Block) -> partition.Part:

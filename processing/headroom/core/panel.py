@@ -22,6 +22,7 @@ from headroom.core import job, series
 from headroom.core.grid import SERIES, Span
 from headroom.core.periods import Frequency
 
+FILE = "panel.parquet"
 COLUMNS = (*SERIES, "ds", "y", "mean", "max", "p99", "capacity")
 
 # Values of a block: of 1,000 servers with 5 metrics over a year 1.8 million, for which forecasting and judging need
@@ -37,11 +38,6 @@ class Panel:
     """
 
     source: dataset.Dataset
-
-    @classmethod
-    def at(cls, path: Path) -> Panel:
-        """The panel in a Parquet file."""
-        return cls(dataset.dataset(path, format="parquet"))
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> Panel:
@@ -113,16 +109,21 @@ class Panel:
         return series.joined(self.source.to_table(columns=kept, filter=wanted).to_pandas())
 
 
+def at(folder: Path) -> Panel:
+    """The panel in a folder that :func:`in_folder` has found good; nothing of it is read yet."""
+    return Panel(dataset.dataset(folder / FILE, format="parquet"))
+
+
 def in_folder(folder: Path) -> Panel:
-    """The panel that preprocess left in a folder.
+    """The panel that preprocess left in a folder, read once from end to end.
 
     Raises:
         job.InputError: there is none, or it holds no value.
     """
-    path = folder / "panel.parquet"
+    path = folder / FILE
     if not path.exists():
         raise job.InputError(f"{path} is missing: run preprocess first and give its --panel folder here")
-    panel = Panel.at(path)
+    panel = at(folder)
     if not len(panel.moments):
         raise job.InputError(
             f"{path} holds no value: see data_quality.json beside it for what was wrong with the files"

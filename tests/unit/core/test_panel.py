@@ -30,7 +30,7 @@ def panel(request, tmp_path) -> Panel:
         return Panel.of(table())
     rows = table().sample(frac=1, random_state=1) if request.param.endswith("order") else table()
     rows.to_parquet(tmp_path / "panel.parquet", row_group_size=50)
-    return Panel.at(tmp_path / "panel.parquet")
+    return panels.at(tmp_path)
 
 
 def test_the_blocks_hold_every_server_once_and_every_row_of_it(panel, monkeypatch):
