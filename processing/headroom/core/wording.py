@@ -6,7 +6,7 @@ One place for each, so that a sentence in a mail reads as the same sentence in t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -177,3 +177,8 @@ def size(vcpus: float | None, memory_gb: float | None, of: str = " of memory") -
 def listed(parts: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+
+
+def counted(names: Sequence[str], shown: int = 5) -> str:
+    """How many there are, and the first of them: "7 (a, b, c, d, e, and so on)"."""
+    return f"{len(names)} ({', '.join(names[:shown])}{', and so on' if len(names) > shown else ''})"

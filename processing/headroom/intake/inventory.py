@@ -14,32 +14,26 @@ from typing import Any
 
 import duckdb
 
+from headroom.core.wording import counted
 from headroom.intake.columns import ATTRIBUTES
+from headroom.intake.entities import server_of
 from headroom.intake.layout import Layout
 from headroom.intake.sources import Source
-from headroom.intake.tables import field_of, quoted, scan_of
+from headroom.intake.tables import field_of, quoted, scan_of, structure_problem
 
 TABLES = "CREATE TABLE inventory (source VARCHAR, server_id VARCHAR);"
-
-_NAMES = 5
 
 
 def scan(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source]) -> None:
     """Insert the rows of inventories of one layout into ``reading``, those of no server with the reason."""
     orders = ", ".join(str(source.order) for source in sources)
     cells = {column: field_of(layout, place) for column, place in layout.places}
-    last = field_of(layout, len(layout.columns) - 1)
-    structure = "NULL"
-    if layout.format == "csv":
-        structure = (
-            f"CASE WHEN beyond <> '' THEN 'more fields than the header' "
-            f"WHEN {last} IS NULL THEN 'fewer fields than the header' END"
-        )
     db.execute(f"""
         INSERT INTO reading BY NAME
         WITH entry AS (
             SELECT [{orders}][file_index::BIGINT + 1] AS file, clean(coalesce({cells["server_id"]}, '')) AS server_id,
-                [{", ".join(cells.get(name, "NULL") for name in ATTRIBUTES)}] AS attributes, {structure} AS structure
+                [{", ".join(cells.get(name, "NULL") for name in ATTRIBUTES)}] AS attributes,
+                {structure_problem(layout)} AS structure
             FROM {scan_of(layout, [source.readable for source in sources])}
         ), judged AS (SELECT *, coalesce(structure, server_problem(server_id)) AS problem FROM entry)
         SELECT file, server_id, attributes,
@@ -89,8 +83,8 @@ def report(db: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
     entries = {server for (server,) in db.execute("SELECT DISTINCT server_id FROM inventory").fetchall()}
     if not entries:
         return None
-    measured = {server for (server,) in db.execute("""
-        SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM panel
+    measured = {server for (server,) in db.execute(f"""
+        SELECT DISTINCT {server_of()} AS server_id FROM panel
         WHERE server_id NOT IN (SELECT group_name FROM member)
         UNION SELECT server_id FROM member WHERE hidden""").fetchall()}  # fmt: skip
     return {
@@ -108,12 +102,7 @@ def notes(found: dict[str, Any] | None) -> list[str]:
         ("without_data", "Servers of the inventory that have no data"),
         ("without_entry", "Servers with data that the inventory does not have"),
     )
-    return [
-        f"{sentence}: {len(found[key])} ({', '.join(found[key][:_NAMES])}"
-        f"{', and so on' if len(found[key]) > _NAMES else ''})."
-        for key, sentence in told
-        if found[key]
-    ]
+    return [f"{sentence}: {counted(found[key])}." for key, sentence in told if found[key]]
 
 
 def _inventories(sources: Sequence[Source]) -> list[Source]:

@@ -199,17 +199,17 @@ class _Before:
 
 def _as_file(db: duckdb.DuckDBPyConnection) -> str:
     """The panel as its file has it: with the columns ``entity`` and ``unit`` where it has entities or own metrics."""
-    entities, own = have_entities(db, "panel"), table.own()
-    if not entities and not own:
+    with_entities, own_metrics = have_entities(db, "panel"), table.own()
+    if not with_entities and not own_metrics:
         return "FROM panel ORDER BY server_id, metric, ds"
     columns = "* EXCLUDE (capacity)" if _capacity_series() else "*"
     parts = f"{server_of()} AS server_id"
-    entity = f", {entity_of()} AS entity" if entities else ""
+    entity = f", {entity_of()} AS entity" if with_entities else ""
     units = " ".join(f"WHEN '{name}' THEN {quoted(table.of(name).unit)}" for name in table.names())
-    unit = f", CASE metric {units} END AS unit" if own else ""
+    unit = f", CASE metric {units} END AS unit" if own_metrics else ""
     capacity = ", capacity" if _capacity_series() else ""
-    replaced = f"{columns} REPLACE ({parts})" if entities else columns
-    order = "server_id, metric, entity, ds" if entities else "server_id, metric, ds"
+    replaced = f"{columns} REPLACE ({parts})" if with_entities else columns
+    order = "server_id, metric, entity, ds" if with_entities else "server_id, metric, ds"
     return f"FROM (SELECT {replaced}{entity}{unit}{capacity} FROM panel) ORDER BY {order}"
 
 

@@ -16,6 +16,7 @@ from headroom.core import metrics as table
 from headroom.core.safe_csv import harmless_sql
 from headroom.core.series import named, parts_of
 from headroom.core.settings import Settings
+from headroom.core.wording import counted
 from headroom.intake import groups, inventory
 from headroom.intake.columns import same
 from headroom.intake.entities import server_of
@@ -69,8 +70,8 @@ def report(
     metrics = [metric for (metric,) in db.execute("SELECT DISTINCT metric FROM panel ORDER BY metric").fetchall()]
     [panel] = _all(
         db,
-        """
-        SELECT count(DISTINCT split_part(server_id, chr(31), 1)) AS servers, min(ds) AS first, max(ds) AS last,
+        f"""
+        SELECT count(DISTINCT {server_of()}) AS servers, min(ds) AS first, max(ds) AS last,
             count(DISTINCT ds) AS periods, count(*) AS rows FROM panel""",
     )
     short_series = _all(
@@ -312,12 +313,9 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
 def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
     """What was left out of the files, or corrected by later files, one sentence each."""
     notes = []
-    gone = _without_rows(
-        db, "SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM suspect WHERE server_id <> ''"
-    )
+    gone = _without_rows(db, f"SELECT DISTINCT {server_of()} AS server_id FROM suspect WHERE server_id <> ''")
     if gone:
-        shown = ", ".join(map(named, gone[:_NAMES])) + (", and so on" if len(gone) > _NAMES else "")
-        notes.append(f"Servers of which nothing could be used, so that they are missing: {len(gone)} ({shown}).")
+        notes.append(f"Servers of which nothing could be used, so that they are missing: {counted(gone)}.")
     doubts = db.execute("SELECT reason, list(file ORDER BY file) FROM doubt GROUP BY reason ORDER BY reason").fetchall()
     by_order = {source.order: source.file for source in sources}
     notes += [f"{_named([by_order[file] for file in found])}: {reason}." for reason, found in doubts]
@@ -341,7 +339,7 @@ def _without_rows(db: duckdb.DuckDBPyConnection, servers: str) -> list[str]:
         return []
     found = db.execute(f"""
         SELECT server_id FROM ({servers}) ANTI JOIN (
-            SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM usable_reading) USING (server_id)
+            SELECT DISTINCT {server_of()} AS server_id FROM usable_reading) USING (server_id)
         ORDER BY server_id""").fetchall()
     return [server for (server,) in found]
 
@@ -387,16 +385,13 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             f"The settings contradict the data: they ask for {'an hour' if settings.frequency.hourly else 'a day'} a "
             f"period, but in {sparse} of {series} series the samples are {_duration(usual)} apart.{advice}"
         )
-    absent = """
-        SELECT DISTINCT split_part(server_id, chr(31), 1) AS server_id FROM name_in_file
-        ANTI JOIN (SELECT split_part(server_id, chr(31), 1) AS server_id FROM panel) USING (server_id)
+    absent = f"""
+        SELECT DISTINCT {server_of()} AS server_id FROM name_in_file
+        ANTI JOIN (SELECT {server_of()} AS server_id FROM panel) USING (server_id)
         ANTI JOIN inventory USING (server_id) ANTI JOIN member USING (server_id)"""
     silent = sorted({server for (server,) in db.execute(absent).fetchall()} - set(_without_rows(db, absent)))
     if silent:
-        shown = ", ".join(map(named, silent[:_NAMES])) + (", and so on" if len(silent) > _NAMES else "")
-        notes.append(
-            f"Servers with rows but no usable value, so that nothing is forecast for them: {len(silent)} ({shown})."
-        )
+        notes.append(f"Servers with rows but no usable value, so that nothing is forecast for them: {counted(silent)}.")
     for metric in table.columns():
         headed, filled = one_row(
             db,

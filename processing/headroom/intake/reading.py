@@ -41,12 +41,12 @@ from headroom.intake.tables import (
     part_text,
     quoted,
     scan_of,
+    structure_problem,
     time_text,
 )
 
 _log = logging.getLogger(__name__)
 
-_TOO_MANY = "more fields than the header"
 _TOO_FEW = "fewer fields than the header: is the line cut off, or a quotation mark never closed?"
 
 
@@ -286,10 +286,10 @@ def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         db.execute("""
             UPDATE reading SET server_id = name FROM tidied WHERE server_id = written;
             UPDATE name_in_file SET server_id = name FROM tidied WHERE server_id = written""")
-    db.execute("""
+    db.execute(f"""
         INSERT INTO not_a_name
         SELECT DISTINCT server_id FROM name_in_file
-        WHERE server_problem(CASE WHEN file IN (FROM owner_file) THEN split_part(server_id, chr(31), 1)
+        WHERE server_problem(CASE WHEN file IN (FROM owner_file) THEN {entities.server_of()}
             ELSE server_id END) IS NOT NULL""")
 
 
@@ -380,10 +380,6 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         source.meanings = (
             list(layout.meanings) if layout.shape != "long" else [(one.metric, one) for one in understood.values()]
         )
-    structure = "NULL"
-    if layout.format == "csv":
-        last = field_of(layout, len(layout.columns) - 1)
-        structure = f"CASE WHEN beyond <> '' THEN {quoted(_TOO_MANY)} WHEN {last} IS NULL THEN {quoted(_TOO_FEW)} END"
     if layout.shape != "long":
         values = {metric: f"coalesce({value}, '')" for metric, value in values.items()}
     without = left_out(layout)
@@ -403,7 +399,7 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         "file": f"[{orders}][file_index::BIGINT + 1]",
         "at_text": time_text(layout),
         "server_text": server,
-        "structure_problem": structure,
+        "structure_problem": structure_problem(layout, _TOO_FEW),
         "unknown_metric": unknown_metric,
         "meaning": key,
         **{f"{metric}_text": values.get(metric, "NULL::VARCHAR") for metric in metrics.columns()},

@@ -70,6 +70,15 @@ def time_text(layout: Layout) -> str:
     return at if clock is None else f"{at} || ' ' || coalesce({field_of(layout, clock)}, '')"
 
 
+def structure_problem(layout: Layout, too_few: str = "fewer fields than the header") -> str:
+    """What is wrong with the number of a row's fields; NULL where nothing is."""
+    if layout.format != "csv":
+        return "NULL"
+    last = field_of(layout, len(layout.columns) - 1)
+    too_many = "more fields than the header"
+    return f"CASE WHEN beyond <> '' THEN {quoted(too_many)} WHEN {last} IS NULL THEN {quoted(too_few)} END"
+
+
 def name_text(layout: Layout) -> str:
     """A row's metric in the long form."""
     return f"coalesce(clean({field_of(layout, layout.required_place('metric'))}), '')"
