@@ -205,8 +205,8 @@ def share(
 
     ``lean``: (groups + 1) × buckets, what backtests said, NaN where they said nothing; ``number``: the group of each
     series, -1 for any other. Beyond the ``reach`` of the backtests it is ``Frequency.untested_share``, or more, the
-    surer a climb is. And where a series has turned lately, the backtests of days speak of another series than it is
-    now; by the hour a rhythm seen a few times looks like a turn.
+    surer a climb is. By the day also within it: where a series climbs or has turned lately, the backtests of its group
+    speak of other series than it is now. By the hour a rhythm seen a few times looks like either.
     """
     horizon = laws.quantiles.shape[1]
     steps, untested = np.arange(1, horizon + 1), frequency.untested_share
@@ -217,7 +217,8 @@ def share(
     by_step = np.stack([np.interp(steps, centres, row) for row in known])
     by_step[:, steps > reach] = untested
     sure_climb, sure_turn = np.nan_to_num(laws.climbing) ** SURE, np.nan_to_num(laws.turned) ** SURE
-    surely = np.where(steps > reach, sure_climb[:, None], 0.0 if frequency.hourly else sure_turn[:, None])
+    within = np.zeros(len(sure_turn)) if frequency.hourly else np.maximum(sure_turn, sure_climb)
+    surely = np.where(steps > reach, sure_climb[:, None], within[:, None])
     wanted = by_step[np.asarray(number, dtype=int)]
     wanted = wanted + (1 - wanted) * surely
     return np.where(np.isnan(laws.quantiles).any(axis=2), 0.0, wanted)

@@ -301,6 +301,15 @@ def test_a_series_that_has_surely_turned_leans_to_the_laws_whatever_backtests_sa
     np.testing.assert_allclose(hourly, 0.1)
 
 
+def test_a_series_that_surely_climbs_leans_to_the_laws_by_the_day_whatever_backtests_said_of_its_group():
+    daily, hourly = (
+        trend.share(np.full((2, 6), 0.1), [0, 0], some_laws(climbing=1.0), 90, frequency)[0]
+        for frequency in (Frequency.DAY, Frequency.HOUR)
+    )
+    np.testing.assert_allclose(daily, 1)
+    np.testing.assert_allclose(hourly, 0.1)
+
+
 def test_beyond_the_backtests_a_sure_climb_counts_by_the_hour_too():
     lean = np.full((2, 6), 0.1)
     sure, unlikely = (
