@@ -15,6 +15,7 @@ from cli.commands import (
     follow,
     logs,
     models,
+    page,
     preview,
     redrive,
     report,
@@ -39,7 +40,7 @@ app = typer.Typer(
 )
 for one in (
     preview.preview, drop.drop, run.run, status.status, follow.follow, logs.logs, redrive.redrive, report.report,
-    runs.runs, models.models, approve.approve, findings.findings, accept.accept, snooze.snooze, smoke.smoke,
+    page.page, runs.runs, models.models, approve.approve, findings.findings, accept.accept, snooze.snooze, smoke.smoke,
 ):  # fmt: skip
     app.command()(one)
 app.add_typer(settings.app, name="settings")

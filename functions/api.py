@@ -24,7 +24,9 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
 import decisions
+import following
 import looking
+import page
 from arrivals import LARGEST_FILE
 from callers import Caller, caller_of
 from environment import ApiSettings, from_environment
@@ -126,6 +128,9 @@ def router() -> APIGatewayHttpResolver:
     """The routes. Handlers are plain functions; here stands what address each has."""
     app = APIGatewayHttpResolver(enable_validation=True)
     about: dict[str, Any] = {"responses": {200: {"description": "As it is"}, 403: PROBLEM, 404: PROBLEM, 422: PROBLEM}}
+    # The page's own addresses are no part of what programs use.
+    app.get("/", include_in_schema=False)(get_page)
+    app.get("/page/sign-in", include_in_schema=False)(get_sign_in)
     app.get("/datasets", summary="All datasets that the caller may see", **about)(list_datasets)
     app.get("/datasets/<dataset>", summary="What runs, what waits, how results stand", **about)(get_dataset)
     app.post("/datasets/<dataset>/uploads", summary="An address to upload a file to", **about)(new_upload)
@@ -161,6 +166,19 @@ def openapi() -> str:
     return router().get_openapi_json_schema(
         title="Headroom", version="1", description="Which servers run out of capacity, and when. See docs/api.md."
     )
+
+
+# ---------------------------------------------------------------- the page
+
+
+def get_page() -> Response[str]:
+    """The page; nothing in it is anybody's data, and API Gateway decides who gets it."""
+    environment = _environment()
+    return page.index(_s3(), environment.ingest_bucket, environment.artifact_bucket, environment.openid_issuer)
+
+
+def get_sign_in() -> Response[str]:
+    return page.sign_in(_environment().openid_issuer, _environment().openid_audience)
 
 
 # ---------------------------------------------------------------- datasets, uploads and runs
@@ -243,7 +261,7 @@ def get_results(dataset: Dataset, run: Run) -> dict[str, Any]:
 
 
 def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80)]) -> dict[str, Any]:
-    """How a run that was started stands; its name begins with its dataset's."""
+    """How a run that was started stands, which states it has been in, and why it failed."""
     call = _call_about(dataset)
     nothing = Problem(HTTPStatus.NOT_FOUND, f"dataset {dataset!r} has no execution {execution!r}")
     arn = execution_arn(call.environment.state_machine_arn, execution)
@@ -257,6 +275,7 @@ def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80
     given, result = looking.document(found.get("input")), looking.document(found.get("output"))
     if given.get("dataset") != dataset:
         raise nothing
+    failed = following.failure(found) if found["status"] not in ("RUNNING", "PENDING_REDRIVE", "SUCCEEDED") else None
     return {
         "execution": execution,
         "status": found["status"],
@@ -265,6 +284,17 @@ def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80
         "run_id": result.get("run_id"),
         "result": result.get("status"),
         "error": found.get("error"),
+        "reason": failed.reason if failed else None,
+        "job": failed.job if failed else None,
+        "steps": [
+            {
+                "name": one.name,
+                "began": one.began.isoformat(),
+                "ended": one.ended.isoformat() if one.ended else None,
+                "failed": one.failed,
+            }
+            for one in following.steps(stepfunctions, arn)
+        ],
     }
 
 

@@ -46,6 +46,8 @@ class PublishSettings(_Starting):
     artifact_bucket: str
     retention_days: int
     link_hours: int
+    page_address: str
+    """Where people sign in and see reports; empty where a browser cannot sign in."""
     keep_panels: int
 
 
@@ -65,6 +67,9 @@ class ApiSettings(_Environment):
     ingest_bucket: str
     artifact_bucket: str
     job_name_prefix: str
+    openid_issuer: str
+    """Empty where callers sign in by IAM."""
+    openid_audience: str
 
 
 class PlanSettings(_Environment):

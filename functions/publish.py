@@ -123,9 +123,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     told = notification(run, status, summary, quality, manifest, results, following, trains)
     left = left_lines(ledger, run, manifest, following, machine, limits, now)
     told["message"] = text(told["message"].splitlines(), left)
-    hours = environment.link_hours
-    shown = links(s3, environment.artifact_bucket, f"{folder}/assessment", hours)
-    message = with_links(told["message"], shown, now + timedelta(hours=hours))
+    if environment.page_address:
+        message = with_links(told["message"], [on_the_page(environment.page_address, run)], None)
+    else:
+        hours = environment.link_hours
+        shown = links(s3, environment.artifact_bucket, f"{folder}/assessment", hours)
+        message = with_links(told["message"], shown, now + timedelta(hours=hours))
     return {"status": status, "level": worst(open_levels(summary)), "subject": told["subject"], "message": message}
 
 
@@ -180,11 +183,22 @@ def links(s3: Any, bucket: str, folder: str, hours: int) -> list[dict[str, str]]
     ]
 
 
-def with_links(message: str, shown: list[dict[str, str]], until: datetime) -> str:
-    """The message as SNS's JSON: links as text for e-mail and the like, apart from the text for the Slack function."""
+def on_the_page(page: str, run: Finished) -> dict[str, str]:
+    """File, title and address of the report on the page: an address that lasts, for those who may sign in there."""
+    address = f"{page}/#/datasets/{run.dataset}/report/{run.run_id}"
+    return {"file": "report.html", "title": SHOWN["report.html"][0], "url": address}
+
+
+def with_links(message: str, shown: list[dict[str, str]], until: datetime | None) -> str:
+    """The message as SNS's JSON: links as text for e-mail and the like, apart from the text for the Slack function.
+
+    They open for anybody ``until`` then, or, with None, for ever for those who sign in.
+    """
     lines = [
         "",
-        f"Links that open without signing in, for anyone who has them, until {until:%Y-%m-%d %H:%M} UTC at the latest:",
+        f"Links that open without signing in, for anyone who has them, until {until:%Y-%m-%d %H:%M} UTC at the latest:"
+        if until
+        else "On the page, for those who may sign in:",
         *[f"{link['title']}: {link['url']}" for link in shown],
     ]
     everywhere = "\n".join([message, *lines]) if shown else message

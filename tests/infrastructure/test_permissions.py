@@ -473,12 +473,17 @@ def test_with_the_defaults_jobs_reach_neither_wheels_nor_networks():
     assert not any(grant.action.startswith("ec2:") for grant in grants(stack, "JobRole"))
 
 
-@pytest.mark.parametrize("hours", ["6", "0"])
-def test_a_link_opens_the_report_or_a_picture_and_nothing_else(hours):
+OPENID = {"HttpApi": "true", "OpenIdIssuer": "https://login.example.com/", "OpenIdAudience": "headroom"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "more"), [("6", {}), ("0", {}), ("6", OPENID)], ids=["with links", "without", "with a page to sign in to"]
+)
+def test_a_link_opens_the_report_or_a_picture_and_nothing_else(hours, more):
     """A link does what its signer may do; without links the function may read only what it tells of."""
-    stack = Stack(LinkHours=hours)
+    stack = Stack(LinkHours=hours, **more)
     told_of = {"manifest.json", "assessment/risk_summary.json", "assessment/data_quality.json"}
-    shown = {f"assessment/{file}" for file in publish.SHOWN} if hours != "0" else set()
+    shown = {f"assessment/{file}" for file in publish.SHOWN} if hours != "0" and not more else set()
     found = {
         grant
         for grant in grants(stack, "PublishFunctionRole")

@@ -332,3 +332,8 @@ def test_the_region_is_that_of_aws_region(headroom, aws, monkeypatch) -> None:
     monkeypatch.setattr(stack, "find", lambda _: asked.append(stack.client("s3").meta.region_name) or found)
     headroom("status")
     assert asked == ["eu-north-1"]
+
+
+def test_the_page_of_a_stack_without_an_api_says_how_to_have_one(headroom) -> None:
+    ended = headroom("page", "--no-open")
+    assert ended.code == 1 and "HttpApi=true" in ended.err

@@ -128,6 +128,15 @@ def test_without_links_nobody_without_access_sees_anything(finished, monkeypatch
     assert slack.parts(text(told, "lambda"))[1] == []
 
 
+def test_where_people_can_sign_in_notifications_lead_there_and_no_link_opens_for_anybody(finished, monkeypatch) -> None:
+    monkeypatch.setenv("PAGE_ADDRESS", "https://api.example.com")
+    told = publish.handler(EVENT, finished.context)
+    address = f"https://api.example.com/#/datasets/demo/report/{EVENT['run_id']}"
+    assert address in text(told) and "without signing in" not in text(told) and "X-Amz" not in told["message"]
+    [link] = slack.parts(text(told, "lambda"))[1]
+    assert link["url"] == address and not slack.is_picture(link)
+
+
 def test_publishing_again_changes_nothing(finished, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINK_HOURS", "0")  # links are signed anew each time
     assert publish.handler(EVENT, finished.context) == publish.handler(EVENT, finished.context)
