@@ -10,9 +10,12 @@ import { findings } from "./findings.js";
 import { models } from "./models.js";
 import { settings } from "./settings.js";
 import { report } from "./report.js";
+import { upload } from "./upload.js";
 
-const VIEWS = { overview, findings, report, models, settings };
-const TABS = { overview: "Overview", findings: "Findings", report: "Report", models: "Models", settings: "Settings" };
+const VIEWS = { overview, upload, findings, report, models, settings };
+const TABS = {
+  overview: "Overview", upload: "Upload", findings: "Findings", report: "Report", models: "Models", settings: "Settings",
+};
 
 const tabs = h("div.links");
 const out = h("button", { type: "button", hidden: true, click: signOut }, "Sign out");

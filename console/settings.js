@@ -60,5 +60,5 @@ export async function settings({ dataset, signal }) {
   show(problems);
   return part("Settings",
     h("p.intro", "YAML, all of it optional; the README lists the keys. An empty file means the defaults."),
-    editor, status, faults, h("div.row", button("Save", save), again));
+    editor, status, faults, h("div.row", button("Save", save, { class: "more main" }), again));
 }

@@ -79,8 +79,9 @@ export function problemBox(problem) {
 
 /** A button that can only be pressed again when what it began has ended. */
 export function button(text, act, attributes = {}) {
-  const made = h("button.more", {
+  const made = h("button", {
     type: "button",
+    class: "more",
     ...attributes,
     click: async () => {
       made.disabled = true;
@@ -96,7 +97,7 @@ export function button(text, act, attributes = {}) {
 
 /** A labelled field. */
 export function field(label, control, hint) {
-  return h("label.field", h("span", label), control, hint ? h("small", hint) : null);
+  return h("label.field", h("span", label), hint ? h("small", hint) : null, control);
 }
 
 export function address(...parts) {

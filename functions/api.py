@@ -6,6 +6,8 @@ Each route checks what it is given, calls one function of plain values, and answ
 
 from __future__ import annotations
 
+import json
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -33,7 +35,7 @@ from environment import ApiSettings, from_environment
 from headroom.core import accepted, settings
 from ledger import Ledger, connect
 from locks import execution_arn
-from names import dataset_problem, name_problem
+from names import LARGEST_PREVIEW, dataset_problem, name_problem
 from problems import Problem, answer, of_problem, of_request
 from run_input import RunRequest
 from starting import Busy, OtherRequest, name_of, start
@@ -134,6 +136,10 @@ def router() -> APIGatewayHttpResolver:
     app.get("/datasets", summary="All datasets that the caller may see", **about)(list_datasets)
     app.get("/datasets/<dataset>", summary="What runs, what waits, how results stand", **about)(get_dataset)
     app.post("/datasets/<dataset>/uploads", summary="An address to upload a file to", **about)(new_upload)
+    app.post("/datasets/<dataset>/previews", summary="An address to upload a file to that is only looked at", **about)(
+        new_preview
+    )
+    app.post("/datasets/<dataset>/previews/<preview>", summary="What would be made of it", **about)(preview_file)
     app.post("/datasets/<dataset>/runs", summary="Start a run", **_with(about, 409))(start_run)
     app.get("/datasets/<dataset>/runs", summary="Runs, the newest first", **about)(list_runs)
     app.get("/datasets/<dataset>/runs/<run>", summary="One run", **about)(get_run)
@@ -204,6 +210,43 @@ def new_upload(dataset: Dataset, upload: Upload) -> dict[str, Any]:
     limits = [["content-length-range", 1, LARGEST_UPLOAD]]
     form = s3.generate_presigned_post(Bucket=bucket, Key=key, Conditions=limits, ExpiresIn=LINK_SECONDS)
     return {**form, "key": key, "most_bytes": LARGEST_UPLOAD, "expires_in": LINK_SECONDS}
+
+
+def new_preview(dataset: Dataset, upload: Upload) -> dict[str, Any]:
+    """A form to post a file with, or its first 4 MiB and a byte, that is looked at and expires after a day."""
+    call = _call_about(dataset, may_be_new=True)
+    if problem := name_problem(upload.name):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
+    preview = uuid.uuid4().hex
+    s3, bucket = _s3(), call.environment.ingest_bucket
+    limits = [["content-length-range", 1, LARGEST_PREVIEW]]
+    form = s3.generate_presigned_post(
+        Bucket=bucket, Key=f"preview/{dataset}/{preview}", Conditions=limits, ExpiresIn=LINK_SECONDS
+    )
+    return {**form, "preview": preview, "most_bytes": LARGEST_PREVIEW, "expires_in": LINK_SECONDS}
+
+
+def preview_file(
+    dataset: Dataset, preview: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")], upload: Upload
+) -> dict[str, Any]:
+    """What Headroom would make of a file, under the dataset's settings: in words, and whether any of it is usable."""
+    call = _call_about(dataset, may_be_new=True)
+    text, _ = looking.text_of(_s3(), call.environment.ingest_bucket, f"config/{dataset}.yaml")
+    if problems := problems_of_settings(text):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the dataset's settings cannot be used", problems=problems)
+    asked = {"key": f"preview/{dataset}/{preview}", "name": upload.name, "settings": text}
+    lambda_ = _previews()
+    answer = lambda_.invoke(FunctionName=call.environment.preview_function, Payload=json.dumps(asked).encode())
+    told = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        logger.warning("preview failed", extra={"dataset": dataset, "error": told})
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "this file takes more time or memory than there is here; headroom preview looks at it on your machine",
+        )
+    if told.get("missing"):
+        raise Problem(HTTPStatus.NOT_FOUND, f"nothing was uploaded for the preview {preview}, or it has expired")
+    return {"lines": told["lines"], "usable": told["usable"]}
 
 
 def start_run(dataset: Dataset, run: RunRequest, idempotency_key: IdempotencyKey = None) -> Response[Any]:
@@ -448,6 +491,12 @@ def _run_id(run: str, current: str | None) -> str:
     if not looking.is_run_id(run):
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no run {run!r}")
     return run
+
+
+@cache
+def _previews() -> Any:
+    # One attempt: a file that takes too long would take it again.
+    return boto3.client("lambda", config=Config(read_timeout=27, retries={"total_max_attempts": 1}))
 
 
 @cache

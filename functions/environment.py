@@ -12,9 +12,11 @@ from locks import Limits
 JOBS = ("preprocess", "train", "assess")
 
 
-class _Environment(BaseModel):
+class _Variables(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper)
 
+
+class _Environment(_Variables):
     ledger_table: str
 
 
@@ -70,6 +72,11 @@ class ApiSettings(_Environment):
     openid_issuer: str
     """Empty where callers sign in by IAM."""
     openid_audience: str
+    preview_function: str
+
+
+class PreviewSettings(_Variables):
+    ingest_bucket: str
 
 
 class PlanSettings(_Environment):
@@ -112,7 +119,7 @@ class PlanSettings(_Environment):
         return {kind: price for kind, _, price in (part.strip().partition("=") for part in cls._split(text))}
 
 
-SettingsOf = TypeVar("SettingsOf", bound=_Environment)
+SettingsOf = TypeVar("SettingsOf", bound=_Variables)
 
 
 def from_environment(kind: type[SettingsOf]) -> SettingsOf:

@@ -258,6 +258,7 @@ FUNCTIONS = ROOT / "functions"
 HANDLERS = {
     "CollectFunction": "collect",
     "ApiFunction": "api",
+    "PreviewFunction": "preview",
     "IngestFunction": "ingest",
     "PlanFunction": "plan",
     "PublishFunction": "publish",
@@ -287,6 +288,7 @@ RECEIVERS = {
 }
 IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 IAM_ACTIONS = {
+    "lambda:Invoke": "lambda:InvokeFunction",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:ListObjectVersions": "s3:ListBucketVersions",
@@ -423,6 +425,8 @@ def test_every_function_is_looked_at():
         ("publish", {"dynamodb:UpdateItem", "s3:GetObject", "states:DescribeExecution"}),
         ("run_status", {"states:GetExecutionHistory", "sns:Publish"}),
         ("slack", {"ssm:GetParameter"}),
+        ("preview", {"s3:GetObject"}),
+        ("api", {"lambda:InvokeFunction", "states:GetExecutionHistory"}),
         ("collect", {"cloudwatch:GetMetricData", "ec2:DescribeInstances", "sts:AssumeRole", "s3:PutObject"}),
         ("collect", {"secretsmanager:GetSecretValue", "rds:DescribeDBInstances", "ecs:DescribeServices"}),
     ],
@@ -436,6 +440,7 @@ def test_functions_get_the_environment_they_read():
     classes = {
         "CollectFunction": "CollectSettings",
         "ApiFunction": "ApiSettings",
+        "PreviewFunction": "PreviewSettings",
         "IngestFunction": "IngestSettings",
         "PlanFunction": "PlanSettings",
         "PublishFunction": "PublishSettings",
@@ -524,6 +529,12 @@ def test_no_role_may_change_what_came_in_or_what_anybody_may():
                 assert grant.action.removeprefix("kms:") in {
                     "GenerateDataKey", "Decrypt", "Encrypt", "DescribeKey", "CreateGrant",
                 }  # fmt: skip
+
+
+def test_the_preview_may_read_what_is_to_be_looked_at_and_nothing_else():
+    stack = Stack(**EVERYTHING)
+    wanted = {Grant("s3:GetObject", f"{stack.arn('IngestBucket')}/preview/*")}
+    assert set(grants(stack, "PreviewFunctionRole")) == wanted
 
 
 def test_collectors_touch_nothing_of_the_ledger_but_what_is_theirs():

@@ -67,23 +67,22 @@ def open_page(browser: Any, server: Server, cloud: Cloud) -> Iterator[Callable[.
     assert complaints == []
 
 
-@pytest.fixture(scope="module")
-def begun(cloud: Cloud, stack: Stack) -> None:
-    """The dataset "paged", whose first file has come."""
-    cloud.client("s3").put_object(
-        Bucket=stack.outputs["IngestBucketName"], Key="incoming/paged/fleet.csv", Body=fleet().encode()
-    )
-
-
-def test_a_run_is_followed_live_to_its_report(begun, open_page, server: Server) -> None:
+def test_a_file_is_looked_at_uploaded_and_its_run_followed_live_to_the_report(open_page) -> None:
     page = open_page()
     assert "key=" not in page.url, "the key is gone from the address"
+    page.get_by_label("Name").fill("paged")
+    page.get_by_role("button", name="Upload a first file").click()
+    content = {"name": "fleet.csv", "mimeType": "text/csv", "buffer": fleet().encode()}
+    page.locator("input[type=file]").set_input_files([content])
+    page.get_by_text("Usable:").wait_for(timeout=120_000)
+    assert "cpu in percent" in page.locator("pre").inner_text()
+    page.get_by_role("button", name="Upload 1 file").click()
+    page.get_by_role("link", name="Follow the run").click()
     deadline = time.monotonic() + 120
-    while not page.get_by_role("link", name="paged").count():
+    while not page.get_by_role("button", name="Start a run").count():
         assert time.monotonic() < deadline, "the file has begun no dataset"
         page.reload()
         page.get_by_text("Loading …").wait_for(state="detached")
-    page.get_by_role("link", name="paged").click()
     page.locator(".steps").get_by_text("Preprocess").wait_for(timeout=RUN_MS)
     page.get_by_text("The run has ended: published.").wait_for(timeout=RUN_MS)
     assert page.locator(".step.is-done").count() >= 5
@@ -99,7 +98,7 @@ def test_a_run_is_followed_live_to_its_report(begun, open_page, server: Server) 
     assert page.url == address, "an address that can be kept"
 
 
-def test_what_is_decided_saved_and_started_on_the_page_counts(begun, open_page, cloud: Cloud, stack: Stack) -> None:
+def test_what_is_decided_saved_and_started_on_the_page_counts(open_page, cloud: Cloud, stack: Stack) -> None:
     page = open_page()
     page.get_by_role("link", name="paged").click()
     page.get_by_role("link", name="Settings").click()
@@ -120,7 +119,7 @@ def test_what_is_decided_saved_and_started_on_the_page_counts(begun, open_page, 
     s3, bucket = cloud.client("s3"), stack.outputs["IngestBucketName"]
     assert b"moves in December" in s3.get_object(Bucket=bucket, Key="config/paged.accepted.json")["Body"].read()
     page.get_by_role("link", name="Models").click()
-    page.get_by_role("cell", name="approved").wait_for()
+    page.get_by_role("cell", name="approved", exact=True).wait_for()
     page.get_by_role("button", name="Reject version 1").click()
     page.get_by_text("Version 1 is rejected").wait_for()
 

@@ -46,6 +46,7 @@ ENVIRONMENT = {
     "PAGE_ADDRESS": "",
     "OPENID_ISSUER": "",
     "OPENID_AUDIENCE": "",
+    "PREVIEW_FUNCTION": "headroom-preview",
     "KEEP_PANELS": "3",
     "OVERDUE_AFTER_DAYS": "7",
     "NETWORK_ISOLATION": "false",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import email
 import json
 import re
 import shutil
@@ -18,9 +20,12 @@ import decisions
 import following
 import openid
 import page as page_of_the_function
+import preview
+from headroom import preview as of_the_jobs
 from tests.unit.conftest import ROOT
 from tests.unit.console.page_server import served
 from tests.unit.console.provider import CLIENT, Provider, provided, token
+from tests.unit.functions.test_api import Lambda
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the browser tests need it")
 
@@ -32,7 +37,7 @@ FLAGS = [
 DESKTOP = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 THEMES = ["light", "dark"]
-VIEWS = ["", "/findings", "/models", "/settings"]
+VIEWS = ["", "/upload", "/findings", "/models", "/settings"]
 
 pytestmark = [
     pytest.mark.slow,
@@ -40,6 +45,7 @@ pytestmark = [
 ]
 
 RUN = "20261121T060000Z-0a1b2c3d"
+UPLOADS = "https://ingest-bucket.s3.amazonaws.com/"
 REPORTS = "https://artifact-bucket.s3.amazonaws.com/runs/"
 # One that would like to act in the reader's name.
 REPORT = """<h1>The report</h1><script>
@@ -71,10 +77,11 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
 
 
 @pytest.fixture
-def web(aws: Any, provider: Provider) -> Iterator[Any]:
+def web(aws: Any, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The dataset "web" with a published run, one model that waits, and another dataset that Ann may not see."""
-    for one in (api._environment, api._s3, api.router, openid.provider):
+    for one in (api._environment, api._s3, api.router, openid.provider, preview._environment):
         one.cache_clear()
+    monkeypatch.setattr(api, "_previews", Lambda)
     aws.ledger.admit("web", 50)
     aws.ledger.admit("secret", 50)
     folder = f"runs/web/{RUN}"
@@ -103,6 +110,25 @@ def web(aws: Any, provider: Provider) -> Iterator[Any]:
 Open = Callable[..., Any]
 
 
+def taken_by_s3(s3: Any, route: Any) -> None:
+    """What S3 does with a form, as far as its policy goes: the key, and the size."""
+    given = email.message_from_bytes(
+        f"Content-Type: {route.request.headers['content-type']}\r\n\r\n".encode() + route.request.post_data_buffer
+    )
+    fields = {part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
+              for part in given.get_payload()}  # fmt: skip
+    [_, least, most] = next(
+        one for one in json.loads(base64.b64decode(fields["policy"]))["conditions"] if one[0] == "content-length-range"
+    )
+    headers, size = {"Access-Control-Allow-Origin": "*"}, len(fields["file"])
+    if not least <= size <= most:
+        code = "EntityTooSmall" if size < least else "EntityTooLarge"
+        route.fulfill(status=400, headers=headers, body=f"<Error><Code>{code}</Code></Error>")
+        return
+    s3.put_object(Bucket="ingest-bucket", Key=fields["key"].decode(), Body=fields["file"])
+    route.fulfill(status=204, headers=headers)
+
+
 @pytest.fixture
 def open_page(browser: Any, web: Any, provider: Provider) -> Iterator[Open]:
     """Opens the page, signed in unless told otherwise; at the end nothing may have been asked of anybody else, no
@@ -116,8 +142,9 @@ def open_page(browser: Any, web: Any, provider: Provider) -> Iterator[Open]:
             page = context.new_page()
             page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
             page.on("console", lambda said: "Failed to load resource" in said.text or complaints.append(said.text))
-            page.on("request", lambda one: one.url.startswith((f"{origin}/", provider.issuer, REPORTS))
+            page.on("request", lambda one: one.url.startswith((f"{origin}/", provider.issuer, REPORTS, UPLOADS))
                     or complaints.append(one.url))  # fmt: skip
+            context.route(f"{UPLOADS}**", lambda route: taken_by_s3(web.s3, route))
             context.route(f"{REPORTS}**", lambda route: route.fulfill(content_type="text/html", body=REPORT))
             if signed_in:
                 key = json.dumps(token(provider.claims | {"sub": "ann"}))
@@ -242,6 +269,80 @@ def test_the_report_has_an_address_that_lasts_and_opens_apart_from_the_page(open
     assert f"/runs/web/{RUN}/assessment/report.html" in frame.get_attribute("src")
     page.frame_locator("iframe").get_by_text("SecurityError").wait_for()
     assert page.url.endswith(at(f"/report/{RUN}"))
+
+
+# ---------------------------------------------------------------- uploads
+
+GOOD = {"name": "june.csv", "mimeType": "text/csv", "buffer": b"time,host,cpu\n2024-02-13,web-1,5\n"}
+
+
+def keys(web: Any) -> list[str]:
+    return sorted(one["Key"] for one in web.s3.list_objects_v2(Bucket="ingest-bucket").get("Contents", []))
+
+
+def test_a_file_is_looked_at_before_it_is_uploaded(open_page: Open, web: Any) -> None:
+    page = open_page(at("/upload"))
+    page.locator("input[type=file]").set_input_files([GOOD])
+    page.get_by_text("Usable:").wait_for()
+    assert "'cpu': cpu in percent" in page.locator("pre").inner_text()
+    assert [key for key in keys(web) if key.startswith("incoming/")] == []
+    page.get_by_role("button", name="Upload 1 file").click()
+    page.get_by_text("1 uploaded.").wait_for()
+    assert web.s3.get_object(Bucket="ingest-bucket", Key="incoming/web/june.csv")["Body"].read() == GOOD["buffer"]
+    page.get_by_role("link", name="Follow the run").click()
+    page.get_by_role("button", name="Start a run").wait_for()
+
+
+def test_what_cannot_be_used_is_not_uploaded_and_says_why(open_page: Open, web: Any) -> None:
+    page = open_page(at("/upload"))
+    page.locator("input[type=file]").set_input_files([
+        GOOD, GOOD | {"name": "empty.csv", "buffer": b""}, GOOD | {"name": "book.xlsx"},
+        GOOD | {"name": "page.csv", "buffer": b"<html><script>alert(1)</script>"},
+        GOOD | {"name": "<b>bold.csv", "buffer": b"time,host,<i>x</i>\n2024-02-13,web-1,5\n"},
+    ])  # fmt: skip
+    page.get_by_role("button", name="Upload", exact=False).filter(has_text="Upload 1 file").wait_for()
+    rows = page.locator(".files > li").all_inner_texts()
+    assert "Usable" in rows[0] and "It is empty" in rows[1] and "ends in none of" in rows[2]
+    assert "web page or XML" in rows[3] and "<b>bold.csv" in rows[4] and "<i>x</i>" in rows[4]
+    assert page.locator("main i, main bdi b").count() == 0
+    page.get_by_role("button", name="Upload 1 file").click()
+    page.get_by_text("1 uploaded", exact=False).wait_for()
+    assert [key for key in keys(web) if key.startswith("incoming/")] == ["incoming/web/june.csv"]
+
+
+def test_of_a_large_table_only_the_beginning_is_sent_to_be_looked_at(open_page: Open, web: Any) -> None:
+    line = b"2024-02-13T00:00:00Z,a,5," + b"x" * 80 + b"\n"
+    large = GOOD | {"buffer": b"time,host,cpu,note\n" + line * 60_000}
+    page = open_page(at("/upload"))
+    page.locator("input[type=file]").set_input_files([large])
+    page.get_by_text("Usable:").wait_for()
+    assert "judged by its beginning" in page.locator("pre").inner_text()
+    [key] = [key for key in keys(web) if key.startswith("preview/")]
+    size = web.s3.head_object(Bucket="ingest-bucket", Key=key)["ContentLength"]
+    assert size == of_the_jobs._BYTES + 1 < len(large["buffer"])
+
+
+def test_files_are_dropped_and_left_out_again(open_page: Open) -> None:
+    page = open_page(at("/upload"))
+    page.evaluate("""() => {
+      const dropped = new DataTransfer();
+      dropped.items.add(new File(["time,host,cpu\\n2024-02-13,a,5\\n"], "dropped.csv"));
+      document.querySelector(".drop").dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, bubbles: true }));
+    }""")
+    page.get_by_text("Usable:").wait_for()
+    page.get_by_role("button", name="Leave out dropped.csv").click()
+    assert page.locator(".files > li").count() == 0
+    assert not page.get_by_role("button", name="Upload", exact=False).is_visible()
+
+
+def test_a_first_file_begins_a_dataset(open_page: Open, web: Any) -> None:
+    page = open_page()
+    page.get_by_label("Name").fill("new")
+    page.get_by_role("button", name="Upload a first file").click()
+    page.locator("input[type=file]").set_input_files([GOOD])
+    page.get_by_role("button", name="Upload 1 file").click()
+    page.get_by_text("1 uploaded.").wait_for()
+    assert "incoming/new/june.csv" in keys(web)
 
 
 # ---------------------------------------------------------------- findings, models, settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 import api
 import decisions
+import preview
 from tests.unit.conftest import ROOT, LambdaContext, a_file
 
 RUN = "20261121T060000Z-0a1b2c3d"
@@ -217,6 +219,76 @@ def test_an_upload_is_held_to_its_place_and_size_by_s3(ask, aws) -> None:
 def test_a_file_that_could_not_be_taken_in_gets_no_address(ask, name) -> None:
     assert ask("POST", "/datasets/new/uploads", {"name": name}).status == 422
     assert ask("POST", "/datasets/secret/uploads", {"name": "a.csv"}).status == 403
+
+
+# ---------------------------------------------------------------- previews
+
+
+class Lambda:
+    """Lambda with the preview's function in it; or one that fails."""
+
+    failed = False
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:
+        assert FunctionName == "headroom-preview"
+        if self.failed:
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "Task timed out"}')}
+        return {"Payload": io.BytesIO(json.dumps(preview.handler(json.loads(Payload), LambdaContext())).encode())}
+
+
+@pytest.fixture
+def previews(monkeypatch: pytest.MonkeyPatch) -> Lambda:
+    preview._environment.cache_clear()
+    functions = Lambda()
+    monkeypatch.setattr(api, "_previews", lambda: functions)
+    return functions
+
+
+def test_a_file_is_looked_at_under_the_datasets_settings_and_taken_in_nowhere(ask, web, previews) -> None:
+    form = ask("POST", "/datasets/web/previews", {"name": "a.csv"}).json
+    key = form["fields"]["key"]
+    assert key == f"preview/web/{form['preview']}" and form["most_bytes"] == 64 * 2**20
+    web.s3.put_object(Bucket="ingest-bucket", Key=key, Body=b"time,host,cpu\n2024-02-13,web-1,0.5\n")
+    where = f"/datasets/web/previews/{form['preview']}"
+    told = ask("POST", where, {"name": "a.csv"}).json
+    assert told["usable"] is False and "units: {cpu: ratio}" in "\n".join(told["lines"])
+    web.s3.put_object(Bucket="ingest-bucket", Key="config/web.yaml", Body=b"units: {cpu: ratio}")
+    told = ask("POST", where, {"name": "a.csv"}).json
+    assert told["usable"] is True and "web-1 at 2024-02-13 00:00:00 UTC: 50" in "\n".join(told["lines"])
+    keys = [one["Key"] for one in web.s3.list_objects_v2(Bucket="ingest-bucket")["Contents"]]
+    assert sorted(keys) == ["config/web.yaml", key] and web.ledger.waiting("web", 10) == []
+
+
+def test_a_preview_that_cannot_be_is_a_problem(ask, web, previews) -> None:
+    nobody = "0" * 32
+    assert is_problem(ask("POST", f"/datasets/web/previews/{nobody}", {"name": "a.csv"}), 404, "has expired")
+    assert ask("POST", "/datasets/web/previews/..%2Fconfig", {"name": "a.csv"}).status in (404, 422)
+    assert ask("POST", "/datasets/web/previews", {"name": "book.xlsx"}).status == 422
+    assert ask("POST", "/datasets/secret/previews", {"name": "a.csv"}).status == 403
+    assert ask("POST", f"/datasets/secret/previews/{nobody}", {"name": "a.csv"}).status == 403
+    previews.failed = True
+    assert is_problem(ask("POST", f"/datasets/web/previews/{nobody}", {"name": "a.csv"}), 422, "headroom preview")
+    web.s3.put_object(Bucket="ingest-bucket", Key="config/web.yaml", Body=b"horizn: 1")
+    broken = ask("POST", f"/datasets/web/previews/{nobody}", {"name": "a.csv"})
+    assert is_problem(broken, 422, "settings cannot be used") and broken.json["problems"][0].startswith("horizn")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x00\x01" * 500, b"PK\x03\x04", b"<html>", b"\x1f\x8bcut", b"PAR1PAR1", b"[" * 9_999]
+)
+def test_whatever_is_uploaded_the_answer_says_what_is_wrong(ask, web, previews, content) -> None:
+    form = ask("POST", "/datasets/web/previews", {"name": "a.csv"}).json
+    web.s3.put_object(Bucket="ingest-bucket", Key=form["fields"]["key"], Body=content)
+    told = ask("POST", f"/datasets/web/previews/{form['preview']}", {"name": "a.csv"}).json
+    assert told["usable"] is False and "refused: " in told["lines"][1]
+
+
+def test_what_is_too_large_is_not_even_read(ask, web, previews, monkeypatch) -> None:
+    monkeypatch.setattr(preview, "LARGEST_PREVIEW", 10)
+    form = ask("POST", "/datasets/web/previews", {"name": "a.csv"}).json
+    web.s3.put_object(Bucket="ingest-bucket", Key=form["fields"]["key"], Body=b"x" * 11)
+    told = ask("POST", f"/datasets/web/previews/{form['preview']}", {"name": "a.csv"}).json
+    assert told["usable"] is False and "too large" in told["lines"][1]
 
 
 # ---------------------------------------------------------------- settings
