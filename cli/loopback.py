@@ -16,6 +16,10 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
+
 HOST = "127.0.0.1"
 LARGEST_BODY = 10 * 2**20  # as API Gateway has it
 SECONDS = 35  # API Gateway waits for 30
@@ -64,6 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, http.client.HTTPException) as error:
             self._problem(502, f"the API cannot be reached: {getattr(error, 'reason', error)}")
             return
+        except BotoCoreError as error:  # as where a sign-in to AWS has ended
+            self._problem(502, f"AWS gives no credentials to sign with: {error}")
+            return
         self.send_response(status)
         for name in ANSWERED:
             if name in headers:
@@ -107,9 +114,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def send(server: Server, method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, Any, bytes]:
     """Sign a request and send it on; (status, headers, content). Redirects are answered, and not followed."""
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-
     url = server.address + path
     request = AWSRequest(method=method, url=url, data=body, headers=headers)
     SigV4Auth(server.session.get_credentials().get_frozen_credentials(), "execute-api", server.region).add_auth(request)

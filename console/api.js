@@ -24,6 +24,13 @@ const WORDS = {
   503: "AWS asks to slow down: wait a moment and try again.",
 };
 
+/** The API's own words; those of API Gateway, which refuses some by itself, say little and stand behind ours. */
+function said(status, { detail, message }) {
+  if (typeof detail === "string") return detail;
+  const words = WORDS[status] || `The API answers with status ${status}.`;
+  return typeof message === "string" && message.length > "Service Unavailable".length ? `${words} (${message})` : words;
+}
+
 /** Ask the API; `path` is a list of parts, such as ["datasets", "web"]. Throws a Problem. */
 export async function ask(method, path, { body, query, headers, signal } = {}) {
   const address = new URL(path.map(encodeURIComponent).join("/"), document.baseURI);
@@ -46,6 +53,5 @@ export async function ask(method, path, { body, query, headers, signal } = {}) {
   }
   const found = await answer.json().catch(() => null);
   if (answer.ok) return found;
-  const said = found && typeof found.detail === "string" ? found.detail : WORDS[answer.status];
-  throw new Problem(answer.status, said || `The API answers with status ${answer.status}.`, found || {});
+  throw new Problem(answer.status, said(answer.status, found || {}), found || {});
 }

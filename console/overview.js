@@ -2,7 +2,7 @@
 
 import { h, readable } from "./dom.js";
 import { ask } from "./api.js";
-import { address, button, count, duration, field, levels, moment, part, pause, say, statusLine, table } from "./ui.js";
+import { address, button, count, duration, field, levels, moment, part, pause, problemBox, say, statusLine, table } from "./ui.js";
 import { stateOf } from "./datasets.js";
 
 const EVERY = 4;
@@ -22,8 +22,30 @@ export async function overview({ dataset, signal }) {
     }
     return now;
   };
-  watch(await look(), look, (execution) => followed(dataset, execution, live, status, signal), status, signal);
+  let now;
+  try {
+    now = await look();
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    appear(look, signal);
+    return [problemBox(error), h("p.quiet", "A first file is taken in within a minute. This page looks again by itself.")];
+  }
+  watch(now, look, (execution) => followed(dataset, execution, live, status, signal), status, signal);
   return [facts, part("Now", live, status, starter(dataset, status)), part("Runs", history)];
+}
+
+/** Show the dataset as soon as there is one. */
+async function appear(look, signal) {
+  for (;;) {
+    try {
+      await pause(EVERY, signal);
+      await look();
+      dispatchEvent(new Event("hashchange"));
+      return;
+    } catch (error) {
+      if (error.status !== 404) return;
+    }
+  }
 }
 
 function standing(dataset, one) {

@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import decisions
 import following
 import looking
+import objects
 import page
 from arrivals import LARGEST_FILE
 from callers import Caller, caller_of
@@ -111,6 +112,9 @@ class Call:
     @property
     def ledger(self) -> Ledger:
         return connect(self.environment.ledger_table)
+
+
+_s3 = cache(objects.client_for_links)
 
 
 @cache
@@ -231,7 +235,7 @@ def preview_file(
 ) -> dict[str, Any]:
     """What Headroom would make of a file, under the dataset's settings: in words, and whether any of it is usable."""
     call = _call_about(dataset, may_be_new=True)
-    text, _ = looking.text_of(_s3(), call.environment.ingest_bucket, f"config/{dataset}.yaml")
+    text, _ = _settings_of(call, dataset)
     if problems := problems_of_settings(text):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the dataset's settings cannot be used", problems=problems)
     asked = {"key": f"preview/{dataset}/{preview}", "name": upload.name, "settings": text}
@@ -318,7 +322,9 @@ def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80
     given, result = looking.document(found.get("input")), looking.document(found.get("output"))
     if given.get("dataset") != dataset:
         raise nothing
-    failed = following.failure(found) if found["status"] not in ("RUNNING", "PENDING_REDRIVE", "SUCCEEDED") else None
+    failed = (
+        following.failure(dict(found)) if found["status"] not in ("RUNNING", "PENDING_REDRIVE", "SUCCEEDED") else None
+    )
     return {
         "execution": execution,
         "status": found["status"],
@@ -346,8 +352,14 @@ def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80
 
 def get_settings(dataset: Dataset) -> dict[str, Any]:
     call = _call_about(dataset)
-    text, etag = looking.text_of(_s3(), call.environment.ingest_bucket, f"config/{dataset}.yaml")
+    text, etag = _settings_of(call, dataset)
     return {"text": text, "etag": etag, "problems": problems_of_settings(text)}
+
+
+def _settings_of(call: Call, dataset: str) -> tuple[str, str | None]:
+    """The dataset's settings as text, and their ETag; "" and None where it has none."""
+    content, etag = objects.fetched(_s3(), call.environment.ingest_bucket, f"config/{dataset}.yaml")
+    return content.decode("utf-8-sig", errors="replace"), etag
 
 
 def check_settings(dataset: Dataset, given: SettingsText) -> dict[str, Any]:
@@ -361,7 +373,7 @@ def put_settings(dataset: Dataset, given: NewSettings) -> dict[str, Any]:
     call = _call_about(dataset, may_be_new=True)
     if problems := problems_of_settings(given.text):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "these settings cannot be used", problems=problems)
-    condition = {"IfNoneMatch": "*"} if given.etag is None else {"IfMatch": given.etag}
+    condition: dict[str, Any] = {"IfNoneMatch": "*"} if given.etag is None else {"IfMatch": given.etag}
     s3, bucket = _s3(), call.environment.ingest_bucket
     try:
         saved = s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=given.text.encode(), **condition)
@@ -497,12 +509,6 @@ def _run_id(run: str, current: str | None) -> str:
 def _previews() -> Any:
     # One attempt: a file that takes too long would take it again.
     return boto3.client("lambda", config=Config(read_timeout=27, retries={"total_max_attempts": 1}))
-
-
-@cache
-def _s3() -> Any:
-    # As links need it: the region's own host name, and the signature that every region takes.
-    return boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 
 
 def _no_such_route(error: NotFoundError) -> Response[str]:

@@ -20,12 +20,13 @@ from environment import PreviewSettings, from_environment
 from headroom import preview as reading
 from headroom.core import settings
 from names import LARGEST_PREVIEW
+from objects import MISSING
 
 logger = Logger()
 
 _PIECE = 2**20
 # Without the right to list, S3 answers a key that is not there with "access denied".
-_MISSING = ("NoSuchKey", "AccessDenied", "404", "403")
+_MISSING = (*MISSING, "AccessDenied", "403")
 
 
 @cache

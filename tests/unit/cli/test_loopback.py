@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import TokenRetrievalError
 
 from cli.loopback import Server
 from cli.stack import api_address_of
@@ -111,6 +112,15 @@ def test_an_api_that_is_away_is_a_problem(page: Server) -> None:
     page.address = "http://127.0.0.1:1"
     status, _, body = ask(page, "GET", "/")
     assert status == 502 and "cannot be reached" in json.loads(body)["detail"]
+
+
+def test_credentials_that_have_ended_are_a_problem(page: Server, asked, monkeypatch) -> None:
+    def ended() -> None:
+        raise TokenRetrievalError(provider="sso", error_msg="Token has expired")
+
+    monkeypatch.setattr(page.session, "get_credentials", ended)
+    status, _, body = ask(page, "GET", "/")
+    assert status == 502 and "Token has expired" in json.loads(body)["detail"]
 
 
 def test_the_key_is_behind_the_sign_that_no_browser_sends(page: Server) -> None:

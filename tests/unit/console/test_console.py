@@ -341,8 +341,11 @@ def test_a_first_file_begins_a_dataset(open_page: Open, web: Any) -> None:
     page.get_by_role("button", name="Upload a first file").click()
     page.locator("input[type=file]").set_input_files([GOOD])
     page.get_by_role("button", name="Upload 1 file").click()
-    page.get_by_text("1 uploaded.").wait_for()
+    page.get_by_role("link", name="Follow the run").click()
+    page.get_by_text("taken in within a minute").wait_for()
     assert "incoming/new/june.csv" in keys(web)
+    web.ledger.admit("new", 50)  # as ingest does
+    page.get_by_role("button", name="Start a run").wait_for()
 
 
 # ---------------------------------------------------------------- findings, models, settings
