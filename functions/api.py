@@ -25,6 +25,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
+import copying
 import decisions
 import following
 import looking
@@ -93,6 +94,15 @@ class Decision(Name):
     state: Literal["accepted", "snoozed"]
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     until: Annotated[date, Field(description="The last day (UTC) on which it is hidden")]
+
+
+class Start(RunRequest):
+    """How a run is to be, and what it is to have."""
+
+    data: Annotated[
+        tuple[Annotated[str, Field(max_length=1_100)], ...],
+        Field(max_length=copying.MOST_FILES, description="Objects, as s3://bucket/key, to copy into the dataset first"),
+    ] = ()
 
 
 class Approval(_Given):
@@ -253,11 +263,14 @@ def preview_file(
     return {"lines": told["lines"], "usable": told["usable"]}
 
 
-def start_run(dataset: Dataset, run: RunRequest, idempotency_key: IdempotencyKey = None) -> Response[Any]:
+def start_run(dataset: Dataset, run: Start, idempotency_key: IdempotencyKey = None) -> Response[Any]:
     call = _call_about(dataset)
     name = name_of(dataset, idempotency_key, call.caller.name, call.now)
-    given = run.model_dump(exclude_none=True, exclude_unset=True) | {"dataset": dataset}
+    given = run.model_dump(exclude_none=True, exclude_unset=True, exclude={"data"}) | {"dataset": dataset}
     stepfunctions, machine = boto3.client("stepfunctions"), call.environment.state_machine_arn
+    if run.data:
+        given["copied"] = list(run.data)
+        _copy_in(call, dataset, run.data)
     try:
         new = start(call.ledger, stepfunctions, machine, name, given, call.now)
     except Busy as busy:
@@ -268,6 +281,18 @@ def start_run(dataset: Dataset, run: RunRequest, idempotency_key: IdempotencyKey
     status = HTTPStatus.ACCEPTED if new else HTTPStatus.OK
     where = f"/datasets/{dataset}/executions/{name}"
     return Response(int(status), "application/json", {"execution": name, "new": new}, headers={"Location": where})
+
+
+def _copy_in(call: Call, dataset: str, data: tuple[str, ...]) -> None:
+    """Copy data into the dataset before a start; in the batch window that follows, ingest takes note of it."""
+    allowed = call.environment.data_arns
+    try:
+        new = copying.copy(_s3(), data, allowed, call.environment.ingest_bucket, dataset)
+    except copying.CannotCopy as error:
+        problems = str(error).splitlines()
+        detail = "nothing was copied and no run was started: some of this data cannot be had"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems=problems) from error
+    logger.info("data copied", extra={"dataset": dataset, "by": call.caller.name, "files": new})
 
 
 def list_runs(

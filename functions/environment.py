@@ -73,6 +73,13 @@ class ApiSettings(_Environment):
     """Empty where callers sign in by IAM."""
     openid_audience: str
     preview_function: str
+    data_arns: list[str]
+    """What may be copied from other buckets, each with a star at its end."""
+
+    @field_validator("data_arns", mode="before")
+    @classmethod
+    def _split(cls, text: str) -> list[str]:
+        return [part for part in text.split(",") if part]
 
 
 class PreviewSettings(_Variables):

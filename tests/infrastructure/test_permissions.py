@@ -26,6 +26,7 @@ EVERYTHING = {
     "HttpApi": "true",
     "OpenIdIssuer": "https://login.example.com/",
     "OpenIdAudience": "headroom",
+    "DataArns": "arn:aws:s3:::exports/servers/*",
     "SlackWebhookParameter": "/headroom/slack",
     "WheelhouseUri": "s3://wheels/of/ours/",
     "SubnetIds": "subnet-0a,subnet-0b",
@@ -139,7 +140,8 @@ def too_wide(stack: Stack) -> Iterator[str]:
             if grant.action in CONDITION_REQUIRED and not grant.condition:
                 yield f"{role} may do {grant.action} under no condition"
             wheels = role == "JobRole" and grant.resource.startswith("arn:aws:s3:::wheels")
-            if grant.action.startswith(OWN_ONLY) and "headroom" not in grant.resource and not wheels:
+            data = (role, grant.action, grant.resource) == ("ApiFunctionRole", "s3:GetObject", EVERYTHING["DataArns"])
+            if grant.action.startswith(OWN_ONLY) and "headroom" not in grant.resource and not wheels and not data:
                 yield f"{role} may do {grant.action} beyond this stack, on {grant.resource}"
         properties = stack.resources[role]["Properties"]
         for policy in set(properties.get("ManagedPolicyArns", [])) - MANAGED:
@@ -289,6 +291,7 @@ RECEIVERS = {
 IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 IAM_ACTIONS = {
     "lambda:Invoke": "lambda:InvokeFunction",
+    "s3:CopyObject": "s3:PutObject",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:ListObjectVersions": "s3:ListBucketVersions",
@@ -535,6 +538,15 @@ def test_the_preview_may_read_what_is_to_be_looked_at_and_nothing_else():
     stack = Stack(**EVERYTHING)
     wanted = {Grant("s3:GetObject", f"{stack.arn('IngestBucket')}/preview/*")}
     assert set(grants(stack, "PreviewFunctionRole")) == wanted
+
+
+def test_the_api_reads_other_buckets_only_where_it_is_told_to():
+    def read(stack: Stack) -> list[str]:
+        found = [grant.resource for grant in grants(stack, "ApiFunctionRole") if grant.action == "s3:GetObject"]
+        return [resource for resource in found if "headroom" not in resource]
+
+    assert read(Stack(**EVERYTHING)) == [EVERYTHING["DataArns"]]
+    assert read(Stack(**OPENID)) == []
 
 
 def test_collectors_touch_nothing_of_the_ledger_but_what_is_theirs():

@@ -25,6 +25,7 @@ EVERYTHING = {
     "HttpApi": "true",
     "OpenIdIssuer": "https://login.example.com/",
     "OpenIdAudience": "headroom",
+    "DataArns": "arn:aws:s3:::exports/servers/*",
     "NotificationEmail": "capacity@example.com",
     "SlackWebhookParameter": "/headroom/slack",
     "ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1",

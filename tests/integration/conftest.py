@@ -20,10 +20,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clouds.Cloud]:
     clouds.stop(started)
 
 
+OTHERS = "exports-of-others"
+
+
 @pytest.fixture(scope="session")
 def stack(cloud: clouds.Cloud) -> deploy.Stack:
-    """The real template, built and deployed by the real ``sam``; with collectors, which have nothing to collect yet."""
-    return deploy.deploy(cloud, {"Collectors": "on"})
+    """The real template, built and deployed by the real ``sam``; with collectors, which have nothing to collect yet,
+    and a bucket of others that the API may copy from."""
+    return deploy.deploy(cloud, {"Collectors": "on", "DataArns": f"arn:aws:s3:::{OTHERS}/servers/*"})
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,7 @@ ENVIRONMENT = {
     "OPENID_ISSUER": "",
     "OPENID_AUDIENCE": "",
     "PREVIEW_FUNCTION": "headroom-preview",
+    "DATA_ARNS": "arn:aws:s3:::exports/servers/*",
     "KEEP_PANELS": "3",
     "OVERDUE_AFTER_DAYS": "7",
     "NETWORK_ISOLATION": "false",

@@ -12,7 +12,9 @@ import boto3
 import pytest
 
 import api
+import copying
 import decisions
+import plan
 import preview
 from tests.unit.conftest import ROOT, LambdaContext, a_file
 
@@ -176,6 +178,60 @@ def test_a_start_that_cannot_be_is_refused_and_starts_nothing(ask, web, body) ->
     answer = ask("POST", "/datasets/web/runs", body)
     assert answer.status in (400, 422) and answer.headers["content-type"] == "application/problem+json"
     assert web.executions() == [] and web.ledger.state("web").running is None
+
+
+@pytest.fixture
+def exports(web) -> Any:
+    web.s3.create_bucket(Bucket="exports")
+    for key, content in {
+        "servers/june.csv": b"a", "servers/2026/july.csv": b"b", "servers/empty.csv": b"", "servers/book.xlsx": b"c",
+        "private/salaries.csv": b"d", "servers/old/june.csv": b"e",
+    }.items():  # fmt: skip
+        web.s3.put_object(Bucket="exports", Key=key, Body=content)
+    return web
+
+
+def came_in(aws: Any) -> list[str]:
+    listed = aws.s3.list_objects_v2(Bucket="ingest-bucket", Prefix="incoming/")
+    return [one["Key"] for one in listed.get("Contents", [])]
+
+
+def test_a_start_may_bring_data_of_another_bucket(ask, exports) -> None:
+    data = ["s3://exports/servers/june.csv", "s3://exports/servers/2026/july.csv"]
+    assert ask("POST", "/datasets/web/runs", {"data": data, "mode": "score"}, key="k").status == 202
+    assert came_in(exports) == ["incoming/web/july.csv", "incoming/web/june.csv"]
+    [execution] = exports.executions()
+    described = exports.stepfunctions.describe_execution(executionArn=execution["executionArn"])
+    assert json.loads(described["input"]) == {"dataset": "web", "mode": "score", "copied": data}
+    plan.parse_input(json.loads(described["input"]))
+    before = exports.s3.head_object(Bucket="ingest-bucket", Key="incoming/web/june.csv")["LastModified"]
+    assert ask("POST", "/datasets/web/runs", {"data": data, "mode": "score"}, key="k").status == 200
+    assert ask("POST", "/datasets/web/runs", {"data": data[:1], "mode": "score"}, key="k").status == 422
+    assert exports.s3.head_object(Bucket="ingest-bucket", Key="incoming/web/june.csv")["LastModified"] == before
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("s3://exports/private/salaries.csv", "DataArns allows s3://exports/servers/*"),
+        ("s3://exports/servers/../private/salaries.csv", "DataArns"), ("s3://exports-2/servers/a.csv", "DataArns"),
+        ("s3://artifact-bucket/runs/x/report.html", "DataArns"), ("s3://exports/servers", "DataArns"),
+        ("s3://exports/servers/gone.csv", "is not there"), ("s3://exports/servers/empty.csv", "0 bytes"),
+        ("s3://exports/servers/book.xlsx", "ends in none of"), ("https://example.com/a.csv", "is not the address"),
+        ("s3://exports/servers/old/june.csv", "named twice"), ("s3://exports/servers/", "its key holds"),
+    ],
+)  # fmt: skip
+def test_data_that_may_not_be_had_refuses_the_start_as_a_whole(ask, exports, address, words) -> None:
+    answer = ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv", address]})
+    assert is_problem(answer, 422, "nothing was copied") and words in " ".join(answer.json["problems"])
+    assert came_in(exports) == [] and exports.executions() == []
+
+
+def test_data_that_is_too_much_for_one_request_is_refused(ask, exports, monkeypatch) -> None:
+    monkeypatch.setattr(copying, "MOST_BYTES", 0)
+    answer = ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv"]})
+    assert is_problem(answer, 422, "nothing was copied") and "aws s3 sync" in answer.json["problems"][0]
+    assert ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv"] * 101}).status == 422
 
 
 def test_executions_of_other_datasets_are_not_told_of(ask, web) -> None:
