@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.request
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ def provider(issuer: str) -> Provider:
     try:
         with urllib.request.urlopen(address, timeout=_SECONDS) as answer:  # noqa: S310 - the stack's own parameter
             found = json.loads(answer.read(_LARGEST))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
         raise ProviderError(f"the OpenID provider does not answer at {address}: is OpenIdIssuer right?") from error
     if not isinstance(found, dict) or str(found.get("issuer", "")).rstrip("/") != issuer.rstrip("/"):
         raise ProviderError(f"{address} describes another issuer than OpenIdIssuer")
