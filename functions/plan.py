@@ -28,7 +28,7 @@ from pydantic import ValidationError
 
 import prices
 from commands import ask_sweep, start
-from dataset_settings import read_config, read_settings, whole_number
+from dataset_settings import read_config, read_settings, switched_on, whole_number
 from environment import JOBS, PlanSettings, from_environment
 from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
@@ -307,9 +307,18 @@ def make_plan(
     train, reason = choose_mode(environment, given, found, now)
     machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
     running = {job: machines[job] for job in JOBS if train or job != "train"}
+    challenged = train and bool(environment.challenger_arn) and switched_on(found.config, "challenger")
+    if challenged:
+        transform = {"instance_type": environment.challenger_instance_type, "instance_count": 1}
+        running |= {"challenge": machines["preprocess"], "transform": transform}
     size = sum(map(unpacked, taken))
     cost = prices.estimate(environment.region, environment.instance_prices, running, size, found.before.panel_bytes)
     check_cost(environment, given, cost)
+    if challenged:
+        cost = cost.plus(
+            f"AutoML for at most {environment.challenger_minutes} min on machines that SageMaker chooses: what they "
+            "cost is not known here, and not in the sum"
+        )
 
     run = run_of(environment, dataset, execution, found.code)
     shared = {"dataset": dataset, "run_id": run.id, "train": train, "train_reason": reason}
@@ -323,6 +332,7 @@ def make_plan(
         for job in JOBS
     }
     plan["model_group"] = model_group(environment, dataset)
+    plan["challenger"] = {"on": challenged, **challenger_of(environment, dataset, run)}
     return plan, texts_of(environment, run, found, manifest)
 
 
@@ -415,6 +425,28 @@ def choose_mode(environment: PlanSettings, given: RunInput, found: Found, now: d
     if now - known.last_trained_at >= timedelta(days=environment.retrain_after_days):
         return True, f"the last training was {environment.retrain_after_days} days ago or more"
     return False, "the current model is recent and fits"
+
+
+def challenger_of(environment: PlanSettings, dataset: str, run: Run) -> dict[str, Any]:
+    """What the challenger's state machine is given: names, places and machines.
+
+    Its files lie apart from the run's, where they expire: AutoML leaves models that nobody uses again. The name of an
+    AutoML job has at most 32 characters, of which each attempt adds some.
+    """
+    folder = f"s3://{environment.artifact_bucket}/challenger/{dataset}/{run.id}"
+    key = {"KmsKeyId": environment.output_key_arn} if environment.output_key_arn else {}
+    volume = {"VolumeKmsKeyId": environment.volume_key_arn} if environment.volume_key_arn else {}
+    return {
+        "machine": environment.challenger_arn,
+        "name": f"{environment.job_name_prefix}-{run.token}",
+        "uri": folder,
+        "seconds": 60 * environment.challenger_minutes,
+        "automl_output": {"S3OutputPath": f"{folder}/automl"} | key,
+        "security": {"EnableInterContainerTrafficEncryption": False} | vpc(environment) | volume,
+        "model_options": vpc(environment) | {"EnableNetworkIsolation": environment.network_isolation},
+        "transform_output": {"S3OutputPath": f"{folder}/result/forecast", "AssembleWith": "Line"} | key,
+        "transform_resources": {"InstanceType": environment.challenger_instance_type, "InstanceCount": 1} | volume,
+    }
 
 
 def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate) -> None:

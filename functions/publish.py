@@ -226,6 +226,7 @@ def notification(
         *[f"  {note}" for note in quality["notes"][:5]],
         *more_lines(quality["notes"], 5),
         *model_lines(run, manifest["train_reason"], relative_error(summary)),
+        *challenger_lines(summary.get("challenger")),
         *(drift_lines(run, summary.get("drift") or {}, following if trains else None) if status == "published" else []),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in [*manifest.get("notes", []), *summary.get("notes", [])[:5]]],
@@ -289,6 +290,11 @@ def model_lines(run: Finished, why: str, error: float | None) -> list[str]:
         f"--model-package-arn {run.model_package}",
         *poor,
     ]
+
+
+def challenger_lines(challenger: dict[str, Any] | None) -> list[str]:
+    """How the challenger did beside the model, or why it did not; nothing in a run that had none."""
+    return [f"  {cut(challenger['words'], 500)}"] if challenger else []
 
 
 def open_levels(summary: dict[str, Any]) -> dict[str, int]:

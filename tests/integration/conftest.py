@@ -22,8 +22,11 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clouds.Cloud]:
 
 @pytest.fixture(scope="session")
 def stack(cloud: clouds.Cloud) -> deploy.Stack:
-    """The real template, built and deployed by the real ``sam``; with collectors, which have nothing to collect yet."""
-    return deploy.deploy(cloud, {"Collectors": "on"})
+    """The real template, built and deployed by the real ``sam``; with collectors, which have nothing to collect yet.
+
+    And with a challenger, which no dataset has until its settings ask for one.
+    """
+    return deploy.deploy(cloud, {"Collectors": "on", "Challenger": "on"})
 
 
 @pytest.fixture(scope="session")
