@@ -15,3 +15,10 @@ def test_coverage_is_told_for_each_metric_from_what_was_forecast_with() -> None:
         {"candidate": "theta", "metric": "disk", "series": 40, "coverage_80": 0.8},
     ]
     assert forecasts.coverage({"candidates": rows}) == [("cpu", pytest.approx(0.8))]
+
+
+def test_the_report_says_how_a_challenger_did(example) -> None:
+    words = "AutoML challenger: over 90 days from 2 Aug 2026, for 412 series, both were equally close."
+    told = replace(example, metrics=example.metrics | {"challenger": {"status": "compared", "words": words}})
+    assert words in str(forecasts.section(told))
+    assert "AutoML" not in str(forecasts.section(example))
