@@ -192,7 +192,7 @@ def previous_results(s3: Any, environment: PlanSettings, dataset: str, current_r
             "run builds on it. Deleted objects of this bucket can be restored for 30 days:\n"
             f"{bring_back(bucket, f'{run}/panel/')}\n"
             "then redrive this run. Otherwise start over from all files under incoming/:\n"
-            f"{ask_sweep(environment.sweep_function, do='start_over', dataset=dataset)}"
+            + "\n".join(ask_sweep(environment.sweep_function, "start_over", dataset))
         )
     return Before(sum(panel.values()), bool(_sizes(s3, bucket, f"{run}/assessment/risk_summary.json")))
 
@@ -457,7 +457,7 @@ def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate
     more = given.model_dump(exclude_unset=True) | {"max_usd": math.ceil(cost.usd)}
     raise CannotPlan(
         f"the run would cost {cost.words}, and a run may cost at most {most:g} USD (the stack's MaxRunCostUsd). Its "
-        f"files keep waiting. To run it anyway:\n{start(environment.state_machine_arn, **more)}"
+        "files keep waiting. To run it anyway:\n" + "\n".join(start(environment.state_machine_arn, **more))
     )
 
 

@@ -20,7 +20,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from pydantic import BaseModel
 
-from commands import start
+from commands import approve, report, start
 from environment import PublishSettings, from_environment
 from events import put, run_published, worst
 from ledger import Ledger, connect, in_days
@@ -158,7 +158,7 @@ def left_lines(
         lines += [
             f"{more}{_count(len(waiting), 'file')} wait for the next run, which starts by itself at {due:%H:%M} UTC "
             "(see MinutesBetweenRuns). To start it now:",
-            start(machine, run.dataset),
+            *start(machine, run.dataset),
         ]
     return lines
 
@@ -231,7 +231,8 @@ def notification(
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in [*manifest.get("notes", []), *summary.get("notes", [])[:5]]],
         "",
-        f"Report: aws s3 cp {results}report.html .",
+        "Report:",
+        *report(run.dataset, run.run_id, results),
         f"All results: {results}",
         *following_lines(following, summary["drift"] if trains else None),
     ]
@@ -286,8 +287,7 @@ def model_lines(run: Finished, why: str, error: float | None) -> list[str]:
     return [
         f"Model: trained ({why}), but {but}, so the approved one made these forecasts.",
         "  It waits for approval. To use it from the next run on:",
-        "  aws sagemaker update-model-package --model-approval-status Approved "
-        f"--model-package-arn {run.model_package}",
+        *approve(run.dataset, run.model_package),
         *poor,
     ]
 

@@ -328,6 +328,8 @@ def test_names_from_files_cannot_turn_or_forge_the_mails_lines(finished) -> None
 def test_a_model_held_back_is_told_of_with_the_way_to_approve_it(finished) -> None:
     told = publish.handler(EVENT | {"approved": False}, finished.context)
     assert "worse than the approved one" in text(told)
+    assert "\n  headroom approve demo 1\n" in text(told)
+    assert "\n  headroom report demo --run run1\n" in text(told)
     assert f"--model-package-arn {EVENT['model_package']}" in text(told)
 
 
