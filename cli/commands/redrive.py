@@ -19,8 +19,8 @@ def redrive(
     stack: StackName = STACK,
 ) -> None:
     """Go on with the dataset's newest failed run at the job that failed, with the same files and settings."""
-    from cli import output, watching  # fmt: skip
     from cli import stack as stacks
+    from cli import watching  # fmt: skip
     from cli.errors import CliError
     from cli.requests import send
 
@@ -36,12 +36,7 @@ def redrive(
     send(found, "stepfunctions", "RedriveExecution", {"executionArn": arn}, dry_run)
     if dry_run:
         return
-    if follow:
-        watching.stay(found, dataset, arn, as_json)
-    elif as_json:
-        output.document({"execution": arn})
-    else:
-        output.tell(f"redriven: {arn.rpartition(':')[2]}")
+    watching.tell(found, dataset, arn, "redriven", follow, as_json)
 
 
 def dataset_of(stack: Stack, execution: str) -> str | None:
