@@ -30,7 +30,7 @@ class RefusedError(Exception):
 def main() -> None:
     command, *paths = sys.argv[1:]
     try:
-        {"fit": fit, "predict": predict}[command](*map(Path, paths))
+        (fit if command == "fit" else predict)(*map(Path, paths))
     except RefusedError as error:
         print(error)
         sys.exit(REFUSED)
