@@ -38,6 +38,7 @@ from headroom.core import accepted, settings
 from ledger import Ledger, connect
 from locks import execution_arn
 from names import LARGEST_PREVIEW, dataset_problem, name_problem
+from overdue import NothingToGiveUp, give_up
 from problems import Problem, answer, of_problem, of_request
 from run_input import RunRequest
 from starting import Busy, OtherRequest, name_of, start
@@ -159,6 +160,7 @@ def router() -> APIGatewayHttpResolver:
     app.get("/datasets/<dataset>/runs/<run>", summary="One run", **about)(get_run)
     app.get("/datasets/<dataset>/runs/<run>/results", summary="Links to its results", **about)(get_results)
     app.get("/datasets/<dataset>/executions/<execution>", summary="How a started run stands", **about)(get_execution)
+    app.post("/datasets/<dataset>/give-up", summary="Expect no more files", **_with(about, 409))(no_more_files)
     app.get("/datasets/<dataset>/settings", summary="The settings, as text", **about)(get_settings)
     app.put("/datasets/<dataset>/settings", summary="Check and save settings", **_with(about, 409))(put_settings)
     app.post("/datasets/<dataset>/settings/check", summary="Check settings, save nothing", **about)(check_settings)
@@ -293,6 +295,17 @@ def _copy_in(call: Call, dataset: str, data: tuple[str, ...]) -> None:
         detail = "nothing was copied and no run was started: some of this data cannot be had"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems=problems) from error
     logger.info("data copied", extra={"dataset": dataset, "by": call.caller.name, "files": new})
+
+
+def no_more_files(dataset: Dataset) -> dict[str, str]:
+    """The dataset is overdue no more, until files arrive again."""
+    call = _call_about(dataset)
+    try:
+        answer = give_up(call.ledger, dataset)
+    except NothingToGiveUp as error:
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from error
+    logger.info("no more files are expected", extra={"dataset": dataset, "by": call.caller.name})
+    return answer
 
 
 def list_runs(

@@ -113,6 +113,10 @@ class PlanSettings(_Environment):
     train_volume_gb: int
     assess_instance_type: str
     assess_volume_gb: int
+    challenger_arn: str
+    """The challenger's state machine; empty where the stack has none."""
+    challenger_minutes: int
+    challenger_instance_type: str
 
     @field_validator("subnet_ids", "security_group_ids", mode="before")
     @classmethod

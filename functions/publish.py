@@ -19,7 +19,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
-from commands import start
+from commands import approve, report, start
 from environment import PublishSettings, from_environment
 from events import put, run_published, worst
 from ledger import Ledger, connect, in_days
@@ -160,7 +160,7 @@ def left_lines(
         lines += [
             f"{more}{_count(len(waiting), 'file')} wait for the next run, which starts by itself at {due:%H:%M} UTC "
             "(see MinutesBetweenRuns). To start it now:",
-            start(machine, run.dataset),
+            *start(machine, run.dataset),
         ]
     return lines
 
@@ -239,11 +239,13 @@ def notification(
         *[f"  {note}" for note in quality["notes"][:5]],
         *more_lines(quality["notes"], 5),
         *model_lines(run, manifest["train_reason"], relative_error(summary)),
+        *challenger_lines(summary.get("challenger")),
         *(drift_lines(run, summary.get("drift") or {}, following if trains else None) if status == "published" else []),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in [*manifest.get("notes", []), *summary.get("notes", [])[:5]]],
         "",
-        f"Report: aws s3 cp {results}report.html .",
+        "Report:",
+        *report(run.dataset, run.run_id, results),
         f"All results: {results}",
         *following_lines(following, summary["drift"] if trains else None),
     ]
@@ -298,10 +300,14 @@ def model_lines(run: Finished, why: str, error: float | None) -> list[str]:
     return [
         f"Model: trained ({why}), but {but}, so the approved one made these forecasts.",
         "  It waits for approval. To use it from the next run on:",
-        "  aws sagemaker update-model-package --model-approval-status Approved "
-        f"--model-package-arn {run.model_package}",
+        *approve(run.dataset, run.model_package),
         *poor,
     ]
+
+
+def challenger_lines(challenger: dict[str, Any] | None) -> list[str]:
+    """How the challenger did beside the model, or why it did not; nothing in a run that had none."""
+    return [f"  {cut(challenger['words'], 500)}"] if challenger else []
 
 
 def open_levels(summary: dict[str, Any]) -> dict[str, int]:

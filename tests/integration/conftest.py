@@ -26,8 +26,9 @@ OTHERS = "exports-of-others"
 @pytest.fixture(scope="session")
 def stack(cloud: clouds.Cloud) -> deploy.Stack:
     """The real template, built and deployed by the real ``sam``; with collectors, which have nothing to collect yet,
-    and a bucket of others that the API may copy from."""
-    return deploy.deploy(cloud, {"Collectors": "on", "DataArns": f"arn:aws:s3:::{OTHERS}/servers/*"})
+    with a challenger, which no dataset has until its settings ask for one, and a bucket of others to copy from."""
+    given = {"Collectors": "on", "Challenger": "on", "DataArns": f"arn:aws:s3:::{OTHERS}/servers/*"}
+    return deploy.deploy(cloud, given)
 
 
 @pytest.fixture(scope="session")

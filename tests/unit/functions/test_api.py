@@ -418,6 +418,14 @@ def test_a_model_is_approved(ask, web) -> None:
     assert is_problem(ask("PUT", "/datasets/web/models/99", {"status": "Approved"}), 404, "no model 99")
 
 
+def test_a_dataset_of_which_no_more_files_are_expected_is_overdue_no_more(ask, web, aws) -> None:
+    assert is_problem(ask("POST", "/datasets/web/give-up"), 409, "has had no files")
+    aws.ledger.note_arrivals("web", ["2026-11-20"])
+    assert ask("POST", "/datasets/web/give-up").json == {"given_up": "web", "last_arrival": "2026-11-20"}
+    assert aws.ledger.state("web").given_up == "2026-11-20"
+    assert is_problem(ask("POST", "/datasets/nobody/give-up"), 403, "may not see a dataset 'nobody'")
+
+
 def test_files_that_wait_are_in_the_state_of_their_dataset(ask, web) -> None:
     web.ledger.record("web", a_file("incoming/web/a.csv"))
     state = ask("GET", "/datasets/web").json
