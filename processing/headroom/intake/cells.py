@@ -7,6 +7,8 @@ from headroom.intake.layout import EARLIEST, NAME_LENGTH
 from headroom.intake.tables import quoted
 
 _NO_TIMESTAMP = "not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds"
+# What rows below or beside those of servers are called.
+_TOTALS = ", ".join(map(quoted, "_total total totals average averages sum summary gesamt summe mittelwert".split()))
 _RATES = " ".join(f"WHEN {quoted(unit)} THEN {factor!r}" for unit, factor in units.RATES_IN_CELLS.items())
 
 MACROS = rf"""
@@ -84,6 +86,7 @@ CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
 
 CREATE MACRO server_problem(name) AS CASE
     WHEN name = '' THEN 'no server name'
+    WHEN lower(name) IN ({_TOTALS}) THEN 'a total or an average, and not a server'
     WHEN length(name) > {NAME_LENGTH} THEN 'server name longer than {NAME_LENGTH} characters'
     WHEN regexp_matches(name, '\p{{Cc}}') THEN 'server name with control characters' END;
 
