@@ -23,7 +23,6 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 import prices
@@ -34,6 +33,7 @@ from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
 from locks import run_token, take_lock
 from models import Models, models
+from objects import fetched_json
 from opening import Opened, open_all
 from run_input import Override, RunInput
 
@@ -143,14 +143,10 @@ def finish_closing(
     """The published run's files wait no more, even if Publish ended before it said so: no file is used twice."""
     if state.current_run in (None, state.closed):
         return
-    try:
-        key = f"runs/{dataset}/{state.current_run}/manifest.json"
-        answer = s3.get_object(Bucket=environment.artifact_bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
+    manifest = fetched_json(s3, environment.artifact_bucket, f"runs/{dataset}/{state.current_run}/manifest.json")
+    if manifest is None:
         return
-    used = json.loads(answer["Body"].read())["ledger_items"]
+    used = manifest["ledger_items"]
     logger.warning("files of the published run may still wait", extra={"files": len(used)})
     ledger.close(dataset, used, state.current_run, in_days(now, environment.retention_days))
 

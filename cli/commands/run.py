@@ -37,8 +37,8 @@ def run(
     stack: StackName = STACK,
 ) -> None:
     """Start a run of a dataset now, and follow it. It takes the files that wait."""
-    from cli import output, watching  # fmt: skip
     from cli import stack as stacks
+    from cli import watching  # fmt: skip
     from cli.requests import send
 
     given = run_input(stacks.checked(dataset), mode, instance, volume_gb, only or list(Job), max_usd)
@@ -49,13 +49,7 @@ def run(
         show(found, request, now)
         return
     answer = send(found, "stepfunctions", "StartExecution", request)
-    execution = answer["executionArn"]
-    if follow:
-        watching.stay(found, dataset, execution, as_json)
-    elif as_json:
-        output.document({"execution": execution})
-    else:
-        output.tell(f"started: {request['name']}. Follow it with: headroom follow {dataset}")
+    watching.tell(found, dataset, answer["executionArn"], "started", follow, as_json)
 
 
 def show(stack: Stack, request: dict[str, Any], now: datetime) -> None:
@@ -107,8 +101,9 @@ def require_instance(instance: str, jobs: list[Job]) -> None:
 
 
 def start_request(machine: str, given: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """StartExecution's request. The name is one that tells its dataset."""
+    """StartExecution's request."""
     import json
 
-    name = f"{given['dataset']}-{now:%Y%m%dT%H%M%S}-{now.microsecond:06d}"
-    return {"stateMachineArn": machine, "name": name, "input": json.dumps(given)}
+    from functions.names import execution_name
+
+    return {"stateMachineArn": machine, "name": execution_name(given["dataset"], now), "input": json.dumps(given)}

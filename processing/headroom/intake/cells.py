@@ -8,7 +8,7 @@ from headroom.intake.tables import quoted
 
 _NO_TIMESTAMP = "not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds"
 # What rows below or beside those of servers are called.
-_TOTALS = ", ".join(map(quoted, "_total total totals average averages sum summary gesamt summe mittelwert".split()))
+_TOTALS = "'_total', 'total', 'totals', 'average', 'averages', 'sum', 'summary', 'gesamt', 'summe', 'mittelwert'"
 _RATES = " ".join(f"WHEN {quoted(unit)} THEN {factor!r}" for unit, factor in units.RATES_IN_CELLS.items())
 
 MACROS = rf"""

@@ -37,8 +37,8 @@ _TIMES = [
     "date datum zeit fecha",
 ]  # fmt: skip
 _SERVERS = [
-    "serverid server servername servidor serveur nomduserveur nombredelservidor rechner rechnername サーバー名 サーバー "
-    "主机名 服务器 serwer", "vm vmid vmname virtualmachine virtualmachinename guestname",
+    "serverid server servername servidor serveur nomduserveur nombredelservidor rechner rechnername "
+    "サーバー名 サーバー 主机名 服务器 serwer", "vm vmid vmname virtualmachine virtualmachinename guestname",
     "pod podname", "host hostname hostid fqdn", "computer computername machine machineid machinename",
     "instance instanceid instancename", "node nodeid nodename nodo knoten",
     "guest entity entityname resource resourcename displayname name label object objectname system target asset",

@@ -75,7 +75,7 @@ _OUT_WORDS = """
 _OUT = set(_OUT_WORDS.split())
 # They change nothing: whose value it is, or what kind of share.
 _PERCENT_NOISE = {"node", "host", "vm", "server", "instance", "space", "in", "use", "total"}
-_FILLERS = set("de da do di des du del la le of und".split())
+_FILLERS = set(["de", "da", "do", "di", "des", "du", "del", "la", "le", "of", "und"])
 _NETWORK_NOISE = {"traffic", "throughput", "rate", "bandwidth", "node", "host", "vm", "server", "total"}
 _CONTRACT_NETWORK = re.compile(
     r"(?:(p95|avg|average|mean)_?)?net(?:work)?_?(in|out)(?:_?(p95|avg|average|mean)|_?mb_?s|_?mb_?sec|_?mb_?per_?s(?:ec"

@@ -316,8 +316,8 @@ def _refuse_states(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout
         [found] = one_row(db, f"SELECT min({state}) FILTER ({state} IN ({words})) FROM {scan} WHERE {counts(layout)}")
         if found is not None:
             raise UnreadableFile(
-                f"its rows are of parts of the time or the memory ({heading}: {found}), and not of what is used: export "
-                f"what is used, or choose its rows under `sources` (where: {{{heading}: used}})"
+                f"its rows are of parts of the time or the memory ({heading}: {found}), and not of what is used: "
+                f"export what is used, or choose its rows under `sources` (where: {{{heading}: used}})"
             )
 
 
@@ -393,9 +393,9 @@ def _with_parts(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, s
         one = several[0]
         if one.parts == 1:
             raise UnreadableFile(
-                f"of {one.server or source.name.server!r} it has {one.metric or 'values'} of the part {one.example!r} only "
-                f"(by {headings}): export that of the whole server, or say where: {{heading: value}} under `sources` if "
-                "the part is all that there is"
+                f"of {one.server or source.name.server!r} it has {one.metric or 'values'} of the part {one.example!r} "
+                f"only (by {headings}): export that of the whole server, or say under `sources` that the part is all "
+                "(where: {heading: value})"
             )
         examples = db.execute(f"""
             SELECT DISTINCT {part_text(layout)} AS part FROM {scan} WHERE {server_is(layout, one.server)}
