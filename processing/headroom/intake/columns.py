@@ -22,7 +22,21 @@ NUMBER_ATTRIBUTES = ("vcpus", "memory_gb", "monthly_cost_usd")
 ATTRIBUTES = (*TEXT_ATTRIBUTES, *NUMBER_ATTRIBUTES)
 
 # The row of all parts of a server: all cores, all disks.
-WHOLE = ("", "_total", "total", "all", "cpu-total", "cpu_total", "-1", "cputotal", "-", "n/a", "none", "null")
+WHOLE = (
+    "",
+    "_total",
+    "_gesamt",
+    "total",
+    "all",
+    "cpu-total",
+    "cpu_total",
+    "-1",
+    "cputotal",
+    "-",
+    "n/a",
+    "none",
+    "null",
+)
 
 _ATTRIBUTE_OF = {
     "businessunit": "business_unit", "region": "region", "criticality": "criticality", "instancetype": "instance_type",

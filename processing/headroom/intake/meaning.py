@@ -83,6 +83,7 @@ _CONTRACT_NETWORK = re.compile(
 )
 _MOUNT = re.compile(r"(?<![\w.|:\\/])(/[\w./-]*|[A-Z]:\\?)(?=$|[\s\[(])")
 _MOUNT_IN_BRACKETS = re.compile(r"[\[(]\s*(/[\w./-]*|[A-Z]:\\?)\s*[\])]")
+_DATADOG = re.compile(r"(avg|max|min|sum):([\w.]+)\{[^{}]*\}(?: by \{[^{}]*\})?")
 _CARD = re.compile(r"(?<![A-Za-z0-9])((?:eth|ens|eno|enp|em|bond|team|vmnic|wlan)\d+(?:[a-z]\d+)*)(?![A-Za-z0-9])")
 
 # Names whose meaning is defined by a tool: (metric, unit, free). Folded to lower case.
@@ -93,6 +94,11 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "system.mem.pct_usable": ("memory", "ratio", True),
     "system.disk.in_use": ("disk", "ratio", False),
     "compute.googleapis.com/instance/cpu/utilization": ("cpu", "ratio", False),  # Google Cloud Monitoring
+    "cloudsql.googleapis.com/database/cpu/utilization": ("cpu", "ratio", False),
+    "cloudsql.googleapis.com/database/memory/utilization": ("memory", "ratio", False),
+    "cloudsql.googleapis.com/database/disk/utilization": ("disk", "ratio", False),
+    "agent.googleapis.com/memory/percent_used used": ("memory", "%", False),  # type and state
+    "agent.googleapis.com/disk/percent_used used": ("disk", "%", False),
     "kubernetes.io/node/cpu/allocatable_utilization": ("cpu", "ratio", False),
     "kubernetes.io/node/memory/allocatable_utilization": ("memory", "ratio", False),
     "instance:node_cpu_utilisation:rate1m": ("cpu", "ratio", False),  # recording rules of node-mixin
@@ -119,6 +125,8 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "cpu percent-idle": ("cpu", "%", True),  # collectd: plugin and type
     "cpu percent-active": ("cpu", "%", False),
     "memory percent-used": ("memory", "%", False),
+    "interface if_octets rx": ("network_in", "B/s", False),
+    "interface if_octets tx": ("network_out", "B/s", False),
     "df percent_bytes-used": ("disk", "%", False),
     "df percent_bytes-free": ("disk", "%", True),
     "cpu %idle": ("cpu", "%", True),  # sysstat: activity and column
@@ -129,6 +137,17 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "processor information\\% processor time": ("cpu", "%", False),
     "processor information\\% idle time": ("cpu", "%", True),
     "logicaldisk\\% free space": ("disk", "%", True),
+    "logical disk\\% free space": ("disk", "%", True),
+    "logical disk\\% used space": ("disk", "%", False),
+    "logicaldisk freespacepercentage": ("disk", "%", True),
+    "network interface\\bytes received/sec": ("network_in", "B/s", False),
+    "network interface\\bytes sent/sec": ("network_out", "B/s", False),
+    "prozessor\\prozessorzeit (%)": ("cpu", "%", False),  # the same in other languages
+    "prozessorinformationen\\prozessorzeit (%)": ("cpu", "%", False),
+    "logischer datenträger\\freier speicherplatz (%)": ("disk", "%", True),
+    "processeur\\% temps processeur": ("cpu", "%", False),
+    "procesador\\% de tiempo de procesador": ("cpu", "%", False),
+    "processore\\% tempo processore": ("cpu", "%", False),
 }
 # Names that fit by their words and are something else.
 _NOT_BY_TOOL = {
@@ -146,6 +165,9 @@ def meaning_of(name: str, unit: str = "") -> Meaning | Unclear | None:
     name = " ".join(name.replace("\\_", "_").split())
     if (own := _own(name, unit)) is not None:
         return own
+    if query := _DATADOG.fullmatch(name):
+        found = meaning_of(query[2], unit)
+        return replace(found, statistic=_STATISTIC[query[1]]) if isinstance(found, Meaning) else found
     mount = _MOUNT_IN_BRACKETS.search(name) or _MOUNT.search(without_brackets(name))
     found = _by_words(name, name[: mount.start()] + name[mount.end() :] if mount else name, unit)
     if isinstance(found, Meaning) and mount and found.metric == "disk":
@@ -205,7 +227,7 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
     if folded in _BY_TOOL:
         metric, said, free = _BY_TOOL[folded]
         return _with_unit(metric, [unit] if unit.strip() else [said], free, "")
-    if found := re.fullmatch(r"vfs\.fs\.size\[(.+),(pused|pfree)\]", name, re.IGNORECASE):
+    if found := re.fullmatch(r"vfs\.fs\.(?:dependent\.)?size\[(.+),(pused|pfree)\]", name, re.IGNORECASE):
         return Meaning("disk", free=found[2].lower() == "pfree", certain=True, entity=found[1].strip().strip('"'))
     words = words_of(without_brackets(rest))
     statistics = [_STATISTIC[word] for word in words if word in _STATISTIC]

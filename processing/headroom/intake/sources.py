@@ -22,7 +22,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
-from headroom.intake import meaning
+from headroom.intake import json_tables, meaning
 from headroom.intake.columns import ATTRIBUTES, WHOLE, name_of_cell, said_unit, same
 from headroom.intake.formats import Export, Sample, format_of
 from headroom.intake.layout import (
@@ -116,19 +116,22 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
     try:
         file = File(source.path, source.name, source.rules, settings.statistic)
         export = _export_of(source, file)
+        if export is None and (table := _table_of_json(source, work)) is not None:
+            file = replace(file, path=table)
+            export = _export_of(source, file)
         if export is not None:
             layout = _convert(source, file, *export)
             source.names.update(() if export[0].is_json() else export[0].header())
         else:
             layout = layout_of(file, db)
             if layout.compressed:
-                _check_gzip(source.path)
-            if layout.format == "csv" and encoding_of(source.path) != "utf-8":
-                _to_utf8(source.path, source.readable)
+                _check_gzip(file.path)
+            if layout.format == "csv" and encoding_of(file.path) != "utf-8":
+                _to_utf8(file.path, source.readable)
                 layout = layout_of(replace(file, path=source.readable), db)
             else:
                 # DuckDB would take * ? [ ] in the file's own name for a pattern.
-                source.readable.symlink_to(source.path.resolve())
+                source.readable.symlink_to(file.path.resolve())
             source.names.update(layout.columns)
             if layout.shape == "wide":
                 _whole_name(source)
@@ -156,6 +159,21 @@ def _export_of(source: Source, file: File) -> tuple[Export, ModuleType] | None:
     return None if module is None else (export, module)
 
 
+def _table_of_json(source: Source, work: Path) -> Path | None:
+    """The records of a file that is JSON of no known export, as CSV; ``None`` if it has none."""
+    with source.path.open("rb") as content:
+        if content.read(4) == b"PAR1":
+            return None
+    head = head_of(source.path)
+    if not head.lstrip().startswith(("{", "[")):
+        return None
+    text, table = (work / f"{source.order:06}.{ending}" for ending in ("json", "csv"))
+    if is_gzip(source.path):
+        _check_gzip(source.path)
+    _to_utf8(source.path, text)
+    return table if json_tables.write_table(Export(source.file, head, text), table) else None
+
+
 _SAMPLE = 1000
 _TOLD = 6
 
@@ -167,7 +185,7 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
         if is_gzip(path):
             _check_gzip(path)
         path = source.readable.with_suffix(".text")
-        _to_utf8(source.path, path)
+        _to_utf8(file.path, path)
     sample: list[Sequence[str]] = []
     try:
         with source.readable.open("w", encoding="utf-8", newline="") as out:

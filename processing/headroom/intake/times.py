@@ -30,6 +30,14 @@ _ABBREVIATION = re.compile(r"(?<=[\d ])(?!AM$|PM$|am$|pm$)([A-Z]{1,5}(?:[+-]\d{1
 # Weekdays before the date, and the zone's long name in brackets behind it, say nothing new.
 _WEEKDAY = r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[,.]? +"
 _REMARK = r" *\([^()]*\)$"
+# Ways to write that are made one, for Python's and RE2's expressions alike.
+_REWRITTEN = (
+    # PRTG's intervals count from their begin.
+    (r"(\d:\d\d(?::\d\d)?(?: ?[AaPp]\.? ?[Mm]\.?)?) [-–] (?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4} )?\d{1,2}:\d\d.*$", r"\1"),
+    (r"^([A-Z][a-z]{2}) (\d{1,2}) (\d\d:\d\d:\d\d)(?: (UTC|GMT))? (\d{4})$", r"\1 \2 \5 \3 \4"),  # C's ctime
+    (r"([+-]\d\d:?\d\d) (?:UTC|GMT)$", r"\1"),  # Go
+    (r"(\d)h(\d\d)$", r"\1:\2"),  # France
+)
 
 
 class UnclearTime(ValueError):
@@ -174,23 +182,29 @@ def _refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
 
 def _normalize(text: str, zones: Mapping[str, str]) -> str:
     """What ``_normalized`` does, for one text."""
-    text = re.sub(_REMARK, "", re.sub(_WEEKDAY, "", " ".join(text.split()), flags=re.IGNORECASE))
+    text = " ".join(text.split()).replace("年", "/").replace("月", "/").replace("日", "")
+    text = re.sub(_REMARK, "", re.sub(_WEEKDAY, "", text, flags=re.IGNORECASE))
+    for pattern, replacement in _REWRITTEN:
+        text = re.sub(pattern, replacement, text).strip()
     for name, offset in zones.items():
         text = re.sub(rf"(?<=[\d ]){re.escape(name)}$", f" {offset}", text)
     text = re.sub(r"(?<=[\d ])(?:Z|UTC|GMT)$", " +00:00", text)
     text = re.sub(r"\s*(?:UTC|GMT)?([+-]\d{2}):?(\d{2})$", r" \1:\2", text)
-    return re.sub(r"(?<=\d) ?([AaPp])\.?([Mm])\.?(?= |$)", r" \1\2", text)
+    return re.sub(r"(?<=\d) ?([AaPp])\.? ?([Mm])\.?(?= |$)", r" \1\2", text)
 
 
 def _normalized(text: str, zones: Mapping[str, str]) -> str:
     """The same in SQL, for all rows."""
-    text = f"trim(regexp_replace({text}, '\\s+', ' ', 'g'))"
+    text = f"trim(regexp_replace({text}, '[\\s\\x{{a0}}\\x{{202f}}\\x{{2009}}]+', ' ', 'g'))"
+    text = f"replace(translate({text}, '年月', '//'), '日', '')"
     text = f"regexp_replace(regexp_replace({text}, '{_WEEKDAY}', '', 'i'), '{_REMARK}', '')"
+    for pattern, replacement in _REWRITTEN:
+        text = f"trim(regexp_replace({text}, '{pattern}', '{replacement}'))"
     for name, offset in zones.items():
         text = f"regexp_replace({text}, '([0-9 ]){_quoted(re.escape(name))}$', '\\1 {_quoted(offset)}')"
     text = f"regexp_replace({text}, '([0-9 ])(?:Z|UTC|GMT)$', '\\1 +00:00')"
     text = f"regexp_replace({text}, '\\s*(?:UTC|GMT)?([+-][0-9][0-9]):?([0-9][0-9])$', ' \\1:\\2')"
-    text = f"regexp_replace({text}, '([0-9]) ?([AaPp])\\.?([Mm])\\.?( |$)', '\\1 \\2\\3\\4')"
+    text = f"regexp_replace({text}, '([0-9]) ?([AaPp])\\.? ?([Mm])\\.?( |$)', '\\1 \\2\\3\\4')"
     return f"regexp_replace({text}, ' +', ' ', 'g')"
 
 
