@@ -35,6 +35,9 @@ def read():
         "February 13, 2024 01:05 PM", "Tue, 13 Feb 2024 13:05:00 GMT", "13-Feb-2024 13:05",
         "13/Feb/2024:13:05:00 +0000",
         "Tue Feb 13 2024 14:05:00 GMT+0100 (Central European Standard Time)", "2024-02-13 13:05:00 UTC",
+        "2024-02-13 13:05:00 +0000 UTC", "Tue Feb 13 13:05:00 2024", "Tue Feb 13 13:05:00 UTC 2024",
+        "2/13/2024 1:05:00\u202fPM", "13/02/2024 1:05:00 p. m.", "13/02/2024 13h05", "2024年02月13日 13:05",
+        "2/13/2024 1:05:00 PM - 1:10:00 PM", "2024-02-13 13:05 - 2024-02-13 13:10",
     ],
 )  # fmt: skip
 def test_a_moment_is_understood_however_it_is_written(read, text):
