@@ -67,6 +67,10 @@ def test_the_settings_decide_on_layouts_and_on_abbreviated_zones(read):
     assert read("2024-02-13 14:05:00 CET", zones={"CET": "+01:00"}) == [MOMENT]
 
 
+def test_a_format_of_the_settings_is_of_the_text_as_it_stands(read):
+    assert read("2024年02月13日 13:05", time_format="%Y年%m月%d日 %H:%M") == [MOMENT]
+
+
 def test_a_row_that_is_no_time_costs_only_itself(read):
     assert read("13/02/2024 13:05", "total") == [MOMENT, None]
 
