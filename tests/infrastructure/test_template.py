@@ -25,6 +25,7 @@ EVERYTHING = {
     "HttpApi": "true",
     "OpenIdIssuer": "https://login.example.com/",
     "OpenIdAudience": "headroom",
+    "DataArns": "arn:aws:s3:::exports/servers/*",
     "NotificationEmail": "capacity@example.com",
     "SlackWebhookParameter": "/headroom/slack",
     "ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1",
@@ -247,7 +248,8 @@ def endless_panels(stack: Stack) -> Iterator[str]:
     """Superseded panels expire by their tag, no sooner than a run that may read them can be redriven; results never."""
     rules = stack.of_type("AWS::S3::Bucket")["ArtifactBucket"]["LifecycleConfiguration"]["Rules"]
     (tag,) = panels.SUPERSEDED["TagSet"]
-    expiring = [rule for rule in rules if "ExpirationInDays" in rule]
+    # What a challenger leaves is no result; no run reads it after its own end.
+    expiring = [rule for rule in rules if "ExpirationInDays" in rule and rule["Prefix"] != "challenger/"]
     if not any(rule["TagFilters"] == [tag] and rule["ExpirationInDays"] >= 14 for rule in expiring):
         yield "superseded panels are kept forever, or not for the 14 days of a redrive"
     yield from (f"{rule['Id']} expires what nobody has superseded" for rule in expiring if "TagFilters" not in rule)
@@ -356,7 +358,7 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
     (
         endless_panels,
         "panels kept forever",
-        lambda t: of("ArtifactBucket")(t)["LifecycleConfiguration"]["Rules"].pop(),
+        lambda t: of("ArtifactBucket")(t)["LifecycleConfiguration"]["Rules"].pop(1),
     ),
     (lost_letters, "lost events", lambda t: of("RunEnded")(t)["Targets"][0].pop("DeadLetterConfig")),
     (lost_letters, "lost failures", lambda t: of("RunStatusFunction")(t).pop("DeadLetterConfig")),
@@ -454,6 +456,28 @@ def test_the_stack_names_no_partition():
     for path in (TEMPLATE, ROOT / "statemachine" / "capacity.asl.json"):
         assert list(only_in_one_partition(path.read_text(encoding="utf-8"))) == [], path.name
     assert list(only_in_one_partition('"Resource": "arn:aws:states:::sns:publish"')) != []
+
+
+@pytest.mark.parametrize(
+    ("given", "open_to_all"),
+    [
+        ({"HttpApi": "true"}, set()),
+        ({"HttpApi": "true", "OpenIdIssuer": "https://login.example.com/", "OpenIdAudience": "headroom"},
+         {"GET /", "GET /page/sign-in"}),
+    ],
+    ids=["IAM", "OpenID"],
+)  # fmt: skip
+def test_without_a_sign_in_nobody_gets_more_than_the_page_itself(given, open_to_all):
+    routes = Stack(**given).of_type("AWS::ApiGatewayV2::Route").values()
+    assert {route["RouteKey"] for route in routes if route["AuthorizationType"] == "NONE"} == open_to_all
+    assert len(routes) == 4
+
+
+def test_browsers_may_upload_from_the_page_and_from_nowhere_else():
+    [rule] = Stack(HttpApi="true").resources["IngestBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedMethods"] == ["POST"]
+    assert all(one.startswith(("https://headroom-api.", "http://127.0.0.1:")) for one in rule["AllowedOrigins"])
+    assert "CorsConfiguration" not in Stack().resources["IngestBucket"]["Properties"]
 
 
 def test_a_permissions_boundary_bounds_every_role():

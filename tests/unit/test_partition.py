@@ -41,7 +41,7 @@ def folder(tmp_path_factory) -> Path:
 
 def job_on(folder: Path, results: Path) -> Path:
     assess.work(argparse.Namespace(panel=folder, settings=None, manifest=None, model=folder / "model", previous=None,
-                                   assessment=results, accepted=None))  # fmt: skip
+                                   assessment=results, accepted=None, challenger=None, challenged="off"))  # fmt: skip
     return results
 
 

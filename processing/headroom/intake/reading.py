@@ -19,7 +19,7 @@ import duckdb
 from headroom.core import metrics
 from headroom.core.settings import Settings
 from headroom.intake import cells, doubts, entities, inventory, times, whole_files
-from headroom.intake.columns import ATTRIBUTES, WHOLE, best
+from headroom.intake.columns import ATTRIBUTES, best
 from headroom.intake.identity import canonical
 from headroom.intake.layout import (
     NAME_LENGTH,
@@ -34,6 +34,8 @@ from headroom.intake.tables import (
     drop_rejects,
     field_of,
     for_each,
+    insert_all,
+    is_part,
     key_text,
     left_out,
     name_text,
@@ -231,18 +233,17 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
             alike[source.layout, source.rules.model_dump_json()].append(source)
     for (layout, _), group in alike.items():
         if layout.owners:
-            files = [[source.order] for source in group]
-            db.executemany("INSERT INTO owner_file VALUES (?)", files)
+            files = [(source.order,) for source in group]
+            insert_all(db, "owner_file", files)
             if any(entities.together(name) for name in metrics.columns()):
-                db.executemany("INSERT INTO together_file VALUES (?)", files)
+                insert_all(db, "together_file", files)
         _scan(db, layout, group, latest, settings.statistic)
     _look_at_names(db, settings)
     doubts.find(db, sources)
     db.execute(_judge())
     make_views(db)
     for refused in (whole_files.put_together, whole_files.without_servers, inventory.contradictions):
-        for source, sentence in list(refused(db, sources)):
-            refuse(db, source, sentence)
+        refuse(db, list(refused(db, sources)))
     read_rows = "SELECT file FROM reading UNION SELECT file FROM rejected"
     with_rows = {file for (file,) in db.execute(read_rows).fetchall()}
     for source in sources:
@@ -262,12 +263,13 @@ def make_views(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(_views().replace("$plain", plain).replace("$usable", usable))
 
 
-def refuse(db: duckdb.DuckDBPyConnection, source: Source, error: str) -> None:
-    """Take a file back that has been read: nothing of it is used."""
-    source.error = error
-    db.execute("INSERT INTO refused_file VALUES (?)", [source.order])
-    db.execute("DELETE FROM suspect WHERE file = ?", [source.order])
-    db.execute("DELETE FROM rejected WHERE file = ?", [source.order])
+def refuse(db: duckdb.DuckDBPyConnection, refused: Sequence[tuple[Source, str]]) -> None:
+    """Take files back that have been read, each with the reason: nothing of them is used."""
+    for source, error in refused:
+        source.error = error
+    insert_all(db, "refused_file", [(source.order,) for source, _ in refused])
+    for table in ("suspect", "rejected"):
+        db.execute(f"DELETE FROM {table} WHERE file IN (FROM refused_file)")
     make_views(db)
 
 
@@ -382,9 +384,10 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         )
     if layout.shape != "long":
         values = {metric: f"coalesce({value}, '')" for metric, value in values.items()}
-    without = left_out(layout)
-    if without:
-        values = {metric: f"CASE WHEN NOT ({without}) THEN {value} END" for metric, value in values.items()}
+    for metric, value in values.items():
+        if without := left_out(layout, metric):
+            values[metric] = f"CASE WHEN NOT ({without}) THEN {value} END"
+    if without := left_out(layout):
         unknown_metric = f"CASE WHEN NOT ({without}) THEN {unknown_metric} END"
     attributes = "NULL"
     if any(name in cell for name in ATTRIBUTES):
@@ -414,12 +417,11 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
 def _owner(layout: Layout, server: str, understood: Mapping[str, Meaning], key: str) -> str:
     """Whose series a row belongs to: its server's, or that of the part that it names."""
     part = f"left(regexp_replace({part_text(layout)}, '\\p{{Cc}}', ' ', 'g'), {NAME_LENGTH})"
-    if layout.wholes:
-        part = f"CASE WHEN lower({part}) NOT IN ({', '.join(map(quoted, WHOLE))}) THEN {part} END"
+    part = f"CASE WHEN {is_part(layout)} THEN {part} END"
     if layout.shape == "long":
         of_parts = [one for one, found in understood.items() if metrics.of_column(found.metric).parts == "own"]
         part = f"CASE WHEN {key} IN ({', '.join(map(quoted, of_parts)) or 'NULL'}) THEN {part} END"
-    elif not all(metrics.of_column(metric).parts == "own" for metric, _ in layout.meanings):
+    elif any(entities.together(metric) for metric, _ in layout.meanings):
         return server
     return entities.owner_of(f"replace(clean({server}), {entities.MARK}, chr(30))", part)
 
