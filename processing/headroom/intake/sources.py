@@ -443,7 +443,8 @@ def _parts_not_kept(layout: Layout, found: Sequence[_Parts]) -> list[str]:
         return []
     return [
         f"{lost[0].metric} of {lost[0].example!r} (by {', '.join(map(repr, headings))}) counts as its server's, "
-        "because the rows have the server's own values as well: give disks and cards rows of their own if a server has several."
+        "because the rows have the server's own values as well: give disks and cards rows of their own if a server has "
+        "several."
     ]
 
 
