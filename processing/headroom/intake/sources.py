@@ -400,6 +400,8 @@ def _with_parts(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, s
         if not any(_needs_whole(layout, one.metric, rules) or one.metric in of_wholes for one in several) and not (
             inside and several
         ):
+            if owners and inside:
+                source.said += _parts_not_kept(layout, found)
             owners = owners and not inside
             return replace(layout, wholes=bool(of_wholes), of_wholes=tuple(sorted(of_wholes)), owners=owners)
         several = [*several, *inside]
@@ -425,6 +427,25 @@ def _with_parts(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, s
             "{heading: value}) or that the busiest counts (entities: busiest)"
         )
     return replace(layout, wholes=bool(of_wholes), of_wholes=tuple(sorted(of_wholes)))
+
+
+_DISKS_AND_CARDS_WORDS = """
+    mount mountpoint path filesystem partition volume drive lun disk diskname interface ifname iface nic adapter
+"""
+_DISKS_AND_CARDS = set(_DISKS_AND_CARDS_WORDS.split())
+
+
+def _parts_not_kept(layout: Layout, found: Sequence[_Parts]) -> list[str]:
+    """A note where a row names a disk or card, and has its server's CPU as well: another file may be of another one."""
+    headings = [layout.columns[place] for place in layout.parts]
+    lost = [one for one in found if one.inner and metrics.of_column(one.metric).parts == "own"]
+    if not lost or not any(same(heading) in _DISKS_AND_CARDS for heading in headings):
+        return []
+    return [
+        f"{lost[0].metric} of {lost[0].example!r} (by {', '.join(map(repr, headings))}) counts as its server's, "
+        "because the rows have the server's own values as well: give disks and cards rows of their own if a server has "
+        "several."
+    ]
 
 
 class _Parts(NamedTuple):

@@ -247,3 +247,10 @@ def test_a_percentage_that_is_not_known_is_told(tmp_path):
     text = "time,host,cpu [%],Zustand (%)\n2024-02-13 01:00,a,20,50\n"
     _, quality = exports.read(tmp_path, {"a.csv": text})
     assert any("Zustand (%) is in percent" in note for note in quality["notes"])
+
+
+def test_a_part_that_is_not_kept_because_its_row_has_the_server_s_cpu_is_told(tmp_path):
+    text = "time,host,mount,cpu [%],disk [%]\n2024-02-13 01:00,a,/var,40,20\n"
+    panel, quality = exports.read(tmp_path, {"var.csv": text})
+    assert series(panel.assign(entity="")) == [("a", "", "cpu", 40), ("a", "", "disk", 20)]
+    assert any("disk of '/var' (by 'mount') counts as its server's" in note for note in quality["notes"])
