@@ -507,7 +507,7 @@ def job_code() -> dict[str, bytes]:
     if found is None or found.origin is None:
         raise RuntimeError("the layer with the job code is missing from this function")
     root = Path(found.origin).parent.parent
-    paths = [root / "run.sh", root / "jobs.txt", *sorted((root / "headroom").rglob("*"))]
+    paths = [root / "run.sh", root / "submit.py", root / "jobs.txt", *sorted((root / "headroom").rglob("*"))]
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in paths

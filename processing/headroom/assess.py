@@ -6,15 +6,10 @@ import argparse
 import contextlib
 import json
 import logging
-import multiprocessing
-import os
 import shutil
 import tarfile
 import tempfile
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -23,8 +18,8 @@ from typing import Any
 
 import pandas as pd
 from pyarrow import dataset, parquet
-from threadpoolctl import threadpool_limits
 
+from headroom import engine
 from headroom.core import job, safe_csv, series, settings, wording
 from headroom.core import metrics as table_of_metrics
 from headroom.core import panel as panels
@@ -60,6 +55,7 @@ def main() -> None:
     arguments.add_argument("--previous", type=Path, metavar="DIR", help="the previous run's assessment")
     arguments.add_argument("--accepted", type=Path, metavar="FILE", help="the findings that their owners have accepted")
     arguments.add_argument("--assessment", type=Path, required=True, metavar="DIR", help="where to write")
+    arguments.add_argument("--engine", choices=engine.ENGINES, default=engine.MACHINE, help="who assesses the servers")
     job.run(work, arguments)
 
 
@@ -78,7 +74,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
             for servers in panel.blocks(chosen.frequency)
         ]
         given.assessment.mkdir(parents=True, exist_ok=True)
-        fleet = written(found_in(blocks, loaded), given.assessment / FORECASTS)
+        fleet = written(found_in(blocks, loaded, given.engine), given.assessment / FORECASTS)
         metrics = _json_in(model / "model_metrics.json")
     found = conclude(
         fleet,
@@ -114,35 +110,20 @@ class Block:
     span: Span | None
     measured: Span | None
 
+    def __str__(self) -> str:
+        first, last = self.servers[0], self.servers[-1]
+        return f"server {first!r}" if first == last else f"{len(self.servers):,} servers from {first!r} to {last!r}"
 
-def found_in(blocks: list[Block], model: Model) -> Iterator[Part]:
-    """The blocks' findings, in order; on all cores where there are several blocks.
+
+def found_in(blocks: list[Block], model: Model, where: str = engine.MACHINE) -> Iterator[Part]:
+    """The blocks' findings, in order: of a single block in this process, else by an engine.
 
     ``model`` is the one in the blocks' folder: other processes read it for themselves.
-
-    Raises:
-        job.InputError: a process ended in the middle, most likely for want of memory.
     """
-    if len(blocks) == 1:
+    if len(blocks) == 1 and where == engine.MACHINE:
         yield assess_block(blocks[0], model)
-        return
-    # As many at a time as there are cores, and no more waiting for their turn to be written.
-    cores = min(os.cpu_count() or 1, len(blocks))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, context, initializer=threadpool_limits, initargs=(1,)) as pool:
-        waiting: deque[Future[Part]] = deque()
-        try:
-            for block in blocks:
-                waiting.append(pool.submit(_on_a_core, block))
-                if len(waiting) > cores:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise job.InputError(
-                f"a process that assessed {len(blocks[0].servers):,} servers ended in the middle, most likely for want "
-                f"of memory ({cores} such processes run side by side): choose an instance type with more memory"
-            ) from error
+    else:
+        yield from engine.in_order(_on_a_core, blocks, where)
 
 
 def _on_a_core(block: Block) -> Part:
