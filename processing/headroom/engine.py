@@ -98,7 +98,7 @@ def _cores_of_this_machine(work: Callable[[Block], Result], blocks: int) -> Iter
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(cores, context, initializer=threadpool_limits, initargs=(1,))
     with _closed(pool):
-        yield partial(pool.submit, work), cores
+        yield lambda block: pool.submit(work, block), cores
 
 
 @contextmanager
