@@ -5,9 +5,9 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 
 .PHONY: cli demo preview openapi up down status test quick lint audit bench screenshots deploy smoke wheelhouse lock install
 
-demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet; FORMATS=5 for one in five formats
+demo: install $(if $(filter spark,$(ENGINE)),.venv-spark/installed)  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet; FORMATS=5 for one in five formats; ENGINE=spark
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
-	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(DAYS),--days "$(DAYS)") $(if $(FORMATS),--formats)
+	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(DAYS),--days "$(DAYS)") $(if $(FORMATS),--formats) $(if $(ENGINE),--engine "$(ENGINE)")
 
 preview: install  ## FILES=<files or folders> SETTINGS=<yaml>: what would be made of them, without a run
 	@PYTHONPATH=processing $(BIN)/python -m cli preview $(FILES) $(if $(SETTINGS),--settings "$(SETTINGS)")

@@ -20,7 +20,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli import follow
-from functions import images, prices
+from functions import images, models, prices
 
 EMULATOR = "000000000000"  # the laptop cloud's account
 SERVERS, DAYS = 6, 120
@@ -369,14 +369,9 @@ class Smoke:
 
     def _delete_models(self) -> None:
         sagemaker, group = self.client("sagemaker"), f"{self.outputs['JobNamePrefix']}-{self.dataset}"
-        groups = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
-        if group not in [
-            one["ModelPackageGroupName"] for page in groups for one in page["ModelPackageGroupSummaryList"]
-        ]:
-            return
-        pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
-        for arn in [one["ModelPackageArn"] for page in pages for one in page["ModelPackageSummaryList"]]:
-            sagemaker.delete_model_package(ModelPackageName=arn)
+        found = list(models.versions(sagemaker, group))
+        for version in found:
+            sagemaker.delete_model_package(ModelPackageName=version["ModelPackageArn"])
         sagemaker.delete_model_package_group(ModelPackageGroupName=group)
 
 

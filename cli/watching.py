@@ -15,6 +15,20 @@ from cli.stack import Stack
 START_SECONDS = 120
 
 
+def tell(stack: Stack, dataset: str, execution: str, done: str, follow: bool, as_json: bool) -> None:
+    """Stay with an execution that was just started or redriven, or only say which it is.
+
+    Raises:
+        CliError: it was followed, and did not succeed.
+    """
+    if follow:
+        stay(stack, dataset, execution, as_json)
+    elif as_json:
+        output.document({"execution": execution})
+    else:
+        output.tell(f"{done}: {execution.rpartition(':')[2]}. Follow it with: headroom follow {dataset}")
+
+
 def stay(stack: Stack, dataset: str, execution: str, as_json: bool) -> None:
     """Follow an execution to its end, and say what came of it.
 

@@ -19,12 +19,12 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
 import decisions
 import looking
+import objects
 from arrivals import LARGEST_FILE
 from callers import Caller, caller_of
 from environment import ApiSettings, from_environment
@@ -107,6 +107,9 @@ class Call:
     @property
     def ledger(self) -> Ledger:
         return connect(self.environment.ledger_table)
+
+
+_s3 = cache(objects.client_for_links)
 
 
 @cache
@@ -273,7 +276,8 @@ def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80
 
 def get_settings(dataset: Dataset) -> dict[str, Any]:
     call = _call_about(dataset)
-    text, etag = looking.text_of(_s3(), call.environment.ingest_bucket, f"config/{dataset}.yaml")
+    content, etag = objects.fetched(_s3(), call.environment.ingest_bucket, f"config/{dataset}.yaml")
+    text = content.decode("utf-8-sig", errors="replace")
     return {"text": text, "etag": etag, "problems": problems_of_settings(text)}
 
 
@@ -288,7 +292,7 @@ def put_settings(dataset: Dataset, given: NewSettings) -> dict[str, Any]:
     call = _call_about(dataset, may_be_new=True)
     if problems := problems_of_settings(given.text):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "these settings cannot be used", problems=problems)
-    condition = {"IfNoneMatch": "*"} if given.etag is None else {"IfMatch": given.etag}
+    condition: dict[str, Any] = {"IfNoneMatch": "*"} if given.etag is None else {"IfMatch": given.etag}
     s3, bucket = _s3(), call.environment.ingest_bucket
     try:
         saved = s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=given.text.encode(), **condition)
@@ -418,12 +422,6 @@ def _run_id(run: str, current: str | None) -> str:
     if not looking.is_run_id(run):
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no run {run!r}")
     return run
-
-
-@cache
-def _s3() -> Any:
-    # As links need it: the region's own host name, and the signature that every region takes.
-    return boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 
 
 def _no_such_route(error: NotFoundError) -> Response[str]:

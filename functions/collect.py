@@ -32,6 +32,7 @@ import prometheus
 from collectors import CloudWatch, Collector, ConfigurationError, SourceError
 from environment import CollectSettings, from_environment
 from notification import attributes, subject, text
+from objects import is_there
 from progress import Progress, Round, Scope, Superseded, connect
 
 logger = Logger()
@@ -226,7 +227,7 @@ def _go_on(tools: Tools, name: str, config: Collector, scope: str, held: Scope, 
         if not tools.has_time():
             return
         key = f"incoming/{config.dataset}/collected/{name}/{scope}/{span}-{number:05d}.csv.gz"
-        if not _is_there(tools, key):
+        if not is_there(tools.s3, tools.bucket, key):
             _spend(tools, name, config, source.price(parts[number], this.since, this.until, tools.now()))
             packed = source.read(parts[number], this.since, this.until, tools.now())
             if packed is not None and _drop(tools, key, packed):
@@ -239,7 +240,7 @@ def _go_on(tools: Tools, name: str, config: Collector, scope: str, held: Scope, 
 
 def _planned(tools: Tools, key: str, made: Callable[[], list[Any]]) -> list[Any]:
     """The parts of the round: those that are written down, so that they stay the same whatever the fleet does."""
-    if not _is_there(tools, key):
+    if not is_there(tools.s3, tools.bucket, key):
         _drop(tools, key, gzip.compress(json.dumps(made()).encode(), mtime=0))
     return json.loads(gzip.decompress(tools.s3.get_object(Bucket=tools.bucket, Key=key)["Body"].read()))
 
@@ -254,16 +255,6 @@ def _spend(tools: Tools, name: str, config: Collector, asked: int) -> None:
         most = int(config.max_usd_per_month / cloudwatch.USD_PER_METRIC)
         if not tools.progress.spend(name, asked, most, tools.now()):
             raise LimitReached(f"max_usd_per_month of collector {name} is reached")
-
-
-def _is_there(tools: Tools, key: str) -> bool:
-    try:
-        tools.s3.head_object(Bucket=tools.bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
-            raise
-        return False
-    return True
 
 
 def _drop(tools: Tools, key: str, packed: bytes) -> bool:

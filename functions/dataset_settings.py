@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from objects import fetched
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,13 +24,8 @@ def read_settings(s3: S3Client, bucket: str, dataset: str) -> str:
 
 def read_config(s3: S3Client, bucket: str, name: str) -> str:
     """The text of a file under ``config/``; empty where there is none."""
-    try:
-        body = s3.get_object(Bucket=bucket, Key=f"config/{name}")["Body"].read(_LONGEST)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return ""
-    return body.decode("utf-8", errors="replace")
+    content, _ = fetched(s3, bucket, f"config/{name}", _LONGEST)
+    return content.decode("utf-8", errors="replace")
 
 
 def whole_number(settings: str, key: str) -> int | None:

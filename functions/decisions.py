@@ -6,19 +6,18 @@ The command line and the API both change it here. Its schema is the jobs' own, `
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from headroom.core.accepted import Accepted, Finding, in_words, parse, written
+from objects import MISSING, fetched, fetched_json
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _TRIES = 5
-_MISSING = ("NoSuchKey", "404")
 CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 
 
@@ -41,13 +40,8 @@ def read(s3: S3Client, bucket: str, dataset: str) -> tuple[list[Accepted], str |
     Raises:
         AcceptedError: the file cannot be used.
     """
-    try:
-        answer = s3.get_object(Bucket=bucket, Key=key_of(dataset))
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in _MISSING:
-            raise
-        return [], None
-    return parse(answer["Body"].read().decode("utf-8-sig", errors="replace")), answer["ETag"]
+    content, etag = fetched(s3, bucket, key_of(dataset))
+    return [] if etag is None else parse(content.decode("utf-8-sig", errors="replace")), etag
 
 
 def put_request(bucket: str, dataset: str, decisions: list[Accepted], etag: str | None) -> dict[str, Any]:
@@ -74,20 +68,15 @@ def change(s3: S3Client, bucket: str, dataset: str, how: Callable[[list[Accepted
             s3.put_object(**put_request(bucket, dataset, how(decisions), etag))
             return
         except ClientError as error:
-            if error.response["Error"]["Code"] not in (*CHANGED, *_MISSING):
+            if error.response["Error"]["Code"] not in (*CHANGED, *MISSING):
                 raise
     raise TooBusy(f"{key_of(dataset)} was changed by others {_TRIES} times meanwhile: try again")
 
 
 def findings(s3: S3Client, bucket: str, dataset: str, run_id: str) -> list[dict[str, Any]]:
     """All that can be accepted of a run, the most urgent first; of a run before there was such a list, nothing."""
-    try:
-        answer = s3.get_object(Bucket=bucket, Key=f"runs/{dataset}/{run_id}/assessment/findings.json")
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in _MISSING:
-            raise
-        return []
-    return json.loads(answer["Body"].read())["findings"]
+    listed = fetched_json(s3, bucket, f"runs/{dataset}/{run_id}/assessment/findings.json")
+    return [] if listed is None else listed["findings"]
 
 
 def the_one(known: list[dict[str, Any]], wanted: Finding) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 from ledger import Ledger, State
+from names import execution_name
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -139,7 +140,7 @@ def _running(stepfunctions: SFNClient, state_machine_arn: str, besides: str) -> 
 def _names(dataset: str, now: datetime, after: str | None) -> Iterator[str]:
     """The names to try: a new one, or those of the runs that follow another, the same each time."""
     if after is None:
-        yield f"{dataset}-{now:%Y%m%dT%H%M%S}-{now.microsecond:06d}"
+        yield execution_name(dataset, now)
         return
     digest = hashlib.sha256(f"{dataset} after {after}".encode()).hexdigest()[:12]
     yield from (f"{dataset}-after-{digest}-{number}" for number in range(_FOLLOW_UPS))

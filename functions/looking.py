@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from models import versions
+from objects import fetched_json
 
 if TYPE_CHECKING:
     from ledger import Ledger
@@ -16,39 +16,11 @@ if TYPE_CHECKING:
 RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
 MOST_COUNTED = 1_000
 _AT_ONCE = 8
-_MISSING = ("NoSuchKey", "404")
 
 
 def is_run_id(text: str) -> bool:
     """Whether a text is a run's id as PlanRun makes them: nothing else may become part of a key or a path."""
     return re.fullmatch(RUN_ID, text) is not None
-
-
-def read(s3: Any, bucket: str, key: str) -> bytes | None:
-    """An object; None where it is not there."""
-    try:
-        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in _MISSING:
-            raise
-        return None
-
-
-def read_json(s3: Any, bucket: str, key: str) -> Any:
-    """A JSON document; None where it is not there."""
-    content = read(s3, bucket, key)
-    return None if content is None else json.loads(content)
-
-
-def text_of(s3: Any, bucket: str, key: str) -> tuple[str, str | None]:
-    """An object as text, and its ETag; "" and None where it is not there."""
-    try:
-        answer = s3.get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in _MISSING:
-            raise
-        return "", None
-    return answer["Body"].read().decode("utf-8-sig", errors="replace"), answer["ETag"]
 
 
 def document(text: str | None) -> dict[str, Any]:
@@ -88,7 +60,7 @@ def _in_the_ledger(ledger: Ledger, dataset: str) -> dict[str, Any]:
 
 def _standing(s3: Any, bucket: str, dataset: str, run_id: str | None) -> dict[str, Any]:
     folder = f"runs/{dataset}/{run_id}/assessment"
-    summary = (read_json(s3, bucket, f"{folder}/risk_summary.json") if run_id else None) or {}
+    summary = (fetched_json(s3, bucket, f"{folder}/risk_summary.json") if run_id else None) or {}
     return {
         "as_of": summary.get("as_of"),
         "servers": summary.get("servers"),
@@ -110,9 +82,9 @@ def runs_of(s3: Any, bucket: str, dataset: str, current: str | None, most: int) 
 def run_of(s3: Any, bucket: str, dataset: str, run_id: str, current: str | None) -> dict[str, Any]:
     """What is known of a run, from its files."""
     folder = f"runs/{dataset}/{run_id}"
-    manifest = read_json(s3, bucket, f"{folder}/manifest.json") or {}
-    mark = read_json(s3, bucket, f"{folder}/published.json")
-    summary = read_json(s3, bucket, f"{folder}/assessment/risk_summary.json") or {}
+    manifest = fetched_json(s3, bucket, f"{folder}/manifest.json") or {}
+    mark = fetched_json(s3, bucket, f"{folder}/published.json")
+    summary = fetched_json(s3, bucket, f"{folder}/assessment/risk_summary.json") or {}
     state = "current" if run_id == current else "published" if mark is not None else "assessed" if summary else ""
     return {
         "run_id": run_id,
@@ -124,24 +96,15 @@ def run_of(s3: Any, bucket: str, dataset: str, run_id: str, current: str | None)
         "files": len(manifest.get("files", [])),
         "levels": summary.get("open_levels", summary.get("levels")),
         "cost_estimate": manifest.get("cost_estimate"),
+        "engine": manifest.get("engine"),
         "previous_run_id": manifest.get("previous_run_id"),
     }
 
 
 def models_of(sagemaker: Any, group: str) -> list[dict[str, Any]]:
     """The versions of a dataset's model group, the newest first; none where there is no group."""
-    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
-    if group not in [one["ModelPackageGroupName"] for page in pages for one in page["ModelPackageGroupSummaryList"]]:
-        return []
-    return [_model(sagemaker.describe_model_package(ModelPackageName=arn)) for arn in _versions(sagemaker, group)]
-
-
-def _versions(sagemaker: Any, group: str) -> Iterator[str]:
-    pages = sagemaker.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
-    )
-    for page in pages:
-        yield from (one["ModelPackageArn"] for one in page["ModelPackageSummaryList"])
+    arns = [version["ModelPackageArn"] for version in versions(sagemaker, group)]
+    return [_model(sagemaker.describe_model_package(ModelPackageName=arn)) for arn in arns]
 
 
 def _model(version: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -44,23 +44,25 @@ class Models:
 
 def models(sagemaker: SageMakerClient, group: str) -> Models:
     """The newest approved version that a run registered and the time of the newest version; nothing without a group."""
-    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
-    found = (summary["ModelPackageGroupName"] for page in pages for summary in page["ModelPackageGroupSummaryList"])
-    if group not in found:
-        return Models()
     foreign: list[str] = []
     approved = None
-    for version in _newest_first(sagemaker, group, ModelApprovalStatus="Approved"):
+    for version in versions(sagemaker, group, ModelApprovalStatus="Approved"):
         approved = _describe(sagemaker, version["ModelPackageArn"])
         if approved is not None:
             break
         foreign.append(version["ModelPackageArn"])
-    newest = next(_newest_first(sagemaker, group), None)
+    newest = next(versions(sagemaker, group), None)
     return Models(approved, newest["CreationTime"] if newest else None, tuple(foreign))
 
 
-def _newest_first(sagemaker: SageMakerClient, group: str, **wanted: str) -> Iterator[dict]:
-    """The group's versions. A page may be empty and yet not be the last one (SageMaker filters what it has read)."""
+def versions(sagemaker: SageMakerClient, group: str, **wanted: Any) -> Iterator[dict[str, Any]]:
+    """A group's versions, the newest first; none where there is no group.
+
+    A page may be empty and yet not be the last one: SageMaker filters what it has read.
+    """
+    groups = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
+    if all(one["ModelPackageGroupName"] != group for page in groups for one in page["ModelPackageGroupSummaryList"]):
+        return
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **wanted
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 # The first folder under incoming/. Names of jobs and of the model group are made of it, hence the hyphen rule.
 DATASET_NAME = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
@@ -43,3 +44,8 @@ def name_problem(name: str) -> str | None:
     if "." in parts[-1] and not name.lower().endswith(ENDINGS):
         return f"its name ends in none of {', '.join(ENDINGS)}: convert or rename it"
     return None
+
+
+def execution_name(dataset: str, now: datetime) -> str:
+    """The name of an execution that starts now; it begins with its dataset's, by which a dataset's runs are found."""
+    return f"{dataset}-{now:%Y%m%dT%H%M%S}-{now.microsecond:06d}"

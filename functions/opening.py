@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ledger import File
+from objects import MISSING
 
 _AT_ONCE = 16
 _ANSWERS = {
@@ -19,7 +20,7 @@ _ANSWERS = {
     "denies it. Upload it with the bucket's own encryption",
 }
 # Gone, or emptied meanwhile: an empty version is refused when its own event comes.
-_GONE = ("NoSuchKey", "404", "InvalidRange")
+_GONE = (*MISSING, "InvalidRange")
 
 
 @dataclass(frozen=True)

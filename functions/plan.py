@@ -23,9 +23,9 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
+import engines
 import prices
 from commands import ask_sweep, start
 from dataset_settings import read_config, read_settings, whole_number
@@ -34,6 +34,7 @@ from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
 from locks import run_token, take_lock
 from models import Models, models
+from objects import fetched_json
 from opening import Opened, open_all
 from run_input import Override, RunInput
 
@@ -102,7 +103,7 @@ def rehearse(s3: Any, ledger: Ledger, environment: PlanSettings, given: RunInput
     found = look(s3, environment, given.dataset, state, waiting, opened, code_hash(job_code()))
     plan, texts = make_plan(environment, given, execution, found, datetime.now(UTC))
     manifest = json.loads(texts["manifest.json"])
-    told = {name: manifest.get(name) for name in ("cost_estimate", "notes")}
+    told = {name: manifest.get(name) for name in ("cost_estimate", "engine", "notes")}
     return plan | told | {"files": [file["key"] for file in manifest["files"]], "running": state.running}
 
 
@@ -143,14 +144,10 @@ def finish_closing(
     """The published run's files wait no more, even if Publish ended before it said so: no file is used twice."""
     if state.current_run in (None, state.closed):
         return
-    try:
-        key = f"runs/{dataset}/{state.current_run}/manifest.json"
-        answer = s3.get_object(Bucket=environment.artifact_bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
+    manifest = fetched_json(s3, environment.artifact_bucket, f"runs/{dataset}/{state.current_run}/manifest.json")
+    if manifest is None:
         return
-    used = json.loads(answer["Body"].read())["ledger_items"]
+    used = manifest["ledger_items"]
     logger.warning("files of the published run may still wait", extra={"files": len(used)})
     ledger.close(dataset, used, state.current_run, in_days(now, environment.retention_days))
 
@@ -305,15 +302,27 @@ def make_plan(
             "of an image as ImageUri (Python 3.11 or newer, bash and sagemaker-training)"
         )
     train, reason = choose_mode(environment, given, found, now)
-    machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
-    running = {job: machines[job] for job in JOBS if train or job != "train"}
     size = sum(map(unpacked, taken))
+    panel_gb = (prices.PANEL_SHARE * size + found.before.panel_bytes) / 1e9
+    choice = choose_engine(environment, given, panel_gb)
+    machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
+    if choice.engine == "spark":
+        machines["assess"] = spark_machines(environment, given.overrides.assess)
+    assess = machines["assess"]
+    running = {job: machines[job] for job in JOBS if train or job != "train"}
     cost = prices.estimate(environment.region, environment.instance_prices, running, size, found.before.panel_bytes)
     check_cost(environment, given, cost)
 
     run = run_of(environment, dataset, execution, found.code)
     shared = {"dataset": dataset, "run_id": run.id, "train": train, "train_reason": reason}
-    manifest = {**shared, "mode": given.mode, "cost_estimate": cost.words, **manifest_of(run, found)}
+    engine = engines.told(choice, assess["instance_type"], assess["instance_count"])
+    manifest = {
+        **shared,
+        "mode": given.mode,
+        "cost_estimate": cost.words,
+        "engine": engine,
+        **manifest_of(run, found),
+    }
     plan = {**shared, "image": image, **inputs_of(environment, run, found)}
     plan["jobs"] = {
         job: {
@@ -322,6 +331,7 @@ def make_plan(
         }
         for job in JOBS
     }
+    plan["jobs"]["assess"] |= {"engine": choice.engine, "image": assess_image(environment, choice, image)}
     plan["model_group"] = model_group(environment, dataset)
     return plan, texts_of(environment, run, found, manifest)
 
@@ -464,6 +474,39 @@ def machine(environment: PlanSettings, job: str, override: Override) -> dict[str
         "instance_count": override.instance_count or 1,
         "volume_gb": override.volume_gb or getattr(environment, f"{job}_volume_gb"),
     }
+
+
+def choose_engine(environment: PlanSettings, given: RunInput, panel_gb: float) -> engines.Choice:
+    """Who does AssessRisk's work; raises :class:`CannotPlan` where that cannot be."""
+    try:
+        return engines.choose(
+            given.overrides.engine,
+            environment.engine,
+            panel_gb,
+            environment.spark_from_gb,
+            environment.network_isolation,
+        )
+    except engines.NotPossible as error:
+        raise CannotPlan(str(error)) from error
+
+
+def spark_machines(environment: PlanSettings, override: Override) -> dict[str, Any]:
+    """Instance type, count and volume of AssessRisk on Spark."""
+    return {
+        "instance_type": override.instance_type or environment.spark_instance_type,
+        "instance_count": override.instance_count or environment.spark_instances,
+        "volume_gb": override.volume_gb or environment.assess_volume_gb,
+    }
+
+
+def assess_image(environment: PlanSettings, choice: engines.Choice, image: str) -> str:
+    """The image of AssessRisk: that of the other jobs, or Spark's."""
+    if choice.engine == "machine":
+        return image
+    try:
+        return engines.image(environment.region, environment.spark_image_uri)
+    except engines.NotPossible as error:
+        raise CannotPlan(str(error)) from error
 
 
 def cluster(environment: PlanSettings, machine: dict[str, Any]) -> dict[str, Any]:

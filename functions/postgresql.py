@@ -5,6 +5,7 @@ The query is read inside another one, in a transaction that may write nothing, s
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -137,6 +138,8 @@ def samples(names: list[str], rows: list[list[Any]], start: datetime, end: datet
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
                 raise SourceError(f"the query gives a {metric} that is not a number ({value!r})")
+            if not math.isfinite(value):  # PostgreSQL's NaN and Infinity: nothing is known
+                continue
             try:
                 found.add_once(server, moment.astimezone(UTC), metric, float(value))
             except ConflictError as error:

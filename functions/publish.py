@@ -17,7 +17,6 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
 from pydantic import BaseModel
 
 from commands import start
@@ -26,6 +25,7 @@ from events import put, run_published, worst
 from ledger import Ledger, connect, in_days
 from locks import Limits, earliest, start_held_back, start_if_idle
 from notification import cut, subject, text
+from objects import client_for_links
 from panels import expire_superseded
 
 logger = Logger()
@@ -76,8 +76,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     run = Finished.model_validate(event)
     ledger = connect(environment.ledger_table)
     stepfunctions = boto3.client("stepfunctions")
-    # As links need it: the region's own host name, and the signature that every region takes.
-    s3 = boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+    s3 = client_for_links()
     logger.append_keys(dataset=run.dataset, run_id=run.run_id)
 
     folder = f"runs/{run.dataset}/{run.run_id}"
@@ -227,6 +226,7 @@ def notification(
         *more_lines(quality["notes"], 5),
         *model_lines(run, manifest["train_reason"], relative_error(summary)),
         *(drift_lines(run, summary.get("drift") or {}, following if trains else None) if status == "published" else []),
+        *([f"Assessed by {manifest['engine']}."] if manifest.get("engine", "").startswith("Spark") else []),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in [*manifest.get("notes", []), *summary.get("notes", [])[:5]]],
         "",

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from ledger import Ledger
 from locks import execution_arn, runs, take_lock
+from names import execution_name
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -33,7 +34,7 @@ class OtherRequest(Exception):
 def name_of(dataset: str, key: str | None, caller: str, now: datetime) -> str:
     """The execution's name: the same for the same caller and key, otherwise a new one."""
     if key is None:
-        return f"{dataset}-{now:%Y%m%dT%H%M%S}-{now.microsecond:06d}"
+        return execution_name(dataset, now)
     digest = hashlib.sha256(json.dumps([caller, dataset, key]).encode()).hexdigest()
     return f"{dataset}-key-{digest[:24]}"
 

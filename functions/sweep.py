@@ -6,7 +6,6 @@ Event: EventBridge's schedule, every few minutes; or by hand ``{"do": …, "data
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,13 +18,13 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict
 
 from arrivals import Refused, Taken, dataset_of, note_arrivals, take_in, tell
 from environment import SweepSettings, from_environment
 from ledger import NOBODY, File, Ledger, connect, in_days
 from locks import start_if_idle, take_lock
+from objects import fetched_json
 from overdue import DAYS_KEPT, is_overdue, tell_overdue
 
 logger = Logger()
@@ -223,13 +222,13 @@ def chain_of(s3: Any, bucket: str, dataset: str) -> list[tuple[str, dict[str, An
     """
     folders = _folders(s3, bucket, f"runs/{dataset}/")
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        marks = pool.map(lambda run: _json(s3, bucket, f"runs/{dataset}/{run}/published.json"), folders)
+        marks = pool.map(lambda run: fetched_json(s3, bucket, f"runs/{dataset}/{run}/published.json"), folders)
     published = {run: mark for run, mark in zip(folders, marks, strict=True) if mark is not None}
     built_on = {mark["previous_run_id"] for mark in published.values()}
     heads = sorted((mark["published_at"], run) for run, mark in published.items() if run not in built_on)
     chain: list[tuple[str, dict[str, Any]]] = []
     run = heads[-1][1] if heads else None
-    while run is not None and (manifest := _json(s3, bucket, f"runs/{dataset}/{run}/manifest.json")) is not None:
+    while run is not None and (manifest := fetched_json(s3, bucket, f"runs/{dataset}/{run}/manifest.json")) is not None:
         chain.append((run, manifest))
         run = manifest["previous_run_id"]
     return chain[::-1]
@@ -278,12 +277,3 @@ def _folders(s3: Any, bucket: str, prefix: str) -> list[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
     found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
     return [name.removeprefix(prefix).rstrip("/") for name in found]
-
-
-def _json(s3: Any, bucket: str, key: str) -> dict[str, Any] | None:
-    try:
-        return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchKey":
-            raise
-        return None

@@ -11,8 +11,8 @@ def redrive(
     stack: StackName = STACK,
 ) -> None:
     """Go on with the dataset's newest failed run at the job that failed, with the same files and settings."""
-    from cli import output, watching  # fmt: skip
     from cli import stack as stacks
+    from cli import watching  # fmt: skip
     from cli.requests import send
 
     stacks.checked(dataset)
@@ -21,9 +21,4 @@ def redrive(
     send(found, "stepfunctions", "RedriveExecution", {"executionArn": execution}, dry_run)
     if dry_run:
         return
-    if follow:
-        watching.stay(found, dataset, execution, as_json)
-    elif as_json:
-        output.document({"execution": execution})
-    else:
-        output.tell(f"redriven: {execution.rpartition(':')[2]}")
+    watching.tell(found, dataset, execution, "redriven", follow, as_json)

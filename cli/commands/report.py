@@ -22,13 +22,14 @@ def report(
     from cli import stack as stacks
     from cli.commands.runs import checked_run
     from cli.errors import CliError
-    from functions import looking
+    from functions import objects
 
     stacks.checked(dataset)
     found = stacks.find(stack)
     run_id = checked_run(run) if run else stacks.current_run(found, dataset)
-    content = looking.read(found.client("s3"), found.artifacts, f"runs/{dataset}/{run_id}/assessment/report.html")
-    if content is None:
+    key = f"runs/{dataset}/{run_id}/assessment/report.html"
+    content, etag = objects.fetched(found.client("s3"), found.artifacts, key)
+    if etag is None:
         raise CliError(f"run {run_id} of dataset {dataset!r} has no report; headroom runs {dataset} lists its runs")
     path = output_file or cache() / dataset / run_id / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,6 @@ from cli.errors import CliError
 from cli.options import STACK, AsJson, Dataset, DryRun, StackName
 
 app = typer.Typer(no_args_is_help=True, help="A dataset's settings: check them, edit them.")
-_MISSING = ("NoSuchKey", "404")
 
 
 @app.command()
@@ -106,15 +105,9 @@ def save(stack: Any, dataset: str, content: bytes, etag: str | None, dry_run: bo
 
 def fetched(stack: Any, dataset: str) -> tuple[bytes, str | None]:
     """A dataset's settings file and its ETag; nothing and None where there is none."""
-    from botocore.exceptions import ClientError
+    from functions import objects
 
-    try:
-        answer = stack.client("s3").get_object(Bucket=stack.ingest, Key=f"config/{dataset}.yaml")
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in _MISSING:
-            raise
-        return b"", None
-    return answer["Body"].read(), answer["ETag"]
+    return objects.fetched(stack.client("s3"), stack.ingest, f"config/{dataset}.yaml")
 
 
 def problems_of(content: bytes) -> list[str]:

@@ -63,19 +63,17 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
     """Assess, write all results, and return the job's last word."""
     chosen = settings.of_panel(given.panel, given.settings)
     panel = panels.in_folder(given.panel)
-    with tempfile.TemporaryDirectory(prefix="assess-") as scratch:
-        model = unpacked(given.model, Path(scratch))
-        loaded = _loaded(model)
-        chosen = fitting(chosen, loaded.settings)
-        table_of_metrics.use(chosen.own_metrics())
-        log.info("forecasting %d periods of %d servers", chosen.horizon, len(panel.servers))
-        blocks = [
-            Block(given.panel, model, servers, chosen, panel.span, panel.measured)
-            for servers in panel.blocks(chosen.frequency)
-        ]
-        given.assessment.mkdir(parents=True, exist_ok=True)
-        fleet = written(found_in(blocks, loaded, given.engine), given.assessment / FORECASTS)
-        metrics = _json_in(model / "model_metrics.json")
+    loaded, metrics = model_in(given.model)
+    chosen = fitting(chosen, loaded.settings)
+    table_of_metrics.use(chosen.own_metrics())
+    log.info("forecasting %d periods of %d servers", chosen.horizon, len(panel.servers))
+    # Every process of the job, on whichever instance, has the folders that the job was given, and no others.
+    blocks = [
+        Block(given.panel, given.model, servers, chosen, panel.span, panel.measured)
+        for servers in panel.blocks(chosen.frequency)
+    ]
+    given.assessment.mkdir(parents=True, exist_ok=True)
+    fleet = written(found_in(blocks, loaded, given.engine), given.assessment / FORECASTS)
     found = conclude(
         fleet,
         attributes_in(given.panel),
@@ -132,7 +130,7 @@ def _on_a_core(block: Block) -> Part:
 
 @cache
 def _kept(model: Path) -> Model:
-    return _loaded(model)
+    return model_in(model)[0]
 
 
 def assess_block(block: Block, model: Model) -> Part:
@@ -166,11 +164,18 @@ def with_forecasts(found: Assessment, path: Path) -> Assessment:
     return replace(found, forecasts=table.astype({"ds": "datetime64[ns]"}))
 
 
-def _loaded(model: Path) -> Model:
-    try:
-        return load(model)
-    except ModelError as error:
-        raise job.InputError(str(error)) from error
+def model_in(folder: Path) -> tuple[Model, dict[str, Any]]:
+    """The model in a folder, as files or as ``model.tar.gz``, and what it says of its training.
+
+    Raises:
+        job.InputError: there is none that this job can use; the message says what to do.
+    """
+    with tempfile.TemporaryDirectory(prefix="assess-") as scratch:
+        files = unpacked(folder, Path(scratch))
+        try:
+            return load(files), _json_in(files / "model_metrics.json")
+        except ModelError as error:
+            raise job.InputError(str(error)) from error
 
 
 def attributes_in(folder: Path) -> pd.DataFrame:

@@ -30,10 +30,12 @@ log = logging.getLogger(__name__)
 MACHINE, SPARK = "machine", "spark"
 ENGINES = (MACHINE, SPARK)
 
-# What an instance gives to its executor; the rest is for the driver, which runs beside the first one, and for Hadoop.
-EXECUTOR_SHARE = 0.75
-# Of that, Java's part: it only hands blocks and results to the Python processes, which hold the data.
+# Memory of an executor: of its Java, which only hands blocks and results on, and for each core of the Python process
+# that holds a block (1.3 GB at the most, docs/scale.md). The rest of an instance is for the driver, which runs beside
+# the first executor and holds the summaries of the whole fleet; an executor never gets more than this share.
 JAVA_MB = 2048
+CORE_MB = 2048
+EXECUTOR_SHARE = 0.75
 # Seconds within which Spark's first executor must answer. On AWS they are up within a minute of their instances.
 PATIENCE = 600
 
@@ -122,8 +124,8 @@ def _spark(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Calla
     """
     from pyspark import SparkContext  # the image's own, or the laptop's: no job without Spark needs it
 
-    ours = SparkContext._active_spark_context is None
-    context = SparkContext.getOrCreate(_configuration())
+    running = SparkContext._active_spark_context
+    context = running or start(_configuration())
     # AWS's image sets spark.default.parallelism to two per core; a local master has one.
     cores = context.defaultParallelism
     pool = ThreadPoolExecutor(cores, thread_name_prefix="block")
@@ -137,8 +139,16 @@ def _spark(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Calla
                 context.cancelAllJobs()
                 raise
     finally:
-        if ours:
+        if running is None:
             context.stop()
+
+
+def start(configuration: Any) -> Any:
+    """A Spark context; what goes through Java is compressed, because findings are large and Java keeps them thrice."""
+    from pyspark import SparkContext
+    from pyspark.serializers import CompressedSerializer, CPickleSerializer
+
+    return SparkContext(conf=configuration, batchSize=1, serializer=CompressedSerializer(CPickleSerializer()))
 
 
 def _configuration() -> Any:
@@ -151,7 +161,8 @@ def _configuration() -> Any:
     for name, value in executor_environment().items():
         configuration.set(f"spark.executorEnv.{name}", value)
     if configuration.get("spark.master", "") == "yarn":
-        for name, value in shares(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20).items():
+        megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+        for name, value in shares(megabytes, os.cpu_count() or 1).items():
             configuration.set(name, value)
     return configuration
 
@@ -164,17 +175,14 @@ def executor_environment() -> dict[str, str]:
     return known | {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 
 
-def shares(megabytes: int) -> dict[str, str]:
-    """Spark's settings for executors on instances with so much memory each.
+def shares(megabytes: int, cores: int) -> dict[str, str]:
+    """Spark's settings for executors on instances with so much memory and so many cores each.
 
     AWS's image gives nearly all memory to Java. Here the data is in Python processes beside it, one per core, and YARN
     kills an executor whose processes together hold more than it was given.
     """
-    whole = int(megabytes * EXECUTOR_SHARE)
-    return {
-        "spark.executor.memory": f"{JAVA_MB}m",
-        "spark.executor.memoryOverhead": f"{max(whole - JAVA_MB, 1024)}m",
-    }
+    python = min(cores * CORE_MB, int(megabytes * EXECUTOR_SHARE) - JAVA_MB)
+    return {"spark.executor.memory": f"{JAVA_MB}m", "spark.executor.memoryOverhead": f"{max(python, CORE_MB)}m"}
 
 
 def _meet(context: Any, pool: Executor) -> None:

@@ -195,6 +195,13 @@ def test_a_span_is_read_with_its_first_moment_and_without_its_last(server: Serve
     assert server.read(query=QUERY.replace("FROM usage WHERE", "FROM usage WHERE false AND")) == []
 
 
+def test_what_the_database_calls_no_number_is_left_empty(server: Server) -> None:
+    server.run("UPDATE usage SET cpu = 'NaN', mem = '-Infinity' WHERE host = 'web-1'")
+    rows = server.read()
+    assert {(row["server_id"], row["cpu [%]"]) for row in rows} == {("web-2", "41.5")}
+    assert "memory [%]" not in rows[0]
+
+
 def test_devices_are_registered_and_what_is_known_of_them_is_read_back(server: Server) -> None:
     server.run("INSERT INTO devices VALUES ('web-1', '2026-06-20Z', '2026-06-20Z', 'high', 8, 'cellar')")
     rows = server.read(register_table="public.devices")

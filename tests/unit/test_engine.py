@@ -34,12 +34,10 @@ def spark() -> Iterator[Any]:
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setattr(sys, "path", [*laptop.libraries(), *sys.path])
-        from pyspark import SparkContext
-
         # Executors are to find this file's functions too.
         code = os.pathsep.join([engine.executor_environment()["PYTHONPATH"], *sys.path])
         chosen = engine._configuration().setMaster("local[2, 3]").set("spark.ui.enabled", "false")
-        context = SparkContext(conf=chosen.set("spark.executorEnv.PYTHONPATH", code))
+        context = engine.start(chosen.set("spark.executorEnv.PYTHONPATH", code))
         context.setLogLevel("OFF")
         yield context
         context.stop()
@@ -186,8 +184,9 @@ def test_why_spark_gave_up_is_told_in_words_with_the_servers_and_what_to_change(
 
 
 def test_executors_leave_room_for_the_driver_and_for_python_beside_java():
-    given = engine.shares(64 * 1024)
-    assert given == {"spark.executor.memory": "2048m", "spark.executor.memoryOverhead": f"{48 * 1024 - 2048}m"}
+    r5_4xlarge, c5_4xlarge = engine.shares(128 * 1024, 16), engine.shares(32 * 1024, 16)
+    assert r5_4xlarge == {"spark.executor.memory": "2048m", "spark.executor.memoryOverhead": f"{16 * 2048}m"}
+    assert c5_4xlarge == {"spark.executor.memory": "2048m", "spark.executor.memoryOverhead": f"{24 * 1024 - 2048}m"}
 
 
 def test_executors_find_the_code_and_the_libraries_that_the_driver_has(monkeypatch):

@@ -131,8 +131,9 @@ def _least_absolute(
         gram[:, sparse, sparse] += sparse_doubt
         coefficients = np.linalg.solve(gram, ((weight * target) @ columns)[:, :, None])[:, :, 0]
         residual = np.where(seen, target - coefficients @ columns.T, np.nan)
-        typical = np.maximum(np.nan_to_num(median(np.abs(residual)))[:, None], tiny)
-        weight = forgetting * typical / np.maximum(np.abs(np.nan_to_num(residual)), 0.25 * typical)
+        off = np.abs(residual)
+        typical = np.maximum(np.nan_to_num(median(off))[:, None], tiny)
+        weight = forgetting * typical / np.maximum(np.where(seen, off, 0.0), 0.25 * typical)
         sparse_doubt = design.doubt[sparse] * typical / np.maximum(np.abs(coefficients[:, sparse]), 0.05 * typical)
     return centre + coefficients @ design.coming.T, residual, coefficients[:, design.marks]
 
@@ -212,17 +213,18 @@ def _carried(residual: np.ndarray, horizon: int) -> np.ndarray:
     smoothing, fade = (np.array(part) for part in zip(*constants, strict=True))
     state = np.zeros((count, len(constants)))
     states = np.empty((periods, *state.shape), dtype=np.float32)
-    moved = ~np.isnan(residual)[:, :, None] * smoothing
-    there = np.nan_to_num(residual)[:, :, None]
+    seen = np.ascontiguousarray(~np.isnan(residual).T)[:, :, None]
+    there = np.ascontiguousarray(np.nan_to_num(residual).T)[:, :, None]
     for period in range(periods):
-        state = fade * state
-        state += moved[:, period] * (there[:, period] - state)
+        state *= fade
+        state += seen[period] * smoothing * (there[period] - state)
         states[period] = state
     missed = np.zeros_like(state)
     for distance in distances(horizon, periods):
-        actual, forecast = residual.T[distance:, :, None], states[:-distance] * fade**distance
-        off = np.abs(actual - forecast)[-4 * horizon :]
-        missed += np.nan_to_num(off).sum(axis=0) / np.maximum((~np.isnan(off)).sum(axis=0), 1)
+        judged = slice(max(distance, periods - 4 * horizon), periods)
+        forecast = states[judged.start - distance : periods - distance] * fade**distance
+        off = np.abs(there[judged] - forecast) * seen[judged]
+        missed += off.sum(axis=0) / np.maximum(seen[judged].sum(axis=0), 1)
     best = missed.argmin(axis=1)
     return state[np.arange(count), best][:, None] * fade[best][:, None] ** np.arange(1, horizon + 1)
 

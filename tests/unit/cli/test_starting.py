@@ -45,12 +45,14 @@ def test_the_apis_function_has_all_that_it_imports():
 
 
 def imports_of(path: Path) -> set[str]:
-    """The modules of this repository, outside of cli/, that a file imports at any place."""
+    """The modules of this repository, outside of cli/, that a file imports at any place; functions import each other
+    by their bare names."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.partition(".")[0] in ("functions", "local")}
+    beside = {f"functions.{name}" for name in found if path.parent.name == "functions" and "." not in name}
+    return {name for name in found if name.partition(".")[0] in ("functions", "local")} | beside
 
 
 def test_all_that_the_command_line_imports_is_installed_with_it():

@@ -65,25 +65,31 @@ def _pack(group: list[Server], movers: list[Server], fleet: Fleet) -> list[Advic
     share = use.max(axis=2) / capacity[:, :, 0]
     # First fit decreasing: the largest load is placed first, on the first host with room, the largest hosts first.
     order = sorted(movers, key=lambda one: (-use[:, place[one.name]].max(axis=1).sum(), one.name))
-    hosts = sorted(range(len(group)), key=lambda at: (-group[at].size.vcpus, -share[:, at].max(), group[at].name))
-    load, moved_to = use.copy(), {}
-    guests = np.zeros(len(group), dtype=int)
+    hosts = np.array(
+        sorted(range(len(group)), key=lambda at: (-group[at].size.vcpus, -share[:, at].max(), group[at].name))
+    )
+    load = use.copy()
+    moved_to: dict[int, list[int]] = {}
+    highest, lowest = load.max(axis=2), load.min(axis=2)
+    guests, free = np.zeros(len(group), dtype=int), np.ones(len(group), dtype=bool)
     for server in order:
         mine = place[server.name]
         if guests[mine]:
             continue
-        free = [at for at in hosts if at != mine and at not in moved_to and guests[at] < MOST_MOVED_TO_A_HOST]
-        if not free:
-            break
-        fits = ((load[:, free] + use[:, [mine]]) <= capacity[:, free]).all(axis=(0, 2))
-        if fits.any():
-            host = free[int(fits.argmax())]
+        # Most hosts without room are told by their highest or lowest load alone: not all periods of all are added.
+        own_most, own_least = use[:, mine].max(axis=1)[:, None], use[:, mine].min(axis=1)[:, None]
+        may = free & (np.maximum(highest + own_least, lowest + own_most) <= capacity[:, :, 0]).all(axis=0)
+        may[mine] = False
+        room = (at for at in hosts[may[hosts]] if (load[:, at] + use[:, mine] <= capacity[:, at]).all())
+        if (host := next(room, None)) is not None:
             load[:, host] += use[:, mine]
+            highest[:, host], lowest[:, host] = load[:, host].max(axis=1), load[:, host].min(axis=1)
             guests[host] += 1
-            moved_to[mine] = host
+            moved_to.setdefault(int(host), []).append(mine)
+            free[mine], free[host] = False, guests[host] < MOST_MOVED_TO_A_HOST
     found = []
-    for host in sorted(set(moved_to.values())):
-        moved = sorted((group[mine] for mine, at in moved_to.items() if at == host), key=lambda one: one.name)
+    for host in np.flatnonzero(guests):
+        moved = sorted((group[mine] for mine in moved_to[int(host)]), key=lambda one: one.name)
         peak = 100 * load[:, host].max(axis=1) / np.array([owned[host] for owned in sizes.values()])
         costs = [one.cost for one in moved if not math.isnan(one.cost)]
         saving = float(np.sum(costs)) if costs else math.nan
