@@ -66,17 +66,17 @@ def in_order(work: Callable[[Block], Result], blocks: Sequence[Block], engine: s
         job.PartFailed: ``work`` failed on a block; the message names it.
         EngineFailed: the engine gave up.
     """
-    with {MACHINE: _cores_of_this_machine, SPARK: _spark}[engine](work, len(blocks)) as (submit, cores):
-        waiting: deque[tuple[Block, Future[Result]]] = deque()
+    with {MACHINE: _cores_of_this_machine, SPARK: _spark}[engine](work, len(blocks)) as (submit, opened, cores):
+        waiting: deque[tuple[Block, Future[Any]]] = deque()
         for block in blocks:
             waiting.append((block, submit(block)))
             if len(waiting) > cores:
-                yield _result(*waiting.popleft(), cores)
+                yield opened(_result(*waiting.popleft(), cores))
         while waiting:
-            yield _result(*waiting.popleft(), cores)
+            yield opened(_result(*waiting.popleft(), cores))
 
 
-def _result(block: Any, under_way: Future[Result], cores: int) -> Result:
+def _result(block: Any, under_way: Future[Any], cores: int) -> Any:
     try:
         return under_way.result()
     except BrokenProcessPool as error:
@@ -95,12 +95,17 @@ def _result(block: Any, under_way: Future[Result], cores: int) -> Result:
 
 
 @contextmanager
-def _cores_of_this_machine(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Callable, int]]:
+def _cores_of_this_machine(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Callable, Callable, int]]:
+    """How to submit a block, how to open what comes back, and how many blocks are under way at a time."""
     cores = min(os.cpu_count() or 1, blocks)
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(cores, context, initializer=threadpool_limits, initargs=(1,))
     with _closed(pool):
-        yield lambda block: pool.submit(work, block), cores
+        yield lambda block: pool.submit(work, block), _as_it_is, cores
+
+
+def _as_it_is(result: Any) -> Any:
+    return result
 
 
 @contextmanager
@@ -116,25 +121,28 @@ def _closed(pool: Executor) -> Iterator[None]:
 
 
 @contextmanager
-def _spark(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Callable, int]]:
-    """Each block is a Spark job of one task. A task that loses its executor is tried again elsewhere, up to four times.
+def _spark(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Callable, Callable, int]]:
+    """The same on Spark.
+
+    Each block is a Spark job of one task. A task that loses its executor is tried again elsewhere, up to four times.
 
     One job per block, and not one for all: results come back, are written and forgotten while others are under way,
-    which one job's ``collect`` does not allow, and ``toLocalIterator`` does one at a time.
+    which one job's ``collect`` does not allow, and ``toLocalIterator`` does one at a time. Results stay packed until it
+    is their turn: they are large, Java keeps them thrice, and those of as many blocks as there are cores may wait.
     """
     from pyspark import SparkContext  # the image's own, or the laptop's: no job without Spark needs it
 
     running = SparkContext._active_spark_context
-    context = running or start(_configuration())
+    context = running or SparkContext(conf=_configuration())
     # AWS's image sets spark.default.parallelism to two per core; a local master has one.
-    cores = context.defaultParallelism
+    cores = max(context.defaultParallelism // (2 if context.master == "yarn" else 1), 1)
     pool = ThreadPoolExecutor(cores, thread_name_prefix="block")
     try:
         _meet(context, pool)
         log.info("Spark %s on %s: %d blocks, %d at a time", context.version, context.master, blocks, cores)
         with _closed(pool):
             try:
-                yield lambda block: pool.submit(_on_an_executor, context, work, block), cores
+                yield lambda block: pool.submit(_on_an_executor, context, work, block), _packing().loads, cores
             except BaseException:
                 context.cancelAllJobs()
                 raise
@@ -143,12 +151,11 @@ def _spark(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Calla
             context.stop()
 
 
-def start(configuration: Any) -> Any:
-    """A Spark context; what goes through Java is compressed, because findings are large and Java keeps them thrice."""
-    from pyspark import SparkContext
+def _packing() -> Any:
+    """PySpark's own way of packing what goes between its processes, compressed to a quarter."""
     from pyspark.serializers import CompressedSerializer, CPickleSerializer
 
-    return SparkContext(conf=configuration, batchSize=1, serializer=CompressedSerializer(CPickleSerializer()))
+    return CompressedSerializer(CPickleSerializer())
 
 
 def _configuration() -> Any:
@@ -193,7 +200,7 @@ def _meet(context: Any, pool: Executor) -> None:
     """
     first = pool.submit(_on_an_executor, context, _versions, "its first task")
     try:
-        theirs = first.result(timeout=PATIENCE)
+        theirs = _packing().loads(first.result(timeout=PATIENCE))
     except OutOfTime as error:
         context.cancelAllJobs()
         raise EngineFailed(
@@ -213,8 +220,8 @@ def _versions(_: Any) -> str:
     return f"Python {sys.version_info[0]}.{sys.version_info[1]}, numpy {numpy.__version__}, pandas {pandas.__version__}"
 
 
-def _on_an_executor(context: Any, work: Callable[[Block], Result], block: Block) -> Result:
-    """Work on one block as a Spark job; waits for it."""
+def _on_an_executor(context: Any, work: Callable[[Block], Any], block: Block) -> bytes:
+    """Work on one block as a Spark job; waits for it, and gives the packed result."""
     try:
         [result] = context.parallelize([block], 1).map(partial(_task, work)).collect()
     except Exception as error:  # Py4J raises several kinds, where Java is gone as well
@@ -224,10 +231,10 @@ def _on_an_executor(context: Any, work: Callable[[Block], Result], block: Block)
     return result
 
 
-def _task(work: Callable[[Block], Result], block: Block) -> Result | _Fault:
+def _task(work: Callable[[Block], Any], block: Block) -> bytes | _Fault:
     threadpool_limits(1)
     try:
-        return work(block)
+        return _packing().dumps(work(block))
     except job.InputError as error:
         return _Fault(str(error), by_input=True)
     except Exception as error:
@@ -262,7 +269,7 @@ _REASONS = (
 
 def told(error: str, block: str) -> str:
     """Why Spark gave up on a block, in words: what kind of failure it was, and what to change."""
-    known = (sentence for pattern, sentence in _REASONS if re.search(pattern, error))
+    known = (sentence for pattern, sentence in _REASONS if re.search(pattern, error, re.IGNORECASE))
     said = " ".join(_cause(error).split())[:300]
     return f"{_ENGINE} {next(known, 'ended the work')}. It was at {block}. Spark says: {said}"
 

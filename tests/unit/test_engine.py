@@ -34,10 +34,12 @@ def spark() -> Iterator[Any]:
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setattr(sys, "path", [*laptop.libraries(), *sys.path])
+        from pyspark import SparkContext
+
         # Executors are to find this file's functions too.
         code = os.pathsep.join([engine.executor_environment()["PYTHONPATH"], *sys.path])
         chosen = engine._configuration().setMaster("local[2, 3]").set("spark.ui.enabled", "false")
-        context = engine.start(chosen.set("spark.executorEnv.PYTHONPATH", code))
+        context = SparkContext(conf=chosen.set("spark.executorEnv.PYTHONPATH", code))
         context.setLogLevel("OFF")
         yield context
         context.stop()
