@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -70,6 +71,19 @@ def test_a_block_reads_its_own_rows_and_never_the_whole_panel(folder, monkeypatc
     monkeypatch.setattr(Panel, "_seen", property(lambda _: pytest.fail("the whole panel was read")))
     found = assess.assess_block(block, load(folder / "model"))
     assert set(found.risks["server_id"]) == set(block.servers)
+
+
+def test_every_process_has_the_model_from_the_folder_that_the_job_was_given(folder, tmp_path, monkeypatch):
+    """On other instances there is no folder in which this process has unpacked it."""
+    given = tmp_path / "given"
+    given.mkdir()
+    for name in ("panel.parquet", "servers.parquet", "settings.json"):
+        shutil.copy(folder / name, given)
+    shutil.make_archive(str(given / "model" / "model"), "gztar", folder / "model")
+    blocks: list[assess.Block] = []
+    monkeypatch.setattr(assess, "found_in", lambda given, *_: map(assess._on_a_core, blocks.extend(given) or given))
+    assessed(given, tmp_path / "out")
+    assert {block.model for block in blocks} == {given / "model"}
 
 
 def dies(block: assess.Block) -> partition.Part:
