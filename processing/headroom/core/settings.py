@@ -11,6 +11,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -21,6 +22,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from headroom.core import metrics as table
 from headroom.core.periods import Frequency
 from headroom.core.series import parts_of
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """The names of time zones. They are looked up on disk, which takes long where each of many files asks for them."""
+    return frozenset(available_timezones() - {"localtime"})
+
 
 # What a column may be beside a metric.
 COLUMNS = (
@@ -218,7 +226,7 @@ class Rules(_Part):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        if name not in available_timezones() - {"localtime"}:
+        if name not in time_zones():
             raise ValueError("not a time zone; use a name such as Europe/Berlin")
         return name
 

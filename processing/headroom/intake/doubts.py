@@ -14,6 +14,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.intake.layout import PERCENT_LIMIT
+from headroom.intake.tables import insert_all
 
 if TYPE_CHECKING:
     from headroom.intake.sources import Source
@@ -30,8 +31,7 @@ def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     """Make the tables ``doubt`` (file, metric, reason) and ``doubt_of_file`` (one row per file, ``<metric>_doubt``)."""
     db.execute("CREATE TABLE doubt (file INTEGER, metric VARCHAR, reason VARCHAR)")
     found = [*_unreadable_numbers(db), *_sizes(db, sources), *_shares(db, sources), *_more_than_all(db), *_counters(db)]
-    if found:
-        db.executemany("INSERT INTO doubt VALUES (?, ?, ?)", found)
+    insert_all(db, "doubt", found)
     each = ", ".join(f"min(reason) FILTER (metric = '{metric}') AS {metric}_doubt" for metric in metrics.columns())
     db.execute(f"CREATE TABLE doubt_of_file AS SELECT file, {each} FROM doubt GROUP BY file")
 

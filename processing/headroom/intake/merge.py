@@ -346,17 +346,19 @@ def _refuse_conflicts(
                 ) GROUP BY file""").fetchall()
             for file, count, moment in found:
                 conflicts.setdefault(file, (metric, count, moment))
+    refused = []
     for file, (metric, count, moment) in conflicts.items():
         differ = columns_that_differ(db, by_order[file], moment["low_row"], moment["high_row"])
         told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
-        refuse(
-            db, by_order[file],
+        refused.append((
+            by_order[file],
             f"{metric} of {named(moment['server'])} has different values at the same moment ({moment['at']} UTC: "
             f"{moment['low']:g} and {moment['high']:g}"
             f"{f', and so at {count} moments' if count > 1 else ''}). {told}: export one of them, or say under "
             "`sources` in the settings which rows count (where) or that the busiest does (entities: busiest)",
-        )  # fmt: skip
-    return bool(conflicts)
+        ))  # fmt: skip
+    refuse(db, refused)
+    return bool(refused)
 
 
 def _make_slice(db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime, repeated: bool) -> None:

@@ -23,7 +23,7 @@ from headroom.intake.entities import server_of
 from headroom.intake.lines import line_numbers
 from headroom.intake.merge import Merge
 from headroom.intake.sources import Source
-from headroom.intake.tables import for_each, one_row, quoted
+from headroom.intake.tables import for_each, insert_all, one_row, quoted
 
 _EXAMPLES = 100
 _WORST_GAPS = 20
@@ -139,17 +139,15 @@ def _collect_problems(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
     """The table ``quarantine``: all that was not used, where it stands as an editor shows it, and why."""
     db.execute("CREATE TABLE source (file INTEGER, file_name VARCHAR, header_line INTEGER, error VARCHAR)")
     db.execute('CREATE TABLE heading (file INTEGER, "column" VARCHAR, heading VARCHAR)')
-    for source in sources:
-        header_line = source.layout.header_line if source.layout else None
-        db.execute("INSERT INTO source VALUES (?, ?, ?, ?)", [source.order, source.file, header_line, source.error])
+    about = [(one.order, one.file, one.layout.header_line if one.layout else None, one.error) for one in sources]
+    insert_all(db, "source", about)
     headings = [
         (source.order, column, source.layout.columns[place])
         for source in sources
         if source.layout is not None
         for column, place in source.layout.places
     ]
-    if headings:
-        db.executemany("INSERT INTO heading VALUES (?, ?, ?)", headings)
+    insert_all(db, "heading", headings)
     db.execute("""
         CREATE TABLE problem AS
         SELECT file, row, NULL::BIGINT AS line, unnest(problems, recursive := true) FROM suspect
@@ -162,8 +160,10 @@ def _collect_problems(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
         FROM (SELECT DISTINCT file, row FROM problem WHERE row IS NOT NULL)
         JOIN (SELECT file, min(rowid) AS first, count(*) AS rows FROM reading GROUP BY file) USING (file)""")
     db.execute("CREATE TABLE line_of (file INTEGER, row BIGINT, line BIGINT)")
+    with_problems = {file for (file,) in db.execute("SELECT DISTINCT file FROM place").fetchall()}
     for source in sources:
-        _add_lines(db, source)
+        if source.order in with_problems:
+            _add_lines(db, source)
     db.execute(f"""
         CREATE TABLE quarantine AS
         SELECT row_number() OVER (ORDER BY file, line, "column", value, reason) AS place, *
@@ -181,7 +181,7 @@ def _collect_problems(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
 
 def _add_lines(db: duckdb.DuckDBPyConnection, source: Source) -> None:
     found = db.execute("SELECT row, position, rows FROM place WHERE file = ? ORDER BY row", [source.order]).fetchall()
-    if not found or source.layout is None:
+    if source.layout is None:
         return
     rejected = db.execute("SELECT line FROM rejected WHERE file = ? ORDER BY line", [source.order]).fetchall()
     lines = line_numbers(source, [position for _, position, _ in found], found[0][2], [line for (line,) in rejected])
@@ -191,8 +191,8 @@ def _add_lines(db: duckdb.DuckDBPyConnection, source: Source) -> None:
             [source.layout.header_line, source.order],
         )
     else:
-        table = [(source.order, row, line) for (row, _, _), line in zip(found, lines, strict=True)]
-        db.executemany("INSERT INTO line_of VALUES (?, ?, ?)", table)
+        rows = [(source.order, row, line) for (row, _, _), line in zip(found, lines, strict=True)]
+        insert_all(db, "line_of", rows)
 
 
 def _files(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ from headroom.intake.tables import (
     drop_rejects,
     field_of,
     for_each,
+    insert_all,
     key_text,
     left_out,
     name_text,
@@ -231,18 +232,17 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
             alike[source.layout, source.rules.model_dump_json()].append(source)
     for (layout, _), group in alike.items():
         if layout.owners:
-            files = [[source.order] for source in group]
-            db.executemany("INSERT INTO owner_file VALUES (?)", files)
+            files = [(source.order,) for source in group]
+            insert_all(db, "owner_file", files)
             if any(entities.together(name) for name in metrics.columns()):
-                db.executemany("INSERT INTO together_file VALUES (?)", files)
+                insert_all(db, "together_file", files)
         _scan(db, layout, group, latest, settings.statistic)
     _look_at_names(db, settings)
     doubts.find(db, sources)
     db.execute(_judge())
     make_views(db)
     for refused in (whole_files.put_together, whole_files.without_servers, inventory.contradictions):
-        for source, sentence in list(refused(db, sources)):
-            refuse(db, source, sentence)
+        refuse(db, list(refused(db, sources)))
     read_rows = "SELECT file FROM reading UNION SELECT file FROM rejected"
     with_rows = {file for (file,) in db.execute(read_rows).fetchall()}
     for source in sources:
@@ -262,12 +262,13 @@ def make_views(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(_views().replace("$plain", plain).replace("$usable", usable))
 
 
-def refuse(db: duckdb.DuckDBPyConnection, source: Source, error: str) -> None:
-    """Take a file back that has been read: nothing of it is used."""
-    source.error = error
-    db.execute("INSERT INTO refused_file VALUES (?)", [source.order])
-    db.execute("DELETE FROM suspect WHERE file = ?", [source.order])
-    db.execute("DELETE FROM rejected WHERE file = ?", [source.order])
+def refuse(db: duckdb.DuckDBPyConnection, refused: Sequence[tuple[Source, str]]) -> None:
+    """Take files back that have been read, each with the reason: nothing of them is used."""
+    for source, error in refused:
+        source.error = error
+    insert_all(db, "refused_file", [(source.order,) for source, _ in refused])
+    for table in ("suspect", "rejected"):
+        db.execute(f"DELETE FROM {table} WHERE file IN (FROM refused_file)")
     make_views(db)
 
 

@@ -32,6 +32,13 @@ def one_row(db: duckdb.DuckDBPyConnection, query: str, parameters: Any = None) -
     return row
 
 
+def insert_all(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows, all at once: one by one takes half a millisecond each. Each column has values of one type."""
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        db.execute(f"INSERT INTO {table} SELECT {', '.join('unnest(?)' for _ in columns)}", columns)
+
+
 def drop_rejects(db: duckdb.DuckDBPyConnection) -> None:
     """Drop the tables in which DuckDB keeps the lines that a scan could not make rows of (see ``scan_of``)."""
     db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")

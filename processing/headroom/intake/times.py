@@ -12,10 +12,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import duckdb
 
+from headroom.core.settings import time_zones
 from headroom.intake.brackets import in_brackets
 
 PLAIN = re.compile(
@@ -66,7 +67,7 @@ def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
             continue
         if text.upper() in ("UTC", "GMT", "Z"):
             return "UTC"
-        if text in available_timezones() and "/" in text:
+        if text in time_zones() and "/" in text:
             return text
         offset = zones.get(text) or (text if _OFFSET.fullmatch(text) else None)
         if offset and (found := _OFFSET.fullmatch(offset)) and int(found[3] or 0) == 0:

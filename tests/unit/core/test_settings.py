@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from headroom.core import settings
 from headroom.core.series import owner
 from headroom.core.settings import Settings, SettingsError, load, of_panel, parse
 
@@ -140,3 +141,15 @@ def test_settings_with_own_metrics_survive_being_written_beside_the_panel(tmp_pa
     (tmp_path / "settings.json").write_text(example.model_dump_json())
     assert of_panel(tmp_path, None) == example
     assert of_panel(tmp_path, None).own_metrics() == example.own_metrics()
+
+
+def test_of_many_files_none_has_the_disk_searched_for_time_zones_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    searches = []
+    known = frozenset({"UTC", "Europe/Berlin", "localtime"})
+    monkeypatch.setattr(settings, "available_timezones", lambda: searches.append(1) or known)
+    settings.time_zones.cache_clear()
+    chosen = parse("timezone: Europe/Berlin")
+    for number in range(100):
+        assert chosen.for_file(f"web/{number}.csv").timezone == "Europe/Berlin"
+    assert len(searches) == 1
+    settings.time_zones.cache_clear()
