@@ -47,6 +47,7 @@ _NOT_THE_FILES = (
     # Spark, when it was not memory that it lacked (processing/headroom/engine.py).
     "The Spark engine lost",
     "The Spark engine has",
+    "The Spark engine ended",
     "The Spark engine's executors",
 )
 # What a job reads besides the files that came, by its folder in the artifact bucket, and what to do where it is gone.

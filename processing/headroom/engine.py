@@ -244,21 +244,23 @@ def _task(work: Callable[[Block], Any], block: Block) -> bytes | _Fault:
 
 # How the sentence of a failure that is the engine's own begins; run_status knows it.
 _ENGINE = "The Spark engine"
-_LARGER = 'for one run with overrides ({"assess": {"instance_type": "ml.r5.4xlarge"}})'
 # What Spark, YARN and PySpark write where a task was ended from outside, and what to do about it; the first that fits.
 _REASONS = (
     (
-        r"memory limits|OutOfMemory|exit(?:ed with)? (?:code|status):? ?(?:137|143|52)\b|worker exited unexpectedly",
-        f"ran out of memory: use instances with more memory per core, {_LARGER}",
+        r"memory limits|(?<!On)OutOfMemory|worker exited unexpectedly"
+        r"|exit(?:ed with)? (?:code|status):? ?(?:137|143|52)\b",
+        "ran out of memory: use instances with more memory per core, for one run with overrides "
+        '({"engine": "spark", "assess": {"instance_type": "ml.r5.4xlarge"}})',
     ),
     (
         r"No space left on device",
-        'has filled a volume: use larger ones, for one run with overrides ({"assess": {"volume_gb": 200}})',
+        "has filled a volume: use larger ones, for one run with overrides "
+        '({"engine": "spark", "assess": {"volume_gb": 200}})',
     ),
     (
         r"ExecutorLostFailure|lost node|heartbeat|FetchFailed|Connection (?:reset|refused)|SparkContext was shut down",
         "lost instances, and the work on one block was begun four times: redrive the run. If it happens again, use "
-        'another instance type, or more instances ({"assess": {"instance_count": 4}})',
+        'another instance type, or more instances ({"engine": "spark", "assess": {"instance_count": 8}})',
     ),
     (
         r"ModuleNotFoundError|ImportError|Cannot run program",

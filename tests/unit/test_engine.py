@@ -174,6 +174,11 @@ def test_a_cluster_without_an_executor_ends_the_job_instead_of_waiting_for_ever(
             r"lost instances.*redrive.*instance_count",
         ),
         ("org.apache.spark.SparkException: java.io.IOException: No space left on device", r"volume_gb"),
+        (
+            "ExecutorLostFailure (executor 1 exited) Reason: Container from a bad node. Exit status: -100. "
+            "Diagnostics: java -XX:OnOutOfMemoryError='kill -9 %p' was lost",
+            r"lost instances",
+        ),
         ("ModuleNotFoundError: No module named 'lightgbm'", r"cannot start the job's Python"),
         ("what nobody has seen yet", r"ended the work\. It was at servers 'a'\. Spark says: what nobody has seen yet"),
     ],

@@ -111,6 +111,7 @@ def of_spark(message: str, **given: str) -> tuple[str, bool]:
         ("The Spark engine has no executor after 10 minutes.", False),
         ("The Spark engine has filled a volume: use larger ones", False),
         ("The Spark engine has executors that cannot start the job's Python", False),
+        ("The Spark engine ended the work. It was at 1,000 servers from 'a' to 'b'.", False),
         ("The Spark engine's executors run other libraries", False),
         ("The Spark engine ran out of memory: use instances with more memory per core", True),
         ("1,000 servers from 'a' to 'b': KeyError: 'x'", True),
