@@ -39,7 +39,7 @@ lint: install .venv-lint/installed
 	.venv-lint/bin/checkov --config-file .checkov.yaml
 
 audit: .venv-lint/installed  ## are the locked libraries known to have holes? Asks the package index
-	for lock in jobs functions dev spark; do .venv-lint/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement requirements/$$lock.txt || exit 1; done
+	for lock in jobs functions preview dev spark; do .venv-lint/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement requirements/$$lock.txt || exit 1; done
 
 bench: .venv-bench/installed  ## ONLY=accuracy for one of them
 	for one in $(or $(ONLY),preprocess findings accuracy speed); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
@@ -82,6 +82,7 @@ lock:  ## after a change of requirements/*.in; the order matters, each holds the
 	cd requirements && ../$(LOCK) jobs.in -o jobs.txt \
 	&& ../$(LOCK) -c jobs.txt dev.in -o dev.txt \
 	&& ../$(LOCK) -c dev.txt $(addprefix --no-emit-package ,botocore urllib3 python-dateutil six jmespath) functions.in -o functions.txt \
+	&& ../$(LOCK) -c jobs.txt preview.in -o preview.txt \
 	&& ../$(LOCK) -c dev.txt uv.in -o uv.txt \
 	&& ../$(LOCK) -c dev.txt bench.in -o bench.txt \
 	&& ../$(LOCK) lint.in -o lint.txt \

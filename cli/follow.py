@@ -6,9 +6,9 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
+
+from functions.following import Step, steps
 
 FINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
@@ -22,20 +22,6 @@ class Cloud(Protocol):
 
     def client(self, service: str) -> Any:
         """A boto3 client."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One state of a run: when it began, and when it ended, if it has. ``failed`` is why it did not end well."""
-
-    name: str
-    began: datetime
-    ended: datetime | None = None
-    failed: str | None = None
-
-    def seconds(self, now: datetime) -> float:
-        """How long it took, or has taken until ``now``."""
-        return ((self.ended or now) - self.began).total_seconds()
 
 
 def executions(cloud: Cloud, machine: str, dataset: str) -> list[dict[str, Any]]:
@@ -65,30 +51,12 @@ def wait_for_start(cloud: Cloud, machine: str, dataset: str, known: set[str], se
     return None
 
 
-def steps(cloud: Cloud, execution: str) -> list[Step]:
-    """The states that the execution has been in. A state that a redrive ran again is there again."""
-    found: list[Step] = []
-    pages = cloud.client("stepfunctions").get_paginator("get_execution_history")
-    for page in pages.paginate(executionArn=execution, PaginationConfig={"PageSize": 1000}):
-        for event in page["events"]:
-            kind, moment = event["type"], event["timestamp"]
-            if kind.endswith("StateEntered"):
-                found.append(Step(event["stateEnteredEventDetails"]["name"], moment))
-            elif kind == "ExecutionRedriven" and found:
-                found.append(Step(found[-1].name, moment))
-            elif kind.endswith("StateExited"):
-                found[-1] = Step(found[-1].name, found[-1].began, moment)
-            elif kind in ("ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted") and found:
-                found[-1] = Step(found[-1].name, found[-1].began, moment, kind.removeprefix("Execution"))
-    return found
-
-
 def follow(cloud: Cloud, execution: str, every: float = 0.25) -> Iterator[tuple[dict[str, Any], list[Step]]]:
     """(DescribeExecution, steps) again and again until the execution has ended, the last time after its end."""
     states = cloud.client("stepfunctions")
     while True:
         description = states.describe_execution(executionArn=execution)
-        yield description, steps(cloud, execution)
+        yield description, steps(states, execution)
         if description["status"] in FINAL:
             return
         time.sleep(every)
@@ -123,26 +91,3 @@ def log_tail(cloud: Cloud, job: str, lines: int) -> list[str]:
             )["events"]
             return [event["message"] for event in events]
     return []
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an execution did not succeed: the error's name, a reason for people, and the job where it was one."""
-
-    error: str
-    reason: str
-    job: str | None
-
-
-def failure(description: dict[str, Any]) -> Failure:
-    """What DescribeExecution says of a failure; a failed job's cause is its whole description."""
-    error, cause = description.get("error") or description["status"], description.get("cause") or ""
-    try:
-        details = json.loads(cause)
-    except ValueError:
-        details = None
-    if not isinstance(details, dict):
-        return Failure(error, cause, None)
-    job = details.get("ProcessingJobName") or details.get("TrainingJobName")
-    reasons = [details.get(key) for key in ("FailureReason", "ExitMessage", "errorMessage")]
-    return Failure(error, ": ".join(filter(None, reasons)) or cause, job)

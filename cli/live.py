@@ -7,6 +7,7 @@ from typing import Any
 
 from cli import follow
 from cli.follow import Cloud
+from functions import following
 from functions.notification import printable
 
 
@@ -41,7 +42,7 @@ def watch(console: Any, cloud: Cloud, execution: str, dataset: str, every: float
 
 def why(cloud: Cloud, description: dict[str, Any], lines: int = 15) -> list[str]:
     """Why an execution did not succeed, with its job's last lines."""
-    failure = follow.failure(description)
+    failure = following.failure(description)
     told = [f"the run ended {description['status']}: {failure.error}", failure.reason]
     if failure.job:
         told += ["", f"the last lines of {failure.job}:"]

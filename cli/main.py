@@ -13,9 +13,12 @@ from cli.commands import (
     drop,
     findings,
     follow,
+    give_up,
     logs,
     models,
+    page,
     preview,
+    put_back,
     redrive,
     report,
     run,
@@ -39,7 +42,8 @@ app = typer.Typer(
 )
 for one in (
     preview.preview, drop.drop, run.run, status.status, follow.follow, logs.logs, redrive.redrive, report.report,
-    runs.runs, models.models, approve.approve, findings.findings, accept.accept, snooze.snooze, smoke.smoke,
+    page.page, runs.runs, models.models, approve.approve, findings.findings, accept.accept, snooze.snooze,
+    put_back.put_back, give_up.give_up, smoke.smoke,
 ):  # fmt: skip
     app.command()(one)
 app.add_typer(settings.app, name="settings")

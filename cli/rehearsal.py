@@ -80,6 +80,7 @@ def results_of(plan: dict[str, Any]) -> dict[str, Any]:
         "Train": trained,
         "MakeModelGroup": {"ModelPackageGroupArn": "-"},
         "RegisterModel": {"ModelPackageArn": "-"},
+        "Challenge": {"Output": {"outcome": "completed"}},
         "AssessRisk": {"ProcessingJobStatus": "Completed"},
         "Publish": {"Payload": {"status": "published", "level": "none", "subject": "-", "message": "-"}},
         "NotifyCompletion": {"MessageId": "-"},

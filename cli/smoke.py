@@ -20,7 +20,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli import follow
-from functions import images, models, prices
+from functions import following, images, models, prices
 
 EMULATOR = "000000000000"  # the laptop cloud's account
 SERVERS, DAYS = 6, 120
@@ -224,7 +224,7 @@ class Smoke:
         states, deadline, told = self.client("stepfunctions"), time.monotonic() + RUN_SECONDS, 0
         while True:
             described = states.describe_execution(executionArn=execution)
-            steps = follow.steps(self, execution)
+            steps = following.steps(states, execution)
             for step in steps[told : len(steps) if described["status"] in follow.FINAL else len(steps) - 1]:
                 self.say(
                     f"      {step.name}: {step.seconds(datetime.now(UTC)):.0f} s{' FAILED' if step.failed else ''}"
@@ -234,7 +234,7 @@ class Smoke:
                 self.ok("the run has succeeded")
                 return json.loads(described["output"])
             if described["status"] in follow.FINAL:
-                why = follow.failure(described)
+                why = following.failure(described)
                 log = follow.log_tail(self, why.job, 15) if why.job else []
                 at = f" in {steps[-1].name}" if steps else ""
                 raise SmokeFailure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,23 @@ def find(name: str) -> Stack:
             "it is not Headroom's, or not deployed yet"
         )
     return Stack(name, outputs, parameters)
+
+
+def api_address(stack: Stack) -> str:
+    """Where the stack's HTTP API and its page are; the laptop cloud serves all APIs at its own address.
+
+    Raises:
+        CliError: the stack has none.
+    """
+    if "ApiEndpoint" not in stack.outputs:
+        raise CliError(f"the stack {stack.name!r} has no HTTP API: deploy it with HttpApi=true (docs/api.md)")
+    return api_address_of(stack.outputs["ApiEndpoint"], os.environ.get("AWS_ENDPOINT_URL"))
+
+
+def api_address_of(output: str, laptop: str | None) -> str:
+    """The address of the API by the stack's output; on a laptop cloud, by that cloud's endpoint."""
+    api = output.partition("://")[2].partition(".")[0]
+    return f"{laptop}/_aws/execute-api/{api}/$default" if laptop else output
 
 
 def checked(dataset: str) -> str:

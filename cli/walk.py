@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -57,11 +58,13 @@ def walk(
             seconds = _evaluate(state["Seconds"], variables, states)
             if not isinstance(seconds, int | float) or seconds < 0:
                 raise EvaluationError(f"{name} waits for {seconds!r} seconds")
+            variables |= _evaluate(state.get("Assign", {}), variables, states)
             name = state["Next"]
             continue
         if state["Type"] == "Pass":
-            variables |= _evaluate(state["Assign"], variables, states)
-            name = state["Next"]
+            variables |= _evaluate(state.get("Assign", {}), variables, states)
+            data = _evaluate(state["Output"], variables, states) if "Output" in state else data
+            name = None if state.get("End") else state["Next"]
             continue
         if state["Type"] != "Task":
             raise NotImplementedError(f"this walk does not know {state['Type']} states: teach it")
@@ -93,4 +96,6 @@ def _evaluate(template: Any, variables: dict[str, Any], states: dict[str, Any]) 
 def _parsed(expression: str) -> Any:
     import jsonata
 
-    return jsonata.Jsonata.jsonata(expression)
+    parsed = jsonata.Jsonata.jsonata(expression)
+    parsed.register_lambda("parse", json.loads)  # what Step Functions adds to JSONata, as far as it is used
+    return parsed

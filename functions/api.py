@@ -6,6 +6,8 @@ Each route checks what it is given, calls one function of plain values, and answ
 
 from __future__ import annotations
 
+import json
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -19,19 +21,24 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
+import copying
 import decisions
+import following
 import looking
 import objects
+import page
 from arrivals import LARGEST_FILE
 from callers import Caller, caller_of
 from environment import ApiSettings, from_environment
 from headroom.core import accepted, settings
 from ledger import Ledger, connect
 from locks import execution_arn
-from names import dataset_problem, name_problem
+from names import LARGEST_PREVIEW, dataset_problem, name_problem
+from overdue import NothingToGiveUp, give_up
 from problems import Problem, answer, of_problem, of_request
 from run_input import RunRequest
 from starting import Busy, OtherRequest, name_of, start
@@ -90,6 +97,15 @@ class Decision(Name):
     until: Annotated[date, Field(description="The last day (UTC) on which it is hidden")]
 
 
+class Start(RunRequest):
+    """How a run is to be, and what it is to have."""
+
+    data: Annotated[
+        tuple[Annotated[str, Field(max_length=1_100)], ...],
+        Field(max_length=copying.MOST_FILES, description="Objects, as s3://bucket/key, to copy into the dataset first"),
+    ] = ()
+
+
 class Approval(_Given):
     """What is to become of a model."""
 
@@ -129,14 +145,22 @@ def router() -> APIGatewayHttpResolver:
     """The routes. Handlers are plain functions; here stands what address each has."""
     app = APIGatewayHttpResolver(enable_validation=True)
     about: dict[str, Any] = {"responses": {200: {"description": "As it is"}, 403: PROBLEM, 404: PROBLEM, 422: PROBLEM}}
+    # The page's own addresses are no part of what programs use.
+    app.get("/", include_in_schema=False)(get_page)
+    app.get("/page/sign-in", include_in_schema=False)(get_sign_in)
     app.get("/datasets", summary="All datasets that the caller may see", **about)(list_datasets)
     app.get("/datasets/<dataset>", summary="What runs, what waits, how results stand", **about)(get_dataset)
     app.post("/datasets/<dataset>/uploads", summary="An address to upload a file to", **about)(new_upload)
+    app.post("/datasets/<dataset>/previews", summary="An address to upload a file to that is only looked at", **about)(
+        new_preview
+    )
+    app.post("/datasets/<dataset>/previews/<preview>", summary="What would be made of it", **about)(preview_file)
     app.post("/datasets/<dataset>/runs", summary="Start a run", **_with(about, 409))(start_run)
     app.get("/datasets/<dataset>/runs", summary="Runs, the newest first", **about)(list_runs)
     app.get("/datasets/<dataset>/runs/<run>", summary="One run", **about)(get_run)
     app.get("/datasets/<dataset>/runs/<run>/results", summary="Links to its results", **about)(get_results)
     app.get("/datasets/<dataset>/executions/<execution>", summary="How a started run stands", **about)(get_execution)
+    app.post("/datasets/<dataset>/give-up", summary="Expect no more files", **_with(about, 409))(no_more_files)
     app.get("/datasets/<dataset>/settings", summary="The settings, as text", **about)(get_settings)
     app.put("/datasets/<dataset>/settings", summary="Check and save settings", **_with(about, 409))(put_settings)
     app.post("/datasets/<dataset>/settings/check", summary="Check settings, save nothing", **about)(check_settings)
@@ -166,6 +190,19 @@ def openapi() -> str:
     )
 
 
+# ---------------------------------------------------------------- the page
+
+
+def get_page() -> Response[str]:
+    """The page; nothing in it is anybody's data, and API Gateway decides who gets it."""
+    environment = _environment()
+    return page.index(_s3(), environment.ingest_bucket, environment.artifact_bucket, environment.openid_issuer)
+
+
+def get_sign_in() -> Response[str]:
+    return page.sign_in(_environment().openid_issuer, _environment().openid_audience)
+
+
 # ---------------------------------------------------------------- datasets, uploads and runs
 
 
@@ -191,11 +228,51 @@ def new_upload(dataset: Dataset, upload: Upload) -> dict[str, Any]:
     return {**form, "key": key, "most_bytes": LARGEST_UPLOAD, "expires_in": LINK_SECONDS}
 
 
-def start_run(dataset: Dataset, run: RunRequest, idempotency_key: IdempotencyKey = None) -> Response[Any]:
+def new_preview(dataset: Dataset, upload: Upload) -> dict[str, Any]:
+    """A form to post a file with, or its first 4 MiB and a byte, that is looked at and expires after a day."""
+    call = _call_about(dataset, may_be_new=True)
+    if problem := name_problem(upload.name):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
+    preview = uuid.uuid4().hex
+    s3, bucket = _s3(), call.environment.ingest_bucket
+    limits = [["content-length-range", 1, LARGEST_PREVIEW]]
+    form = s3.generate_presigned_post(
+        Bucket=bucket, Key=f"preview/{dataset}/{preview}", Conditions=limits, ExpiresIn=LINK_SECONDS
+    )
+    return {**form, "preview": preview, "most_bytes": LARGEST_PREVIEW, "expires_in": LINK_SECONDS}
+
+
+def preview_file(
+    dataset: Dataset, preview: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")], upload: Upload
+) -> dict[str, Any]:
+    """What Headroom would make of a file, under the dataset's settings: in words, and whether any of it is usable."""
+    call = _call_about(dataset, may_be_new=True)
+    text, _ = _settings_of(call, dataset)
+    if problems := problems_of_settings(text):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the dataset's settings cannot be used", problems=problems)
+    asked = {"key": f"preview/{dataset}/{preview}", "name": upload.name, "settings": text}
+    lambda_ = _previews()
+    answer = lambda_.invoke(FunctionName=call.environment.preview_function, Payload=json.dumps(asked).encode())
+    told = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        logger.warning("preview failed", extra={"dataset": dataset, "error": told})
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "this file takes more time or memory than there is here; headroom preview looks at it on your machine",
+        )
+    if told.get("missing"):
+        raise Problem(HTTPStatus.NOT_FOUND, f"nothing was uploaded for the preview {preview}, or it has expired")
+    return {"lines": told["lines"], "usable": told["usable"]}
+
+
+def start_run(dataset: Dataset, run: Start, idempotency_key: IdempotencyKey = None) -> Response[Any]:
     call = _call_about(dataset)
     name = name_of(dataset, idempotency_key, call.caller.name, call.now)
-    given = run.model_dump(exclude_none=True, exclude_unset=True) | {"dataset": dataset}
+    given = run.model_dump(exclude_none=True, exclude_unset=True, exclude={"data"}) | {"dataset": dataset}
     stepfunctions, machine = boto3.client("stepfunctions"), call.environment.state_machine_arn
+    if run.data:
+        given["copied"] = list(run.data)
+        _copy_in(call, dataset, run.data)
     try:
         new = start(call.ledger, stepfunctions, machine, name, given, call.now)
     except Busy as busy:
@@ -206,6 +283,29 @@ def start_run(dataset: Dataset, run: RunRequest, idempotency_key: IdempotencyKey
     status = HTTPStatus.ACCEPTED if new else HTTPStatus.OK
     where = f"/datasets/{dataset}/executions/{name}"
     return Response(int(status), "application/json", {"execution": name, "new": new}, headers={"Location": where})
+
+
+def _copy_in(call: Call, dataset: str, data: tuple[str, ...]) -> None:
+    """Copy data into the dataset before a start; in the batch window that follows, ingest takes note of it."""
+    allowed = call.environment.data_arns
+    try:
+        new = copying.copy(_s3(), data, allowed, call.environment.ingest_bucket, dataset)
+    except copying.CannotCopy as error:
+        problems = str(error).splitlines()
+        detail = "nothing was copied and no run was started: some of this data cannot be had"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems=problems) from error
+    logger.info("data copied", extra={"dataset": dataset, "by": call.caller.name, "files": new})
+
+
+def no_more_files(dataset: Dataset) -> dict[str, str]:
+    """The dataset is overdue no more, until files arrive again."""
+    call = _call_about(dataset)
+    try:
+        answer = give_up(call.ledger, dataset)
+    except NothingToGiveUp as error:
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from error
+    logger.info("no more files are expected", extra={"dataset": dataset, "by": call.caller.name})
+    return answer
 
 
 def list_runs(
@@ -246,7 +346,7 @@ def get_results(dataset: Dataset, run: Run) -> dict[str, Any]:
 
 
 def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80)]) -> dict[str, Any]:
-    """How a run that was started stands; its name begins with its dataset's."""
+    """How a run that was started stands, which states it has been in, and why it failed."""
     call = _call_about(dataset)
     nothing = Problem(HTTPStatus.NOT_FOUND, f"dataset {dataset!r} has no execution {execution!r}")
     arn = execution_arn(call.environment.state_machine_arn, execution)
@@ -260,6 +360,9 @@ def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80
     given, result = looking.document(found.get("input")), looking.document(found.get("output"))
     if given.get("dataset") != dataset:
         raise nothing
+    failed = (
+        following.failure(dict(found)) if found["status"] not in ("RUNNING", "PENDING_REDRIVE", "SUCCEEDED") else None
+    )
     return {
         "execution": execution,
         "status": found["status"],
@@ -268,6 +371,17 @@ def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80
         "run_id": result.get("run_id"),
         "result": result.get("status"),
         "error": found.get("error"),
+        "reason": failed.reason if failed else None,
+        "job": failed.job if failed else None,
+        "steps": [
+            {
+                "name": one.name,
+                "began": one.began.isoformat(),
+                "ended": one.ended.isoformat() if one.ended else None,
+                "failed": one.failed,
+            }
+            for one in following.steps(stepfunctions, arn)
+        ],
     }
 
 
@@ -276,9 +390,14 @@ def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80
 
 def get_settings(dataset: Dataset) -> dict[str, Any]:
     call = _call_about(dataset)
-    content, etag = objects.fetched(_s3(), call.environment.ingest_bucket, f"config/{dataset}.yaml")
-    text = content.decode("utf-8-sig", errors="replace")
+    text, etag = _settings_of(call, dataset)
     return {"text": text, "etag": etag, "problems": problems_of_settings(text)}
+
+
+def _settings_of(call: Call, dataset: str) -> tuple[str, str | None]:
+    """The dataset's settings as text, and their ETag; "" and None where it has none."""
+    content, etag = objects.fetched(_s3(), call.environment.ingest_bucket, f"config/{dataset}.yaml")
+    return content.decode("utf-8-sig", errors="replace"), etag
 
 
 def check_settings(dataset: Dataset, given: SettingsText) -> dict[str, Any]:
@@ -422,6 +541,12 @@ def _run_id(run: str, current: str | None) -> str:
     if not looking.is_run_id(run):
         raise Problem(HTTPStatus.NOT_FOUND, f"there is no run {run!r}")
     return run
+
+
+@cache
+def _previews() -> Any:
+    # One attempt: a file that takes too long would take it again.
+    return boto3.client("lambda", config=Config(read_timeout=27, retries={"total_max_attempts": 1}))
 
 
 def _no_such_route(error: NotFoundError) -> Response[str]:

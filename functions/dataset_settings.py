@@ -32,3 +32,10 @@ def whole_number(settings: str, key: str) -> int | None:
     """The value of a key of the settings, None where they do not say or say nonsense."""
     found = re.findall(rf"^{key}:[ \t]+(\d{{1,6}})[ \t]*(?:#.*)?\r?$", settings, flags=re.MULTILINE)
     return int(found[-1]) if found else None
+
+
+def switched_on(settings: str, key: str) -> bool:
+    """Whether a key of the settings is true, in any of YAML's words for it."""
+    words = "true|True|TRUE|yes|Yes|YES|on|On|ON"
+    found = re.findall(rf"^{key}:[ \t]+(\S+)[ \t]*(?:#.*)?\r?$", settings, flags=re.MULTILINE)
+    return bool(found) and re.fullmatch(words, found[-1]) is not None

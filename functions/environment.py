@@ -12,9 +12,11 @@ from locks import Limits
 JOBS = ("preprocess", "train", "assess")
 
 
-class _Environment(BaseModel):
+class _Variables(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=str.upper)
 
+
+class _Environment(_Variables):
     ledger_table: str
 
 
@@ -46,6 +48,8 @@ class PublishSettings(_Starting):
     artifact_bucket: str
     retention_days: int
     link_hours: int
+    page_address: str
+    """Where people sign in and see reports; empty where a browser cannot sign in."""
     keep_panels: int
 
 
@@ -65,6 +69,21 @@ class ApiSettings(_Environment):
     ingest_bucket: str
     artifact_bucket: str
     job_name_prefix: str
+    openid_issuer: str
+    """Empty where callers sign in by IAM."""
+    openid_audience: str
+    preview_function: str
+    data_arns: list[str]
+    """What may be copied from other buckets, each with a star at its end."""
+
+    @field_validator("data_arns", mode="before")
+    @classmethod
+    def _split(cls, text: str) -> list[str]:
+        return [part for part in text.split(",") if part]
+
+
+class PreviewSettings(_Variables):
+    ingest_bucket: str
 
 
 class PlanSettings(_Environment):
@@ -100,6 +119,10 @@ class PlanSettings(_Environment):
     spark_image_uri: str
     spark_instance_type: str
     spark_instances: int
+    challenger_arn: str
+    """The challenger's state machine; empty where the stack has none."""
+    challenger_minutes: int
+    challenger_instance_type: str
 
     @field_validator("subnet_ids", "security_group_ids", mode="before")
     @classmethod
@@ -113,7 +136,7 @@ class PlanSettings(_Environment):
         return {kind: price for kind, _, price in (part.strip().partition("=") for part in cls._split(text))}
 
 
-SettingsOf = TypeVar("SettingsOf", bound=_Environment)
+SettingsOf = TypeVar("SettingsOf", bound=_Variables)
 
 
 def from_environment(kind: type[SettingsOf]) -> SettingsOf:

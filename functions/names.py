@@ -16,6 +16,9 @@ ENDINGS = (
 # Bytes of one part of a key: the longest file name that the job's file system takes (NAME_MAX of Linux).
 LONGEST_PART = 255
 
+# Bytes that a preview takes: for most files their beginning is enough, gzip, Parquet and JSON come whole.
+LARGEST_PREVIEW = 64 * 2**20
+
 # 2026-01-31, 20260131, 2026-01, 2026: folders by date, each of which would become a dataset with runs of its own.
 _DATE = re.compile(r"(19|20)\d\d-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])|^(19|20)\d\d(-?(0[1-9]|1[0-2]))?$")
 

@@ -108,9 +108,22 @@ def notification(
     ]
     commands = [
         "If no more files are expected, end the alarm (until some arrive):",
-        ask_sweep(sweep_function, do="give_up", dataset=dataset),
+        *ask_sweep(sweep_function, "give_up", dataset),
     ]
     return {
         "Subject": subject(f"Headroom {dataset}: nothing arrived in {silent} days"),
         "Message": text(lines, commands),
     }
+
+
+class NothingToGiveUp(Exception):
+    """The dataset has had no files."""
+
+
+def give_up(ledger: Ledger, dataset: str) -> dict[str, str]:
+    """A dataset is overdue no more: nothing is meant to come, until something does."""
+    arrivals = ledger.state(dataset).arrivals
+    if not arrivals:
+        raise NothingToGiveUp(f"dataset {dataset!r} has had no files: there is nothing to give up")
+    ledger.give_up(dataset, arrivals[-1])
+    return {"given_up": dataset, "last_arrival": arrivals[-1]}

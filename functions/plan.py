@@ -28,7 +28,7 @@ from pydantic import ValidationError
 import engines
 import prices
 from commands import ask_sweep, start
-from dataset_settings import read_config, read_settings, whole_number
+from dataset_settings import read_config, read_settings, switched_on, whole_number
 from environment import JOBS, PlanSettings, from_environment
 from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
@@ -189,7 +189,7 @@ def previous_results(s3: Any, environment: PlanSettings, dataset: str, current_r
             "run builds on it. Deleted objects of this bucket can be restored for 30 days:\n"
             f"{bring_back(bucket, f'{run}/panel/')}\n"
             "then redrive this run. Otherwise start over from all files under incoming/:\n"
-            f"{ask_sweep(environment.sweep_function, do='start_over', dataset=dataset)}"
+            + "\n".join(ask_sweep(environment.sweep_function, "start_over", dataset))
         )
     return Before(sum(panel.values()), bool(_sizes(s3, bucket, f"{run}/assessment/risk_summary.json")))
 
@@ -310,8 +310,17 @@ def make_plan(
         machines["assess"] = spark_machines(environment, given.overrides.assess)
     assess = machines["assess"]
     running = {job: machines[job] for job in JOBS if train or job != "train"}
+    challenged = train and bool(environment.challenger_arn) and switched_on(found.config, "challenger")
+    if challenged:
+        transform = {"instance_type": environment.challenger_instance_type, "instance_count": 1}
+        running |= {"challenge": machines["preprocess"], "transform": transform}
     cost = prices.estimate(environment.region, environment.instance_prices, running, size, found.before.panel_bytes)
     check_cost(environment, given, cost)
+    if challenged:
+        cost = cost.plus(
+            f"AutoML for at most {environment.challenger_minutes} min on machines that SageMaker chooses: what they "
+            "cost is not known here, and not in the sum"
+        )
 
     run = run_of(environment, dataset, execution, found.code)
     shared = {"dataset": dataset, "run_id": run.id, "train": train, "train_reason": reason}
@@ -333,6 +342,7 @@ def make_plan(
     }
     plan["jobs"]["assess"] |= {"engine": choice.engine, "image": assess_image(environment, choice, image)}
     plan["model_group"] = model_group(environment, dataset)
+    plan["challenger"] = {"on": challenged, **challenger_of(environment, dataset, run)}
     return plan, texts_of(environment, run, found, manifest)
 
 
@@ -427,6 +437,28 @@ def choose_mode(environment: PlanSettings, given: RunInput, found: Found, now: d
     return False, "the current model is recent and fits"
 
 
+def challenger_of(environment: PlanSettings, dataset: str, run: Run) -> dict[str, Any]:
+    """What the challenger's state machine is given: names, places and machines.
+
+    Its files lie apart from the run's, where they expire: AutoML leaves models that nobody uses again. The name of an
+    AutoML job has at most 32 characters, of which each attempt adds some.
+    """
+    folder = f"s3://{environment.artifact_bucket}/challenger/{dataset}/{run.id}"
+    key = {"KmsKeyId": environment.output_key_arn} if environment.output_key_arn else {}
+    volume = {"VolumeKmsKeyId": environment.volume_key_arn} if environment.volume_key_arn else {}
+    return {
+        "machine": environment.challenger_arn,
+        "name": f"{environment.job_name_prefix}-{run.token}",
+        "uri": folder,
+        "seconds": 60 * environment.challenger_minutes,
+        "automl_output": {"S3OutputPath": f"{folder}/automl"} | key,
+        "security": {"EnableInterContainerTrafficEncryption": False} | vpc(environment) | volume,
+        "model_options": vpc(environment) | {"EnableNetworkIsolation": environment.network_isolation},
+        "transform_output": {"S3OutputPath": f"{folder}/result/forecast", "AssembleWith": "Line"} | key,
+        "transform_resources": {"InstanceType": environment.challenger_instance_type, "InstanceCount": 1} | volume,
+    }
+
+
 def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate) -> None:
     """Raise :class:`CannotPlan` where the run is estimated to cost more than it may."""
     most = given.max_usd if given.max_usd is not None else environment.most_usd
@@ -435,7 +467,7 @@ def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate
     more = given.model_dump(exclude_unset=True) | {"max_usd": math.ceil(cost.usd)}
     raise CannotPlan(
         f"the run would cost {cost.words}, and a run may cost at most {most:g} USD (the stack's MaxRunCostUsd). Its "
-        f"files keep waiting. To run it anyway:\n{start(environment.state_machine_arn, **more)}"
+        "files keep waiting. To run it anyway:\n" + "\n".join(start(environment.state_machine_arn, **more))
     )
 
 

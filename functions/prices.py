@@ -5,7 +5,7 @@ An estimate, and nothing measured: a run's files must be the same when its jobs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 # USD per hour and instance, on demand, the same for processing and training, as published lists gave them in 2025.
@@ -32,7 +32,7 @@ PRICES = {
 # Minutes in which a job fetches its image and installs its libraries, and then a gigabyte of what it reads:
 # about twice what two cores were seen to need.
 START_UP = 4
-PER_GIGABYTE = {"preprocess": 1, "train": 20, "assess": 20}
+PER_GIGABYTE = {"preprocess": 1, "train": 20, "assess": 20, "challenge": 1, "transform": 20}
 # Bytes of panel that come of a byte of files; the finer the sampling, the fewer.
 PANEL_SHARE = 0.1
 
@@ -45,6 +45,10 @@ class Estimate:
     """None where it cannot be told."""
     words: str
     """The sum and the minutes and instances it is made of; or why there is none."""
+
+    def plus(self, more: str) -> Estimate:
+        """With something beside it that the sum does not hold."""
+        return replace(self, words=f"{self.words}; and {more}")
 
 
 def known(region: str, given: dict[str, float]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
-from commands import start
+from commands import approve, report, start
 from environment import PublishSettings, from_environment
 from events import put, run_published, worst
 from ledger import Ledger, connect, in_days
@@ -122,9 +122,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     told = notification(run, status, summary, quality, manifest, results, following, trains)
     left = left_lines(ledger, run, manifest, following, machine, limits, now)
     told["message"] = text(told["message"].splitlines(), left)
-    hours = environment.link_hours
-    shown = links(s3, environment.artifact_bucket, f"{folder}/assessment", hours)
-    message = with_links(told["message"], shown, now + timedelta(hours=hours))
+    if environment.page_address:
+        message = with_links(told["message"], [on_the_page(environment.page_address, run)], None)
+    else:
+        hours = environment.link_hours
+        shown = links(s3, environment.artifact_bucket, f"{folder}/assessment", hours)
+        message = with_links(told["message"], shown, now + timedelta(hours=hours))
     return {"status": status, "level": worst(open_levels(summary)), "subject": told["subject"], "message": message}
 
 
@@ -157,7 +160,7 @@ def left_lines(
         lines += [
             f"{more}{_count(len(waiting), 'file')} wait for the next run, which starts by itself at {due:%H:%M} UTC "
             "(see MinutesBetweenRuns). To start it now:",
-            start(machine, run.dataset),
+            *start(machine, run.dataset),
         ]
     return lines
 
@@ -179,11 +182,22 @@ def links(s3: Any, bucket: str, folder: str, hours: int) -> list[dict[str, str]]
     ]
 
 
-def with_links(message: str, shown: list[dict[str, str]], until: datetime) -> str:
-    """The message as SNS's JSON: links as text for e-mail and the like, apart from the text for the Slack function."""
+def on_the_page(page: str, run: Finished) -> dict[str, str]:
+    """File, title and address of the report on the page: an address that lasts, for those who may sign in there."""
+    address = f"{page}/#/datasets/{run.dataset}/report/{run.run_id}"
+    return {"file": "report.html", "title": SHOWN["report.html"][0], "url": address}
+
+
+def with_links(message: str, shown: list[dict[str, str]], until: datetime | None) -> str:
+    """The message as SNS's JSON: links as text for e-mail and the like, apart from the text for the Slack function.
+
+    They open for anybody ``until`` then, or, with None, for ever for those who sign in.
+    """
     lines = [
         "",
-        f"Links that open without signing in, for anyone who has them, until {until:%Y-%m-%d %H:%M} UTC at the latest:",
+        f"Links that open without signing in, for anyone who has them, until {until:%Y-%m-%d %H:%M} UTC at the latest:"
+        if until
+        else "On the page, for those who may sign in:",
         *[f"{link['title']}: {link['url']}" for link in shown],
     ]
     everywhere = "\n".join([message, *lines]) if shown else message
@@ -225,12 +239,14 @@ def notification(
         *[f"  {note}" for note in quality["notes"][:5]],
         *more_lines(quality["notes"], 5),
         *model_lines(run, manifest["train_reason"], relative_error(summary)),
+        *challenger_lines(summary.get("challenger")),
         *(drift_lines(run, summary.get("drift") or {}, following if trains else None) if status == "published" else []),
         *([f"Assessed by {manifest['engine']}."] if manifest.get("engine", "").startswith("Spark") else []),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in [*manifest.get("notes", []), *summary.get("notes", [])[:5]]],
         "",
-        f"Report: aws s3 cp {results}report.html .",
+        "Report:",
+        *report(run.dataset, run.run_id, results),
         f"All results: {results}",
         *following_lines(following, summary["drift"] if trains else None),
     ]
@@ -285,10 +301,14 @@ def model_lines(run: Finished, why: str, error: float | None) -> list[str]:
     return [
         f"Model: trained ({why}), but {but}, so the approved one made these forecasts.",
         "  It waits for approval. To use it from the next run on:",
-        "  aws sagemaker update-model-package --model-approval-status Approved "
-        f"--model-package-arn {run.model_package}",
+        *approve(run.dataset, run.model_package),
         *poor,
     ]
+
+
+def challenger_lines(challenger: dict[str, Any] | None) -> list[str]:
+    """How the challenger did beside the model, or why it did not; nothing in a run that had none."""
+    return [f"  {cut(challenger['words'], 500)}"] if challenger else []
 
 
 def open_levels(summary: dict[str, Any]) -> dict[str, int]:

@@ -58,3 +58,5 @@ class RunInput(RunRequest):
     """What an execution is started with."""
 
     dataset: Annotated[str, Field(pattern=rf"^{DATASET_NAME}$")]
+    copied: list[str] = []
+    """Where files came from that were copied in before this start, for the record; they wait as all others do."""

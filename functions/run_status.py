@@ -23,7 +23,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
-from commands import ask_sweep, redrive, start
+from commands import ask_sweep, aws_redrive, headroom, logs, redrive, start
 from environment import RunStatusSettings, from_environment
 from events import put, run_failed
 from ledger import Aside, File, Ledger, connect
@@ -37,6 +37,8 @@ metrics = Metrics()
 # A file is set aside when this many attempts at a run with it have failed in a job, and other files wait.
 ATTEMPTS = 3
 LOG_LINES = 15
+# The states whose jobs may fail, and what the command line calls them.
+STEPS = {"Preprocess": "preprocess", "Train": "train", "AssessRisk": "assess"}
 _NAMED, _ASIDE_NAMED = 5, 20  # files that a notification names: the newest, and those set aside
 # Where a state comes before publication, nothing has changed for anybody.
 AFTER_JOBS = ("Publish", "NotifyCompletion")
@@ -146,7 +148,7 @@ def handler(event: StatusChangeEvent, context: LambdaContext) -> None:
         "reason": failure.reason,
         "published": left.published,
         "set_aside": len(left.aside),
-        "redrive": redrive(run.execution_arn).strip(),
+        "redrive": aws_redrive(run.execution_arn),
     }
     metrics.add_metric("EventsLost", MetricUnit.Count, put(boto3.client("events"), run_failed(detail), now))
 
@@ -285,7 +287,7 @@ def _another(state: str | None) -> str:
 
 def _overridden(state: str | None) -> str:
     """How a run gets another instance type for the job of a state."""
-    which = {"Preprocess": "preprocess", "Train": "train", "AssessRisk": "assess"}.get(state or "", "<job>")
+    which = STEPS.get(state or "", "<job>")
     return (
         "with the stack's parameters or, for one run, with overrides "
         f'({{"{which}": {{"instance_type": "ml.m5.4xlarge"}}}})'
@@ -326,32 +328,28 @@ def notification(
         *[f"  {line.strip()}" for line in more],
         "",
         what_stays(state, left),
-        *file_lines(left),
+        *file_lines(dataset or "", left),
         *(["", f"Files that wait are processed by: {left.following}."] if left.following else []),
         *(["", f"The last lines of the log of {failure.job}:"] if left.log else []),
         *[f"  | {line}" for line in left.log],
     ]
-    log = [
-        "",
-        f"Log: aws logs filter-log-events --log-group-name /aws/sagemaker/{failure.kind}Jobs "
-        f"--log-stream-name-prefix {failure.job} --query 'events[].message' --output text",
-    ]
+    log = ["", "Log:", *logs(dataset, STEPS.get(state or ""), failure.job or "", failure.kind or "")]
     instead = (
         "A redrive is possible for 14 days. After that, start a new run:"
         if state == "PlanRun"
         else "A redrive (possible for 14 days) keeps the files and settings of this run. Corrected files start a new "
         "run when they are uploaded. After changing the settings, start a new run:"
     )
-    again = [instead, start(machine, dataset or "")]
+    again = [instead, *start(machine, dataset or "")]
     back = [
         "The files that were set aside stay where they are. To try them again:",
-        ask_sweep(sweep_function, do="put_back", dataset=dataset),
+        *ask_sweep(sweep_function, "put_back", dataset),
     ]
     commands = [
         *(log if failure.job else []),
         "",
         "After fixing the cause, resume from the failed state:",
-        redrive(run.execution_arn),
+        *redrive(run.execution_arn, dataset),
         *(again if dataset and not left.published else []),
         *(back if left.aside else []),
     ]
@@ -377,7 +375,7 @@ def what_stays(state: str | None, left: Left) -> str:
     return "The results of the last good run stay current. This run's files are kept: the next run takes them."
 
 
-def file_lines(left: Left) -> list[str]:
+def file_lines(dataset: str, left: Left) -> list[str]:
     """The run's newest files, one of which may be the cause, and those that were set aside."""
     lines = []
     if left.files:
@@ -388,6 +386,6 @@ def file_lines(left: Left) -> list[str]:
         lines += [f"  {cut(one.file.key, 200)!r}: {cut(one.reason, 500)}" for one in left.aside[:_ASIDE_NAMED]]
         if len(left.aside) > _ASIDE_NAMED:
             lines.append(
-                f'  and {len(left.aside) - _ASIDE_NAMED:,} more: put "list" into the command below to see them.'
+                f"  and {len(left.aside) - _ASIDE_NAMED:,} more: {headroom('put-back', dataset, '--list').strip()}"
             )
     return lines

@@ -70,19 +70,27 @@ def alarm_text(alarm: dict[str, Any]) -> str:
 
 def message(subject: str, told: str, links: list[dict[str, str]]) -> dict[str, object]:
     """A Slack message of blocks: the text, shown as it is and never read as markup or mentions, links, pictures."""
-    shown = told if len(told) <= LONGEST_TEXT - 8 else told[: LONGEST_TEXT - 9] + "…"
-    escaped = escape(shown).replace("```", "'''")
+    escaped = escape(told).replace("```", "'''")
     return {
         "text": subject,
         "blocks": [
             {"type": "header", "text": {"type": "plain_text", "text": subject[:150], "emoji": False}},
             {
                 "type": "section",
-                "text": {"type": "mrkdwn", "text": f"```{escaped[: LONGEST_TEXT - 6]}```", "verbatim": True},
+                "text": {"type": "mrkdwn", "text": f"```{shortened(escaped, LONGEST_TEXT - 6)}```", "verbatim": True},
             },
             *[linked(link, subject) for link in links if len(link["url"]) <= LONGEST_ADDRESS],
         ],
     }
+
+
+def shortened(told: str, most: int) -> str:
+    """The text, without lines from its middle where it is longer: what happened comes first, what to do comes last."""
+    if len(told) <= most:
+        return told
+    end = told[-most // 2 :]
+    end = end[end.find("\n") + 1 :]
+    return f"{told[: most - len(end) - 3]}\n…\n{end}"
 
 
 def linked(link: dict[str, str], subject: str) -> dict[str, object]:

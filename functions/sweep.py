@@ -25,7 +25,7 @@ from environment import SweepSettings, from_environment
 from ledger import NOBODY, File, Ledger, connect, in_days
 from locks import start_if_idle, take_lock
 from objects import fetched_json
-from overdue import DAYS_KEPT, is_overdue, tell_overdue
+from overdue import DAYS_KEPT, NothingToGiveUp, give_up, is_overdue, tell_overdue
 
 logger = Logger()
 tracer = Tracer()
@@ -80,7 +80,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if command.do == "start_over":
         return start_over(s3, ledger, environment, command.dataset, now)
     if command.do == "give_up":
-        return give_up(ledger, command.dataset)
+        try:
+            return give_up(ledger, command.dataset)
+        except NothingToGiveUp as error:
+            raise CannotDo(str(error)) from error
     aside = ledger.aside(command.dataset)
     if command.do == "list":
         files = [{"key": one.file.key, "reason": one.reason, "by": one.by} for one in aside[:1_000]]
@@ -165,15 +168,6 @@ def put_back(
     stepfunctions = boto3.client("stepfunctions")
     started = start_if_idle(ledger, stepfunctions, environment.state_machine_arn, dataset, now, environment.limits)
     return {"put_back": len(files), "started": started}
-
-
-def give_up(ledger: Ledger, dataset: str) -> dict[str, Any]:
-    """A dataset is overdue no more: nothing is meant to come, until something does."""
-    arrivals = ledger.state(dataset).arrivals
-    if not arrivals:
-        raise CannotDo(f"dataset {dataset!r} has had no files: there is nothing to give up")
-    ledger.give_up(dataset, arrivals[-1])
-    return {"given_up": dataset, "last_arrival": arrivals[-1]}
 
 
 def start_over(s3: Any, ledger: Ledger, environment: SweepSettings, dataset: str, now: datetime) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def up() -> None:
     print()
     for name, value in stack.outputs.items():
         print(f"# {name}: {value}")
-    print(f"# HTTP API (docs/api.md): {deploy.api_address(cloud, stack)}")
+    print(f"# HTTP API (docs/api.md): {deploy.api_address(cloud, stack)}; its page (docs/page.md): headroom page")
     print("# aws, if you have none: .venv/bin/aws")
     print(f"# try: aws s3 cp fleet.csv s3://{stack.outputs['IngestBucketName']}/incoming/demo/")
 

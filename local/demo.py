@@ -19,6 +19,7 @@ from rich.text import Text
 
 from cli import files, follow, live
 from cli.errors import CliError
+from functions.following import failure
 from functions.names import dataset_problem
 from local import cloud as clouds
 from local import deploy, spark
@@ -162,7 +163,7 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
 
 def _explained(cloud: Cloud, dataset: str, description: dict[str, Any], was_up: bool) -> str:
     lines = live.why(cloud, description)
-    if job := follow.failure(description).job:
+    if job := failure(description).job:
         lines += ["", f"its folder: {cloud.state / 'jobs' / job}"]
     if was_up:
         lines += ["", "after fixing the cause, resume from the failed state:", f"  headroom redrive {dataset}"]

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.stack import api_address_of
 from local.cloud import ROOT, STATE, Cloud, CloudError
 
 STACK = "headroom"
 EMAIL = "you@example.com"
 BUILD = STATE / "build"
-SOURCES = ("template.yaml", "samconfig.toml", "functions", "processing", "statemachine", "requirements")
+SOURCES = ("template.yaml", "samconfig.toml", "functions", "console", "processing", "statemachine", "requirements")
 PARAMETERS = {"NotificationEmail": EMAIL, "BatchWindowSeconds": "2", "MinutesBetweenRuns": "0", "Datasets": "demo",
               "HttpApi": "true"}  # fmt: skip
 
@@ -57,8 +58,7 @@ def stack(cloud: Cloud) -> Stack:
 
 def api_address(cloud: Cloud, stack: Stack) -> str:
     """Where the stack's HTTP API listens on this machine."""
-    api = stack.outputs["ApiEndpoint"].partition("://")[2].partition(".")[0]
-    return f"{cloud.endpoint}/_aws/execute-api/{api}/$default"
+    return api_address_of(stack.outputs["ApiEndpoint"], cloud.endpoint)
 
 
 def _build() -> None:

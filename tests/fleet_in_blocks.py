@@ -34,7 +34,8 @@ def write(root: Path) -> Path:
 def assessed(folder: Path, results: Path, engine: str = "machine") -> Path:
     """The assessment job on that folder."""
     assess.work(argparse.Namespace(panel=folder, settings=None, manifest=None, model=folder / "model", previous=None,
-                                   assessment=results, accepted=None, engine=engine))  # fmt: skip
+                                   assessment=results, accepted=None, engine=engine, challenger=None,
+                                   challenged="off"))  # fmt: skip
     return results
 
 

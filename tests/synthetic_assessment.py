@@ -288,7 +288,7 @@ def assessment(
         "savings": {"monthly": round(sum(saved.values()), 2), "currency": "USD", "by_action": saved,
                     "growth_monthly": 0.0},
         "levels_by_metric": {m: {} for m in metrics}, "ranking": "by level, then by score", "top": [], "not_judged": [],
-        "not_judged_total": 0, "clusters": [], "forecast": None, "recommendations": by_action,
+        "not_judged_total": 0, "clusters": [], "forecast": None, "challenger": None, "recommendations": by_action,
         "changes": changes if compare else None,
         "drift": {"psi": dict.fromkeys(metrics, 0.041), "servers_out_of_range": 0.02, "new_series": 0.0,
                   "exceeded": False, "reason": None},

@@ -37,20 +37,24 @@ GRACE_SECONDS = 120  # between SIGTERM and SIGKILL, as on SageMaker
 MESSAGE_LENGTH = 1024  # of an exit message or failure reason
 
 # The laptop has few cores: later jobs wait, as they do on AWS for an instance.
-_places = threading.BoundedSemaphore(int(os.environ.get("HEADROOM_JOBS", "2")))
+places = threading.BoundedSemaphore(int(os.environ.get("HEADROOM_JOBS", "2")))
 
 
 @dataclass
 class Job:
-    """One processing or training job. ``description`` is what Describe…Job answers; the runner keeps it current."""
+    """One job. ``description`` is what Describe…Job answers; the runner keeps it current.
 
-    kind: Literal["Processing", "Training"]
+    ``model``: of a batch transform, what CreateModel was given.
+    """
+
+    kind: Literal["Processing", "Training", "AutoML", "Transform"]
     description: dict[str, Any]
     credentials: dict[str, Any]  # of the job's role, as boto3 takes them
     region: str
     endpoint: str
     folder: Path
     on_change: Callable[[Job], None] = lambda job: None
+    model: dict[str, Any] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -94,13 +98,13 @@ def run(job: Job) -> None:
     """Run ``job`` from beginning to end; everything that goes wrong is in its description afterwards."""
     job.update("InProgress", "Pending", "Waiting for a free place on this machine")
     try:
-        while not _places.acquire(timeout=0.2):
+        while not places.acquire(timeout=0.2):
             if job.stop.is_set():
                 raise _Ended("Stopped", "Stopped")
         try:
             _run(job)
         finally:
-            _places.release()
+            places.release()
     except _Ended as end:
         _finish(job, end.status, end.secondary, end.reason)
     except Exception as error:

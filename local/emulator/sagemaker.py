@@ -1,4 +1,4 @@
-"""SageMaker's API, as far as Headroom uses it: processing jobs, training jobs, the model registry, tags.
+"""SageMaker's API, as far as Headroom uses it: jobs (processing, training, AutoML, transform), models, registry, tags.
 
 Requests are checked against botocore's model of the service and refused with the service's own errors. Jobs are
 started in threads (``jobs.py``); everything else is kept in memory and lives as long as the laptop cloud.
@@ -18,7 +18,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
 
-from local.emulator import permissions
+from local.emulator import automl, permissions
 from local.emulator.jobs import Job
 from local.emulator.jobs import run as run_job
 from local.emulator.model_registry import Registry
@@ -32,6 +32,7 @@ MOST_SECONDS = {"Processing": 5 * 24 * 3600, "Training": 28 * 24 * 3600}
 DEFAULT_SECONDS = {"Processing": 24 * 3600, "Training": 24 * 3600}
 
 _jobs: dict[str, Job] = {}
+_models: dict[str, dict[str, Any]] = {}
 _tags: dict[str, dict[str, str]] = {}
 _registry = Registry()
 _lock = threading.RLock()
@@ -90,6 +91,9 @@ def resource_arn(operation: str, request: dict[str, Any]) -> str:
 _RESOURCE_TYPES = {
     "ProcessingJobName": "processing-job",
     "TrainingJobName": "training-job",
+    "AutoMLJobName": "automl-job",
+    "TransformJobName": "transform-job",
+    "ModelName": "model",
     "ModelPackageArn": "model-package",
     "ModelPackageName": "model-package",
     "ModelPackageGroupName": "model-package-group",
@@ -185,43 +189,16 @@ def _create_training_job(request: dict[str, Any], authorize: Authorize) -> dict[
 
 
 def _create_job(kind: str, request: dict[str, Any], resources: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
-    name = request[f"{kind}JobName"]
-    job_arn = arn(f"{kind.lower()}-job", name)
-    if job_arn in _jobs:
-        raise ServiceError(
-            "ResourceInUse",
-            "Job name must be unique within an AWS account and region, and a job with this name already exists "
-            f"({job_arn})",
-        )
+    _require_new(kind, request[f"{kind}JobName"])
     _check_instances(kind, resources)
-    role = request["RoleArn"]
-    authorize("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"})
-    if request.get("Tags"):
-        authorize("sagemaker:AddTags", job_arn, _tag_context(request))
-    if not permissions.trusts(
-        role, "sagemaker.amazonaws.com", {"aws:SourceAccount": get_account_id(), "aws:SourceArn": job_arn}
-    ):
-        raise ServiceError(
-            "ValidationException",
-            f"Could not assume role {role}. Please ensure that the role exists and allows principal "
-            "'sagemaker.amazonaws.com' to assume the role.",
-        )
     limit = {"MaxRuntimeInSeconds": DEFAULT_SECONDS[kind]} | request.get("StoppingCondition", {})
     if limit["MaxRuntimeInSeconds"] > MOST_SECONDS[kind]:
         raise ServiceError(
             "ValidationException", f"MaxRuntimeInSeconds must be at most {MOST_SECONDS[kind]} for this account"
         )
-    now = time.time()
-    description = {
-        **{member: value for member, value in request.items() if member != "Tags"},
-        f"{kind}JobArn": job_arn,
-        f"{kind}JobStatus": "InProgress",
-        "StoppingCondition": limit,
-        "CreationTime": now,
-        "LastModifiedTime": now,
-    }
+    facts: dict[str, Any] = {"StoppingCondition": limit}
     if kind == "Training":
-        description |= {
+        facts |= {
             "SecondaryStatus": "Starting",
             "SecondaryStatusTransitions": [],
             "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
@@ -229,6 +206,113 @@ def _create_job(kind: str, request: dict[str, Any], resources: dict[str, Any], a
             "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
             "ProfilingStatus": "Disabled",
         }
+    _authorize_role(request["RoleArn"], arn(f"{kind.lower()}-job", request[f"{kind}JobName"]), authorize)
+    return _start(kind, request, facts, request["RoleArn"], authorize, run_job)
+
+
+def _create_automl_job(request: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
+    name = request["AutoMLJobName"]
+    if any(one.kind == "AutoML" and one.name.lower() == name.lower() for one in _jobs.values()):
+        raise ServiceError("ResourceInUse", f"AutoML job names are unique whatever their case, and {name} exists")
+    automl.check_automl(request)
+    _check_s3(request["AutoMLJobInputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"])
+    _check_s3(request["OutputDataConfig"]["S3OutputPath"])
+    facts = {
+        "AutoMLJobSecondaryStatus": "Starting",
+        "AutoMLProblemTypeConfigName": "TimeSeriesForecasting",
+        "ResolvedAttributes": {},
+    }
+    _authorize_role(request["RoleArn"], arn("automl-job", name), authorize)
+    return _start("AutoML", request, facts, request["RoleArn"], authorize, automl.run_automl)
+
+
+def _create_transform_job(request: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
+    _require_new("Transform", request["TransformJobName"])
+    automl.check_transform(request)
+    _check_s3(request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"])
+    _check_s3(request["TransformOutput"]["S3OutputPath"])
+    model = _models.get(arn("model", request["ModelName"]))
+    if model is None:
+        raise ServiceError("ValidationException", f'Could not find model "{arn("model", request["ModelName"])}".')
+    return _start("Transform", request, {}, model["ExecutionRoleArn"], authorize, automl.run_transform, model)
+
+
+def _create_model(request: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
+    model_arn = arn("model", request["ModelName"])
+    if model_arn in _models:
+        raise ServiceError("ValidationException", f"Cannot create already existing model {model_arn!r}.")
+    if bool(request.get("PrimaryContainer")) == bool(request.get("Containers")):
+        raise ServiceError("ValidationException", "Provide either PrimaryContainer or Containers")
+    if "ExecutionRoleArn" not in request:
+        raise ServiceError("ValidationException", "ExecutionRoleArn must be given")
+    containers = request.get("Containers") or [request["PrimaryContainer"]]
+    role = request["ExecutionRoleArn"]
+    _authorize_role(role, model_arn, authorize)
+    if request.get("Tags"):
+        authorize("sagemaker:AddTags", model_arn, _tag_context(request))
+    for container in containers:
+        if data := container.get("ModelDataUrl"):
+            _check_s3(data)
+            try:
+                permissions.require(role, "SageMaker", "s3:GetObject", f"arn:aws:s3:::{data.removeprefix('s3://')}")
+            except ServiceError as refusal:
+                raise ServiceError("ValidationException", f"Could not access model data at {data}: {refusal}") from None
+    _models[model_arn] = request | {"Containers": containers}
+    _set_tags(model_arn, request)
+    return {"ModelArn": model_arn}
+
+
+def _delete_model(request: dict[str, Any], authorize: Authorize) -> dict[str, Any]:
+    if _models.pop(arn("model", request["ModelName"]), None) is None:
+        raise ServiceError("ValidationException", f'Could not find model "{arn("model", request["ModelName"])}".')
+    return {}
+
+
+def _require_new(kind: str, name: str) -> None:
+    job_arn = arn(f"{kind.lower()}-job", name)
+    if job_arn in _jobs:
+        raise ServiceError(
+            "ResourceInUse",
+            "Job name must be unique within an AWS account and region, and a job with this name already exists "
+            f"({job_arn})",
+        )
+
+
+def _authorize_role(role: str, for_: str, authorize: Authorize) -> None:
+    """May the caller pass the role, and may SageMaker assume it?"""
+    authorize("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"})
+    asked = {"aws:SourceAccount": get_account_id(), "aws:SourceArn": for_}
+    if not permissions.trusts(role, "sagemaker.amazonaws.com", asked):
+        raise ServiceError(
+            "ValidationException",
+            f"Could not assume role {role}. Please ensure that the role exists and allows principal "
+            "'sagemaker.amazonaws.com' to assume the role.",
+        )
+
+
+def _start(
+    kind: str,
+    request: dict[str, Any],
+    facts: dict[str, Any],
+    role: str,
+    authorize: Authorize,
+    runner: Callable[[Job], None],
+    model: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Start a job that nothing speaks against, in a thread of its own."""
+    name = request[f"{kind}JobName"]
+    job_arn = arn(f"{kind.lower()}-job", name)
+    if request.get("Tags"):
+        authorize("sagemaker:AddTags", job_arn, _tag_context(request))
+    now = time.time()
+    description = {
+        **{member: value for member, value in request.items() if member != "Tags"},
+        f"{kind}JobArn": job_arn,
+        f"{kind}JobStatus": "InProgress",
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        **facts,
+    }
     new = Job(
         kind=kind,  # type: ignore[arg-type]
         description=description,
@@ -237,11 +321,12 @@ def _create_job(kind: str, request: dict[str, Any], resources: dict[str, Any], a
         endpoint=endpoint,
         folder=folder / name,
         on_change=on_change,
+        model=model,
     )
     _jobs[job_arn] = new
     _set_tags(job_arn, request)
     scope = contextvars.copy_context()  # the account and region of the request
-    threading.Thread(target=scope.run, args=(run_job, new), name=f"job-{name}", daemon=True).start()
+    threading.Thread(target=scope.run, args=(runner, new), name=f"job-{name}", daemon=True).start()
     return {f"{kind}JobArn": job_arn}
 
 
@@ -419,6 +504,14 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any], Authorize], dict[str, Any]]] = 
     "DescribeTrainingJob": _describe("Training"),
     "ListTrainingJobs": _list_jobs("Training"),
     "StopTrainingJob": _stop("Training"),
+    "CreateAutoMLJobV2": _create_automl_job,
+    "DescribeAutoMLJobV2": _describe("AutoML"),
+    "StopAutoMLJob": _stop("AutoML"),
+    "CreateModel": _create_model,
+    "DeleteModel": _delete_model,
+    "CreateTransformJob": _create_transform_job,
+    "DescribeTransformJob": _describe("Transform"),
+    "StopTransformJob": _stop("Transform"),
     "AddTags": _add_tags,
     "ListTags": _list_tags,
     "DeleteTags": _delete_tags,

@@ -317,7 +317,67 @@ def _invoke(original: Callable[[str, Any], Any], resource: str, arguments: Any) 
             _authorize_task(resource, arguments)
         except ServiceError as refusal:
             raise sfn._ExecutionError(_error_name(resource, refusal), refusal.message) from refusal
+    if resource.startswith("arn:aws:states:::states:startExecution.sync"):
+        return _start_and_wait(resource, arguments)
+    if resource.startswith("arn:aws:states:::aws-sdk:sagemaker:"):
+        return _call_sagemaker(resource, arguments)
     return original(resource, _with_attributes(arguments) if resource.endswith(":sns:publish") else arguments)
+
+
+def _call_sagemaker(resource: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Any operation of SageMaker, in the name of the state machine's role, passing of roles included."""
+    action = resource.rpartition(":")[2]
+    operation = action[0].upper() + action[1:]
+    _refuse(unsupported("sagemaker", operation, arguments), arguments)
+    try:
+        return sagemaker.call(operation, arguments, _authorize)
+    except ServiceError as refusal:
+        raise sfn._ExecutionError(_error_name(resource, refusal), refusal.message) from refusal
+
+
+def _refuse(problems: list[str], arguments: Any) -> None:
+    """End the execution over fields that Step Functions does not take."""
+    if problems:
+        raise sfn._ExecutionError(
+            "States.Runtime",
+            f"The Parameters '{json.dumps(arguments)}' could not be used to start the Task: [{', '.join(problems)}]",
+        )
+
+
+def _start_and_wait(resource: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """``states:startExecution.sync:2``: another state machine's execution, which is stopped when this one is."""
+    machine, name = arguments["StateMachineArn"], arguments.get("Name") or f"nested-{time.time_ns()}"
+    children = machine.replace(":stateMachine:", ":execution:") + ":*"
+    rule = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+    try:
+        for needed in ("events:PutTargets", "events:PutRule", "events:DescribeRule"):
+            _authorize(needed, f"arn:aws:events:{get_region()}:{get_account_id()}:{rule}", {})
+        for needed in ("states:DescribeExecution", "states:StopExecution"):
+            _authorize(needed, children, {})
+    except ServiceError as refusal:
+        raise sfn._ExecutionError(_error_name(resource, refusal), refusal.message) from refusal
+    request = {"stateMachineArn": machine, "name": name, "input": json.dumps(arguments.get("Input", {}))}
+    status, _, body = contextvars.copy_context().run(sfn._start_execution, request)
+    if status >= 400:
+        told = json.loads(body)
+        raise sfn._ExecutionError(f"StepFunctions.{told.get('__type', 'Exception')}Exception", told.get("message", ""))
+    execution_arn = json.loads(body)["executionArn"]
+    child = sfn._executions[execution_arn]
+    attempt, cancelled = _attempt.get(), _cancelled.get() or threading.Event()
+    while child["status"] == "RUNNING":
+        if cancelled.is_set() or (attempt is not None and not attempt.current):
+            sfn._stop_execution({"executionArn": execution_arn})
+        time.sleep(POLL_SECONDS)
+    described = {
+        "ExecutionArn": execution_arn, "Input": child["input"], "Name": name, "StateMachineArn": machine,
+        "StartDate": _milliseconds(child["startDate"]), "StopDate": _milliseconds(child["stopDate"]),
+        "Status": child["status"],
+    }  # fmt: skip
+    if child["status"] != "SUCCEEDED":
+        failed = {"Cause": child.get("cause"), "Error": child.get("error")} | described
+        raise sfn._ExecutionError("States.TaskFailed", json.dumps(failed))
+    parsed = resource.endswith(".sync:2")
+    return described | {"Output": json.loads(child["output"]) if parsed else child["output"]}
 
 
 def _with_attributes(message: dict[str, Any]) -> dict[str, Any]:
@@ -353,10 +413,8 @@ def _authorize_task(resource: str, arguments: Any) -> None:
         table = arguments.get("TableName", "").rsplit("/", 1)[-1]
         arn = f"arn:aws:dynamodb:{get_region()}:{get_account_id()}:table/{table}"
         _authorize(f"dynamodb:{action[0].upper()}{action[1:]}", arn, {})
-    elif integration.startswith("aws-sdk:sagemaker:"):
-        action = integration.rpartition(":")[2]
-        operation = action[0].upper() + action[1:]
-        _authorize(f"sagemaker:{operation}", sagemaker.resource_arn(operation, arguments), {})
+    elif integration == "states:startExecution":
+        _authorize("states:StartExecution", arguments.get("StateMachineArn", "*"), {})
 
 
 def _invoke_with_timeout(resource: str, arguments: Any, timeout: Any) -> Any:
@@ -381,12 +439,7 @@ def _create_job(resource: str, arguments: dict[str, Any]) -> dict[str, Any]:
     action = resource.rpartition(":")[2]
     operation = action.removesuffix(".sync")
     operation = operation[0].upper() + operation[1:]
-    problems = unsupported("sagemaker", operation, arguments) + doubtful(operation, arguments)
-    if problems:
-        raise sfn._ExecutionError(
-            "States.Runtime",
-            f"The Parameters '{json.dumps(arguments)}' could not be used to start the Task: [{', '.join(problems)}]",
-        )
+    _refuse(unsupported("sagemaker", operation, arguments) + doubtful(operation, arguments), arguments)
     kind = operation.removeprefix("Create")
     waits = action.endswith(".sync")
     try:
@@ -448,5 +501,6 @@ def _error_name(resource: str, refusal: ServiceError) -> str:
         generic = "SageMakerException" if "aws-sdk" in resource else "AmazonSageMakerException"
         return f"SageMaker.{refusal.code}Exception" if refusal.code in named else f"SageMaker.{generic}"
     names = {"lambda": "Lambda.AWSLambdaException", "sns": "SNS.AuthorizationErrorException",
+             "states": "StepFunctions.AccessDeniedException",
              "sqs": "SQS.AmazonSQSException", "dynamodb": "DynamoDB.AmazonDynamoDBException"}  # fmt: skip
     return names.get(service, f"States.{refusal.code}")

@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import shutil
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,12 +22,14 @@ from headroom import engine
 from headroom.core import job, safe_csv, series, settings, wording
 from headroom.core import metrics as table_of_metrics
 from headroom.core import panel as panels
+from headroom.core.archives import unpacked
 from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
 from headroom.core.grid import Span
 from headroom.core.periods import Frequency
 from headroom.core.plain import plain
 from headroom.core.settings import Settings
 from headroom.core.tables import COERCED, typed
+from headroom.forecast import challenger
 from headroom.forecast.model import Model, ModelError, drift_of, load, predict_and_explain
 from headroom.insight import accepted, changes, clusters, limits, over_time, parts, recommend, risk, seasonality
 from headroom.partition import Part, judge, together
@@ -54,6 +55,8 @@ def main() -> None:
     arguments.add_argument("--manifest", type=Path, metavar="FILE", help="the run's manifest.json")
     arguments.add_argument("--previous", type=Path, metavar="DIR", help="the previous run's assessment")
     arguments.add_argument("--accepted", type=Path, metavar="FILE", help="the findings that their owners have accepted")
+    arguments.add_argument("--challenger", type=Path, metavar="DIR", help="the challenger's forecasts, beside ours")
+    arguments.add_argument("--challenged", default="off", metavar="TEXT", help="completed, off, or why there are none")
     arguments.add_argument("--assessment", type=Path, required=True, metavar="DIR", help="where to write")
     arguments.add_argument("--engine", choices=engine.ENGINES, default=engine.MACHINE, help="who assesses the servers")
     job.run(work, arguments)
@@ -74,6 +77,8 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
     ]
     given.assessment.mkdir(parents=True, exist_ok=True)
     fleet = written(found_in(blocks, loaded, given.engine), given.assessment / FORECASTS)
+    if challenge := challenger.outcome(given.challenger, given.challenged, chosen.frequency):
+        metrics["challenger"] = challenge
     found = conclude(
         fleet,
         attributes_in(given.panel),
@@ -183,25 +188,6 @@ def attributes_in(folder: Path) -> pd.DataFrame:
     return panels.attributes_in(folder).reindex(columns=["server_id", *risk.ATTRIBUTES])
 
 
-def unpacked(model: Path, scratch: Path) -> Path:
-    """The folder with the model's files: ``model`` itself, or ``scratch`` with its ``model.tar.gz`` unpacked.
-
-    The archive may write only inside ``scratch`` and holds no links out of it (Python's ``data`` filter).
-
-    Raises:
-        job.InputError: the archive is damaged or wants to write elsewhere.
-    """
-    archive = model / "model.tar.gz"
-    if not archive.exists():
-        return model
-    try:
-        with tarfile.open(archive, "r:gz") as opened:
-            opened.extractall(scratch, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise job.InputError(f"{archive} cannot be unpacked ({error}): train again to replace it") from error
-    return scratch
-
-
 def fitting(chosen: Settings, trained: Settings) -> Settings:
     """The settings with the horizon that the model was trained for: it forecasts no other.
 
@@ -285,6 +271,7 @@ def conclude(
         "changes": changed,
         "moved": changes.moved(previous, servers),
         "forecast": metrics.get("headline"),
+        "challenger": metrics.get("challenger"),
         "drift": drift,
         "notes": [*notes, *notes_on_clusters, *notes_on_changes],
     }

@@ -20,7 +20,7 @@ from headroom.core import settings as settings_module
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import reading
 from headroom.intake.columns import name_of_cell
-from headroom.intake.layout import LATEST, UnreadableFile, encoding_of, is_gzip, open_bytes
+from headroom.intake.layout import LATEST, UnreadableFile, encoding_of, first_bytes, is_gzip
 from headroom.intake.meaning import Meaning
 from headroom.intake.sources import Source
 from headroom.intake.tables import one_row, quoted
@@ -98,8 +98,7 @@ def _beginning(db: duckdb.DuckDBPyConnection, path: Path, target: Path) -> tuple
         return target, True
     if not start or (path.stat().st_size <= _BYTES and not is_gzip(path)):
         return path, False
-    with open_bytes(path) as unpacked:
-        content = unpacked.read(_BYTES + 1)
+    content = first_bytes(path, _BYTES + 1)
     one_document = content.lstrip()[:1] in (b"{", b"[") and content.count(b"\n{") < 2
     if len(content) <= _BYTES or one_document or encoding_of(path) == "utf-16":
         return path, False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from headroom.core.grid import SERIES, Grid, mean
 from headroom.core.panel import Panel
 from headroom.core.settings import Settings
 from headroom.core.wording import percent, span
-from headroom.forecast import backtest, booster, drift, trend
+from headroom.forecast import backtest, booster, challenger, drift, trend
 from headroom.forecast.features import FEATURE_VERSION, history_of, kinds
 from headroom.forecast.model import Model, fallbacks, save, scale_of
 
@@ -97,6 +96,8 @@ def _train(panel: Panel, servers: pd.DataFrame, chosen: Settings, folder: Path) 
         baseline=drift.of_panel(panel.newest(chosen.frequency.recent), chosen.frequency.recent, chosen.drift_threshold),
     )
     save(model, folder)
+    if chosen.challenger:
+        challenger.prepare(sampled, windows, final.newest, folder / challenger.FOLDER)
     metrics["fallbacks"] += [
         {**one, "points": 0, "method": "none", "reason": "never measured"} for one in never.to_dict("records")
     ]
@@ -165,12 +166,12 @@ def _metrics(
             "metric": metric,
             "group": kind,
             "series": int((group == cell).sum()),
-            **_mean(one.scores[group == cell]),
+            **backtest.means(one.scores[group == cell]),
         }
         for name, one in judged.items()
         for cell, metric, kind in cells
     ]
-    overall, naive = (_mean(judged[name].scores) for name in (backtest.COMBINATION, backtest.CANDIDATES[0]))
+    overall, naive = (backtest.means(judged[name].scores) for name in (backtest.COMBINATION, backtest.CANDIDATES[0]))
     error, floor = overall["mase"], naive["mase"]
     ratio = error / floor if error is not None and floor else None
     headline = {
@@ -225,7 +226,9 @@ def _relative_mase(judged: dict[str, backtest.Judged], reach: int, chosen: Setti
 
     A backtest of less than the horizon is another exercise, and no bar for later models.
     """
-    ours, naive = (_mean(judged[name].scores)["mase"] for name in (backtest.COMBINATION, backtest.CANDIDATES[0]))
+    ours, naive = (
+        backtest.means(judged[name].scores)["mase"] for name in (backtest.COMBINATION, backtest.CANDIDATES[0])
+    )
     return round(ours / naive, 4) if ours is not None and naive and reach == chosen.horizon else None
 
 
@@ -271,15 +274,6 @@ def _importance(trained: booster.Booster | None) -> list[dict[str, Any]]:
         {"feature": names[one], "kind": kinds(names[one]), "share": round(float(gain[one] / max(gain.sum(), 1e-12)), 4)}
         for one in order
     ]
-
-
-def _mean(table: np.ndarray) -> dict[str, float | None]:
-    """Mean scores over series; None where there are none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        means = np.nanmean(table, axis=0) if len(table) else np.full(len(backtest.SCORES), np.nan)
-    pairs = zip(backtest.SCORES, means, strict=True)
-    return {name: round(float(mean), 4) if np.isfinite(mean) else None for name, mean in pairs}
 
 
 if __name__ == "__main__":

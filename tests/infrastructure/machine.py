@@ -11,17 +11,18 @@ from cli.walk import EvaluationError as EvaluationError
 from cli.walk import Step as Step
 from cli.walk import walk as walk
 
+FILES = {"Capacity": "capacity.asl.json", "ChallengerMachine": "challenger.asl.json"}
 DEFINITION = ROOT / "statemachine" / "capacity.asl.json"
 
 
-def definition(stack: Stack) -> dict[str, Any]:
-    """The definition with the template's substitutions made.
+def definition(stack: Stack, name: str = "Capacity") -> dict[str, Any]:
+    """The definition of a state machine of the template, with its substitutions made.
 
     Raises:
         KeyError: the definition holds a name that the template does not substitute.
     """
-    text = DEFINITION.read_text(encoding="utf-8")
-    (machine,) = stack.of_type("AWS::StepFunctions::StateMachine").values()
+    machine = stack.of_type("AWS::StepFunctions::StateMachine")[name]
+    text = DEFINITION.with_name(FILES[name]).read_text(encoding="utf-8")
     for name, value in machine["DefinitionSubstitutions"].items():
         text = text.replace(f"${{{name}}}", value)
     if "${" in text:

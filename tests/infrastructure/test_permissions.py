@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -26,6 +27,7 @@ EVERYTHING = {
     "HttpApi": "true",
     "OpenIdIssuer": "https://login.example.com/",
     "OpenIdAudience": "headroom",
+    "DataArns": "arn:aws:s3:::exports/servers/*",
     "SlackWebhookParameter": "/headroom/slack",
     "WheelhouseUri": "s3://wheels/of/ours/",
     "SubnetIds": "subnet-0a,subnet-0b",
@@ -38,6 +40,7 @@ EVERYTHING = {
     "CollectWorkspaceArns": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-0a1b",
     "CollectSubnetIds": "subnet-0a,subnet-0b",
     "CollectSecurityGroupIds": "sg-0c",
+    "Challenger": "on",
 }
 
 # What may be allowed on every resource, each with the reason that nothing narrower can be named.
@@ -139,7 +142,8 @@ def too_wide(stack: Stack) -> Iterator[str]:
             if grant.action in CONDITION_REQUIRED and not grant.condition:
                 yield f"{role} may do {grant.action} under no condition"
             wheels = role == "JobRole" and grant.resource.startswith("arn:aws:s3:::wheels")
-            if grant.action.startswith(OWN_ONLY) and "headroom" not in grant.resource and not wheels:
+            data = (role, grant.action, grant.resource) == ("ApiFunctionRole", "s3:GetObject", EVERYTHING["DataArns"])
+            if grant.action.startswith(OWN_ONLY) and "headroom" not in grant.resource and not wheels and not data:
                 yield f"{role} may do {grant.action} beyond this stack, on {grant.resource}"
         properties = stack.resources[role]["Properties"]
         for policy in set(properties.get("ManagedPolicyArns", [])) - MANAGED:
@@ -148,6 +152,7 @@ def too_wide(stack: Stack) -> Iterator[str]:
 
 def assumable_by_others(stack: Stack) -> Iterator[str]:
     wanted = {"CapacityRole": "states.amazonaws.com", "JobRole": "sagemaker.amazonaws.com"}
+    wanted |= {"ChallengerMachineRole": "states.amazonaws.com", "ChallengerRole": "sagemaker.amazonaws.com"}
     wanted |= {"CollectScheduleRole": "scheduler.amazonaws.com"}
     for role in roles(stack):
         for statement in stack.resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
@@ -181,12 +186,15 @@ def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
     # CreateModelPackage checks the model's object and the image with its caller's permissions.
     wanted |= {"s3:GetObject", "ecr:BatchGetImage", "ecr:DescribeImages"}
     wanted |= {"kms:CreateGrant", "kms:DescribeKey"}  # for the volumes of the jobs
+    # A challenger's execution, which `.sync` waits for and stops.
+    wanted |= {"states:StartExecution", "states:DescribeExecution", "states:StopExecution"}
     for action in wanted - {grant.action for grant in given}:
         yield f"lacks {action}"
     for action in {grant.action for grant in given} - wanted:
         yield f"does not need {action}"
     region = "eu-central-1:123456789012"
     rules = [f"StepFunctionsGetEventsForSageMaker{kind}JobsRule" for kind in ("Processing", "Training")]
+    rules.append("StepFunctionsGetEventsForStepFunctionsExecutionRule")
     narrow = {
         "sagemaker:": {f"arn:aws:sagemaker:{region}:{kind}/headroom-*" for kind in SAGEMAKER_KINDS},
         "iam:": {stack.arn("JobRole")},
@@ -196,14 +204,68 @@ def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
         "kms:": {stack.arn("TopicKey"), EVERYTHING["OutputKeyArn"], EVERYTHING["VolumeKeyArn"]},
         "s3:": {f"{stack.arn('ArtifactBucket')}/runs/*/model/*"},
         "ecr:": {"arn:aws:ecr:eu-central-1:*:repository/*"},
+        "states:": {
+            stack.arn("ChallengerMachine"),
+            f"arn:aws:states:{region}:execution:headroom-challenger:*",
+        },
     }
     for prefix, resources in narrow.items():
         found = {grant.resource for grant in given if grant.action.startswith(prefix)}
         if found != resources:
             yield f"{prefix} on {sorted(found ^ resources)}"
+    told = {(grant.action, grant.resource) for grant in given if grant.action.startswith("events:")}
+    for rule, action in itertools.product(narrow["events:"], ("PutTargets", "PutRule", "DescribeRule")):
+        if (f"events:{action}", rule) not in told:
+            yield f"lacks events:{action} on {rule}"
     passed = [grant.condition for grant in given if grant.action == "iam:PassRole"]
     if passed != [{"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}]:
         yield "the job role may be passed to other services"
+
+
+# What the challenger's state machine calls without waiting for it, and what its preparing job needs besides.
+CHALLENGER = {
+    *(f"sagemaker:{verb}AutoMLJobV2" for verb in ("Create", "Describe")),
+    "sagemaker:StopAutoMLJob",
+    *(f"sagemaker:{verb}{kind}Job" for verb in ("Create", "Describe", "Stop") for kind in ("Processing", "Transform")),
+    "sagemaker:CreateModel",
+    "sagemaker:DeleteModel",
+    "sagemaker:AddTags",
+    "sagemaker:ListTags",
+    "iam:PassRole",
+    "events:PutTargets",
+    "events:PutRule",
+    "events:DescribeRule",
+    "kms:CreateGrant",
+    "kms:DescribeKey",
+}
+
+
+def not_what_the_challenger_needs(stack: Stack) -> Iterator[str]:
+    """Its requests need exactly these, on what has the stack's prefix; its AutoML sees what was written for it."""
+    given = {grant for grant in grants(stack, "ChallengerMachineRole") if grant.action not in ON_EVERY_RESOURCE}
+    for action in {grant.action for grant in given} ^ CHALLENGER:
+        yield f"{action} is needed, or given, and not both"
+    region = "eu-central-1:123456789012"
+    kinds = ("processing-job", "automl-job", "transform-job", "model")
+    narrow = {
+        "sagemaker:": {f"arn:aws:sagemaker:{region}:{kind}/headroom-*" for kind in kinds},
+        "iam:": {stack.arn("JobRole"), stack.arn("ChallengerRole")},
+        "events:": {f"arn:aws:events:{region}:rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule"},
+        "kms:": {EVERYTHING["VolumeKeyArn"]},
+    }
+    for prefix, resources in narrow.items():
+        if (found := {grant.resource for grant in given if grant.action.startswith(prefix)}) != resources:
+            yield f"{prefix} on {sorted(found ^ resources)}"
+    artifacts = stack.arn("ArtifactBucket")
+    own = {Grant(f"s3:{verb}Object", f"{artifacts}/challenger/*") for verb in ("Get", "Put")}
+    own.add(Grant("s3:ListBucket", artifacts))
+    for grant in {grant for grant in grants(stack, "ChallengerRole") if grant.action.startswith("s3:")} ^ own:
+        yield f"AutoML: {grant.action} on {grant.resource}"
+    for grant in grants(stack, "ChallengerRole"):
+        if grant.action == "s3:ListBucket" and grant.condition != {"StringLike": {"s3:prefix": "challenger/*"}}:
+            yield "AutoML lists what is not its own"
+    services = {grant.action.split(":")[0] for grant in grants(stack, "ChallengerRole")}
+    yield from services - {"s3", "logs", "ecr", "cloudwatch", "ec2", "kms"}
 
 
 def jobs_reach_too_far(stack: Stack) -> Iterator[str]:
@@ -217,6 +279,8 @@ def jobs_reach_too_far(stack: Stack) -> Iterator[str]:
         Grant("s3:ListBucket", ingest),
         Grant("s3:ListBucket", artifacts),
     }
+    if "ChallengerRole" in stack.resources:
+        wanted |= {Grant(f"s3:{verb}Object", f"{artifacts}/challenger/*") for verb in ("Get", "Put")}
     if "wheelhouse" in str(stack.resources["JobRole"]):
         wanted |= {
             Grant("s3:GetObject", "arn:aws:s3:::wheels/of/ours/*"),
@@ -243,7 +307,7 @@ def locked_out(stack: Stack) -> Iterator[str]:
         for action in needed:
             if (action, EVERYTHING["OutputKeyArn"]) not in given:
                 yield f"{role} cannot {action} what the artifact bucket's key encrypts"
-    for role in ("CapacityRole", "JobRole"):
+    for role in ("CapacityRole", "JobRole", "ChallengerMachineRole", "ChallengerRole"):
         given = {(grant.action, grant.resource) for grant in grants(stack, role)}
         for action in ("kms:CreateGrant", "kms:DescribeKey"):
             if (action, EVERYTHING["VolumeKeyArn"]) not in given:
@@ -258,6 +322,7 @@ FUNCTIONS = ROOT / "functions"
 HANDLERS = {
     "CollectFunction": "collect",
     "ApiFunction": "api",
+    "PreviewFunction": "preview",
     "IngestFunction": "ingest",
     "PlanFunction": "plan",
     "PublishFunction": "publish",
@@ -287,6 +352,8 @@ RECEIVERS = {
 }
 IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}
 IAM_ACTIONS = {
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "s3:CopyObject": "s3:PutObject",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:ListObjectVersions": "s3:ListBucketVersions",
@@ -423,6 +490,8 @@ def test_every_function_is_looked_at():
         ("publish", {"dynamodb:UpdateItem", "s3:GetObject", "states:DescribeExecution"}),
         ("run_status", {"states:GetExecutionHistory", "sns:Publish"}),
         ("slack", {"ssm:GetParameter"}),
+        ("preview", {"s3:GetObject"}),
+        ("api", {"lambda:InvokeFunction", "states:GetExecutionHistory"}),
         ("collect", {"cloudwatch:GetMetricData", "ec2:DescribeInstances", "sts:AssumeRole", "s3:PutObject"}),
         ("collect", {"secretsmanager:GetSecretValue", "rds:DescribeDBInstances", "ecs:DescribeServices"}),
     ],
@@ -436,6 +505,7 @@ def test_functions_get_the_environment_they_read():
     classes = {
         "CollectFunction": "CollectSettings",
         "ApiFunction": "ApiSettings",
+        "PreviewFunction": "PreviewSettings",
         "IngestFunction": "IngestSettings",
         "PlanFunction": "PlanSettings",
         "PublishFunction": "PublishSettings",
@@ -456,6 +526,7 @@ RULES = [
     assumable_by_others,
     allowed_twice,
     not_what_the_state_machine_needs,
+    not_what_the_challenger_needs,
     jobs_reach_too_far,
     roles_and_code_differ,
     locked_out,
@@ -467,18 +538,29 @@ def test_no_role_is(rule):
     assert list(rule(Stack(**EVERYTHING))) == []
 
 
+def test_without_a_challenger_there_is_nothing_of_it():
+    stack = Stack()
+    assert [name for name in stack.resources if "Challenger" in name] == []
+    assert not any(grant.action.startswith("states:") for grant in grants(stack, "CapacityRole"))
+
+
 def test_with_the_defaults_jobs_reach_neither_wheels_nor_networks():
     stack = Stack()
     assert list(jobs_reach_too_far(stack)) == []
     assert not any(grant.action.startswith("ec2:") for grant in grants(stack, "JobRole"))
 
 
-@pytest.mark.parametrize("hours", ["6", "0"])
-def test_a_link_opens_the_report_or_a_picture_and_nothing_else(hours):
+OPENID = {"HttpApi": "true", "OpenIdIssuer": "https://login.example.com/", "OpenIdAudience": "headroom"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "more"), [("6", {}), ("0", {}), ("6", OPENID)], ids=["with links", "without", "with a page to sign in to"]
+)
+def test_a_link_opens_the_report_or_a_picture_and_nothing_else(hours, more):
     """A link does what its signer may do; without links the function may read only what it tells of."""
-    stack = Stack(LinkHours=hours)
+    stack = Stack(LinkHours=hours, **more)
     told_of = {"manifest.json", "assessment/risk_summary.json", "assessment/data_quality.json"}
-    shown = {f"assessment/{file}" for file in publish.SHOWN} if hours != "0" else set()
+    shown = {f"assessment/{file}" for file in publish.SHOWN} if hours != "0" and not more else set()
     found = {
         grant
         for grant in grants(stack, "PublishFunctionRole")
@@ -512,13 +594,30 @@ def test_no_role_may_change_what_came_in_or_what_anybody_may():
             came_in = changes and grant.resource.startswith(stack.arn("IngestBucket"))
             adds = role == "CollectFunctionRole" and grant.action == "s3:PutObject" and grant.resource in own
             assert not came_in or adds or (role, grant.action) in DOORS, (role, grant)
-            assert "Delete" not in grant.action or grant.action in ON_EVERY_RESOURCE, (role, grant)
+            deletes = "Delete" in grant.action and grant.action not in ON_EVERY_RESOURCE
+            # The model that the challenger's state machine has made for one batch transform.
+            assert not deletes or (role, grant.action) == ("ChallengerMachineRole", "sagemaker:DeleteModel"), grant
             if grant.action.startswith("iam:"):
                 assert grant.action == "iam:PassRole"
             if grant.action.startswith("kms:"):
                 assert grant.action.removeprefix("kms:") in {
                     "GenerateDataKey", "Decrypt", "Encrypt", "DescribeKey", "CreateGrant",
                 }  # fmt: skip
+
+
+def test_the_preview_may_read_what_is_to_be_looked_at_and_nothing_else():
+    stack = Stack(**EVERYTHING)
+    wanted = {Grant("s3:GetObject", f"{stack.arn('IngestBucket')}/preview/*")}
+    assert set(grants(stack, "PreviewFunctionRole")) == wanted
+
+
+def test_the_api_reads_other_buckets_only_where_it_is_told_to():
+    def read(stack: Stack) -> list[str]:
+        found = [grant.resource for grant in grants(stack, "ApiFunctionRole") if grant.action == "s3:GetObject"]
+        return [resource for resource in found if "headroom" not in resource]
+
+    assert read(Stack(**EVERYTHING)) == [EVERYTHING["DataArns"]]
+    assert read(Stack(**OPENID)) == []
 
 
 def test_collectors_touch_nothing_of_the_ledger_but_what_is_theirs():
@@ -612,6 +711,13 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
         not_what_the_state_machine_needs,
         "jobs of all the account",
         allow("CapacityRole", "sagemaker:CreateTrainingJob", ALL_TRAINING),
+    ),
+    (not_what_the_challenger_needs, "no way to end it", forbid("ChallengerMachineRole", "sagemaker:StopAutoMLJob")),
+    (not_what_the_challenger_needs, "AutoML that reads runs", allow("ChallengerRole", "s3:GetObject", LEDGER)),
+    (
+        not_what_the_challenger_needs,
+        "AutoML with a function",
+        allow("ChallengerRole", "lambda:InvokeFunction", "arn:x"),
     ),
     (locked_out, "volumes without their key", lambda t: no_keys(t, "CapacityRole")),
     (locked_out, "jobs without the key of their outputs", lambda t: no_keys(t, "JobRole")),

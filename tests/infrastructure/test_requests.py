@@ -22,7 +22,9 @@ from infrastructure.stack import ROOT, Stack
 import plan
 import publish
 from environment import PlanSettings
+from headroom.forecast import challenger
 from ledger import File, State
+from local.emulator import automl
 from local.emulator.service_model import ServiceError, check, input_shape, unsupported
 from local.emulator.stepfunctions import doubtful
 from models import Model, Models
@@ -34,6 +36,15 @@ OPERATIONS = {
     "arn:aws:states:::sagemaker:createTrainingJob.sync": ("sagemaker", "CreateTrainingJob"),
     "arn:aws:states:::aws-sdk:sagemaker:createModelPackageGroup": ("sagemaker", "CreateModelPackageGroup"),
     "arn:aws:states:::aws-sdk:sagemaker:createModelPackage": ("sagemaker", "CreateModelPackage"),
+    "arn:aws:states:::states:startExecution.sync:2": ("stepfunctions", "StartExecution"),
+    "arn:aws:states:::aws-sdk:sagemaker:createAutoMLJobV2": ("sagemaker", "CreateAutoMLJobV2"),
+    "arn:aws:states:::aws-sdk:sagemaker:describeAutoMLJobV2": ("sagemaker", "DescribeAutoMLJobV2"),
+    "arn:aws:states:::aws-sdk:sagemaker:stopAutoMLJob": ("sagemaker", "StopAutoMLJob"),
+    "arn:aws:states:::aws-sdk:sagemaker:createModel": ("sagemaker", "CreateModel"),
+    "arn:aws:states:::aws-sdk:sagemaker:createTransformJob": ("sagemaker", "CreateTransformJob"),
+    "arn:aws:states:::aws-sdk:sagemaker:describeTransformJob": ("sagemaker", "DescribeTransformJob"),
+    "arn:aws:states:::aws-sdk:sagemaker:stopTransformJob": ("sagemaker", "StopTransformJob"),
+    "arn:aws:states:::aws-sdk:sagemaker:deleteModel": ("sagemaker", "DeleteModel"),
     "arn:aws:states:::sns:publish": ("sns", "Publish"),
     "arn:aws:states:::lambda:invoke": ("lambda", "Invoke"),
 }
@@ -93,7 +104,12 @@ RUNS: dict[str, dict[str, Any]] = {
     },
     "the longest names": {"given": {"dataset": LONGEST_DATASET}, "parameters": {"JobNamePrefix": "headroomprod"}},
     "a dataset named by one digit": {"given": {"dataset": "7"}},
+    "a challenger": {"parameters": {"Challenger": "on"}, "config": "challenger: true\n"},
+    "a challenger with keys": {"parameters": LOCKED | {"Challenger": "on"}, "config": "challenger: true\n"},
+    "a challenger that the stack lacks": {"config": "challenger: true\n"},
+    "a challenger that nobody wants": {"parameters": {"Challenger": "on"}},
 }
+CHALLENGED = {"a challenger", "a challenger with keys"}
 SCORES = {"a run with history, the model fits", "scoring asked for", "no new file", "scoring in a network"}
 SCORES |= {"scoring with keys and isolation", "Spark for one run, on many machines"}
 
@@ -120,7 +136,11 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
         readable = {file.item for file in files}
         before = plan.Before()
         made, _ = plan.make_plan(
-            environment, given, execution, plan.Found(state, files, readable, before, known, CODE, ""), NOW
+            environment,
+            given,
+            execution,
+            plan.Found(state, files, readable, before, known, CODE, run.get("config", "")),
+            NOW,
         )
         return {"Payload": json.loads(json.dumps(made))}
 
@@ -147,6 +167,7 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
         "Train": trained,
         "MakeModelGroup": {"ModelPackageGroupArn": "arn:aws:sagemaker:eu-central-1:123456789012:model-package-group/x"},
         "RegisterModel": {"ModelPackageArn": "arn:aws:sagemaker:eu-central-1:123456789012:model-package/x/1"},
+        "Challenge": {"Output": {"outcome": run.get("outcome", "completed")}},
         "AssessRisk": {"ProcessingJobStatus": "Completed"},
         "Publish": published,
         "NotifyCompletion": {"MessageId": "1"},
@@ -178,6 +199,9 @@ def problems_of(step: machine.Step) -> list[str]:
     """What the service would object to, by its own description; botocore's validator is the second opinion."""
     service, operation = OPERATIONS[step.resource]
     request = dict(step.request)
+    if service == "stepfunctions":
+        request = {name[0].lower() + name[1:]: value for name, value in request.items()}
+        request["input"] = json.dumps(request["input"])
     if service == "lambda":
         request["Payload"] = json.dumps(request["Payload"]).encode()
     problems = unsupported(service, operation, request)
@@ -201,6 +225,7 @@ def test_every_request_is_one_that_the_service_takes(run, redrives, retries, sta
 def test_a_run_takes_the_states_that_it_should(run, stack_of):
     states = [step.state for step in steps_of(stack_of(RUNS[run].get("parameters", {})), RUNS[run])]
     training = [] if run in SCORES else ["Train", "MakeModelGroup", "RegisterModel"]
+    training += ["Challenge"] if run in CHALLENGED else []
     assert states == ["PlanRun", "Preprocess", *training, "AssessRisk", "Publish", "NotifyCompletion"]
 
 
@@ -316,7 +341,7 @@ def test_no_request_of_a_run_names_anything_of_another_dataset(stack_of, name, d
     found = steps_of(stack_of(RUNS[name].get("parameters", {})), RUNS[name] | {"given": {"dataset": dataset}})
     steps = [step for step in found if step.state != "NotifyCompletion"]  # whose text is made up here
     uris = {uri for step in steps for uri in re.findall(r's3://[^"]+', json.dumps(step.request))}
-    ours = re.compile(rf"s3://(headroom-artifactbucket/(code|runs/{dataset})/[^/]+(/.*)?|own/w/)")
+    ours = re.compile(rf"s3://(headroom-artifactbucket/(code|(runs|challenger)/{dataset})/[^/]+(/.*)?|own/w/)")
     registered = {KNOWN.approved.uri} if KNOWN.approved else set()  # as this test says
     assert [uri for uri in uris - registered if not ours.fullmatch(uri)] == []
     groups = {step.request["ModelPackageGroupName"] for step in steps if "ModelPackageGroupName" in step.request}
@@ -401,6 +426,7 @@ def test_every_job_is_given_arguments_that_its_program_takes(stack_of):
         assert set(given) <= set(flags), program
         assert {flag for flag, required in flags.items() if required} <= set(given), program
         assert given.pop("--engine", "machine") in ("machine", "spark")
+        assert given.pop("--challenged", "off") == "off"
         assert all(value.startswith("/opt/ml/") for value in given.values())
 
 
@@ -471,6 +497,183 @@ def test_a_region_without_aws_image_deploys_and_runs_with_one_of_ones_own():
 def test_everything_a_run_makes_is_tagged_with_dataset_and_run(stack_of):
     for step in jobs(steps_of(stack_of({}), {})):
         assert {tag["Key"] for tag in step.request["Tags"]} == {"project", "dataset", "run"}
+
+
+# ---------------------------------------------------------------- the challenger
+
+AUTOML_JOB = "arn:aws:sagemaker:eu-central-1:123456789012:automl-job/"
+TRANSFORM_JOB = "arn:aws:sagemaker:eu-central-1:123456789012:transform-job/"
+POSSIBLE = {"possible": True, "frequency": "1D", "horizon": 90, "series": 600, "seconds": 3.1}
+BEST = {
+    "InferenceContainers": [
+        {"Image": "1.dkr.ecr.eu-central-1.amazonaws.com/a:1", "ModelDataUrl": "s3://a/b/model.tar.gz",
+         "Environment": {"A": "b"}}
+    ]
+}  # fmt: skip
+ENDED = {"AutoMLJobStatus": "Completed", "AutoMLJobSecondaryStatus": "Completed", "BestCandidate": BEST}
+RUNNING = {"AutoMLJobStatus": "InProgress", "AutoMLJobSecondaryStatus": "TrainingModels"}
+PARAMETERS = {
+    "by default": {},
+    "with keys and isolation": LOCKED,
+    "in a network": VPC,
+    "with the longest names": {"JobNamePrefix": "headroomprod"},
+}
+
+
+def challenge_of(stack: Stack, run: dict[str, Any], redrives: int = 0, retries: int = 0, **answers: Any) -> Any:
+    """The requests of a challenger, and what it tells the run; ``answers`` by state, several one after the other."""
+    run = run | {"config": "challenger: true\n"}
+    (start,) = (step for step in steps_of(stack, run, redrives, retries) if step.state == "Challenge")
+    given = answers | {"DescribeAutoMLJob": answers.get("DescribeAutoMLJob", [RUNNING, ENDED])}
+    states = {name: iter(answer) for name, answer in given.items()}
+    results: dict[str, Any] = {
+        "Prepare": {"ExitMessage": json.dumps(POSSIBLE)},
+        "CreateAutoMLJob": lambda request: {"AutoMLJobArn": AUTOML_JOB + request["AutoMLJobName"]},
+        "StopAutoMLJob": {},
+        "CreateModel": {"ModelArn": "arn:x"},
+        "CreateTransformJob": lambda request: {"TransformJobArn": TRANSFORM_JOB + request["TransformJobName"]},
+        "DescribeTransformJob": {"TransformJobStatus": "Completed"},
+        "StopTransformJob": {},
+        "DeleteModel": {},
+    } | {name: (lambda _request, answer=answer: next(answer)) for name, answer in states.items()}
+    told: dict[str, Any] = {}
+    definition = copy.deepcopy(machine.definition(stack, "ChallengerMachine"))
+    definition["States"]["Tell"] |= {
+        "Type": "Task",
+        "Resource": "told",
+        "Arguments": definition["States"]["Tell"]["Output"],
+    }
+    results["Tell"] = lambda request: told.update(request) or request
+    steps = machine.walk(definition, start.request["Input"], results, redrives, retries)
+    return [step for step in steps if step.state != "Tell"], told["outcome"]
+
+
+@pytest.mark.parametrize(("redrives", "retries"), [(0, 0), (1, 0), (0, 25), (99, 0)])
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_request_of_a_challenger_is_one_that_the_service_takes(name, redrives, retries, stack_of):
+    stack = stack_of(PARAMETERS[name] | {"Challenger": "on"})
+    steps, outcome = challenge_of(stack, {}, redrives, retries)
+    assert outcome == "completed"
+    assert [step.state for step in steps] == [
+        "Prepare", "CreateAutoMLJob", "DescribeAutoMLJob", "DescribeAutoMLJob", "CreateModel", "CreateTransformJob",
+        "DescribeTransformJob", "DeleteModel",
+    ]  # fmt: skip
+    for step in steps:
+        assert problems_of(step) == [], step.state
+    requests = {step.state: step.request for step in steps}
+    automl.check_automl(requests["CreateAutoMLJob"])
+    automl.check_transform(requests["CreateTransformJob"])
+    assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}", requests["CreateAutoMLJob"]["AutoMLJobName"])
+
+
+def test_a_challenger_is_asked_for_the_window_of_our_backtest_and_bounded_in_time(stack_of):
+    steps, _ = challenge_of(stack_of({"Challenger": "on", "ChallengerMinutes": "45"}), {})
+    (request,) = (step.request for step in steps if step.state == "CreateAutoMLJob")
+    asked = request["AutoMLProblemTypeConfig"]["TimeSeriesForecastingJobConfig"]
+    assert (asked["ForecastFrequency"], asked["ForecastHorizon"]) == ("1D", 90)
+    assert asked["CompletionCriteria"] == {"MaxAutoMLJobRuntimeInSeconds": 45 * 60}
+    assert asked["ForecastQuantiles"] == challenger.QUANTILES
+    columns = asked["TimeSeriesConfig"]
+    assert (columns["ItemIdentifierAttributeName"], columns["TimestampAttributeName"]) == (
+        challenger.ITEM, challenger.TIME,
+    )  # fmt: skip
+    assert set(asked["Transformations"]["Filling"]) == {columns["TargetAttributeName"]} == {challenger.VALUE}
+
+
+def test_a_challenger_reads_and_writes_nothing_of_the_run_but_its_model(stack_of):
+    steps, _ = challenge_of(stack_of({"Challenger": "on"}), {})
+    of_run = {"Prepare"}
+    for step in steps:
+        uris = re.findall(r's3://headroom[^"]+', json.dumps(step.request))
+        own = re.compile(r"s3://headroom-artifactbucket/challenger/demo/20261031T060000Z-[0-9a-f]{8}(/.*)?")
+        assert step.state in of_run or all(own.fullmatch(uri) for uri in uris), step.state
+    roles = {step.request.get("RoleArn") or step.request.get("ExecutionRoleArn") for step in steps[1:]} - {None}
+    assert roles == {stack_of({"Challenger": "on"}).arn("ChallengerRole")}
+
+
+OUTCOMES: dict[str, tuple[dict[str, Any], str]] = {
+    "not possible": (
+        {"Prepare": [{"ExitMessage": json.dumps({"possible": False, "reason": "the history is too short"})}]},
+        "the history is too short",
+    ),
+    "failed": (
+        {
+            "DescribeAutoMLJob": [
+                {"AutoMLJobStatus": "Failed", "AutoMLJobSecondaryStatus": "Failed", "FailureReason": "x"}
+            ]
+        },
+        "the AutoML job ended without a model: Failed, Failed: x",
+    ),
+    "out of time without a model": (
+        {
+            "DescribeAutoMLJob": [
+                {"AutoMLJobStatus": "Stopped", "AutoMLJobSecondaryStatus": "MaxAutoMLJobRuntimeReached"}
+            ]
+        },
+        "the AutoML job ended without a model: Stopped, MaxAutoMLJobRuntimeReached",
+    ),
+    "out of time with a model": ({"DescribeAutoMLJob": [ENDED | {"AutoMLJobStatus": "Stopped"}]}, "completed"),
+    "never ends": (
+        {"DescribeAutoMLJob": [RUNNING] * 1000},
+        "the AutoML job did not end within an hour after its time limit, and was stopped",
+    ),
+    "no forecast": (
+        {"DescribeTransformJob": [{"TransformJobStatus": "Failed", "FailureReason": "y" * 1000}]},
+        f"its batch transform ended badly: Failed: {'y' * 1000}"[:240],
+    ),
+    "a forecast that never ends": (
+        {"DescribeTransformJob": [{"TransformJobStatus": "InProgress"}] * 1000},
+        "its batch transform did not end within two hours, and was stopped",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OUTCOMES)
+def test_however_a_challenger_ends_it_says_so_and_leaves_no_model(case, stack_of):
+    answers, expected = OUTCOMES[case]
+    steps, outcome = challenge_of(stack_of({"Challenger": "on"}), {}, **answers)
+    assert outcome == expected
+    states = [step.state for step in steps]
+    assert states.count("CreateModel") == states.count("DeleteModel")
+    assert ("StopAutoMLJob" in states, "StopTransformJob" in states) == (
+        case == "never ends", case == "a forecast that never ends",
+    )  # fmt: skip
+
+
+def test_what_became_of_a_challenger_reaches_the_assessment(stack_of):
+    def told(run: dict[str, Any]) -> tuple[str, str]:
+        (request,) = (
+            step.request for step in steps_of(stack_of(run.get("parameters", {})), run) if step.state == "AssessRisk"
+        )
+        words = request["AppSpecification"]["ContainerArguments"]
+        (uri,) = (one["S3Input"]["S3Uri"] for one in request["ProcessingInputs"] if one["InputName"] == "challenger")
+        return words[words.index("--challenged") + 1], uri.rpartition("-")[2].partition("/")[2]
+
+    run = RUNS["a challenger"]
+    assert told(run) == ("completed", "result/")
+    assert told(run | {"outcome": "the AutoML job failed"}) == ("the AutoML job failed", "manifest.json")
+    assert told(RUNS["the first run"]) == ("off", "manifest.json")
+
+
+def test_the_estimate_says_that_automl_is_not_in_it(stack_of):
+    def estimate(run: dict[str, Any]) -> str:
+        environment = PlanSettings.model_validate(
+            Stack(region="us-east-1", **run.get("parameters", {})).of_type("AWS::Lambda::Function")["PlanFunction"][
+                "Environment"
+            ]["Variables"]
+        )
+        given = plan.parse_input({"dataset": "demo"})
+        execution = {"arn": "arn:x", "name": "x", "started": "2026-10-31T06:00:00Z"}
+        found = plan.Found(
+            State(), ARRIVED, {f.item for f in ARRIVED}, plan.Before(), Models(), CODE, run.get("config", "")
+        )
+        _, texts = plan.make_plan(environment, given, execution, found, NOW)
+        return json.loads(texts["manifest.json"])["cost_estimate"]
+
+    told = estimate(RUNS["a challenger"])
+    assert "transform 4 min on ml.m5.4xlarge" in told
+    assert "AutoML for at most 120 min" in told and "not in the sum" in told
+    assert "AutoML" not in estimate(RUNS["a challenger that nobody wants"])
 
 
 BREAKS: dict[str, Any] = {

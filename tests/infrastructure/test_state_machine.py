@@ -10,7 +10,7 @@ import pytest
 from infrastructure import machine
 from infrastructure.stack import Stack
 
-# design.md, section 1: this order, these integrations; the two of the model registry came with it.
+# design.md, section 1: this order, these integrations; the two of the model registry came with it, and the challenger.
 ORDER = [
     ("Gather", None),
     ("PlanRun", "arn:aws:states:::lambda:invoke"),
@@ -20,6 +20,8 @@ ORDER = [
     ("Train", "arn:aws:states:::sagemaker:createTrainingJob.sync"),
     ("MakeModelGroup", "arn:aws:states:::aws-sdk:sagemaker:createModelPackageGroup"),
     ("RegisterModel", "arn:aws:states:::aws-sdk:sagemaker:createModelPackage"),
+    ("ChooseChallenger", None),
+    ("Challenge", "arn:aws:states:::states:startExecution.sync:2"),
     ("AssessRisk", "arn:aws:states:::sagemaker:createProcessingJob.sync"),
     ("Publish", "arn:aws:states:::lambda:invoke"),
     ("NotifyCompletion", "arn:aws:states:::sns:publish"),
@@ -41,7 +43,11 @@ SERVICE_FAULTS = {
     "SNS.ThrottledException",
     "SNS.KmsThrottlingException",
     "SNS.SdkClientException",
+    "StepFunctions.ExecutionLimitExceededException",
+    "StepFunctions.SdkClientException",
 }
+# Where an integration's errors are not named after it.
+NAMED = {"states": "stepfunctions"}
 QUOTA = "SageMaker.ResourceLimitExceededException"
 
 
@@ -95,6 +101,7 @@ def wrong_retries(definition: dict[str, Any]) -> Iterator[str]:
         for error in errors - SERVICE_FAULTS:
             yield f"{name} retries {error}, which is no fault of the service"
         service = task["Resource"].removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").split(":")[0]
+        service = NAMED.get(service, service)
         for error in errors:
             if error.split(".")[0].lower() != service:
                 yield f"{name} retries {error}, which its service does not know"
@@ -110,6 +117,9 @@ def failures_hidden(definition: dict[str, Any]) -> Iterator[str]:
         if state["Type"] == "Fail":
             yield f"{name} is a Fail state: a redrive would restart there"
         for catch in state.get("Catch", []):
+            # Nothing depends on a challenger: what became of it is told, and no redrive is wanted.
+            if name == "Challenge" and catch.get("Next") == state["Next"] and "challenged" in catch["Assign"]:
+                continue
             # Making what is there already may fail: the next state, which needs it, is where a real failure shows.
             if state["Resource"].endswith(".sync") or catch.get("Next") != state["Next"] or "Group" not in name:
                 yield f"{name} catches its failure: a redrive would not run it again"
@@ -180,14 +190,16 @@ def test_files_that_are_dropped_together_are_gathered_before_they_are_planned(de
     assert gather["Seconds"] == "{% 60 %}", "the parameter BatchWindowSeconds"
 
 
-def test_every_substitution_of_the_template_is_used(definition):
-    (resource,) = Stack().of_type("AWS::StepFunctions::StateMachine").values()
-    text = machine.DEFINITION.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", machine.FILES)
+def test_every_substitution_of_the_template_is_used(name):
+    resource = Stack(Challenger="on").of_type("AWS::StepFunctions::StateMachine")[name]
+    text = machine.DEFINITION.with_name(machine.FILES[name]).read_text(encoding="utf-8")
     assert [name for name in resource["DefinitionSubstitutions"] if f"${{{name}}}" not in text] == []
 
 
-def test_the_state_machine_logs_and_traces(definition):
-    (resource,) = Stack().of_type("AWS::StepFunctions::StateMachine").values()
+@pytest.mark.parametrize("name", machine.FILES)
+def test_the_state_machine_logs_and_traces(name):
+    resource = Stack(Challenger="on").of_type("AWS::StepFunctions::StateMachine")[name]
     assert resource["StateMachineType"] == "STANDARD"
     assert resource["TracingConfiguration"] == {"Enabled": True}
     assert resource["LoggingConfiguration"]["Level"] == "ALL"
@@ -195,6 +207,37 @@ def test_the_state_machine_logs_and_traces(definition):
     assert resource["LoggingConfiguration"]["IncludeExecutionData"] is False, (
         "it holds links that open without signing in"
     )
+
+
+def states_of_the_challenger() -> dict[str, dict[str, Any]]:
+    return machine.definition(Stack(Challenger="on"), "ChallengerMachine")["States"]
+
+
+def test_a_challenger_that_fails_anywhere_ends_with_a_sentence_and_leaves_no_job_running():
+    states = states_of_the_challenger()
+    for name, state in states.items():
+        assert state["Type"] != "Fail", name
+        if state["Type"] != "Task":
+            continue
+        (catch,) = state["Catch"]
+        assert catch["ErrorEquals"] == ["States.ALL"], name
+        assert "reason" in catch.get("Assign", {}) or name.startswith(("Stop", "Delete")), name
+    assert states["DescribeAutoMLJob"]["Catch"][0]["Next"] == "StopAutoMLJob"
+    assert states["DescribeTransformJob"]["Catch"][0]["Next"] == "StopTransformJob"
+    assert states["CreateTransformJob"]["Catch"][0]["Next"] == "DeleteModel"
+
+
+def test_a_challenger_s_tasks_back_off_and_have_timeouts():
+    challenger = machine.definition(Stack(Challenger="on"), "ChallengerMachine")
+    assert list(wrong_retries(challenger)) == []
+    assert all(isinstance(task["TimeoutSeconds"], int) for task in tasks(challenger).values())
+
+
+def test_the_run_waits_longer_than_any_challenger_takes(definition):
+    """The longest AutoML job that the template allows, its preparation, its batch transform, and their waits."""
+    challenger = machine.definition(Stack(Challenger="on"), "ChallengerMachine")
+    longest = 600 * 60 + 72 * 60 + 132 * 60 + challenger["States"]["Prepare"]["TimeoutSeconds"]
+    assert longest < challenger["TimeoutSeconds"] < definition["States"]["Challenge"]["TimeoutSeconds"]
 
 
 RULES = [

@@ -25,6 +25,7 @@ EVERYTHING = {
     "HttpApi": "true",
     "OpenIdIssuer": "https://login.example.com/",
     "OpenIdAudience": "headroom",
+    "DataArns": "arn:aws:s3:::exports/servers/*",
     "NotificationEmail": "capacity@example.com",
     "SlackWebhookParameter": "/headroom/slack",
     "ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1",
@@ -247,7 +248,8 @@ def endless_panels(stack: Stack) -> Iterator[str]:
     """Superseded panels expire by their tag, no sooner than a run that may read them can be redriven; results never."""
     rules = stack.of_type("AWS::S3::Bucket")["ArtifactBucket"]["LifecycleConfiguration"]["Rules"]
     (tag,) = panels.SUPERSEDED["TagSet"]
-    expiring = [rule for rule in rules if "ExpirationInDays" in rule]
+    # What a challenger leaves is no result; no run reads it after its own end.
+    expiring = [rule for rule in rules if "ExpirationInDays" in rule and rule["Prefix"] != "challenger/"]
     if not any(rule["TagFilters"] == [tag] and rule["ExpirationInDays"] >= 14 for rule in expiring):
         yield "superseded panels are kept forever, or not for the 14 days of a redrive"
     yield from (f"{rule['Id']} expires what nobody has superseded" for rule in expiring if "TagFilters" not in rule)
@@ -356,7 +358,7 @@ BREAKS: list[tuple[Callable[[Stack], Iterator[str]], str, Callable[[dict[str, An
     (
         endless_panels,
         "panels kept forever",
-        lambda t: of("ArtifactBucket")(t)["LifecycleConfiguration"]["Rules"].pop(),
+        lambda t: of("ArtifactBucket")(t)["LifecycleConfiguration"]["Rules"].pop(1),
     ),
     (lost_letters, "lost events", lambda t: of("RunEnded")(t)["Targets"][0].pop("DeadLetterConfig")),
     (lost_letters, "lost failures", lambda t: of("RunStatusFunction")(t).pop("DeadLetterConfig")),

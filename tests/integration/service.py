@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from cli import follow
+from functions import following
 from local.cloud import Cloud
 from local.deploy import Stack
 from local.emulator import mailbox
@@ -66,11 +67,11 @@ class Service:
 
     def outcome(self, execution: dict[str, Any]) -> dict[str, Any]:
         described = self.cloud.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
-        assert described["status"] == "SUCCEEDED", follow.failure(described)
+        assert described["status"] == "SUCCEEDED", following.failure(described)
         return json.loads(described["output"])
 
     def states(self, execution: dict[str, Any]) -> list[str]:
-        return [step.name for step in follow.steps(self.cloud, execution["executionArn"])]
+        return [step.name for step in following.steps(self.cloud.client("stepfunctions"), execution["executionArn"])]
 
     def read(self, dataset: str, run_id: str, name: str) -> bytes:
         bucket = self.stack.outputs["ArtifactBucketName"]

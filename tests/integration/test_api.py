@@ -14,6 +14,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from integration.conftest import OTHERS
 
 from cli.smoke import fleet
 from local.cloud import REGION, Cloud
@@ -103,12 +104,32 @@ def test_a_run_is_started_once_and_followed_by_its_address(ask, published) -> No
     assert status == 202
     assert ask("POST", "/datasets/door/runs", {"mode": "score"}, **key)[2]["execution"] == first["execution"]
     assert ask("POST", "/datasets/door/runs", {"mode": "score"})[0] == 409
-    deadline = time.monotonic() + RUN_SECONDS
-    while (state := ask("GET", f"/datasets/door/executions/{first['execution']}")[2])["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(1)
+    state = ended(ask, first["execution"])
     assert (state["status"], state["result"]) == ("SUCCEEDED", "published")
     assert ask("POST", "/datasets/door/runs", {"mode": "score"}, **key)[0] == 200, "it is not run again"
+
+
+def test_a_start_brings_data_of_another_bucket_that_the_stack_may_read(
+    ask, published, cloud: Cloud, stack: Stack
+) -> None:
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=OTHERS)
+    for key in ("servers/more.csv", "private/other.csv"):
+        s3.put_object(Bucket=OTHERS, Key=key, Body=fleet().encode())
+    status, _, problem = ask("POST", "/datasets/door/runs", {"data": [f"s3://{OTHERS}/private/other.csv"]})
+    assert status == 422 and "DataArns" in problem["problems"][0]
+    status, _, started = ask("POST", "/datasets/door/runs", {"data": [f"s3://{OTHERS}/servers/more.csv"]})
+    assert status == 202, started
+    s3.head_object(Bucket=stack.outputs["IngestBucketName"], Key="incoming/door/more.csv")
+    assert ended(ask, started["execution"])["status"] == "SUCCEEDED"
+
+
+def ended(ask, execution: str) -> dict[str, Any]:
+    deadline = time.monotonic() + RUN_SECONDS
+    while (state := ask("GET", f"/datasets/door/executions/{execution}")[2])["status"] == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    return state
 
 
 def test_settings_with_a_mistake_are_refused_with_its_place(ask) -> None:

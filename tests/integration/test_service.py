@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from integration.service import Service
 
-from cli import follow
+from functions import following
 from local.emulator import mailbox
 
 
@@ -182,7 +182,7 @@ def test_a_wrong_start_by_hand_says_what_is_wrong(service: Service) -> None:
     while (described := states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    assert "mode" in follow.failure(described).reason
+    assert "mode" in following.failure(described).reason
 
 
 def test_a_refused_file_is_told_of(service: Service) -> None:

@@ -84,7 +84,8 @@ def test_spark_gives_the_same_bytes_for_servers_with_entities_and_metrics_of_one
     monkeypatch.setattr(panels, "BLOCK_VALUES", 1)
     for where in engine.ENGINES:
         assess.work(argparse.Namespace(panel=panel, model=model, settings=None, manifest=None, previous=None,
-                                       accepted=None, assessment=tmp_path / where, engine=where))  # fmt: skip
+                                       accepted=None, assessment=tmp_path / where, engine=where, challenger=None,
+                                       challenged="off"))  # fmt: skip
     assert files(tmp_path / engine.MACHINE) == files(tmp_path / engine.SPARK)
 
 

@@ -1,8 +1,15 @@
 """What people see of their files before a run."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import exports
 
 from headroom.preview import main
+
+PACKAGES = str(Path(__file__).parents[2] / "processing")
 
 
 def shown(folder, capsys, files, settings=None):
@@ -42,6 +49,25 @@ def test_what_would_be_refused_is_said_with_the_settings_that_would_help(tmp_pat
     assert code == 0 and "a at 2024-02-13 00:00:00 UTC: 50" in text
 
 
+def test_files_are_looked_at_with_duckdb_alone(tmp_path):
+    """Which is all that the preview behind the API has."""
+    (tmp_path / "a.csv").write_text("time,host,cpu\n2024-02-13 00:00,web-1,5\n")
+    without = """
+import sys
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("pandas", "numpy", "pyarrow", "scipy", "sklearn"):
+            raise ImportError(name)
+sys.meta_path.insert(0, Without())
+from headroom.preview import main
+sys.exit(main(sys.argv[1:]))
+"""
+    given = [sys.executable, "-c", without, str(tmp_path / "a.csv")]
+    done = subprocess.run(given, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": PACKAGES})
+    assert done.returncode == 0, done.stderr
+    assert "web-1 at 2024-02-13 00:00:00 UTC: 5" in done.stdout
+
+
 def test_an_export_is_called_by_its_name_and_a_large_file_is_judged_by_its_beginning(tmp_path, capsys):
     _, text = shown(tmp_path / "in", capsys, exports.sysstat_csv(exports.fleet()))
     assert "format: sysstat, sadf -d (CSV)" in text and "'cpu %idle'" in text
@@ -49,3 +75,11 @@ def test_an_export_is_called_by_its_name_and_a_large_file_is_judged_by_its_begin
     large += ("2024-02-13T00:05:00Z,a,6," + "x" * 80 + "\n") * 60_000
     code, text = shown(tmp_path / "large", capsys, {"a.csv": large})
     assert code == 0 and "judged by its beginning" in text
+
+
+def test_a_damaged_archive_is_refused_and_harms_no_other_file(tmp_path, capsys):
+    (tmp_path / "a.csv.gz").write_bytes(b"\x1f\x8bcut")
+    (tmp_path / "b.csv").write_text("time,host,cpu\n2024-02-13 00:00,web-1,5\n")
+    assert main([str(tmp_path)]) == 1
+    text = capsys.readouterr().out
+    assert "refused: damaged gzip file" in text and "web-1 at" in text

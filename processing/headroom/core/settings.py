@@ -340,6 +340,9 @@ class Settings(Rules):
     drift_threshold: float = Field(
         0.25, gt=0, description="population stability index above which a new model is trained"
     )
+    challenger: bool = Field(
+        False, description="have SageMaker's AutoML forecast the newest backtest window too, where the stack allows it"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -5,13 +5,16 @@ One place for each, so that a sentence in a mail reads as the same sentence in t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from headroom.core import metrics, series
 from headroom.core.periods import Frequency
+
+if TYPE_CHECKING:  # the preview speaks these words without it
+    import pandas as pd
 
 
 def metric(name: str, entity: str = "") -> str:
@@ -68,11 +71,15 @@ def unit(name: str) -> str:
 
 def amount(value: float, name: str) -> str:
     """A value of a metric in its unit: whole percent, or in three digits; "–" for none."""
-    if pd.isna(value):
+    if _missing(value):
         return "–"
     if metrics.is_percent(name):
         return percent(value)
     return f"{count(value) if abs(value) >= 1000 else f'{value:.3g}'} {unit(name)}".rstrip()
+
+
+def _missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
 
 
 def capacity(key: str, value: float) -> str:
@@ -107,7 +114,7 @@ def limit(value: float, capacity: float, name: str) -> str:
 
 def share(value: float) -> str:
     """A share of one in whole percent; "< 1 %" and "> 99 %" rather than a wrong 0 and 100; "–" for none."""
-    if pd.isna(value):
+    if _missing(value):
         return "–"
     if 0 < value < 0.01:
         return "< 1 %"

@@ -226,11 +226,15 @@ SCORES = ("mae", "rmse", "smape", "mase", "scaled_quantile_loss", "coverage_80",
 
 @dataclass(frozen=True)
 class Judged:
-    """A forecast's scores (n × SCORES), each series' own spread in scales (n × 2), and its intervals' calibration."""
+    """A forecast's scores (n × SCORES), each series' own spread in scales (n × 2), and its intervals' calibration.
+
+    ``newest``: of the combination, its quantiles (n × horizon × 5) in the newest window, as windows apart have them.
+    """
 
     scores: np.ndarray
     own: np.ndarray
     calibration: intervals.Calibration
+    newest: np.ndarray | None = None
 
 
 def judge(
@@ -263,7 +267,8 @@ def judge(
         final.append(trend.leaning(each, window.laws.quantiles, share)[:, :, trend.SPARSE])
     laws = [window.laws.quantiles[:, :, trend.SPARSE] for window in windows]
     judged[LAWS] = Judged(_scores(windows, laws, len(group)), own, calibration)
-    judged[COMBINATION] = Judged(_scores(windows, final, len(group)), own, calibration)
+    newest = final[-1] if final else None
+    judged[COMBINATION] = Judged(_scores(windows, final, len(group)), own, calibration, newest)
     return judged, lean(losses, group, groups)
 
 
@@ -390,6 +395,12 @@ def score(actual: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> np.nd
             ],
             axis=1,
         )
+
+
+def means(table: np.ndarray) -> dict[str, float | None]:
+    """Mean scores over series (n × SCORES) by name; None where there are none."""
+    pairs = zip(SCORES, mean(table, axis=0) if len(table) else np.full(len(SCORES), np.nan), strict=True)
+    return {name: round(float(one), 4) if np.isfinite(one) else None for name, one in pairs}
 
 
 def independent(windows: list[Window]) -> list[int]:

@@ -157,7 +157,7 @@ def is_gzip(path: Path) -> bool:
 
 def encoding_of(path: Path) -> str:
     """``utf-8`` (with or without byte-order mark), ``utf-16`` by its mark, or else ``cp1252``, judged by the start."""
-    head = _head(path)
+    head = first_bytes(path)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     try:
@@ -173,7 +173,8 @@ def head_of(path: Path) -> str:
     Raises:
         UnreadableFile: it is damaged.
     """
-    return codecs.getincrementaldecoder(encoding_of(path))(errors="replace").decode(_head(path)).removeprefix("\ufeff")
+    decoder = codecs.getincrementaldecoder(encoding_of(path))(errors="replace")
+    return decoder.decode(first_bytes(path)).removeprefix("\ufeff")
 
 
 def fields_of(line: str, delimiter: str, quote: str = '"') -> list[str]:
@@ -360,10 +361,15 @@ def _sample_times(places: Mapping[str, int], rows: Sequence[Sequence[str]]) -> t
     return (*strange[:_HEAD_LINES], *plain[:_HEAD_LINES]) if strange else ()
 
 
-def _head(path: Path) -> bytes:
+def first_bytes(path: Path, most: int = _HEAD_BYTES) -> bytes:
+    """The content's first bytes, unpacked.
+
+    Raises:
+        UnreadableFile: it is damaged.
+    """
     try:
         with open_bytes(path) as file:
-            return file.read(_HEAD_BYTES)
+            return file.read(most)
     except (EOFError, OSError, zlib.error) as error:
         raise UnreadableFile(f"damaged gzip file ({error}): send it again") from error
 

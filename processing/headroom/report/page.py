@@ -4,18 +4,16 @@ Python chooses what is shown and phrases it; the page in ``assets/`` lays it out
 JSON that cannot end its script element and reach the page only as text, never as markup, so a server's name is harmless
 whatever it holds. The page's policy allows no request and no script but its own.
 
-The scripts in ``assets/`` are ES modules. :func:`bundled` joins them into the one module script of the page. plotly,
-which draws the charts, is larger than everything else together: it travels deflated and is unpacked when the first
-chart is to be drawn, as a script whose hash the policy names.
+The scripts in ``assets/`` are ES modules, which are joined into the one module script of the page. plotly, which draws
+the charts, is larger than everything else together: it travels deflated and is unpacked when the first chart is to be
+drawn, as a script whose hash the policy names.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import json
-import re
 import zlib
 from functools import cache
 from pathlib import Path
@@ -24,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from headroom.core import wording
+from headroom.core import one_file, wording
 from headroom.core.findings import LEVELS, Assessment, RiskOverTime
 from headroom.core.plain import plain
 from headroom.report import cluster_map, fleet, sections, servers
@@ -64,7 +62,7 @@ def render(assessment: Assessment) -> str:
         if len(view.encode()) + len(details) < MAX_BYTES * 0.55 or most <= 50:
             break
         most //= 2
-    style, script, plotly = _asset("report.css"), bundled(ENTRY), PLOTLY.read_text(encoding="utf-8")
+    style, script, plotly = _asset("report.css"), one_file.bundled(ASSETS, ENTRY), PLOTLY.read_text(encoding="utf-8")
     dataset = assessment.summary["dataset"]
     parts = {
         "policy": _policy([script, plotly], [style, EMPTY_STYLE]),
@@ -78,47 +76,7 @@ def render(assessment: Assessment) -> str:
     }
     room = MAX_BYTES - len(_asset("report.html")) - sum(len(part.encode()) for part in parts.values())
     parts["series"] = _json(servers.series(assessment, shown, metrics, room))
-    # One pass over the template, so that nothing inside a part can be taken for a placeholder.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("report.html"))
-
-
-def bundled(entry: str) -> str:
-    """The ES modules that an entry needs, as the text of one module script.
-
-    Each module becomes a function that is called once, after the modules that it imports, and returns what it exports;
-    so its other names stay its own. Of the syntax of modules the assets use two forms, and this knows only those:
-    ``import { a, b } from "./file.js";`` on lines of its own, and ``export`` before a function or a const.
-
-    Raises:
-        ValueError: two modules import each other, or one uses another form.
-    """
-    done: dict[str, str] = {}
-
-    def add(name: str, above: tuple[str, ...]) -> None:
-        if name in done:
-            return
-        if name in above:
-            raise ValueError(f"modules import each other: {' → '.join([*above, name])}")
-        text = _asset(name)
-        for needed in re.findall(r'^import \{[^}]*\} from "\./([\w-]+\.js)";$', text, re.MULTILINE):
-            add(needed, (*above, name))
-        text = re.sub(
-            r'^import (\{[^}]*\}) from "\./([\w-]+)\.js";$', lambda found: f"const {found[1]} = {_variable(found[2])};",
-            text, flags=re.MULTILINE,
-        )  # fmt: skip
-        exported = re.findall(r"^export (?:async )?(?:function|const) (\w+)", text, re.MULTILINE)
-        text = re.sub(r"^export (?=(?:async )?(?:function|const) )", "", text, flags=re.MULTILINE)
-        if left := re.search(r"^(?:import|export)\b.*$", text, re.MULTILINE):
-            raise ValueError(f"{name} has a form of import or export that is not known here: {left[0]}")
-        variable = _variable(name.removesuffix(".js"))
-        done[name] = f"const {variable} = (() => {{\n{text}return {{ {', '.join(exported)} }};\n}})();\n"
-
-    add(entry, ())
-    return "".join(done.values())
-
-
-def _variable(module: str) -> str:
-    return f"module_{module.replace('-', '_')}"
+    return one_file.filled(_asset("report.html"), parts)
 
 
 @cache
@@ -131,14 +89,10 @@ def _asset(name: str) -> str:
 
 
 def _policy(scripts: list[str], styles: list[str]) -> str:
-    def sources(texts: list[str]) -> str:
-        hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
-        return " ".join(f"'sha256-{one}'" for one in hashes)
-
     # blob: is how plotly makes a picture of a chart to save.
     return (
-        f"default-src 'none'; script-src {sources(scripts)}; style-src {sources(styles)}; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {one_file.sources(scripts)}; style-src {one_file.sources(styles)}; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -45,7 +45,7 @@ def headroom(aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     outputs = {
         "IngestBucketName": "ingest-bucket", "ArtifactBucketName": "artifact-bucket", "LedgerTable": "ledger",
         "StateMachineArn": aws.state_machine, "JobNamePrefix": "headroom",
-        "PlanFunctionName": "plan",
+        "PlanFunctionName": "plan", "SweepFunctionName": "sweep",
     }  # fmt: skip
     monkeypatch.setattr(stack, "find", lambda name: stack.Stack(name, outputs, {"MinutesBetweenRuns": "60"}))
     monkeypatch.setenv("COLUMNS", "200")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+import sweep
+from cli import stack
 from functions import decisions
 from tests.unit.cli.conftest import RUN
 from tests.unit.conftest import LambdaContext, a_file
@@ -39,13 +42,10 @@ def test_a_name_that_no_dataset_can_have_is_refused_before_anything_is_asked(hea
 @pytest.fixture
 def planning(aws, monkeypatch) -> None:
     """The deployed definition and the real planning function, which answers as Lambda does."""
-    import io
-
     from infrastructure import machine
     from infrastructure.stack import Stack
 
     import plan
-    from cli import stack
 
     definition = machine.definition(Stack())
     real = stack.client
@@ -308,6 +308,61 @@ def test_a_redrive_takes_the_newest_run_that_failed(headroom, aws) -> None:
     assert (shown["operation"], shown["request"]) == ("RedriveExecution", {"executionArn": execution})
 
 
+def test_a_redrive_of_the_run_that_the_mail_names_takes_that_one(headroom, aws) -> None:
+    old, new = (headroom("run", "web", "--no-follow", "--json").json["execution"] for _ in range(2))
+    other = headroom("run", "shop", "--no-follow", "--json").json["execution"]
+    for execution in (old, new):
+        shown = headroom("redrive", "web", "--execution", execution.rpartition(":")[2], "--dry-run")
+        assert shown.json["request"]["executionArn"] == execution
+    for name in (other.rpartition(":")[2], "web-unknown"):
+        refused = headroom("redrive", "web", "--execution", name)
+        assert (refused.code, "is not a run of dataset 'web'" in refused.err) == (1, True)
+
+
+@pytest.fixture
+def sweeping(aws, monkeypatch) -> list[dict]:
+    """The sweep function behind the stack, asked as Lambda asks it; returns what it was asked."""
+    asked = []
+
+    class Functions:
+        def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, object]:
+            assert FunctionName == "sweep"
+            asked.append(json.loads(Payload))
+            try:
+                answer, failed = sweep.handler(asked[-1], aws.context), {}
+            except Exception as error:
+                answer, failed = {"errorMessage": str(error)}, {"FunctionError": "Unhandled"}
+            return {"Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
+
+    made = stack.client
+    monkeypatch.setattr(stack, "client", lambda service: Functions() if service == "lambda" else made(service))
+    return asked
+
+
+def test_that_no_more_files_are_expected_is_said_in_one_line(headroom, aws, web, sweeping) -> None:
+    refused = headroom("give-up", "web")
+    assert (refused.code, "has had no files" in refused.err) == (1, True)
+    aws.ledger.note_arrivals("web", ["2026-11-20"])
+    shown = headroom("give-up", "web", "--dry-run")
+    assert json.loads(shown.json["request"]["Payload"]) == {"do": "give_up", "dataset": "web"}
+    assert aws.ledger.state("web").given_up is None
+    done = headroom("give-up", "web")
+    assert (done.code, "overdue no more" in done.out) == (0, True)
+    assert aws.ledger.state("web").given_up == "2026-11-20"
+
+
+def test_files_that_were_set_aside_are_listed_and_put_back(headroom, aws, web, sweeping) -> None:
+    file = a_file("incoming/web/bad.csv")
+    aws.ledger.record("web", file)
+    aws.ledger.set_aside("web", [(file, "three runs failed")], "web-1")
+    listed = headroom("put-back", "web", "--list")
+    assert "incoming/web/bad.csv" in listed.out and "three runs failed" in listed.out
+    done = headroom("put-back", "web", "incoming/web/bad.csv")
+    assert (done.code, "put back: 1" in done.out) == (0, True)
+    assert aws.ledger.aside("web") == []
+    assert "No file" in headroom("put-back", "web", "--list").out
+
+
 def test_logs_without_a_job_say_so(headroom, aws) -> None:
     ended = headroom("logs", "web", "--job", "train")
     assert ended.code == 1 and "knows no train job of dataset 'web'" in ended.err
@@ -341,3 +396,8 @@ def test_the_region_is_that_of_aws_region(headroom, aws, monkeypatch) -> None:
     monkeypatch.setattr(stack, "find", lambda _: asked.append(stack.client("s3").meta.region_name) or found)
     headroom("status")
     assert asked == ["eu-north-1"]
+
+
+def test_the_page_of_a_stack_without_an_api_says_how_to_have_one(headroom) -> None:
+    ended = headroom("page", "--no-open")
+    assert ended.code == 1 and "HttpApi=true" in ended.err

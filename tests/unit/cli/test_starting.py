@@ -71,6 +71,7 @@ def test_all_that_the_command_line_imports_is_installed_with_it():
 @pytest.mark.parametrize("command", sorted(path.stem for path in (ROOT / "cli" / "commands").glob("[a-z]*.py")))
 def test_every_command_has_help_and_stands_in_its_manual(command):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "processing")])}
+    command = command.replace("_", "-")
     asked = [sys.executable, "-m", "cli", command, "--help"]
     done = subprocess.run(asked, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

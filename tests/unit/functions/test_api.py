@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,10 @@ import boto3
 import pytest
 
 import api
+import copying
 import decisions
+import plan
+import preview
 from tests.unit.conftest import ROOT, LambdaContext, a_file
 
 RUN = "20261121T060000Z-0a1b2c3d"
@@ -176,6 +180,60 @@ def test_a_start_that_cannot_be_is_refused_and_starts_nothing(ask, web, body) ->
     assert web.executions() == [] and web.ledger.state("web").running is None
 
 
+@pytest.fixture
+def exports(web) -> Any:
+    web.s3.create_bucket(Bucket="exports")
+    for key, content in {
+        "servers/june.csv": b"a", "servers/2026/july.csv": b"b", "servers/empty.csv": b"", "servers/book.xlsx": b"c",
+        "private/salaries.csv": b"d", "servers/old/june.csv": b"e",
+    }.items():  # fmt: skip
+        web.s3.put_object(Bucket="exports", Key=key, Body=content)
+    return web
+
+
+def came_in(aws: Any) -> list[str]:
+    listed = aws.s3.list_objects_v2(Bucket="ingest-bucket", Prefix="incoming/")
+    return [one["Key"] for one in listed.get("Contents", [])]
+
+
+def test_a_start_may_bring_data_of_another_bucket(ask, exports) -> None:
+    data = ["s3://exports/servers/june.csv", "s3://exports/servers/2026/july.csv"]
+    assert ask("POST", "/datasets/web/runs", {"data": data, "mode": "score"}, key="k").status == 202
+    assert came_in(exports) == ["incoming/web/july.csv", "incoming/web/june.csv"]
+    [execution] = exports.executions()
+    described = exports.stepfunctions.describe_execution(executionArn=execution["executionArn"])
+    assert json.loads(described["input"]) == {"dataset": "web", "mode": "score", "copied": data}
+    plan.parse_input(json.loads(described["input"]))
+    before = exports.s3.head_object(Bucket="ingest-bucket", Key="incoming/web/june.csv")["LastModified"]
+    assert ask("POST", "/datasets/web/runs", {"data": data, "mode": "score"}, key="k").status == 200
+    assert ask("POST", "/datasets/web/runs", {"data": data[:1], "mode": "score"}, key="k").status == 422
+    assert exports.s3.head_object(Bucket="ingest-bucket", Key="incoming/web/june.csv")["LastModified"] == before
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("s3://exports/private/salaries.csv", "DataArns allows s3://exports/servers/*"),
+        ("s3://exports/servers/../private/salaries.csv", "DataArns"), ("s3://exports-2/servers/a.csv", "DataArns"),
+        ("s3://artifact-bucket/runs/x/report.html", "DataArns"), ("s3://exports/servers", "DataArns"),
+        ("s3://exports/servers/gone.csv", "is not there"), ("s3://exports/servers/empty.csv", "0 bytes"),
+        ("s3://exports/servers/book.xlsx", "ends in none of"), ("https://example.com/a.csv", "is not the address"),
+        ("s3://exports/servers/old/june.csv", "named twice"), ("s3://exports/servers/", "its key holds"),
+    ],
+)  # fmt: skip
+def test_data_that_may_not_be_had_refuses_the_start_as_a_whole(ask, exports, address, words) -> None:
+    answer = ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv", address]})
+    assert is_problem(answer, 422, "nothing was copied") and words in " ".join(answer.json["problems"])
+    assert came_in(exports) == [] and exports.executions() == []
+
+
+def test_data_that_is_too_much_for_one_request_is_refused(ask, exports, monkeypatch) -> None:
+    monkeypatch.setattr(copying, "MOST_BYTES", 0)
+    answer = ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv"]})
+    assert is_problem(answer, 422, "nothing was copied") and "aws s3 sync" in answer.json["problems"][0]
+    assert ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv"] * 101}).status == 422
+
+
 def test_executions_of_other_datasets_are_not_told_of(ask, web) -> None:
     name = ask("POST", "/datasets/secret/runs", {}, who=ADMIN).json["execution"]
     assert is_problem(ask("GET", f"/datasets/web/executions/{name}"), 404, "has no execution")
@@ -217,6 +275,76 @@ def test_an_upload_is_held_to_its_place_and_size_by_s3(ask, aws) -> None:
 def test_a_file_that_could_not_be_taken_in_gets_no_address(ask, name) -> None:
     assert ask("POST", "/datasets/new/uploads", {"name": name}).status == 422
     assert ask("POST", "/datasets/secret/uploads", {"name": "a.csv"}).status == 403
+
+
+# ---------------------------------------------------------------- previews
+
+
+class Lambda:
+    """Lambda with the preview's function in it; or one that fails."""
+
+    failed = False
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:
+        assert FunctionName == "headroom-preview"
+        if self.failed:
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "Task timed out"}')}
+        return {"Payload": io.BytesIO(json.dumps(preview.handler(json.loads(Payload), LambdaContext())).encode())}
+
+
+@pytest.fixture
+def previews(monkeypatch: pytest.MonkeyPatch) -> Lambda:
+    preview._environment.cache_clear()
+    functions = Lambda()
+    monkeypatch.setattr(api, "_previews", lambda: functions)
+    return functions
+
+
+def test_a_file_is_looked_at_under_the_datasets_settings_and_taken_in_nowhere(ask, web, previews) -> None:
+    form = ask("POST", "/datasets/web/previews", {"name": "a.csv"}).json
+    key = form["fields"]["key"]
+    assert key == f"preview/web/{form['preview']}" and form["most_bytes"] == 64 * 2**20
+    web.s3.put_object(Bucket="ingest-bucket", Key=key, Body=b"time,host,cpu\n2024-02-13,web-1,0.5\n")
+    where = f"/datasets/web/previews/{form['preview']}"
+    told = ask("POST", where, {"name": "a.csv"}).json
+    assert told["usable"] is False and "units: {cpu: ratio}" in "\n".join(told["lines"])
+    web.s3.put_object(Bucket="ingest-bucket", Key="config/web.yaml", Body=b"units: {cpu: ratio}")
+    told = ask("POST", where, {"name": "a.csv"}).json
+    assert told["usable"] is True and "web-1 at 2024-02-13 00:00:00 UTC: 50" in "\n".join(told["lines"])
+    keys = [one["Key"] for one in web.s3.list_objects_v2(Bucket="ingest-bucket")["Contents"]]
+    assert sorted(keys) == ["config/web.yaml", key] and web.ledger.waiting("web", 10) == []
+
+
+def test_a_preview_that_cannot_be_is_a_problem(ask, web, previews) -> None:
+    nobody = "0" * 32
+    assert is_problem(ask("POST", f"/datasets/web/previews/{nobody}", {"name": "a.csv"}), 404, "has expired")
+    assert ask("POST", "/datasets/web/previews/..%2Fconfig", {"name": "a.csv"}).status in (404, 422)
+    assert ask("POST", "/datasets/web/previews", {"name": "book.xlsx"}).status == 422
+    assert ask("POST", "/datasets/secret/previews", {"name": "a.csv"}).status == 403
+    assert ask("POST", f"/datasets/secret/previews/{nobody}", {"name": "a.csv"}).status == 403
+    previews.failed = True
+    assert is_problem(ask("POST", f"/datasets/web/previews/{nobody}", {"name": "a.csv"}), 422, "headroom preview")
+    web.s3.put_object(Bucket="ingest-bucket", Key="config/web.yaml", Body=b"horizn: 1")
+    broken = ask("POST", f"/datasets/web/previews/{nobody}", {"name": "a.csv"})
+    assert is_problem(broken, 422, "settings cannot be used") and broken.json["problems"][0].startswith("horizn")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x00\x01" * 500, b"PK\x03\x04", b"<html>", b"\x1f\x8bcut", b"PAR1PAR1", b"[" * 9_999]
+)
+def test_whatever_is_uploaded_the_answer_says_what_is_wrong(ask, web, previews, content) -> None:
+    form = ask("POST", "/datasets/web/previews", {"name": "a.csv"}).json
+    web.s3.put_object(Bucket="ingest-bucket", Key=form["fields"]["key"], Body=content)
+    told = ask("POST", f"/datasets/web/previews/{form['preview']}", {"name": "a.csv"}).json
+    assert told["usable"] is False and "refused: " in told["lines"][1]
+
+
+def test_what_is_too_large_is_not_even_read(ask, web, previews, monkeypatch) -> None:
+    monkeypatch.setattr(preview, "LARGEST_PREVIEW", 10)
+    form = ask("POST", "/datasets/web/previews", {"name": "a.csv"}).json
+    web.s3.put_object(Bucket="ingest-bucket", Key=form["fields"]["key"], Body=b"x" * 11)
+    told = ask("POST", f"/datasets/web/previews/{form['preview']}", {"name": "a.csv"}).json
+    assert told["usable"] is False and "too large" in told["lines"][1]
 
 
 # ---------------------------------------------------------------- settings
@@ -288,6 +416,14 @@ def test_a_model_is_approved(ask, web) -> None:
     assert ask("GET", "/datasets/web/models").json[0]["status"] == "Approved"
     assert ask("PUT", path, {"status": "Perhaps"}).status == 422
     assert is_problem(ask("PUT", "/datasets/web/models/99", {"status": "Approved"}), 404, "no model 99")
+
+
+def test_a_dataset_of_which_no_more_files_are_expected_is_overdue_no_more(ask, web, aws) -> None:
+    assert is_problem(ask("POST", "/datasets/web/give-up"), 409, "has had no files")
+    aws.ledger.note_arrivals("web", ["2026-11-20"])
+    assert ask("POST", "/datasets/web/give-up").json == {"given_up": "web", "last_arrival": "2026-11-20"}
+    assert aws.ledger.state("web").given_up == "2026-11-20"
+    assert is_problem(ask("POST", "/datasets/nobody/give-up"), 403, "may not see a dataset 'nobody'")
 
 
 def test_files_that_wait_are_in_the_state_of_their_dataset(ask, web) -> None:

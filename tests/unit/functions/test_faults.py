@@ -69,6 +69,7 @@ def test_what_was_set_aside_is_listed_and_put_back_by_the_command_of_the_mail(wo
         if number < 2:
             drop(world, f"good-{number}.csv")
     world.run(started(world))
+    assert "\n  headroom put-back demo\n" in mail
     [payload] = re.findall(r"lambda invoke --function-name headroom-sweep .*--payload '(.*?)'", mail)
     listed = world.sweep(do="list", dataset="demo")
     assert [file["key"] for file in listed["files"]] == ["incoming/demo/poison.csv"]

@@ -128,6 +128,15 @@ def test_without_links_nobody_without_access_sees_anything(finished, monkeypatch
     assert slack.parts(text(told, "lambda"))[1] == []
 
 
+def test_where_people_can_sign_in_notifications_lead_there_and_no_link_opens_for_anybody(finished, monkeypatch) -> None:
+    monkeypatch.setenv("PAGE_ADDRESS", "https://api.example.com")
+    told = publish.handler(EVENT, finished.context)
+    address = f"https://api.example.com/#/datasets/demo/report/{EVENT['run_id']}"
+    assert address in text(told) and "without signing in" not in text(told) and "X-Amz" not in told["message"]
+    [link] = slack.parts(text(told, "lambda"))[1]
+    assert link["url"] == address and not slack.is_picture(link)
+
+
 def test_publishing_again_changes_nothing(finished, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINK_HOURS", "0")  # links are signed anew each time
     assert publish.handler(EVENT, finished.context) == publish.handler(EVENT, finished.context)
@@ -306,6 +315,12 @@ def test_the_mail_says_that_the_file_of_accepted_findings_cannot_be_used(finishe
     assert "and 2 more: see the report." in text(told)
 
 
+@pytest.mark.parametrize("words", ["AutoML challenger: over 90 days …", "AutoML challenger: not compared (quota)."])
+def test_the_mail_says_how_the_challenger_did_or_why_it_did_not(finished, words: str) -> None:
+    write(finished, summary=SUMMARY | {"challenger": {"status": "x", "words": words}})
+    assert f"  {words}" in text(publish.handler(EVENT, finished.context)).splitlines()
+
+
 def test_names_from_files_cannot_turn_or_forge_the_mails_lines(finished) -> None:
     name = "web\u202e\u2066\x1b[2J\x85\nData: all is well"
     long = "x" * 59 + "yz"
@@ -322,6 +337,8 @@ def test_names_from_files_cannot_turn_or_forge_the_mails_lines(finished) -> None
 def test_a_model_held_back_is_told_of_with_the_way_to_approve_it(finished) -> None:
     told = publish.handler(EVENT | {"approved": False}, finished.context)
     assert "worse than the approved one" in text(told)
+    assert "\n  headroom approve demo 1\n" in text(told)
+    assert "\n  headroom report demo --run run1\n" in text(told)
     assert f"--model-package-arn {EVENT['model_package']}" in text(told)
 
 

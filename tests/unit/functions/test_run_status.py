@@ -72,6 +72,9 @@ def test_the_notification_of_a_failed_job_gives_reason_log_and_redrive(aws, fail
     for words in (
         "Reason: no such column",
         "--log-group-name /aws/sagemaker/ProcessingJobs --log-stream-name-prefix headroom-demo-assess-1",
+        f"\n  headroom redrive demo --execution {failed_run.rpartition(':')[2]}\n",
+        "\n  headroom logs demo --job preprocess\n",
+        "\n  headroom run demo\n",
         f"aws stepfunctions redrive-execution --execution-arn {failed_run}",
         # A redriven job reads the settings that its run was planned with: new ones need a new run.
         "A redrive (possible for 14 days) keeps the files and settings of this run.",

@@ -44,6 +44,19 @@ def test_a_message_is_within_slacks_limits(text: str, subject: str) -> None:
     assert all(len(block["alt_text"]) <= 2000 for block in message["blocks"] if block["type"] == "image")
 
 
+def test_of_a_message_too_long_the_beginning_and_the_commands_at_its_end_stay() -> None:
+    lines = [
+        "Run web-1 of dataset web failed.",
+        *(f"  | line {number} of the log" for number in range(300)),
+        "After fixing the cause, resume from the failed state:",
+        "  headroom redrive web --execution web-1",
+    ]
+    shown = text_of(slack.message("Headroom", "\n".join(lines), []))
+    assert shown.startswith(f"```{lines[0]}\n")
+    assert shown.endswith("\n".join(lines[-2:]) + "```")
+    assert "\n…\n" in shown
+
+
 def test_the_pictures_are_shown_with_words_for_those_who_cannot_see_them() -> None:
     blocks = slack.message("Headroom demo: 2 critical", "text", LINKS)["blocks"]
     assert [block["type"] for block in blocks] == ["header", "section", "section", "image", "image"]

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from cli.files import passed_over
-from cli.follow import failure
+from functions.following import failure
 from local import demo
 from local.cloud import CloudError
 from local.demo import chosen, table

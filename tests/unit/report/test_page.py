@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_assessment import HOSTILE, assessment, with_silent
 
+from headroom.core import one_file
 from headroom.core.periods import Frequency
 from headroom.report import fleet, servers
 from headroom.report import page as report
@@ -98,7 +99,7 @@ def test_plotly_is_the_file_that_its_makers_published() -> None:
 
 
 def test_the_script_is_the_modules_each_in_a_scope_of_its_own_after_those_it_imports() -> None:
-    script = report.bundled(report.ENTRY)
+    script = one_file.bundled(report.ASSETS, report.ENTRY)
     assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
     modules = re.findall(r"^const module_(\w+) = \(\(\) => {$", script, re.MULTILINE)
     assert sorted(modules) == sorted(file.stem for file in report.ASSETS.glob("*.js")), "no module is left over"
@@ -109,21 +110,8 @@ def test_the_script_is_the_modules_each_in_a_scope_of_its_own_after_those_it_imp
         assert all(modules.index(one) < modules.index(module) for one in needed)
 
 
-def test_modules_that_import_each_other_or_in_another_form_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(report, "ASSETS", tmp_path)
-    (tmp_path / "a.js").write_text('import { b } from "./b.js";\nexport const a = 1;\n')
-    (tmp_path / "b.js").write_text('import { a } from "./a.js";\nexport const b = 1;\n')
-    with pytest.raises(ValueError, match=r"a\.js → b\.js → a\.js"):
-        report.bundled("a.js")
-    (tmp_path / "c.js").write_text("export default 1;\n")
-    with pytest.raises(ValueError, match="not known here: export default"):
-        report.bundled("c.js")
-
-
 def test_no_script_takes_a_sentence_apart_or_names_a_metric_or_a_currency() -> None:
-    scripts = report.bundled(report.ENTRY)
+    scripts = one_file.bundled(report.ASSETS, report.ENTRY)
     assert not re.findall(r"Average of|Target:|USD|EUR|\bcpu\b|network_|strength", scripts)
 
 

@@ -1,31 +1,14 @@
 // The frame: navigation, theme, and the sections in the order a capacity manager asks.
 
-import { h, remembered } from "./dom.js";
+import { h } from "./dom.js";
 import { view } from "./data.js";
 import { lay } from "./blocks.js";
 import { followColours } from "./charts.js";
+import { themeButton } from "./theme.js";
 import { filterBar, followLink, serverTable } from "./servers.js";
 import { groups, heat, top } from "./fleet.js";
 
 const DRAWN = { filters: filterBar, servers: serverTable, heat, groups };
-
-function themeButton() {
-  const root = document.documentElement;
-  const kept = remembered("headroom-theme");
-  if (kept === "dark" || kept === "light") root.dataset.theme = kept;
-  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-  const other = () => ((root.dataset.theme || system) === "dark" ? "Light" : "Dark");
-  const button = h("button", {
-    type: "button",
-    click: () => {
-      root.dataset.theme = other().toLowerCase();
-      remembered("headroom-theme", root.dataset.theme);
-      button.textContent = other();
-      dispatchEvent(new Event("themechange"));
-    },
-  }, other());
-  return button;
-}
 
 function section({ id, title, content }) {
   return h("section.part", { id, "aria-labelledby": `${id}-title` },

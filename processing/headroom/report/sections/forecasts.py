@@ -56,6 +56,8 @@ def section(found: Assessment) -> dict[str, Any]:
                        wording.share(_nan(scores[f"coverage_{wanted}"]))] for wanted in (80, 90)],
             "note": f"80 % band: {', '.join(held)}." if len(held) > 1 else "",
         })  # fmt: skip
+    if challenger := model.get("challenger"):
+        content.append(blocks.paragraph(challenger["words"]))
     content += [
         *coverage_warning(found), *_candidates(model), *_drawn_from(model), *_fallbacks(model), *_drift(found),
         *(blocks.paragraph(note, style="quiet") for note in model["notes"]),

@@ -1,0 +1,143 @@
+// One dataset: how its results stand, its run followed live, a start, and its runs.
+
+import { h, readable } from "./dom.js";
+import { ask } from "./api.js";
+import { address, button, count, duration, field, levels, moment, part, pause, problemBox, say, statusLine, table } from "./ui.js";
+import { stateOf } from "./datasets.js";
+
+const EVERY = 4;
+const ENDED = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"];
+const MODES = { auto: "as is due (auto)", score: "score only", train: "train a new model" };
+
+export async function overview({ dataset, signal }) {
+  const status = statusLine(), facts = h("div"), live = h("div.live", { hidden: true }), history = h("div");
+  let shown;
+  const look = async () => {
+    const now = await ask("GET", ["datasets", dataset], { signal });
+    facts.replaceChildren(standing(dataset, now));
+    const about = JSON.stringify([now.current_run, now.running, now.failed_at]);
+    if (about !== shown) {
+      history.replaceChildren(runTable(dataset, await ask("GET", ["datasets", dataset, "runs"], { signal })));
+      shown = about;
+    }
+    return now;
+  };
+  let now;
+  try {
+    now = await look();
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    appear(look, signal);
+    return [problemBox(error), h("p.quiet", "A first file is taken in within a minute. This page looks again by itself.")];
+  }
+  watch(now, look, (execution) => followed(dataset, execution, live, status, signal), status, signal);
+  return [facts, part("Now", live, status, starter(dataset, status)), part("Runs", history)];
+}
+
+/** Show the dataset as soon as there is one. */
+async function appear(look, signal) {
+  for (;;) {
+    try {
+      await pause(EVERY, signal);
+      await look();
+      dispatchEvent(new Event("hashchange"));
+      return;
+    } catch (error) {
+      if (error.status !== 404) return;
+    }
+  }
+}
+
+function standing(dataset, one) {
+  return h("ul.facts",
+    h("li", levels(one.levels), h("span", one.current_run
+      ? h("a", { href: address("datasets", dataset, "report") }, "the current report") : "no run is published yet")),
+    h("li", h("strong", (one.as_of || "–").slice(0, 10)), h("span", "data to")),
+    h("li", h("strong", one.servers === null ? "–" : one.servers.toLocaleString("en-US")), h("span", "servers")),
+    h("li", h("strong", one.waiting), h("span", one.waiting === 1 ? "file waits" : "files wait")),
+    h("li", h("strong", one.set_aside), h("span", "set aside")),
+    h("li", h("strong", stateOf(one)), h("span", one.failed_at ? moment(one.failed_at) : "state")));
+}
+
+/** Look again and again, while somebody looks: a run that begins, here or elsewhere, is followed to its end. */
+async function watch(now, look, follow, status, signal) {
+  let ended = null;
+  try {
+    for (;;) {
+      // A run that has ended keeps the dataset for a moment.
+      if (!now.running) ended = null;
+      else if (now.running !== ended && await follow(now.running)) ended = now.running;
+      await pause(EVERY, signal);
+      if (!document.hidden) now = await look();
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") say(status, error);
+  }
+}
+
+/** Show an execution's states as they begin and end; only a new state is read out. False where it has not begun. */
+async function followed(dataset, execution, live, status, signal) {
+  const list = h("ol.steps");
+  for (let told = "";;) {
+    let found;
+    try {
+      found = await ask("GET", ["datasets", dataset, "executions", execution], { signal });
+    } catch (error) {
+      if (error.status === 404) return false;
+      throw error;
+    }
+    if (live.hidden || list.parentNode !== live) {
+      live.replaceChildren(h("p", h("b", "Run "), h("code", readable(execution))), list);
+      live.hidden = false;
+    }
+    list.replaceChildren(...found.steps.map(step));
+    if (ENDED.includes(found.status)) {
+      say(status, ending(dataset, found), found.status === "SUCCEEDED");
+      return true;
+    }
+    const words = found.steps.length ? `${found.steps.at(-1).name} is under way.` : "";
+    if (words !== told) say(status, told = words);
+    await pause(EVERY, signal);
+  }
+}
+
+function ending(dataset, found) {
+  if (found.status === "SUCCEEDED") return `The run has ended: ${readable(found.result || "done")}.`;
+  const job = found.job ? `\nThe job was ${readable(found.job)}.` : "";
+  return `The run has ended ${found.status}: ${readable(found.error || "")} ${readable(found.reason || "")}${job}\n`
+    + `When the cause is mended: headroom redrive ${dataset}`;
+}
+
+function step(one) {
+  const seconds = ((one.ended ? new Date(one.ended) : new Date()) - new Date(one.began)) / 1000;
+  const state = one.failed ? "failed" : one.ended ? "done" : "under way";
+  return h(`li.step.is-${state.replace(" ", "-")}`, h("b", readable(one.name)), " ",
+    h("span.quiet", `${duration(seconds)}, ${state}`));
+}
+
+function starter(dataset, status) {
+  const mode = h("select", { name: "mode" }, Object.entries(MODES).map(([value, words]) => h("option", { value }, words)));
+  const go = button("Start a run", async () => {
+    say(status, "Starting …");
+    try {
+      const { execution } = await ask("POST", ["datasets", dataset, "runs"], {
+        body: { mode: mode.value }, headers: { "Idempotency-Key": crypto.randomUUID() },
+      });
+      say(status, `Started: ${execution}.`);
+    } catch (error) {
+      say(status, error);
+    }
+  });
+  return h("div.row", field("Mode", mode), go);
+}
+
+function runTable(dataset, runs) {
+  return table("Runs", ["Run", "State", "Began", "Mode", "Model", "Files", "At risk", "Cost estimate"],
+    runs.map((one) => [
+      h("span.run-id", one.state === "not finished" ? readable(one.run_id)
+        : h("a", { href: address("datasets", dataset, "report", one.run_id) }, readable(one.run_id))),
+      one.state, moment(one.created_at), one.mode || "–", one.train ? `trained (${readable(one.train_reason || "")})` : "scored",
+      count(one.files, "file"), levels(one.levels), readable(one.cost_estimate || "–").split(" (")[0],
+    ]),
+    "There is no run yet: upload a file, which starts one.");
+}

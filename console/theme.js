@@ -1,0 +1,1 @@
+../processing/headroom/report/assets/theme.js

@@ -1,0 +1,73 @@
+"""The API's function behind a server of this process, over an AWS in memory: for what the page shows of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import api
+from tests.unit.conftest import LambdaContext
+
+
+def claims(token: str) -> dict[str, Any]:
+    """What a token says, as API Gateway hands it over once it has checked it."""
+    part = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The origin of the page. Tokens of the provider sign in; routes and their authorization are the template's."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            address = urlsplit(self.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            authorizer = None
+            if not (self.command == "GET" and address.path in ("/", "/page/sign-in")):
+                scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+                if scheme != "Bearer" or token.count(".") != 2:
+                    self._answer(401, {"Content-Type": "application/json"}, '{"message":"Unauthorized"}')
+                    return
+                authorizer = {"jwt": {"claims": claims(token), "scopes": []}}
+            event = {
+                "version": "2.0", "routeKey": "ANY /datasets/{proxy+}", "rawPath": address.path,
+                "rawQueryString": address.query, "queryStringParameters": dict(parse_qsl(address.query)),
+                "headers": {name.lower(): value for name, value in self.headers.items()},
+                "requestContext": {"http": {"method": self.command, "path": address.path}, "stage": "$default",
+                                   "requestId": "1", "authorizer": authorizer},
+                "body": body or None, "isBase64Encoded": False,
+            }  # fmt: skip
+            answer = api.handler(event, LambdaContext())
+            headers = answer.get("headers", {}) | {
+                name: ", ".join(values) for name, values in answer.get("multiValueHeaders", {}).items()
+            }
+            self._answer(answer["statusCode"], headers, answer["body"])
+
+        do_POST = do_PUT = do_GET
+
+        def _answer(self, status: int, headers: dict[str, str], body: str) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            content = body.encode()
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
