@@ -186,6 +186,14 @@ def azure_monitor(cpu: Fleet) -> Files:
     }  # fmt: skip
 
 
+def azure_log_analytics(cpu: Fleet) -> Files:
+    rows = ["TimeGenerated [UTC],Computer,ObjectName,CounterName,InstanceName,CounterValue"]
+    for server, at, value in _rows(cpu):
+        moment = f'"{at.month}/{at.day}/{at.year}, {at:%I:%M:%S}.000 {at:%p}"'
+        rows += [f"{moment},{server},Processor,% Processor Time,_Total,{value}", f"{moment},{server},Memory,Pages,,12"]
+    return {"query_data.csv": "\n".join(rows)}
+
+
 def gcp_api(cpu: Fleet) -> Files:
     series = [
         {"metric": {"type": "compute.googleapis.com/instance/cpu/utilization", "labels": {"instance_name": server}},
@@ -313,7 +321,8 @@ def powercli(cpu: Fleet) -> Files:
 MAKERS = (
     wide, cloudwatch_console, cloudwatch_get_metric_data, cloudwatch_get_metric_statistics, cloudwatch_metric_stream,
     cloudwatch_metric_stream_parquet,
-    prometheus_json, grafana_joined, azure_monitor, gcp_api, gcp_metrics_explorer, datadog_api, influx_annotated,
+    prometheus_json, grafana_joined, azure_monitor, azure_log_analytics, gcp_api, gcp_metrics_explorer, datadog_api,
+    influx_annotated,
     telegraf, collectd, sysstat_csv, sysstat_json, windows_perfmon, zabbix_csv, zabbix_export, powercli,
 )  # fmt: skip
 EXPORTS = {make.__name__: make for make in MAKERS}

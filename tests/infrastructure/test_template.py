@@ -458,6 +458,28 @@ def test_the_stack_names_no_partition():
     assert list(only_in_one_partition('"Resource": "arn:aws:states:::sns:publish"')) != []
 
 
+@pytest.mark.parametrize(
+    ("given", "open_to_all"),
+    [
+        ({"HttpApi": "true"}, set()),
+        ({"HttpApi": "true", "OpenIdIssuer": "https://login.example.com/", "OpenIdAudience": "headroom"},
+         {"GET /", "GET /page/sign-in"}),
+    ],
+    ids=["IAM", "OpenID"],
+)  # fmt: skip
+def test_without_a_sign_in_nobody_gets_more_than_the_page_itself(given, open_to_all):
+    routes = Stack(**given).of_type("AWS::ApiGatewayV2::Route").values()
+    assert {route["RouteKey"] for route in routes if route["AuthorizationType"] == "NONE"} == open_to_all
+    assert len(routes) == 4
+
+
+def test_browsers_may_upload_from_the_page_and_from_nowhere_else():
+    [rule] = Stack(HttpApi="true").resources["IngestBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedMethods"] == ["POST"]
+    assert all(one.startswith(("https://headroom-api.", "http://127.0.0.1:")) for one in rule["AllowedOrigins"])
+    assert "CorsConfiguration" not in Stack().resources["IngestBucket"]["Properties"]
+
+
 def test_a_permissions_boundary_bounds_every_role():
     boundary = EVERYTHING["PermissionsBoundaryArn"]
     for name, role in Stack(**EVERYTHING).of_type("AWS::IAM::Role").items():

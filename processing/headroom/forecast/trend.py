@@ -57,6 +57,9 @@ COARSE_AGES = (11, 16, 23, 33, 48, 69, 100, 144)
 AGE_GROUPS = (8, 15, 30, 60, 120)
 # After how many periods from now a climb may end; it may also last.
 ENDS = (10, 30, 60)
+# How much a law moves a metric that has an upper bound, in shares of that bound (per period or at once): how steep a
+# climb is says how long it may last, and what is steep cannot be told from the noise alone.
+SHARES = {"slope": (0.0003, 0.001, 0.003, 0.01, 0.03), "rise": (0.01, 0.03, 0.1, 0.3, 1.0)}
 # Prior standard deviations of a slope per period and of a rise, in sizes of the noise.
 SLOPES, RISES = (0.01, 0.03, 0.1, 0.3, 1.0), (5.0, 20.0, 80.0)
 SIZES = {
@@ -131,7 +134,9 @@ def of_grid(history: Grid, settings: Settings) -> Trend:
 
     def of_part(number: int) -> None:
         periods, rows = parts[number]
-        one = _of_series(filled(values[rows, -periods:]), pace, horizon, settings.frequency.seasons[0])
+        one = _of_series(
+            filled(values[rows, -periods:]), history.upper[rows], pace, horizon, settings.frequency.seasons[0]
+        )
         for name in ("quantiles", "climbing", "turned", "slope", "age"):
             getattr(found, name)[rows] = getattr(one, name)
 
@@ -160,13 +165,15 @@ def filled(values: np.ndarray) -> np.ndarray:
     return result
 
 
-def _of_series(values: np.ndarray, pace: float, horizon: int, season: int) -> Trend:
-    """The laws' forecasts of series of one length without gaps (n × T)."""
+def _of_series(values: np.ndarray, upper: np.ndarray, pace: float, horizon: int, season: int) -> Trend:
+    """The laws' forecasts of series of one length without gaps (n × T) and with these upper bounds (n)."""
     count, periods = values.shape
     scaled, level, size, effects = standardised(values, season)
     steps = knots(horizon)
     explained = explain(scaled, steps, pace, season)
-    weight = (explained.evidence + _measured_prior(periods, tuple(steps.tolist()), pace, season)).reshape(count, -1)
+    weight = explained.evidence + _measured_prior(periods, tuple(steps.tolist()), pace, season)
+    weight += log_prior_of_shares(explained.laws, size / upper, prior())[:, None, :]
+    weight = weight.reshape(count, -1)
     most = min(MOST_LAWS, weight.shape[1] - 1)
     picked = np.argpartition(-weight, most, axis=1)[:, :most]
     weight = np.take_along_axis(weight, picked, axis=1)
@@ -198,8 +205,8 @@ def share(
 
     ``lean``: (groups + 1) × buckets, what backtests said, NaN where they said nothing; ``number``: the group of each
     series, -1 for any other. Beyond the ``reach`` of the backtests it is ``Frequency.untested_share``, or more, the
-    surer a climb is. And where a series has turned lately, the backtests of days speak of another series than it is
-    now; by the hour a rhythm seen a few times looks like a turn.
+    surer a climb is. By the day also within it: where a series climbs or has turned lately, the backtests of its group
+    speak of other series than it is now. By the hour a rhythm seen a few times looks like either.
     """
     horizon = laws.quantiles.shape[1]
     steps, untested = np.arange(1, horizon + 1), frequency.untested_share
@@ -210,7 +217,8 @@ def share(
     by_step = np.stack([np.interp(steps, centres, row) for row in known])
     by_step[:, steps > reach] = untested
     sure_climb, sure_turn = np.nan_to_num(laws.climbing) ** SURE, np.nan_to_num(laws.turned) ** SURE
-    surely = np.where(steps > reach, sure_climb[:, None], 0.0 if frequency.hourly else sure_turn[:, None])
+    within = np.zeros(len(sure_turn)) if frequency.hourly else np.maximum(sure_turn, sure_climb)
+    surely = np.where(steps > reach, sure_climb[:, None], within[:, None])
     wanted = by_step[np.asarray(number, dtype=int)]
     wanted = wanted + (1 - wanted) * surely
     return np.where(np.isnan(laws.quantiles).any(axis=2), 0.0, wanted)
@@ -296,7 +304,8 @@ class Laws:
     ``turns``: by how much it turned then.
     ``noises``: what may lie around a law. And of the C laws: ``parts``, their names in the prior; ``shapes``, C × 2
     indices (the second is none for laws of one part); ``sizes``, C × 2, standard deviations of the coefficients;
-    ``ends``, C, when a climb will end (infinity for never).
+    ``ends``, C, when a climb will end (infinity for never); ``kinds``, C, what the prior calls it where it asks how
+    large it is of all that is possible, "" where it does not.
     """
 
     ages: np.ndarray
@@ -307,6 +316,7 @@ class Laws:
     shapes: np.ndarray
     sizes: np.ndarray
     ends: np.ndarray
+    kinds: list[str]
 
 
 @cache
@@ -353,21 +363,24 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> L
     shape("level", oldest, np.zeros(len(time)))
 
     nothing = len(names) - 1
-    laws: list[tuple[tuple[str, ...], tuple[int, int], tuple[float, float], float]] = []
+    laws: list[tuple[tuple[str, ...], tuple[int, int], tuple[float, float], float, str]] = []
     for number, (name, began, pace_of) in enumerate(zip(names, ages, paces, strict=True)):
         since = _age_group(began)
         of_age = name if name in ("warming", "level") else f"{name} {since}"
         for size in SIZES[name]:
             own = (of_age,) if name == "level" else (of_age, f"{name} x {size}", *pace_of)
             if name in ("line", "slope"):
-                laws.append(((*own, f"lasts, {since}"), (number, nothing), (size, 1.0), np.inf))
-                laws += [((*own, f"ends in {end}, {since}"), (number, nothing), (size, 1.0), end) for end in ENDS]
+                laws.append(((*own, f"lasts, {since}"), (number, nothing), (size, 1.0), np.inf, name))
+                laws += [
+                    ((*own, f"ends in {end}, {since}"), (number, nothing), (size, 1.0), end, f"{name} that ends")
+                    for end in ENDS
+                ]
             else:
-                laws.append((own, (number, nothing), (size, 1.0), np.inf))
+                laws.append((own, (number, nothing), (size, 1.0), np.inf, "" if name == "level" else name))
         if name in AFTER_LINE:
-            laws.append(((f"line and {of_age}",), (0, number), (LINE_OF_TWO, AFTER_LINE[name]), np.inf))
-    parts = [one for one, *_ in laws]
-    pairs, sizes = np.array([pair for _, pair, *_ in laws]), np.array([size for _, _, size, _ in laws])
+            laws.append(((f"line and {of_age}",), (0, number), (LINE_OF_TWO, AFTER_LINE[name]), np.inf, ""))
+    parts, kinds = [one for one, *_ in laws], [kind for *_, kind in laws]
+    pairs, sizes = np.array([pair for _, pair, *_ in laws]), np.array([size for _, _, size, *_ in laws])
     shared = np.stack(columns, axis=1)
     noises = [
         _factorised(of_noise, covariance, shared, periods, pairs, sizes)
@@ -381,7 +394,8 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> L
         parts,
         pairs,
         sizes,
-        np.array([end for *_, end in laws], dtype=float),
+        np.array([end for _, _, _, end, _ in laws], dtype=float),
+        kinds,
     )
 
 
@@ -597,6 +611,44 @@ def log_prior(laws: Laws, weights: dict[str, float]) -> np.ndarray:
     of_law = [sum(weights.get(part, 0.0) for part in parts) - np.log(alike[parts]) for parts in laws.parts]
     of_noise = [sum(weights.get(part, 0.0) for part in noise.parts) for noise in laws.noises]
     return np.add.outer(of_noise, of_law)
+
+
+def log_prior_of_shares(laws: Laws, size: np.ndarray, weights: dict[str, float]) -> np.ndarray:
+    """What the prior adds for how large a law would be of all that is possible (n × C).
+
+    ``size``: n, of the noise, as a share of the metric's upper bound; 0 where there is none, and nothing is added.
+    """
+    table = np.array([weights.get(name, 0.0) for name in share_names()])
+    number = shares(laws, size)
+    return np.where(number < 0, 0.0, table[number])
+
+
+def share_names() -> list[str]:
+    """The names in the prior of what :func:`shares` tells apart."""
+    return [
+        f"{kind}, {bound:g} of all and more" if bound else f"{kind}, less of all"
+        for kind, bounds in _kinds().items()
+        for bound in (0, *bounds)
+    ]
+
+
+def shares(laws: Laws, size: np.ndarray) -> np.ndarray:
+    """Which of :func:`share_names` each law is of, for noises of these sizes (n × C); -1 for none, see above."""
+    result = np.full((len(size), len(laws.kinds)), -1)
+    kinds, first = np.array(laws.kinds), 0
+    for kind, bounds in _kinds().items():
+        own = np.flatnonzero(kinds == kind)
+        large = np.multiply.outer(size, laws.sizes[own, 0])
+        result[:, own] = np.where(large > 0, first + np.searchsorted(bounds, large), -1)
+        first += len(bounds) + 1
+    return result
+
+
+def _kinds() -> dict[str, tuple[float, ...]]:
+    """The kinds of laws that are told apart by shares, with their bounds."""
+    slopes = ("line", "line that ends", "slope", "slope that ends", "ended", "ramp")
+    rises = ("step", "saturation", "warming", "burst")
+    return dict.fromkeys(slopes, SHARES["slope"]) | dict.fromkeys(rises, SHARES["rise"])
 
 
 def mixed(weight: np.ndarray, centre: np.ndarray, scale: np.ndarray, freedom: float) -> np.ndarray:

@@ -7,6 +7,8 @@ from headroom.intake.layout import EARLIEST, NAME_LENGTH
 from headroom.intake.tables import quoted
 
 _NO_TIMESTAMP = "not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds"
+# What rows below or beside those of servers are called.
+_TOTALS = "'_total', 'total', 'totals', 'average', 'averages', 'sum', 'summary', 'gesamt', 'summe', 'mittelwert'"
 _RATES = " ".join(f"WHEN {quoted(unit)} THEN {factor!r}" for unit, factor in units.RATES_IN_CELLS.items())
 
 MACROS = rf"""
@@ -38,18 +40,20 @@ CREATE MACRO plain_number(text) AS coalesce(try_cast(text AS DOUBLE), try_cast(r
 
 -- The mark of decimals is a point, and a comma, blank or apostrophe stands between thousands.
 CREATE MACRO number_with_point(text) AS coalesce(
-    plain_number(text), plain_number(regexp_replace(clean(text), '[, ''\x{{a0}}]', '', 'g')));
+    plain_number(text), plain_number(regexp_replace(clean(text), '[, ''’\x{{a0}}\x{{202f}}]', '', 'g')));
 
 -- The other way round.
 CREATE MACRO number_with_comma(text) AS CASE
-    WHEN regexp_matches(text, ',|^\s*[-+]?\d{{1,3}}(\.\d{{3}})+\s*%?\s*$')
-    THEN plain_number(replace(regexp_replace(clean(text), '[. ''\x{{a0}}]', '', 'g'), ',', '.'))
+    WHEN regexp_matches(text, ',|\d[ ''’\x{{a0}}\x{{202f}}]\d|^\s*[-+]?\d{{1,3}}(\.\d{{3}})+\s*%?\s*$')
+    THEN plain_number(replace(regexp_replace(clean(text), '[. ''’\x{{a0}}\x{{202f}}]', '', 'g'), ',', '.'))
     ELSE plain_number(text) END;
 
 -- Not known: 6,104.50 and 45,12 can be read in one way only, 6,104 in two.
 CREATE MACRO number(text) AS coalesce(
     plain_number(text),
-    CASE WHEN regexp_full_match(clean(text), '[-+]?\d{{1,3}}(,\d{{3}})+(\.\d+|,\d{{3}})\s*%?')
+    CASE WHEN regexp_full_match(clean(text), '[-+]?\d{{1,3}}([ ''’\x{{a0}}\x{{202f}}]\d{{3}})+([.,]\d+)?\s*%?')
+        THEN plain_number(replace(regexp_replace(clean(text), '[ ''’\x{{a0}}\x{{202f}}]', '', 'g'), ',', '.'))
+        WHEN regexp_full_match(clean(text), '[-+]?\d{{1,3}}(,\d{{3}})+(\.\d+|,\d{{3}})\s*%?')
         THEN number_with_point(text)
         WHEN regexp_full_match(clean(text), '[-+]?\d{{1,3}}(\.\d{{3}})+(,\d+|\.\d{{3}})\s*%?')
             OR regexp_full_match(clean(text), '[-+]?(\d+,(\d\d?|\d{{4,}})|0,\d+)\s*%?')
@@ -84,6 +88,7 @@ CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
 
 CREATE MACRO server_problem(name) AS CASE
     WHEN name = '' THEN 'no server name'
+    WHEN lower(name) IN ({_TOTALS}) THEN 'a total or an average, and not a server'
     WHEN length(name) > {NAME_LENGTH} THEN 'server name longer than {NAME_LENGTH} characters'
     WHEN regexp_matches(name, '\p{{Cc}}') THEN 'server name with control characters' END;
 

@@ -14,7 +14,7 @@ from headroom.core import metrics
 from headroom.core.settings import FileRules
 from headroom.intake import times
 from headroom.intake.brackets import in_brackets, without_brackets
-from headroom.intake.meaning import Meaning, Unclear, in_unit, meaning_of, of_metric, statistic_of
+from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_metric, statistic_of, with_said
 from headroom.intake.units import unit_of
 
 TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
@@ -22,7 +22,21 @@ NUMBER_ATTRIBUTES = ("vcpus", "memory_gb", "monthly_cost_usd")
 ATTRIBUTES = (*TEXT_ATTRIBUTES, *NUMBER_ATTRIBUTES)
 
 # The row of all parts of a server: all cores, all disks.
-WHOLE = ("", "_total", "total", "all", "cpu-total", "cpu_total", "-1", "cputotal")
+WHOLE = (
+    "",
+    "_total",
+    "_gesamt",
+    "total",
+    "all",
+    "cpu-total",
+    "cpu_total",
+    "-1",
+    "cputotal",
+    "-",
+    "n/a",
+    "none",
+    "null",
+)
 
 _ATTRIBUTE_OF = {
     "businessunit": "business_unit", "region": "region", "criticality": "criticality", "instancetype": "instance_type",
@@ -33,10 +47,12 @@ _ATTRIBUTE_OF = {
 _TIMES = [
     "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc timegenerated clock epoch unixtime",
     "intervalbreakdown samplingtime collectiontime begintimeseconds summarydate zeitstempel horodatage fechahora",
+    "datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
     "date datum zeit fecha",
 ]  # fmt: skip
 _SERVERS = [
-    "serverid server servername servidor serveur", "vm vmid vmname virtualmachine virtualmachinename guestname",
+    "serverid server servername servidor serveur nomduserveur nombredelservidor rechner rechnername "
+    "サーバー名 サーバー 主机名 服务器 serwer", "vm vmid vmname virtualmachine virtualmachinename guestname",
     "pod podname", "host hostname hostid fqdn", "computer computername machine machineid machinename",
     "instance instanceid instancename", "node nodeid nodename nodo knoten",
     "guest entity entityname resource resourcename displayname name label object objectname system target asset",
@@ -55,6 +71,7 @@ _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps
 
 
 Shape = Literal["wide", "long", "two-column", "inventory"]
+Spread = tuple[str, int, str, str]
 
 
 class UnreadableFile(ValueError):
@@ -66,6 +83,7 @@ class Columns:
     """A table's columns. ``places`` has the column's number of timestamp, clock (a time of day beside a date),
     server_id, metric, value, unit, attributes and, in wide tables, of the metrics.
 
+    ``spread`` has columns of several parts of one metric (``disk /`` and ``disk /var``): heading, place, part, unit.
     ``meanings`` says how the metrics' numbers are read (for a bare value its one metric), ``entities`` are the columns
     that name a part of a server, ``zone`` is the time zone of the heading, and ``unclear`` has headings that speak of
     a metric and are not read, with the reason.
@@ -77,6 +95,7 @@ class Columns:
     entities: tuple[int, ...]
     zone: str | None
     unclear: tuple[tuple[str, str], ...]
+    spread: tuple[Spread, ...] = ()
 
 
 def measures_something(headings: Sequence[str], rules: FileRules) -> int:
@@ -126,18 +145,19 @@ def understand(
     except times.UnclearTime as error:
         raise UnreadableFile(str(error)) from error
     long = "value" in places and "metric" in places
-    columns, unclear = ({}, []) if long else _metrics(headings, sample, rules, statistic, places, units)
+    columns, unclear, spread = ({}, [], []) if long else _metrics(headings, sample, rules, statistic, places, units)
     if long:
         for metric in metrics.columns():
             places.pop(metric, None)
-    elif columns:
-        if "value" in places and not any(_mapped(headings[place], rules) for place, _ in columns.values()):
-            several = [headings[place] for place, _ in columns.values()] + [headings[places["value"]]]
+    elif columns or spread:
+        measured = [*(place for place, _ in columns.values()), *(place for _, place, _, _ in spread)]
+        if "value" in places and not any(_mapped(headings[place], rules) for place in measured):
+            several = [headings[place] for place in measured] + [headings[places["value"]]]
             raise UnreadableFile(f"{_and(several)} could all be the measured value: map the right one under `columns`")
         places.pop("value", None)
         places.pop("metric", None)
         places |= {metric: place for metric, (place, _) in columns.items()}
-    shape: Shape = "long" if long else "wide" if columns else "two-column"
+    shape: Shape = "long" if long else "wide" if columns or spread else "two-column"
     meanings = tuple((metric, meaning) for metric, (_, meaning) in columns.items())
     if shape == "two-column":
         places.pop("metric", None)
@@ -145,7 +165,7 @@ def understand(
             raise UnreadableFile(_nothing_measured(headings, unclear))
         meanings = (_bare_value(headings[places["value"]], rules, named, statistic),)
         unclear = []
-    used = set(places.values())
+    used = {*places.values(), *(place for _, place, _, _ in spread)}
     sizes = {
         place
         for place, heading in enumerate(headings)
@@ -164,7 +184,7 @@ def understand(
     told = [
         (heading, reason) for metric, heading, reason in unclear if metric not in read and f"{metric}_in" not in read
     ]
-    return Columns(shape, places, meanings, tuple(entities), zone, tuple(told))
+    return Columns(shape, places, meanings, tuple(entities), zone, tuple(told), tuple(spread))
 
 
 def of_inventory(headings: Sequence[str], rules: FileRules) -> dict[str, int]:
@@ -200,8 +220,8 @@ def name_of_cell(name: str, unit: str, rules: FileRules) -> Meaning | Unclear | 
     if column is not None:
         return None
     found = meaning_of(name, unit)
-    if isinstance(found, Meaning) and not unit and (said := said_unit(rules, found.metric)):
-        return in_unit(found, said)
+    if isinstance(found, Meaning) and not unit:
+        return with_said(found, "", said_unit(rules, found.metric))
     return found
 
 
@@ -234,10 +254,13 @@ def same(heading: str) -> str:
 def _metrics(
     headings: Sequence[str], sample: Sequence[Sequence[str]], rules: FileRules, statistic: str,
     places: Mapping[str, int], units: Sequence[str],
-) -> tuple[dict[str, tuple[int, Meaning]], list[tuple[str, str, str]]]:  # fmt: skip
-    """The columns that are metrics, and those that speak of one and are not read: metric, heading, reason."""
+) -> tuple[dict[str, tuple[int, Meaning]], list[tuple[str, str, str]], list[Spread]]:  # fmt: skip
+    """The columns that are metrics, those that speak of one and are not read (metric, heading, reason), and those that
+    are a metric's parts."""
     found: dict[str, list[tuple[int, Meaning]]] = {}
-    unclear = []
+    unclear, unknown = [], []
+    spread: list[Spread] = []
+    written: dict[int, str] = {}
     chosen: dict[str, list[tuple[int, Meaning | Unclear]]] = {}
     pods = "server_id" in places and _plain(headings[places["server_id"]]) in ("pod", "podname")
     busy = any(_plain(heading) in _CPU_OF_A_DISK for heading in headings)
@@ -250,13 +273,13 @@ def _metrics(
             continue
         if column is not None or place in places.values():
             continue
-        unit = said_unit(rules, heading) or unit
+        unit = said_unit(rules, heading) or unit or _unit_of_cells(sample, place)
         meaning = meaning_of(heading, unit)
         if isinstance(meaning, Meaning):
             if _plain(heading) in _ENTITIES and not _has_numbers(sample, place):
                 continue
-            if not unit and (said := said_unit(rules, meaning.metric)):
-                meaning = in_unit(meaning, said)
+            if not unit:
+                meaning = with_said(meaning, "", said_unit(rules, meaning.metric))
         if isinstance(meaning, Meaning):
             if pods and not meaning.certain:
                 meaning = Unclear(meaning.metric, "of a pod could be cores and bytes as well: say its unit")
@@ -266,6 +289,9 @@ def _metrics(
             unclear.append((meaning.metric, heading, meaning.reason))
         elif meaning is not None:
             found.setdefault(meaning.metric, []).append((place, meaning))
+            written[place] = unit
+        elif _in_percent(heading, unit) and _has_numbers(sample, place):
+            unknown.append(("", heading, "is in percent, of what is not known: map it if you mean it"))
     columns: dict[str, tuple[int, Meaning]] = {}
     for metric, mapped in chosen.items():
         if len(mapped) > 1:
@@ -288,6 +314,8 @@ def _metrics(
         elif not taken:
             shown = _and([headings[place] for place, _ in candidates])
             unclear.append((metric, shown, "is not what was measured on average: map it if you mean it"))
+        elif len(set(parts)) == len(taken) and metrics.of_column(metric).parts == "own":
+            spread += [(headings[place], place, meaning.entity, written[place]) for place, meaning in taken]
         elif len(parts) > 1:
             shown = _and([headings[place] for place, _ in taken])
             unclear.append(
@@ -296,7 +324,19 @@ def _metrics(
         else:
             shown = _and([headings[place] for place, _ in taken])
             unclear.append((metric, shown, f"could all be {metric}: map the right one under `columns`"))
-    return columns, unclear
+    return columns, unclear + unknown, spread
+
+
+def _unit_of_cells(sample: Sequence[Sequence[str]], place: int) -> str:
+    """Percent where every cell says so."""
+    cells = [row[place].strip() for row in sample if place < len(row) and row[place].strip()]
+    return "%" if cells and all(re.fullmatch(r"[\d.,]+ ?%", cell) for cell in cells) else ""
+
+
+def _in_percent(heading: str, unit: str) -> bool:
+    """Whether a heading, or the unit beside it, says percent or a share."""
+    said = [unit, *in_brackets(heading), *without_brackets(heading).replace("%", " % ").replace("_", " ").split()]
+    return any(known.kind == "share of the whole" for one in said if one and (known := unit_of(one)))
 
 
 def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None, statistic: str) -> tuple[str, Meaning]:
@@ -307,8 +347,7 @@ def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None,
     if rules.metric is not None:
         meaning = of_metric(rules.metric, unit or said_unit(rules, rules.metric))
     elif isinstance(named, Meaning):
-        unit = unit or said_unit(rules, named.metric)
-        meaning = in_unit(named, unit) if unit else named
+        meaning = with_said(named, unit, said_unit(rules, named.metric))
     elif isinstance(named, Unclear):
         meaning = Unclear(named.metric, f"({named.metric}, by the file's name) {named.reason}")
     else:

@@ -23,7 +23,7 @@ import duckdb
 
 from headroom.core.settings import FileRules
 from headroom.intake import columns, meaning, units
-from headroom.intake.columns import Columns, Shape, UnreadableFile
+from headroom.intake.columns import Columns, Shape, Spread, UnreadableFile
 from headroom.intake.meaning import FileName, Meaning, Unclear
 from headroom.intake.times import PLAIN, TimeLayout
 
@@ -52,8 +52,8 @@ class Layout:
     ``columns`` are the file's own headings in order; ``places`` says which of them carries which canonical column;
     ``header_line`` is the physical line (from 1) before the first row, 0 in Parquet and exports. ``meanings`` say how
     numbers become ours, ``named`` what an export's unnamed metric is by the file's name, ``parts`` which columns name
-    a part of a server; ``wholes`` that only rows of all parts together count, in the long form of the metrics
-    ``of_wholes``; ``owners`` that parts may have series of their own. ``decimal`` is the decimal mark where it
+    a part of a server; ``wholes`` that only rows of all parts together count of the metrics ``of_wholes`` (in the long
+    form their names); ``owners`` that parts may have series of their own. ``decimal`` is the decimal mark where it
     is known.
     """
 
@@ -69,12 +69,14 @@ class Layout:
     ignored: tuple[str, ...]
     meanings: tuple[tuple[str, Meaning], ...] = ()
     named: Meaning | Unclear | None = None
+    named_text: str = ""
     parts: tuple[int, ...] = ()
     wholes: bool = False
     of_wholes: tuple[str, ...] = ()
     owners: bool = False
     where: tuple[tuple[int, tuple[str, ...]], ...] = ()
     unclear: tuple[tuple[str, str], ...] = ()
+    spread: tuple[Spread, ...] = ()
     labels: tuple[int, ...] = ()
     time: TimeLayout = field(default_factory=TimeLayout)
     sample_times: tuple[str, ...] = ()
@@ -137,6 +139,7 @@ def layout_of_samples(name: str, file: File, sample: Sequence[Sequence[str]]) ->
         shape="long",
         ignored=(),
         named=file.name.meaning if file.rules.metric is None else meaning.of_metric(file.rules.metric),
+        named_text=file.name.text if file.rules.metric is None else "",
         parts=(SAMPLE_COLUMNS.index("entity"),),
         sample_times=_sample_times(places, sample),
         decimal=file.rules.decimal_mark or _decimal_mark([row[3:4] for row in sample], ";"),
@@ -264,7 +267,12 @@ def _layout(
         for said, values in file.rules.where.items()
         if columns.same(said) == columns.same(heading)
     )
-    used = {*places.values(), *found.entities, *(place for place, _ in where)}
+    used = {
+        *places.values(),
+        *found.entities,
+        *(place for place, _ in where),
+        *(place for _, place, *_ in found.spread),
+    }
     ignored = [heading.strip() for place, heading in enumerate(headings) if place not in used and heading.strip()]
     decimal = file.rules.decimal_mark or _decimal_mark(rows, delimiter)
     labels = () if "server_id" in places or file.rules.server else _labels(headings, rows, used)
@@ -283,6 +291,7 @@ def _layout(
         parts=found.entities,
         where=where,
         unclear=found.unclear,
+        spread=found.spread,
         labels=labels,
         sample_times=_sample_times(places, rows),
         zone=found.zone,

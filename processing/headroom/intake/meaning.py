@@ -44,22 +44,25 @@ class Unclear:
 
 _RESOURCE = {
     "cpu": "cpu processor prozessor processeur procesador",
-    "memory": "memory mem ram arbeitsspeicher memoria mémoire",
-    "disk": "disk filesystem fs volume storage drive diskspace festplatte disque disco",
+    "memory": "memory mem ram arbeitsspeicher speicher memoria memória mémoire geheugen pamięci",
+    "disk": "disk filesystem fs volume storage drive diskspace festplatte festplatten datenträger disque disco "
+            "schijf dysku",
     "network": "network net netzwerk",
 }  # fmt: skip
 _RESOURCE_OF = {word: resource for resource, words in _RESOURCE.items() for word in words.split()}
 _UTILIZATION_WORDS = """
-    utilization utilisation util usage used inuse active auslastung nutzung uso utilización utilizzo
+    utilization utilisation util usage used inuse active auslastung nutzung belegt belegung uso usado usada utilización
+    utilização utilizzo utilizzato utilisé utilisée gebruik użycie
 """
 _UTILIZATION = set(_UTILIZATION_WORDS.split())
 _FREE_WORDS = """
-    idle free available avail usable unused libre frei
+    idle free available avail usable unused libre libres frei freier disponible livre libero vrij
 """
 _FREE = set(_FREE_WORDS.split())
 _PERCENT = {"percent", "pct", "percentage", "perc", "prozent"}
 _SHARE = {"ratio", "share", "fraction"}
 _STATISTIC = {"avg": "avg", "average": "avg", "mean": "avg", "mittelwert": "avg", "durchschnitt": "avg",
+              "moyenne": "avg", "promedio": "avg", "平均": "avg", "最大": "max", "最小": "min",
               "max": "max", "maximum": "max", "peak": "max", "min": "min", "minimum": "min", "p95": "p95",
               "p99": "p99", "p90": "p90", "p50": "p50", "median": "p50", "sum": "sum"}  # fmt: skip
 _IN_WORDS = """
@@ -72,12 +75,16 @@ _OUT_WORDS = """
 _OUT = set(_OUT_WORDS.split())
 # They change nothing: whose value it is, or what kind of share.
 _PERCENT_NOISE = {"node", "host", "vm", "server", "instance", "space", "in", "use", "total"}
+_FILLERS = set(["de", "da", "do", "di", "des", "du", "del", "la", "le", "of", "und"])
 _NETWORK_NOISE = {"traffic", "throughput", "rate", "bandwidth", "node", "host", "vm", "server", "total"}
 _CONTRACT_NETWORK = re.compile(
     r"(?:(p95|avg|average|mean)_?)?net(?:work)?_?(in|out)(?:_?(p95|avg|average|mean)|_?mb_?s|_?mb_?sec|_?mb_?per_?s(?:ec"
     r"(?:ond)?)?)*"
 )
 _MOUNT = re.compile(r"(?<![\w.|:\\/])(/[\w./-]*|[A-Z]:\\?)(?=$|[\s\[(])")
+_MOUNT_IN_BRACKETS = re.compile(r"[\[(]\s*(/[\w./-]*|[A-Z]:\\?)\s*[\])]")
+_DATADOG = re.compile(r"(avg|max|min|sum):([\w.]+)\{[^{}]*\}(?: by \{[^{}]*\})?")
+_CARD = re.compile(r"(?<![A-Za-z0-9])((?:eth|ens|eno|enp|em|bond|team|vmnic|wlan)\d+(?:[a-z]\d+)*)(?![A-Za-z0-9])")
 
 # Names whose meaning is defined by a tool: (metric, unit, free). Folded to lower case.
 _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
@@ -87,6 +94,11 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "system.mem.pct_usable": ("memory", "ratio", True),
     "system.disk.in_use": ("disk", "ratio", False),
     "compute.googleapis.com/instance/cpu/utilization": ("cpu", "ratio", False),  # Google Cloud Monitoring
+    "cloudsql.googleapis.com/database/cpu/utilization": ("cpu", "ratio", False),
+    "cloudsql.googleapis.com/database/memory/utilization": ("memory", "ratio", False),
+    "cloudsql.googleapis.com/database/disk/utilization": ("disk", "ratio", False),
+    "agent.googleapis.com/memory/percent_used used": ("memory", "%", False),  # type and state
+    "agent.googleapis.com/disk/percent_used used": ("disk", "%", False),
     "kubernetes.io/node/cpu/allocatable_utilization": ("cpu", "ratio", False),
     "kubernetes.io/node/memory/allocatable_utilization": ("memory", "ratio", False),
     "instance:node_cpu_utilisation:rate1m": ("cpu", "ratio", False),  # recording rules of node-mixin
@@ -113,6 +125,8 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "cpu percent-idle": ("cpu", "%", True),  # collectd: plugin and type
     "cpu percent-active": ("cpu", "%", False),
     "memory percent-used": ("memory", "%", False),
+    "interface if_octets rx": ("network_in", "B/s", False),
+    "interface if_octets tx": ("network_out", "B/s", False),
     "df percent_bytes-used": ("disk", "%", False),
     "df percent_bytes-free": ("disk", "%", True),
     "cpu %idle": ("cpu", "%", True),  # sysstat: activity and column
@@ -123,6 +137,17 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "processor information\\% processor time": ("cpu", "%", False),
     "processor information\\% idle time": ("cpu", "%", True),
     "logicaldisk\\% free space": ("disk", "%", True),
+    "logical disk\\% free space": ("disk", "%", True),
+    "logical disk\\% used space": ("disk", "%", False),
+    "logicaldisk freespacepercentage": ("disk", "%", True),
+    "network interface\\bytes received/sec": ("network_in", "B/s", False),
+    "network interface\\bytes sent/sec": ("network_out", "B/s", False),
+    "prozessor\\prozessorzeit (%)": ("cpu", "%", False),  # the same in other languages
+    "prozessorinformationen\\prozessorzeit (%)": ("cpu", "%", False),
+    "logischer datenträger\\freier speicherplatz (%)": ("disk", "%", True),
+    "processeur\\% temps processeur": ("cpu", "%", False),
+    "procesador\\% de tiempo de procesador": ("cpu", "%", False),
+    "processore\\% tempo processore": ("cpu", "%", False),
 }
 # Names that fit by their words and are something else.
 _NOT_BY_TOOL = {
@@ -140,10 +165,17 @@ def meaning_of(name: str, unit: str = "") -> Meaning | Unclear | None:
     name = " ".join(name.replace("\\_", "_").split())
     if (own := _own(name, unit)) is not None:
         return own
-    mount = _MOUNT.search(without_brackets(name))
+    if query := _DATADOG.fullmatch(name):
+        found = meaning_of(query[2], unit)
+        return replace(found, statistic=_STATISTIC[query[1]]) if isinstance(found, Meaning) else found
+    mount = _MOUNT_IN_BRACKETS.search(name) or _MOUNT.search(without_brackets(name))
     found = _by_words(name, name[: mount.start()] + name[mount.end() :] if mount else name, unit)
     if isinstance(found, Meaning) and mount and found.metric == "disk":
         return replace(found, entity=mount[1])
+    if not isinstance(found, Meaning) and (card := _CARD.search(name)):
+        of_card = _by_words(name, f"network {name[: card.start()]} {name[card.end() :]}", unit)
+        if of_card is not None and of_card.metric in ("network_in", "network_out"):
+            return replace(of_card, entity=card[1]) if isinstance(of_card, Meaning) else of_card
     return found
 
 
@@ -195,7 +227,7 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
     if folded in _BY_TOOL:
         metric, said, free = _BY_TOOL[folded]
         return _with_unit(metric, [unit] if unit.strip() else [said], free, "")
-    if found := re.fullmatch(r"vfs\.fs\.size\[(.+),(pused|pfree)\]", name, re.IGNORECASE):
+    if found := re.fullmatch(r"vfs\.fs\.(?:dependent\.)?size\[(.+),(pused|pfree)\]", name, re.IGNORECASE):
         return Meaning("disk", free=found[2].lower() == "pfree", certain=True, entity=found[1].strip().strip('"'))
     words = words_of(without_brackets(rest))
     statistics = [_STATISTIC[word] for word in words if word in _STATISTIC]
@@ -221,10 +253,14 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
     if set(others) & _SHARE:
         units.append("ratio")
     free = bool(set(others) & _FREE)
+    if others == ["load"] or (set(others) - _PERCENT == {"load"} and units):
+        # SolarWinds and PRTG call the percentage so; without a percent sign it is a number of processes.
+        others = others if not units or resource != "cpu" else []
     strange = [
         word
         for word in others
-        if word not in _UTILIZATION | _FREE | _PERCENT | _SHARE | _PERCENT_NOISE or (word == "total" and not units)
+        if word not in _UTILIZATION | _FREE | _PERCENT | _SHARE | _PERCENT_NOISE | _FILLERS
+        or (word == "total" and not units)
     ]
     if strange or unknown:
         return Unclear(resource, f"is not known to be a utilization ({', '.join(strange + unknown)})")
@@ -289,11 +325,21 @@ def says_something(word: str) -> bool:
 def words_of(name: str) -> list[str]:
     """A name's words in lower case: split at punctuation and within camel case; ``%`` is the word percent."""
     name = re.sub(r"(?<=[a-zà-ÿ0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name.replace("%", " percent "))
-    return [_JOINED.get(word, word) for word in re.split(r"[\W_]+", name.casefold()) if word]
+    name = _COMPOUND.sub(r"\1 \2", name.casefold())
+    if not name.isascii():
+        for written, word in _WITHOUT_BLANKS.items():
+            name = name.replace(written, f" {word} ")
+    return [_JOINED.get(word, word) for word in re.split(r"[\W_]+", name) if word]
 
 
 # Words that people write as one.
 _JOINED = {"cpupercent": "cpu", "networkin": "network"}
+# German and Dutch put nouns together; Japanese and Chinese have no blanks.
+_COMPOUND = re.compile(r"(?<=\b)(\w{3,}?)s?(auslastung|nutzung|belegung|gebruik)\b")
+_WITHOUT_BLANKS = {
+    "使用率": "utilization", "利用率": "utilization", "メモリ": "memory", "ディスク": "disk", "内存": "memory",
+    "磁盘": "disk", "平均": "avg", "最大": "max", "最小": "min",
+}  # fmt: skip
 
 
 # --- names of files ---
@@ -309,10 +355,14 @@ _SAYS_NOTHING = set(_SAYS_NOTHING_WORDS.split())
 
 @dataclass(frozen=True)
 class FileName:
-    """What a file's name and folders say: the server (``""`` if nothing does) and the metric (``None`` likewise)."""
+    """What a file's name and folders say: the server (``""`` if nothing does) and the metric (``None`` likewise).
+
+    ``text`` is what of the name says the metric.
+    """
 
     server: str
     meaning: Meaning | Unclear | None
+    text: str = ""
 
 
 def of_file(file: str) -> FileName:
@@ -324,35 +374,39 @@ def of_file(file: str) -> FileName:
     *folders, name = file.split("/")
     whole_name = stem(name)
     if title := _GRAFANA.match(whole_name):
-        return FileName(_folder(folders), meaning_of(title[1]))
+        return FileName(_folder(folders), meaning_of(title[1]), title[1])
     plain = _DATE.sub("", whole_name).strip(" -_") or whole_name
     whole = meaning_of(plain)
     if whole is not None and not (isinstance(whole, Unclear) and _part(plain)):
         # cpu-node-7 may well be a server, of which the file's content says more.
         named = isinstance(whole, Unclear) and re.search(r"\d", plain)
-        return FileName(whole_name if named else _folder(folders), whole)
+        return FileName(whole_name if named else _folder(folders), whole, plain)
     if part := _part(plain):
-        server, meaning = part
-        return FileName(whole_name if server is None else server, meaning)
+        server, meaning, text = part
+        return FileName(whole_name if server is None else server, meaning, text)
     if plain.casefold() in _SAYS_NOTHING:
         return FileName(_folder(folders), None)
     return FileName(whole_name, None)
 
 
-def _part(stem: str) -> tuple[str | None, Meaning | Unclear] | None:
-    """The metric at one end of a name and the server at the other; ``None`` for the server if it is in the midst."""
+def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
+    """The metric at one end of a name and the server at the other; ``None`` for the server if it is in the midst.
+
+    The last is the text that says the metric.
+    """
     ends = [(stem[: mark.start()], stem[mark.end() :]) for mark in re.finditer(r"[-_. ]", stem)]
     # A hyphen is part of many servers' names (cpu-node-7), so that a metric in front stands before another mark.
     ends += [(stem[mark.end() :], stem[: mark.start()]) for mark in re.finditer(r"[_. ]", stem)]
     for server, metric in ends:
         found = meaning_of(metric.replace("-", "_"))
         if isinstance(found, Meaning) and server.strip(" -_."):
-            return server, found
+            return server, found, metric.replace("-", "_")
     words = words_of(stem)
     for begin in range(1, len(words) - 2):
         found = meaning_of(" ".join(words[begin : begin + 2]))  # ec2_cpu_utilization_24ae8d
         if isinstance(found, Meaning) and metrics.is_percent(found.metric):
-            return None, replace(found, certain=found.certain or bool(_AWS & set(words)))
+            certain = found.certain or bool(_AWS & set(words))
+            return None, replace(found, certain=certain), " ".join(words[begin : begin + 2])
     return None
 
 
@@ -385,6 +439,23 @@ def _folder(folders: list[str]) -> str:
 def of_metric(metric: str, unit: str = "") -> Meaning | Unclear:
     """A number of a metric that is known, in a unit or, without one, in ours; ``Unclear`` if the unit does not fit."""
     return _with_unit(metric, [unit] if unit.strip() else [], _is_free(metric), "")
+
+
+def with_said(found: Meaning, unit: str, said: str) -> Meaning | Unclear:
+    """The meaning with the unit of its row or cell, else with the one that the settings say of its metric.
+
+    What the settings say of the metric must not contradict what the name says itself: it was meant for other files.
+    """
+    if unit or not said:
+        return in_unit(found, unit) if unit else found
+    in_settings = in_unit(found, said)
+    if found.certain and isinstance(in_settings, Meaning) and in_settings.factor != found.factor:
+        return Unclear(
+            found.metric,
+            f"says its unit, and `units` in the settings another one of all {found.metric} ({said}): give the unit "
+            "there to the heading or name for which it holds, or under `sources`",
+        )
+    return in_settings
 
 
 def in_unit(found: Meaning, unit: str) -> Meaning | Unclear:

@@ -19,7 +19,7 @@ import duckdb
 from headroom.core import metrics
 from headroom.core.settings import Settings
 from headroom.intake import cells, doubts, entities, inventory, times, whole_files
-from headroom.intake.columns import ATTRIBUTES, WHOLE, best
+from headroom.intake.columns import ATTRIBUTES, best
 from headroom.intake.identity import canonical
 from headroom.intake.layout import (
     NAME_LENGTH,
@@ -35,6 +35,7 @@ from headroom.intake.tables import (
     field_of,
     for_each,
     insert_all,
+    is_part,
     key_text,
     left_out,
     name_text,
@@ -383,9 +384,10 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         )
     if layout.shape != "long":
         values = {metric: f"coalesce({value}, '')" for metric, value in values.items()}
-    without = left_out(layout)
-    if without:
-        values = {metric: f"CASE WHEN NOT ({without}) THEN {value} END" for metric, value in values.items()}
+    for metric, value in values.items():
+        if without := left_out(layout, metric):
+            values[metric] = f"CASE WHEN NOT ({without}) THEN {value} END"
+    if without := left_out(layout):
         unknown_metric = f"CASE WHEN NOT ({without}) THEN {unknown_metric} END"
     attributes = "NULL"
     if any(name in cell for name in ATTRIBUTES):
@@ -415,12 +417,11 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
 def _owner(layout: Layout, server: str, understood: Mapping[str, Meaning], key: str) -> str:
     """Whose series a row belongs to: its server's, or that of the part that it names."""
     part = f"left(regexp_replace({part_text(layout)}, '\\p{{Cc}}', ' ', 'g'), {NAME_LENGTH})"
-    if layout.wholes:
-        part = f"CASE WHEN lower({part}) NOT IN ({', '.join(map(quoted, WHOLE))}) THEN {part} END"
+    part = f"CASE WHEN {is_part(layout)} THEN {part} END"
     if layout.shape == "long":
         of_parts = [one for one, found in understood.items() if metrics.of_column(found.metric).parts == "own"]
         part = f"CASE WHEN {key} IN ({', '.join(map(quoted, of_parts)) or 'NULL'}) THEN {part} END"
-    elif not all(metrics.of_column(metric).parts == "own" for metric, _ in layout.meanings):
+    elif any(entities.together(metric) for metric, _ in layout.meanings):
         return server
     return entities.owner_of(f"replace(clean({server}), {entities.MARK}, chr(30))", part)
 

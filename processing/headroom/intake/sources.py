@@ -6,22 +6,25 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import json
 import logging
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
-from headroom.intake import meaning
-from headroom.intake.columns import WHOLE, name_of_cell, said_unit, same
-from headroom.intake.formats import Export, format_of
+from headroom.intake import json_tables, meaning
+from headroom.intake.columns import ATTRIBUTES, WHOLE, name_of_cell, said_unit, same
+from headroom.intake.formats import Export, Sample, format_of
 from headroom.intake.layout import (
     File,
     Layout,
@@ -96,13 +99,13 @@ def name_all(sources: Sequence[Source], settings: Settings) -> None:
         source.rules, source.name = settings.for_file(source.file), meaning.of_file(source.file)
         name = source.file.rsplit("/", 1)[-1]
         if source.rules.server == "folder" or (len(folders[name]) > 1 and source.name.server == meaning.stem(name)):
-            source.name = FileName(meaning.folder_of(source.file), source.name.meaning)
+            source.name = replace(source.name, server=meaning.folder_of(source.file))
         elif source.rules.server == "file":
-            source.name = FileName(meaning.stem(name), source.name.meaning)
+            source.name = replace(source.name, server=meaning.stem(name))
         elif source.rules.server is not None:
-            source.name = FileName(source.rules.server, source.name.meaning)
+            source.name = replace(source.name, server=source.rules.server)
         elif source.rules.metric is not None and source.name.server and source.name.meaning is not None:
-            source.name = FileName(meaning.stem(name), source.name.meaning)
+            source.name = replace(source.name, server=meaning.stem(name))
 
 
 def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings, work: Path) -> None:
@@ -113,22 +116,27 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
     try:
         file = File(source.path, source.name, source.rules, settings.statistic)
         export = _export_of(source, file)
+        if export is None and (table := _table_of_json(source, work)) is not None:
+            file = replace(file, path=table)
+            export = _export_of(source, file)
         if export is not None:
             layout = _convert(source, file, *export)
             source.names.update(() if export[0].is_json() else export[0].header())
         else:
             layout = layout_of(file, db)
             if layout.compressed:
-                _check_gzip(source.path)
-            if layout.format == "csv" and encoding_of(source.path) != "utf-8":
-                _to_utf8(source.path, source.readable)
+                _check_gzip(file.path)
+            if layout.format == "csv" and encoding_of(file.path) != "utf-8":
+                _to_utf8(file.path, source.readable)
                 layout = layout_of(replace(file, path=source.readable), db)
             else:
                 # DuckDB would take * ? [ ] in the file's own name for a pattern.
-                source.readable.symlink_to(source.path.resolve())
+                source.readable.symlink_to(file.path.resolve())
             source.names.update(layout.columns)
             if layout.shape == "wide":
                 _whole_name(source)
+            if layout.spread:
+                layout = _spread(source, replace(file, name=source.name), layout)
         source.layout = layout if layout.shape == "inventory" else _settle(db, source, layout)
     except UnreadableFile as error:
         source.error = str(error)
@@ -151,6 +159,21 @@ def _export_of(source: Source, file: File) -> tuple[Export, ModuleType] | None:
     return None if module is None else (export, module)
 
 
+def _table_of_json(source: Source, work: Path) -> Path | None:
+    """The records of a file that is JSON of no known export, as CSV; ``None`` if it has none."""
+    with source.path.open("rb") as content:
+        if content.read(4) == b"PAR1":
+            return None
+    head = head_of(source.path)
+    if not head.lstrip().startswith(("{", "[")):
+        return None
+    text, table = (work / f"{source.order:06}.{ending}" for ending in ("json", "csv"))
+    if is_gzip(source.path):
+        _check_gzip(source.path)
+    _to_utf8(source.path, text)
+    return table if json_tables.write_table(Export(source.file, head, text), table) else None
+
+
 _SAMPLE = 1000
 _TOLD = 6
 
@@ -162,12 +185,14 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
         if is_gzip(path):
             _check_gzip(path)
         path = source.readable.with_suffix(".text")
-        _to_utf8(source.path, path)
+        _to_utf8(file.path, path)
     sample: list[Sequence[str]] = []
     try:
         with source.readable.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out)
             for one in module.read(replace(export, path=path)):
+                if one.value[-1:].isalpha() or one.value[-1:] == "%":
+                    one = _with_unit_of_cell(one)
                 if len(sample) < _SAMPLE:
                     sample.append((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
                 writer.writerow((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
@@ -185,6 +210,63 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
     if not sample:
         raise UnreadableFile(f"it is an export of {module.NAME} without any samples: export it again")
     return layout_of_samples(module.NAME, file, sample)
+
+
+def _with_unit_of_cell(sample: Sample) -> Sample:
+    """The same sample with the unit beside its number where it should be, unless the metric has one already."""
+    found = re.fullmatch(r"([-+]?\d[\d., \xa0]*) ?(%|[A-Za-zµ]{1,7}(?:/[a-z]{1,4})?)", sample.value.strip())
+    return sample._replace(value=found[1].strip(), unit=found[2]) if found and not sample.unit else sample
+
+
+def _spread(source: Source, file: File, layout: Layout) -> Layout:
+    """A table whose parts of servers stand in columns (``disk /``, ``disk /var``) as one row per value.
+
+    Raises:
+        UnreadableFile: it is Parquet, or the settings choose rows of it.
+    """
+    shown = ", ".join(repr(heading) for heading, *_ in layout.spread)
+    if layout.format == "parquet" or layout.where:
+        raise UnreadableFile(f"{shown} are parts of one server: export one row per part, with a column that names it")
+    path = source.readable.with_suffix(".rows")
+    read = [
+        (layout.columns[place], place, "", "") for metric, place in layout.places if metric in dict(layout.meanings)
+    ]
+    attributes = [layout.columns[place] for column, place in layout.places if column in ATTRIBUTES]
+    wanted = [layout.required_place("timestamp"), layout.place("clock")]
+    server = layout.place("server_id")
+    sample: list[Sequence[str]] = []
+    with open_bytes(source.readable) as raw, path.open("w", encoding="utf-8", newline="") as out:
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
+        for _ in range(layout.header_line):
+            text.readline()
+        writer = csv.writer(out)
+        try:
+            for row in csv.reader(text, delimiter=layout.delimiter, quotechar=layout.quote):
+                if not row:
+                    continue
+                at = " ".join(row[place] for place in wanted if place is not None and place < len(row))
+                name = row[server] if server is not None and server < len(row) else ""
+                if len(row) < len(layout.columns):
+                    writer.writerow([name, "", at])
+                    continue
+                if any(row[len(layout.columns) :]):
+                    writer.writerow([name, "", at, "", "", "", "too many"])
+                    continue
+                for heading, place, part, unit in [*read, *layout.spread]:
+                    one = (name, heading, at, row[place], unit, part)
+                    if len(sample) < _SAMPLE:
+                        sample.append(one)
+                    writer.writerow(one)
+        except csv.Error as error:
+            raise UnreadableFile(f"the file cannot be read to its end ({error}): send it again") from error
+    if attributes:
+        source.said.append(
+            f"{', '.join(attributes)} are not read of a table whose parts stand in columns ({shown}): send them as an "
+            "inventory."
+        )
+    source.readable = path
+    made = layout_of_samples(layout.name, file, sample)
+    return replace(made, zone=layout.zone, unclear=layout.unclear, decimal=made.decimal or layout.decimal)
 
 
 def _whole_name(source: Source) -> None:
@@ -214,6 +296,7 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout) -> La
                 "nothing says which server this is: add a column server_id, name the file after the server, or put it "
                 "into a folder named so"
             )
+        _refuse_states(db, source, layout, scan)
         if layout.labels:
             _refuse_nameless(db, layout, scan)
         if not layout.decimal and layout.delimiter not in ("", ","):
@@ -231,6 +314,29 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout) -> La
         more = f"; and {len(layout.unclear) - _TOLD} more" if len(layout.unclear) > _TOLD else ""
         source.said.append(f"not read: {'; '.join(told)}{more}.")
     return layout
+
+
+_STATE_HEADINGS = ("mode", "state", "cpu_state", "cpu_mode")
+_STATES_WORDS = """
+    idle user system iowait wait nice steal irq softirq interrupt guest free cached buffered buffers
+"""
+
+
+def _refuse_states(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: str) -> None:
+    """A column that says of which part of the time a row is (``mode``: idle) makes another thing of its number."""
+    ignored = {same(heading) for heading, column in source.rules.columns.items() if column == "ignore"}
+    used = {place for _, place in layout.places}
+    for place, heading in enumerate(layout.columns):
+        if same(heading) not in _STATE_HEADINGS or same(heading) in ignored or place in used:
+            continue
+        state = f"lower(clean({field_of(layout, place)}))"
+        words = ", ".join(map(quoted, _STATES_WORDS.split()))
+        [found] = one_row(db, f"SELECT min({state}) FILTER ({state} IN ({words})) FROM {scan} WHERE {counts(layout)}")
+        if found is not None:
+            raise UnreadableFile(
+                f"its rows are of parts of the time or the memory ({heading}: {found}), and not of what is used: "
+                f"export what is used, or choose its rows under `sources` (where: {{{heading}: used}})"
+            )
 
 
 def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
@@ -269,70 +375,149 @@ def _refuse_unclear_marks(db: duckdb.DuckDBPyConnection, layout: Layout, scan: s
 
 
 def _with_parts(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: str) -> Layout:
-    """What becomes of the rows of servers' parts: beside rows of whole servers they do not count, else each part has a
-    series of its own, where the metric is one of parts.
+    """What becomes of the rows of servers' parts: of a metric that has rows of whole servers they do not count, else
+    each part has a series of its own, where the metric is one of parts. Rows without a part are of the server.
 
     Raises:
         UnreadableFile: a server has several parts and no row for the whole, of a metric of which parts say nothing.
     """
-    place = layout.place("server_id")
-    server = "''" if place is None else f"clean({field_of(layout, place)})"
-    metric = name_text(layout) if layout.shape == "long" else "''"
-    part = part_text(layout)
-    whole = f"coalesce(bool_or(lower({part}) IN ({', '.join(map(quoted, WHOLE))})), false)"
-    found = db.execute(f"""
-        SELECT server, metric, parts, whole FROM (
-            SELECT {server} AS server, {metric} AS metric, count(DISTINCT {part}) AS parts, {whole} AS whole,
-            FROM {scan} WHERE {counts(layout)} GROUP BY ALL
-        ) WHERE parts > 1""").fetchall()
+    rules = source.rules
+    found = _parts_of_servers(db, layout, scan)
     if layout.shape == "long":
-        names = {metric for _, metric, _, _ in found}
         units = ("", "%", "MB/s", *(one.unit for one in metrics.own()))
-        known = {name for name in names for unit in units
-                 if isinstance(meaning_of_cell(layout, name, unit, source.rules), Meaning)}  # fmt: skip
-        found = [row for row in found if row[1] in known]
-    several = [row for row in found if not row[3]]
-    wholes = bool(found) and len(several) < len(found)
-    if source.rules.entities == "own" and not (several and layout.shape != "long" and wholes):
-        of_wholes = {row[1] for row in found if row[3]}
-        if not any(_needs_whole(layout, row[1], source.rules) or row[1] in of_wholes for row in several):
-            if layout.shape == "long":
-                return replace(layout, wholes=wholes, of_wholes=tuple(sorted(of_wholes)), owners=True)
-            return replace(layout, wholes=wholes, owners=not wholes and not _needs_whole(layout, "", source.rules))
-    if several and source.rules.entities == "busiest":
+        found = [one for one in found if any(isinstance(meaning_of_cell(layout, one.metric, unit, rules), Meaning)
+                                             for unit in units)]  # fmt: skip
+    chosen = {place for place, _ in layout.where} & set(layout.parts)
+    of_cores = not chosen and any(same(layout.columns[place]) in _CORE_HEADINGS for place in layout.parts)
+    cores = [one for one in found if of_cores and one.is_core and "cpu" in _meant(layout, one.metric, rules)]
+    several = [one for one in found if one.parts > 1 and not one.whole] + cores
+    of_wholes = {one.metric for one in found if one.parts > 1 and one.whole}
+    if rules.entities == "own":
+        owners = layout.shape == "long" or not all(_needs_whole(layout, one, rules) for one, _ in layout.meanings)
+        # A row has one owner: where it says something of a part and of the server, both would go to the part.
+        inside = [one for one in found if layout.shape != "long" and one.inner and one.metric not in of_wholes
+                  and _needs_whole(layout, one.metric, rules)]  # fmt: skip
+        if not any(_needs_whole(layout, one.metric, rules) or one.metric in of_wholes for one in several) and not (
+            inside and several
+        ):
+            if owners and inside:
+                source.said += _parts_not_kept(layout, found)
+            owners = owners and not inside
+            return replace(layout, wholes=bool(of_wholes), of_wholes=tuple(sorted(of_wholes)), owners=owners)
+        several = [*several, *inside]
+    if several and rules.entities == "busiest":
         db.execute("INSERT INTO busiest_file VALUES (?)", [source.order])
         return layout
     if several:
         headings = " and ".join(repr(layout.columns[place]) for place in layout.parts)
-        server, metric, parts, _ = several[0]
+        one = several[0]
+        if one.parts == 1:
+            raise UnreadableFile(
+                f"of {one.server or source.name.server!r} it has {one.metric or 'values'} of the part {one.example!r} "
+                f"only (by {headings}): export that of the whole server, or say under `sources` that the part is all "
+                "(where: {heading: value})"
+            )
         examples = db.execute(f"""
-            SELECT DISTINCT {part} AS part FROM {scan} WHERE {server_is(layout, server)} ORDER BY part LIMIT 3
-        """).fetchall()
+            SELECT DISTINCT {part_text(layout)} AS part FROM {scan} WHERE {server_is(layout, one.server)}
+            ORDER BY part LIMIT 3""").fetchall()
         shown = ", ".join(repr(name) for (name,) in examples)
         raise UnreadableFile(
-            f"{parts} parts of {server or source.name.server!r} ({shown}, by {headings}) have values of "
-            f"{metric or 'the same metric'} each: export one, or say under `sources` which (where: "
+            f"{one.parts} parts of {one.server or source.name.server!r} ({shown}, by {headings}) have values of "
+            f"{one.metric or 'the same metric'} each: export one, or say under `sources` which (where: "
             "{heading: value}) or that the busiest counts (entities: busiest)"
         )
-    return replace(layout, wholes=bool(found))
+    return replace(layout, wholes=bool(of_wholes), of_wholes=tuple(sorted(of_wholes)))
+
+
+_DISKS_AND_CARDS_WORDS = """
+    mount mountpoint path filesystem partition volume drive lun disk diskname interface ifname iface nic adapter
+"""
+_DISKS_AND_CARDS = set(_DISKS_AND_CARDS_WORDS.split())
+
+
+def _parts_not_kept(layout: Layout, found: Sequence[_Parts]) -> list[str]:
+    """A note where a row names a disk or card, and has its server's CPU as well: another file may be of another one."""
+    headings = [layout.columns[place] for place in layout.parts]
+    lost = [one for one in found if one.inner and metrics.of_column(one.metric).parts == "own"]
+    if not lost or not any(same(heading) in _DISKS_AND_CARDS for heading in headings):
+        return []
+    return [
+        f"{lost[0].metric} of {lost[0].example!r} (by {', '.join(map(repr, headings))}) counts as its server's, "
+        "because the rows have the server's own values as well: give disks and cards rows of their own if a server has "
+        "several."
+    ]
+
+
+class _Parts(NamedTuple):
+    """The parts of a server that have values of a metric: how many, whether the whole is one, how many others there
+    are, and one of their names."""
+
+    server: str
+    metric: str
+    parts: int
+    whole: bool
+    inner: int
+    example: str | None
+
+    @property
+    def is_core(self) -> bool:
+        """Whether the only part is a core by its number, and so nothing is known of the others."""
+        core = re.fullmatch(r"(v?cpu|core|processor|socket)?[ _#-]?\d{1,3}(,\d{1,3})?", (self.example or "").casefold())
+        return self.parts == 1 and not self.whole and core is not None
+
+
+def _parts_of_servers(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> list[_Parts]:
+    place = layout.place("server_id")
+    server = "''" if place is None else f"clean({field_of(layout, place)})"
+    if layout.shape == "long":
+        seen = f"SELECT {server} AS server, {name_text(layout)} AS metric, {part_text(layout)} AS part FROM {scan} "
+        seen += f"WHERE {counts(layout)} GROUP BY ALL"
+    else:
+        cells = {metric: layout.place(metric) for metric, _ in layout.meanings}
+        if layout.shape == "two-column":
+            cells = {metric: layout.place("value") for metric in cells}
+        has = ", ".join(
+            f"bool_or(NOT is_nothing({field_of(layout, cell)})) AS {metric}"
+            for metric, cell in cells.items() if cell is not None
+        )  # fmt: skip
+        each = " UNION ALL ".join(
+            f"SELECT server, '{metric}' AS metric, part FROM rows WHERE {metric}" for metric in cells
+        )
+        seen = f"WITH rows AS (SELECT {server} AS server, {part_text(layout)} AS part, {has} FROM {scan} "
+        seen += f"WHERE {counts(layout)} GROUP BY ALL) {each}"
+    whole = f"lower(part) IN ({', '.join(map(quoted, WHOLE))})"
+    found = db.execute(f"""
+        SELECT server, metric, count(DISTINCT part), coalesce(bool_or({whole}), false),
+            count(DISTINCT part) FILTER (NOT {whole}), min(part) FILTER (NOT {whole})
+        FROM ({seen}) GROUP BY server, metric ORDER BY server, metric""").fetchall()
+    return [_Parts(*row) for row in found]
+
+
+_CORE_HEADINGS = ("cpu", "core", "processor", "instance", "instance name", "instancename", "entity")
 
 
 def _needs_whole(layout: Layout, name: str, rules: FileRules) -> bool:
-    """Whether what a file measures (in the long form under this name) is of a whole server, as its CPU is."""
+    """Whether a metric (in the long form a name of one) is of a whole server, as its CPU is."""
+    return any(metrics.of_column(metric).parts == "whole" for metric in _meant(layout, name, rules))
+
+
+def _meant(layout: Layout, name: str, rules: FileRules) -> set[str]:
+    """The metrics that a name can mean: itself, or in the long form what it says in percent, MB/s or without a unit."""
     if layout.shape != "long":
-        return any(metrics.of_column(metric).parts == "whole" for metric, _ in layout.meanings)
+        return {name}
     found = [meaning_of_cell(layout, name, unit, rules) for unit in ("", "%", "MB/s")]
-    return any(isinstance(one, Meaning) and metrics.of_column(one.metric).parts == "whole" for one in found)
+    return {one.metric for one in found if isinstance(one, Meaning)}
 
 
 def meaning_of_cell(layout: Layout, name: str, unit: str, rules: FileRules) -> Meaning | Unclear | None:
     """What a cell of a metric column means; where it is empty, what the file's name says."""
     if name:
         return name_of_cell(name, unit, rules)
+    if isinstance(layout.named, Unclear) and unit and layout.named_text:
+        return meaning.meaning_of(layout.named_text, unit)
     if not isinstance(layout.named, Meaning):
         return layout.named
-    unit = unit or said_unit(rules, layout.named.metric)
-    return meaning.in_unit(layout.named, unit) if unit else layout.named
+    return meaning.with_said(layout.named, unit, said_unit(rules, layout.named.metric))
 
 
 def _check_gzip(path: Path) -> None:

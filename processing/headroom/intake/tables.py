@@ -115,11 +115,19 @@ def counts(layout: Layout) -> str:
     return " AND ".join(conditions) or "true"
 
 
-def left_out(layout: Layout) -> str:
-    """The SQL condition of rows that the settings or the rows of whole servers leave out; nothing if there are none."""
-    parts = f"lower({part_text(layout)}) NOT IN ({', '.join(map(quoted, WHOLE))})" if layout.wholes else ""
-    if parts and layout.of_wholes:
-        parts += f" AND {name_text(layout)} IN ({', '.join(map(quoted, layout.of_wholes))})"
+def is_part(layout: Layout) -> str:
+    """The SQL condition of rows that are about a part of a server, and not about all of it."""
+    return f"lower({part_text(layout)}) NOT IN ({', '.join(map(quoted, WHOLE))})"
+
+
+def left_out(layout: Layout, metric: str = "") -> str:
+    """The SQL condition of rows that the settings or the rows of whole servers leave out, of a metric where each has a
+    column; nothing if there are none."""
+    parts = ""
+    if layout.wholes and layout.shape == "long":
+        parts = f"{is_part(layout)} AND {name_text(layout)} IN ({', '.join(map(quoted, layout.of_wholes))})"
+    elif metric in layout.of_wholes:
+        parts = is_part(layout)
     return " OR ".join(filter(None, [parts, f"NOT ({counts(layout)})" if layout.where else ""]))
 
 

@@ -29,7 +29,17 @@ _ABBREVIATION = re.compile(r"(?<=[\d ])(?!AM$|PM$|am$|pm$)([A-Z]{1,5}(?:[+-]\d{1
 
 # Weekdays before the date, and the zone's long name in brackets behind it, say nothing new.
 _WEEKDAY = r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[,.]? +"
+_WEEKDAY_BEGIN = re.compile(_WEEKDAY, re.IGNORECASE)
 _REMARK = r" *\([^()]*\)$"
+# Ways to write that are made one, for Python's and RE2's expressions alike.
+_REWRITTEN = (
+    (r"^(\d{4})年(\d{1,2})月(\d{1,2})日", r"\1/\2/\3"),
+    # PRTG's intervals count from their begin.
+    (r"(\d:\d\d(?::\d\d)?(?: ?[AaPp]\.? ?[Mm]\.?)?) [-–] (?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4} )?\d{1,2}:\d\d.*$", r"\1"),
+    (r"^([A-Z][a-z]{2}) (\d{1,2}) (\d\d:\d\d:\d\d)(?: (UTC|GMT))? (\d{4})$", r"\1 \2 \5 \3 \4"),  # C's ctime
+    (r"([+-]\d\d:?\d\d) (?:UTC|GMT)$", r"\1"),  # Go
+    (r"(\d)h(\d\d)$", r"\1:\2"),  # France
+)
 
 
 class UnclearTime(ValueError):
@@ -42,12 +52,13 @@ class TimeLayout:
 
     formats: tuple[str, ...] = ()
     zones: tuple[tuple[str, str], ...] = ()
+    rewritten: tuple[tuple[str, str], ...] = ()
 
     def sql(self, text: str) -> str:
         """An SQL expression of type TIMESTAMPTZ; times without an offset are in the session's time zone."""
         if not self.formats:
             return f"instant({text})"
-        return _moment(_normalized(text, dict(self.zones)), self.formats)
+        return _moment(_normalized(text, dict(self.zones), self.rewritten), self.formats)
 
 
 def is_clock(text: str) -> bool:
@@ -131,7 +142,10 @@ def layout_of_times(
     orders = _candidates([_normalize(item, zones) for item in texts])
     if not orders:
         return TimeLayout()  # each row says that it is not a timestamp
-    normal = _normalized(text, zones)
+    # Each costs time in every row, so that only those count that the sample needs.
+    rewritten = tuple(one for one in _REWRITTEN if any(re.search(one[0], " ".join(item.split())) for item in texts))
+    rewritten = rewritten or (_REWRITTEN if any(_WEEKDAY_BEGIN.match(item) for item in texts) else ())
+    normal = _normalized(text, zones, rewritten)
     moments = [_moment(normal, formats) for formats in orders.values()]
     fits = ", ".join(f"({moment})::TIMESTAMPTZ" for moment in moments)
     patterns = db.execute(f"""
@@ -153,7 +167,7 @@ def layout_of_times(
             f"{example!r} can be read in several ways: say which in the settings with {shown}, or export dates as "
             "2024-01-31"
         )
-    return TimeLayout(tuple(orders[names[fitting[0]]]), mapped)
+    return TimeLayout(tuple(orders[names[fitting[0]]]), mapped, rewritten)
 
 
 def _refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
@@ -175,22 +189,26 @@ def _refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
 def _normalize(text: str, zones: Mapping[str, str]) -> str:
     """What ``_normalized`` does, for one text."""
     text = re.sub(_REMARK, "", re.sub(_WEEKDAY, "", " ".join(text.split()), flags=re.IGNORECASE))
+    for pattern, replacement in _REWRITTEN:
+        text = re.sub(pattern, replacement, text).strip()
     for name, offset in zones.items():
         text = re.sub(rf"(?<=[\d ]){re.escape(name)}$", f" {offset}", text)
     text = re.sub(r"(?<=[\d ])(?:Z|UTC|GMT)$", " +00:00", text)
     text = re.sub(r"\s*(?:UTC|GMT)?([+-]\d{2}):?(\d{2})$", r" \1:\2", text)
-    return re.sub(r"(?<=\d) ?([AaPp])\.?([Mm])\.?(?= |$)", r" \1\2", text)
+    return re.sub(r"(?<=\d) ?([AaPp])\.? ?([Mm])\.?(?= |$)", r" \1\2", text)
 
 
-def _normalized(text: str, zones: Mapping[str, str]) -> str:
+def _normalized(text: str, zones: Mapping[str, str], rewritten: Sequence[tuple[str, str]]) -> str:
     """The same in SQL, for all rows."""
-    text = f"trim(regexp_replace({text}, '\\s+', ' ', 'g'))"
+    text = f"trim(regexp_replace({text}, '[\\s\\x{{a0}}\\x{{202f}}\\x{{2009}}]+', ' ', 'g'))"
     text = f"regexp_replace(regexp_replace({text}, '{_WEEKDAY}', '', 'i'), '{_REMARK}', '')"
+    for pattern, replacement in rewritten:
+        text = f"trim(regexp_replace({text}, '{pattern}', '{replacement}'))"
     for name, offset in zones.items():
         text = f"regexp_replace({text}, '([0-9 ]){_quoted(re.escape(name))}$', '\\1 {_quoted(offset)}')"
     text = f"regexp_replace({text}, '([0-9 ])(?:Z|UTC|GMT)$', '\\1 +00:00')"
     text = f"regexp_replace({text}, '\\s*(?:UTC|GMT)?([+-][0-9][0-9]):?([0-9][0-9])$', ' \\1:\\2')"
-    text = f"regexp_replace({text}, '([0-9]) ?([AaPp])\\.?([Mm])\\.?( |$)', '\\1 \\2\\3\\4')"
+    text = f"regexp_replace({text}, '([0-9]) ?([AaPp])\\.? ?([Mm])\\.?( |$)', '\\1 \\2\\3\\4')"
     return f"regexp_replace({text}, ' +', ' ', 'g')"
 
 

@@ -21,12 +21,12 @@ MANY = 12
 WORK = np.array([1.0, 1, 1, 1, 1, 0, 0])
 
 
-def told(*series: np.ndarray, settings: Settings = DAYS) -> trend.Trend:
+def told(*series: np.ndarray, settings: Settings = DAYS, metric: str = "cpu") -> trend.Trend:
     """What the laws say of series, each of which ends with the panel."""
     longest = max(map(len, series))
     values = np.stack([np.concatenate([np.full(longest - len(one), np.nan), one]) for one in series])
     dates = pd.date_range(end="2026-12-05", periods=longest, freq=settings.frequency)
-    servers = pd.DataFrame({"server_id": [f"s{number}" for number in range(len(series))], "metric": "cpu"})
+    servers = pd.DataFrame({"server_id": [f"s{number}" for number in range(len(series))], "metric": metric})
     return trend.of_grid(Grid(servers, dates, values, settings.frequency), settings)
 
 
@@ -144,9 +144,9 @@ def test_one_high_last_day_says_nothing_of_the_quarter(days):
     assert np.median(later) < 63 and later.max() < 80
 
 
-def test_the_unit_does_not_matter():
+def test_the_unit_of_what_has_no_upper_bound_does_not_matter():
     series = [*noisy(30 + 0.4 * np.arange(60), many=3), *noisy(np.full(60, 5.0), many=3), *with_memory(60, 3)]
-    small, large = told(*series), told(*(1000 * one for one in series))
+    small, large = (told(*(unit * one for one in series), metric="network_in") for unit in (1, 1000))
     np.testing.assert_allclose(large.quantiles, 1000 * small.quantiles, rtol=1e-6, atol=1e-3)
     np.testing.assert_allclose(large.climbing, small.climbing, atol=1e-6)
     np.testing.assert_allclose(large.slope, 1000 * small.slope, rtol=1e-6)
@@ -301,6 +301,15 @@ def test_a_series_that_has_surely_turned_leans_to_the_laws_whatever_backtests_sa
     np.testing.assert_allclose(hourly, 0.1)
 
 
+def test_a_series_that_surely_climbs_leans_to_the_laws_by_the_day_whatever_backtests_said_of_its_group():
+    daily, hourly = (
+        trend.share(np.full((2, 6), 0.1), [0, 0], some_laws(climbing=1.0), 90, frequency)[0]
+        for frequency in (Frequency.DAY, Frequency.HOUR)
+    )
+    np.testing.assert_allclose(daily, 1)
+    np.testing.assert_allclose(hourly, 0.1)
+
+
 def test_beyond_the_backtests_a_sure_climb_counts_by_the_hour_too():
     lean = np.full((2, 6), 0.1)
     sure, unlikely = (
@@ -333,6 +342,34 @@ def test_what_stands_out_for_a_day_is_moved_nearer_and_what_lasts_is_not():
     np.testing.assert_allclose(trend.without_outliers(newest)[0, 59], 0, atol=12)
     np.testing.assert_allclose(np.delete(trend.without_outliers(burst), 20), np.delete(burst, 20), atol=3)
     assert (trend.without_outliers(step)[0, 33:] > 30).all()
+
+
+def test_what_a_law_is_of_all_that_is_possible_counts_only_where_there_is_a_bound():
+    laws = trend.laws_of(40, tuple(trend.knots(90).tolist()), 1.0, 7)
+    numbers, names = trend.shares(laws, np.array([0.0, 0.001, 0.1])), trend.share_names()
+    assert (numbers[0] == -1).all()
+    assert (trend.log_prior_of_shares(laws, np.zeros(1), dict.fromkeys(names, 1.0)) == 0).all()
+    for law, (kind, size, end) in enumerate(zip(laws.kinds, laws.sizes[:, 0], laws.ends, strict=True)):
+        if not kind:
+            assert (numbers[:, law] == -1).all()
+            continue
+        assert np.isfinite(end) == kind.endswith("that ends")
+        for noise, number in zip((0.001, 0.1), numbers[1:, law], strict=True):
+            told, least = names[number].split(", ")
+            assert told == kind
+            least = 0.0 if least.startswith("less") else float(least.split()[0])
+            higher = [float(one.split(", ")[1].split()[0]) for one in names if one.startswith(f"{kind}, 0")]
+            assert least < noise * size and not any(least < bound < noise * size for bound in higher)
+
+
+def test_the_prior_names_nothing_that_no_law_has():
+    steps = tuple(trend.knots(90).tolist())
+    known = set(trend.share_names())
+    for periods in (7, 10, 20, 40, 100, 180):
+        laws = trend.laws_of(periods, steps, 1.0, 7)
+        known |= {part for parts in laws.parts for part in parts}
+        known |= {part for noise in laws.noises for part in noise.parts}
+    assert set(trend.prior()) <= known
 
 
 def test_the_prior_says_what_it_was_measured_on():

@@ -42,8 +42,11 @@ def test_of_a_periods_statistics_the_one_that_is_asked_for_counts_and_maxima_nev
 
 
 def test_several_parts_of_a_server_are_not_taken_for_one():
-    with pytest.raises(UnreadableFile, match="several parts of one server"):
-        places(["time", "host", "disk / [%]", "disk /var [%]"])
+    found = understand(
+        ["time", "host", "disk / [%]", "disk /var [%]"], [["1", "a", "5", "6"]], FileRules(), "p95", None
+    )
+    assert "disk" not in found.places
+    assert [(place, part) for _, place, part, _ in found.spread] == [(2, "/"), (3, "/var")]
 
 
 def test_two_columns_mapped_to_one_metric_are_an_error():

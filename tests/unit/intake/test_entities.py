@@ -171,3 +171,86 @@ def test_dimensions_of_cloudwatch_name_the_entity_by_its_path(tmp_path):
     ]  # fmt: skip
     panel, _ = exports.read(tmp_path, {"stream-1": "".join(json.dumps(line) + "\n" for line in lines)})
     assert series(panel) == [("i-1", "/", "disk", 20.5), ("i-1", "/var", "disk", 90.5)]
+
+
+def mixed(*parts, header="time,host,mount,cpu,disk_used_percent", whole=""):
+    """A row of the server with its CPU, and one of each mount with its disk."""
+    rows = [header]
+    for hour in HOURS:
+        rows.append(f"2024-02-13 {hour:02}:00,a,{whole},{40 + hour % 3},")
+        rows += [f"2024-02-13 {hour:02}:00,a,{part},,{20 + 30 * place}" for place, part in enumerate(parts)]
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize("whole", ["", "_Total", "-", "N/A"])
+def test_rows_of_the_server_beside_rows_of_its_disks_are_both_read(tmp_path, whole):
+    panel, quality = exports.read(tmp_path, {"a.csv": mixed("/", "/var", whole=whole)})
+    assert series(panel) == [("a", "", "cpu", 42), ("a", "/", "disk", 20), ("a", "/var", "disk", 50)]
+    assert exports.adds_up(quality)
+
+
+def test_a_row_that_says_something_of_the_server_and_of_a_disk_is_refused_where_there_are_several(tmp_path):
+    rows = [f"2024-02-13 {hour:02}:00,a,{part},40,20" for hour in HOURS for part in ("/", "/var")]
+    with pytest.raises(InputError, match="2 parts of 'a'"):
+        exports.read(tmp_path, {"a.csv": "time,host,mount,cpu,disk_used_percent\n" + "\n".join(rows)})
+
+
+@pytest.mark.parametrize(
+    "headings, parts, metric",
+    [
+        (["disk / [%]", "disk /var [%]"], ["/", "/var"], "disk"),
+        (["disk_used_percent[/]", "disk_used_percent[/var]"], ["/", "/var"], "disk"),
+        (["Disk usage (C:) [%]", "Disk usage (D:) [%]"], ["C:", "D:"], "disk"),
+        (["eth0 rx [MB/s]", "eth1 rx [MB/s]"], ["eth0", "eth1"], "network_in"),
+        (["network_in ens1 [MB/s]", "network_in ens2 [MB/s]"], ["ens1", "ens2"], "network_in"),
+    ],
+)
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_parts_that_stand_in_columns_have_a_series_each(tmp_path, headings, parts, metric, mark):
+    rows = [mark.join(["time", "host", "cpu [%]", *headings])]
+    rows += [mark.join([f"2024-02-13 {hour:02}:00", "a", "40", "20", "50"]) for hour in HOURS]
+    panel, quality = exports.read(tmp_path, {"a.csv": "\n".join([*rows, mark.join(["cut off", "a"])])})
+    wanted = [("a", "", "cpu", 40), ("a", parts[0], metric, 20), ("a", parts[1], metric, 50)]
+    assert series(panel) == wanted and exports.adds_up(quality)
+    assert quality["rows"]["quarantined"] == 1
+
+
+def test_attributes_beside_parts_in_columns_are_told(tmp_path):
+    text = "time,host,region,disk / [%],disk /var [%]\n2024-02-13 01:00,a,eu,20,50\n"
+    _, quality = exports.read(tmp_path, {"a.csv": text})
+    assert any("region are not read" in note for note in quality["notes"])
+
+
+def test_one_core_is_not_the_server(tmp_path):
+    rows = "".join(f"2024-02-13 {hour:02}:00,a,0,90\n" for hour in HOURS)
+    with pytest.raises(InputError, match="of 'a' it has cpu of the part '0' only"):
+        exports.read(tmp_path, {"a.csv": f"time,host,core,cpu [%]\n{rows}"})
+
+
+def test_a_column_of_states_makes_another_thing_of_the_numbers(tmp_path):
+    rows = "".join(f"2024-02-13 {hour:02}:00,a,idle,90\n" for hour in HOURS)
+    with pytest.raises(InputError, match="parts of the time or the memory"):
+        exports.read(tmp_path / "idle", {"a.csv": f"time,host,mode,cpu [%]\n{rows}"})
+    panel, _ = exports.read(tmp_path, {"a.csv": f"time,host,state,cpu [%]\n{rows.replace('idle', 'running')}"})
+    assert series(panel.assign(entity="")) == [("a", "", "cpu", 90)]
+
+
+@pytest.mark.parametrize("name", ["_Total", "Average", "Gesamt"])
+def test_a_row_of_totals_is_no_server(tmp_path, name):
+    rows = "".join(f"2024-02-13 {hour:02}:00,a,40\n2024-02-13 {hour:02}:00,{name},90\n" for hour in HOURS)
+    panel, quality = exports.read(tmp_path, {"a.csv": f"time,host,cpu [%]\n{rows}"})
+    assert set(panel.server_id) == {"a"} and quality["rows"]["quarantined"] == 24
+    assert exports.adds_up(quality)
+
+
+def test_a_percentage_that_is_not_known_is_told(tmp_path):
+    text = "time,host,cpu [%],Zustand (%)\n2024-02-13 01:00,a,20,50\n"
+    _, quality = exports.read(tmp_path, {"a.csv": text})
+    assert any("Zustand (%) is in percent" in note for note in quality["notes"])
+
+
+def test_a_part_that_is_not_kept_because_its_row_has_the_server_s_cpu_is_told(tmp_path):
+    text = "time,host,mount,cpu [%],disk [%]\n2024-02-13 01:00,a,/var,40,20\n"
+    panel, quality = exports.read(tmp_path, {"var.csv": text})
+    assert series(panel.assign(entity="")) == [("a", "", "cpu", 40), ("a", "", "disk", 20)]
+    assert any("disk of '/var' (by 'mount') counts as its server's" in note for note in quality["notes"])

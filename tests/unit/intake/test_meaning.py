@@ -18,6 +18,9 @@ from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_file
         ("memoryUsedPercent", "memory"), ("disk_used_percent", "disk"), ("Disk Space|Usage (%)", "disk"),
         ("disk /var [%]", "disk"), ("network_in", "network_in"), ("net_out_p95", "network_out"),
         ("Network in [MB/s]", "network_in"), ("network_out_mb_s", "network_out"),
+        ("Speicherauslastung (%)", "memory"), ("Datenträgerauslastung (%)", "disk"), ("CPU使用率 (%)", "cpu"),
+        ("メモリ使用率 (%)", "memory"), ("Uso de disco (%)", "disk"), ("Utilisation mémoire (%)", "memory"),
+        ("Schijfgebruik (%)", "disk"), ("CPU Load [%]", "cpu"),
     ],
 )  # fmt: skip
 def test_headings_are_understood_with_case_white_space_and_units(name, metric):
@@ -29,7 +32,8 @@ def test_headings_are_understood_with_case_white_space_and_units(name, metric):
     "name, metric, factor, free",
     [
         ("CPU utilization [ratio]", "cpu", 100, False), ("cpu_idle", "cpu", 1, True),
-        ("mem_available_percent", "memory", 1, True), ("system.cpu.idle", "cpu", 1, True),
+        ("mem_available_percent", "memory", 1, True), ("avg:system.cpu.idle{*} by {host}", "cpu", 1, True),
+        ("system.cpu.idle", "cpu", 1, True),
         ("system.mem.pct_usable", "memory", 100, True), ("vm.memory.size[pavailable]", "memory", 1, True),
         ("compute.googleapis.com/instance/cpu/utilization", "cpu", 100, False), ("cpu %idle", "cpu", 1, True),
         ("Network in (KB/s)", "network_in", 1e-3, False), ("Network Out [bit/s]", "network_out", 1.25e-7, False),

@@ -102,3 +102,18 @@ def test_a_mistake_of_ours_about_one_file_refuses_that_file_and_the_rest_is_read
     assert set(panel["server_id"]) == {"web-1"}
     [broken] = [one for one in report["files"] if one["file"] == "broken.csv"]
     assert "failed unexpectedly (TypeError" in broken["error"]
+
+
+@pytest.mark.parametrize("cell", ["6 104,50", "6\u00a0104,50", "6\u202f104,50", "6'104.50", "6’104.50"])
+def test_blanks_and_apostrophes_stand_between_thousands(tmp_path, cell):
+    rows = "".join(f"2024-02-13 {hour:02}:00;a;{cell}\n" for hour in range(24))
+    panel, _ = exports.read(tmp_path, {"a.csv": f"time;host;network_in [kB/s]\n{rows}"})
+    assert panel["max"].tolist() == [6.1045]
+
+
+def test_a_unit_that_the_settings_say_of_a_metric_does_not_override_the_heading(tmp_path):
+    text = "time,host,cpu [%]\n" + "".join(f"2024-02-13 {hour:02}:00,a,0.{hour + 1:02}\n" for hour in range(24))
+    with pytest.raises(InputError, match="says its unit, and `units` in the settings another one"):
+        exports.read(tmp_path / "metric", {"a.csv": text}, "units: {cpu: ratio}")
+    panel, _ = exports.read(tmp_path, {"a.csv": text}, "units: {'cpu [%]': percent}")
+    assert panel["max"].tolist() == [0.24]

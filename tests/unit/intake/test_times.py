@@ -35,6 +35,9 @@ def read():
         "February 13, 2024 01:05 PM", "Tue, 13 Feb 2024 13:05:00 GMT", "13-Feb-2024 13:05",
         "13/Feb/2024:13:05:00 +0000",
         "Tue Feb 13 2024 14:05:00 GMT+0100 (Central European Standard Time)", "2024-02-13 13:05:00 UTC",
+        "2024-02-13 13:05:00 +0000 UTC", "Tue Feb 13 13:05:00 2024", "Tue Feb 13 13:05:00 UTC 2024",
+        "2/13/2024 1:05:00\u202fPM", "13/02/2024 1:05:00 p. m.", "13/02/2024 13h05", "2024年02月13日 13:05",
+        "2/13/2024 1:05:00 PM - 1:10:00 PM", "2024-02-13 13:05 - 2024-02-13 13:10",
     ],
 )  # fmt: skip
 def test_a_moment_is_understood_however_it_is_written(read, text):
@@ -62,6 +65,10 @@ def test_what_can_be_read_in_several_ways_is_refused_with_what_to_do(read, texts
 def test_the_settings_decide_on_layouts_and_on_abbreviated_zones(read):
     assert read("03/02/2024 00:00", time_format="%d/%m/%Y %H:%M")[0].month == 2
     assert read("2024-02-13 14:05:00 CET", zones={"CET": "+01:00"}) == [MOMENT]
+
+
+def test_a_format_of_the_settings_is_of_the_text_as_it_stands(read):
+    assert read("2024年02月13日 13:05", time_format="%Y年%m月%d日 %H:%M") == [MOMENT]
 
 
 def test_a_row_that_is_no_time_costs_only_itself(read):

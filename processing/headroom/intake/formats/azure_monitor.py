@@ -16,7 +16,9 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The server is the resource's last name in its id, without the metric's own part."""
-    for metric in export.document()["value"]:
+    document = export.document()
+    answers = document if isinstance(document, list) else [document]
+    for metric in (metric for answer in answers for metric in answer["value"]):
         resource = metric["id"].split("/providers/Microsoft.Insights")[0].split("/providers/microsoft.insights")[0]
         server, unit, name = resource.rstrip("/").rsplit("/", 1)[-1], metric.get("unit", ""), _name(metric["name"])
         for series in metric.get("timeseries") or []:

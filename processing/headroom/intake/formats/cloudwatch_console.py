@@ -30,5 +30,6 @@ def read(export: Export) -> Iterator[Sample]:
             said = {key: cells[place].strip() for key, cells in labels.items() if place < len(cells)}
             metric, statistic = said.get("metric name", ""), said.get("statistic", "Average")
             server = (said.get("label") or said.get("full label", "")).removesuffix(metric).strip()
+            server = server.removesuffix(f" {statistic}").removeprefix(f"{said.get('region', '')} ").strip()
             metric = metric if statistic.casefold() in ("average", "avg", "") else f"{metric} ({statistic})"
             yield Sample(server, metric, row[0], row[place], said.get("unit", ""))

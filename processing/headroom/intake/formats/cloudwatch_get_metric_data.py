@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from headroom.intake.formats import Export, Sample, text
@@ -9,7 +10,9 @@ from headroom.intake.meaning import Meaning, meaning_of
 
 NAME = "CloudWatch get-metric-data (JSON)"
 
-_STATISTICS = ("average", "avg", "maximum", "max", "minimum", "min", "sum", "p50", "p90", "p95", "p99", "samplecount")
+_STATISTIC = re.compile(
+    r"average|avg|maximum|max|minimum|min|sum|samplecount|(p|tm|wm|tc|ts)\d+(\.\d+)?", re.IGNORECASE
+)
 
 
 def recognise(export: Export) -> bool:
@@ -21,7 +24,7 @@ def read(export: Export) -> Iterator[Sample]:
     """The default label is server and metric; with one word only, the metric is in the file's name."""
     for result in export.document()["MetricDataResults"]:
         words = result.get("Label", "").split()
-        statistic = next((word for word in words if word.casefold() in _STATISTICS), "")
+        statistic = next((word for word in words if _STATISTIC.fullmatch(word)), "")
         words = [word for word in words if word != statistic]
         metric = next((word for word in words if _is_metric(word)), "")
         servers = [word for word in words if word != metric]

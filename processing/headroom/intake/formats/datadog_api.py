@@ -17,7 +17,7 @@ def recognise(export: Export) -> bool:
 
 
 def read(export: Export) -> Iterator[Sample]:
-    """The server is the tag ``host``; other tags name a part of it."""
+    """The server is the tag ``host``; other tags name a part of it. What is not by host is of no server."""
     for series in export.document()["series"]:
         tags = [tag.partition(":") for tag in series.get("tag_set") or series.get("scope", "").split(",")]
         server = next((value for name, _, value in tags if name in ("host", "instance", "name")), "")
@@ -25,5 +25,7 @@ def read(export: Export) -> Iterator[Sample]:
             value for name, _, value in tags if name in ("device", "device_name", "interface", "core", "container_name")
         )
         metric = series.get("metric") or series.get("display_name", "")
+        if not server:
+            server, metric = "-", f"{metric} of {series.get('scope') or 'all hosts'}, not by host"
         for at, value in series["pointlist"]:
             yield Sample(server, metric, text(int(at)), text(value), "", part)

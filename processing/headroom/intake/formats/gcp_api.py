@@ -10,23 +10,31 @@ NAME = "Google Cloud Monitoring (JSON)"
 
 
 def recognise(export: Export) -> bool:
-    """By the keys of the answer."""
-    return export.is_json() and '"timeSeries"' in export.head and '"points"' in export.head
+    """By the keys of the answer, or of the series in the list that gcloud makes of it."""
+    head = export.head
+    return export.is_json() and '"points"' in head and ('"timeSeries"' in head or '"metricKind"' in head)
 
 
 def read(export: Export) -> Iterator[Sample]:
     """The server is the instance's name, or its number where the name is not there."""
-    for series in export.document()["timeSeries"]:
+    document = export.document()
+    for series in document if isinstance(document, list) else document["timeSeries"]:
         labels = {**series.get("resource", {}).get("labels", {}), **series["metric"].get("labels", {})}
         labels |= series.get("metadata", {}).get("systemLabels", {})
         server = text(
-            next((labels[key] for key in ("instance_name", "name", "node_name", "instance_id") if key in labels), "")
+            next(
+                (
+                    labels[key]
+                    for key in ("instance_name", "name", "node_name", "database_id", "instance_id")
+                    if key in labels
+                ),
+                "",
+            )
         )
-        part = " ".join(
-            text(labels[key]) for key in ("device_name", "device", "cpu_number", "cpu_state") if key in labels
-        )
+        part = " ".join(text(labels[key]) for key in ("device_name", "device", "cpu_number") if key in labels)
         cumulative = series.get("metricKind") == "CUMULATIVE"
-        metric = series["metric"]["type"] + (" (counter)" if cumulative else "")
+        state = text(labels.get("state") or labels.get("cpu_state"))
+        metric = f"{series['metric']['type']} {state}".strip() + (" (counter)" if cumulative else "")
         for point in series["points"]:
             value = next(iter(point["value"].values()), None)
             yield Sample(server, metric, text(point["interval"]["endTime"]), text(value), _unit(series), part)

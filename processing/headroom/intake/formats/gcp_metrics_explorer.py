@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from headroom.intake import meaning
 from headroom.intake.formats import Export, Sample
 
 NAME = "Google Metrics Explorer (CSV)"
@@ -16,7 +17,9 @@ def recognise(export: Export) -> bool:
 
 
 def read(export: Export) -> Iterator[Sample]:
-    """The metric is the chart's title in the file's name; utilizations there are shares of one."""
+    """The metric is the chart's title in the file's name; the CPU's utilization is a share of one."""
+    named = meaning.of_file(export.file).meaning
+    unit = "ratio" if isinstance(named, meaning.Meaning) and named.metric == "cpu" else ""
     labels: dict[str, list[str]] = {}
     for row in export.rows():
         if not row:
@@ -41,4 +44,6 @@ def read(export: Export) -> Iterator[Sample]:
                 "",
             )
             part = " ".join(said[key] for key in ("device_name", "device", "cpu_number") if said.get(key))
-            yield Sample(server, said.get("metric.type", ""), row[0], row[place], "ratio", part)
+            yield Sample(
+                server, said.get("metric.type", ""), row[0], row[place], "" if row[place].endswith("%") else unit, part
+            )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from headroom.intake import meaning
 from headroom.intake.formats import Export, Sample
-from headroom.intake.formats.prometheus_json import part_of, server_of
+from headroom.intake.formats.prometheus_json import metric_of, part_of, server_of
 
 NAME = "Grafana, series joined by time (CSV)"
 _TIME = ("time", "timestamp", "_time", "date")
@@ -66,7 +66,10 @@ def _series(heading: str, export: Export) -> tuple[str, str, str]:
     heading = heading.strip()
     if series := _LABELS.fullmatch(heading):
         labels = dict(re.findall(r'(\w+)\s*[=:]\s*"([^"]*)"', series["labels"]))
-        return server_of(labels), series["name"], part_of(labels)
+        if not labels and not series["name"]:
+            labels = dict(re.findall(r"(\w+)\s*[=:]\s*([^\s,]+)", series["labels"]))
+        return server_of(labels), metric_of(series["name"], labels, export), part_of(labels)
+    heading = heading.removeprefix("host:")  # Datadog's tags
     joined = "joinbyfield" in export.file
     if split := _split(heading, joined):
         return (*split, "")

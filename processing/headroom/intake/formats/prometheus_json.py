@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from headroom.intake import meaning
 from headroom.intake.formats import Export, Sample, text
 
 NAME = "Prometheus (JSON)"
 # Which label is the server, the surest first.
 SERVERS = ("vm", "pod", "hostname", "host", "nodename", "instance_name", "instance", "node", "server", "name")
 _PARTS = ("device", "mountpoint", "interface", "cpu", "container", "core", "gpu")
+# Labels that say which part of the time or space a series is: they belong to the metric's name.
+_STATES = ("mode", "state", "cpu_state", "cpu_mode")
 
 
 def recognise(export: Export) -> bool:
-    """A matrix, or lines of a metric's labels with values and timestamps."""
+    """A matrix, as promtool also prints it, or lines of a metric's labels with values and timestamps."""
     head = export.head
     return export.is_json() and (
         ('"resultType"' in head and '"matrix"' in head) or ('"metric"' in head and '"values"' in head)
@@ -23,19 +26,33 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """An expression has no name: then the metric is the file's name."""
-    if '"resultType"' in export.head:
-        document = export.document()
-        for series in document["data"]["result"]:
-            for at, value in series.get("values", []):
-                yield Sample(*_names(series["metric"]), text(at), text(value), "", part_of(series["metric"]))
-    else:
+    if '"timestamps"' in export.head:
         for series in export.documents():
+            server, metric, part = _names(series["metric"], export)
             for at, value in zip(series["timestamps"], series["values"], strict=True):
-                yield Sample(*_names(series["metric"]), text(at), text(value), "", part_of(series["metric"]))
+                yield Sample(server, metric, text(at), text(value), "", part)
+        return
+    document = export.document()
+    if isinstance(document, dict):
+        document = document.get("data", document)["result"]
+    for series in document:
+        server, metric, part = _names(series["metric"], export)
+        for at, value in series.get("values", []):
+            yield Sample(server, metric, text(at), text(value), "", part)
 
 
-def _names(labels: Mapping[str, Any]) -> tuple[str, str]:
-    return server_of(labels), text(labels.get("__name__"))
+def _names(labels: Mapping[str, Any], export: Export) -> tuple[str, str, str]:
+    return server_of(labels), metric_of(text(labels.get("__name__")), labels, export), part_of(labels)
+
+
+def metric_of(name: str, labels: Mapping[str, Any], export: Export) -> str:
+    """A series' metric with the state that its labels say (``mode="idle"``); empty where the file's name says all."""
+    said = " ".join(text(labels[label]) for label in _STATES if labels.get(label))
+    named = meaning.of_file(export.file)
+    if not said and not name and labels.get("pod") and isinstance(named.meaning, meaning.Meaning):
+        # Of a pod, an expression's numbers are cores and bytes more often than percent.
+        return "" if named.meaning.certain else f"{named.text} of a pod"
+    return f"{name or named.text} {said}".strip() if said else name
 
 
 def server_of(labels: Mapping[str, Any]) -> str:

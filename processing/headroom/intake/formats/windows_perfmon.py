@@ -9,7 +9,7 @@ from headroom.intake.formats import Export, Sample
 
 NAME = "Windows performance counters (CSV)"
 _COUNTER = re.compile(r"\\\\(?P<server>[^\\]+)\\(?P<object>[^\\(]+)(?:\((?P<part>.*)\))?\\(?P<counter>.+)")
-_ZONE = re.compile(r"\(PDH-CSV[^)]*\)\s*\(.*\)\s*\((?P<bias>-?\d+)\)")
+_PDH = re.compile(r"\(PDH-[CT]SV[^)]*\)(?:\s*\(.*\)\s*\((?P<bias>-?\d+)\))?")
 
 
 def recognise(export: Export) -> bool:
@@ -22,23 +22,24 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """PDH writes months first, and in its first heading by how many minutes UTC is ahead of local time."""
-    rows = export.rows()
+    rows = (row for row in export.rows() if any(row))
     first, *headings = next(rows)
-    zone = _ZONE.search(first)
+    pdh = _PDH.search(first)
     counters = [_COUNTER.fullmatch(name.strip()) for name in headings]
     for row in rows:
-        if not row:
-            continue
-        at = _pdh_time(row[0], int(zone["bias"])) if zone else row[0]
+        if len(row) == 1 and not row[0][:1].isdigit():
+            continue  # what typeperf says when it ends
+        at = _pdh_time(row[0], pdh["bias"]) if pdh else row[0]
         for counter, value in zip(counters, row[1:], strict=False):
             if counter:
                 metric = f"{counter['object']}\\{counter['counter']}"
                 yield Sample(counter["server"], metric, at, value.strip(), "", counter["part"] or "")
 
 
-def _pdh_time(written: str, bias: int) -> str:
+def _pdh_time(written: str, bias: str | None) -> str:
     found = re.fullmatch(r"(\d\d)/(\d\d)/(\d{4}) (\d\d:\d\d:\d\d(?:\.\d+)?)", written.strip())
     if not found:
         return written
-    sign, minutes = "-" if bias > 0 else "+", abs(bias)
-    return f"{found[3]}-{found[1]}-{found[2]} {found[4]}{sign}{minutes // 60:02}:{minutes % 60:02}"
+    minutes = int(bias or 0)
+    offset = f"{'-' if minutes > 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}" if bias else ""
+    return f"{found[3]}-{found[1]}-{found[2]} {found[4]}{offset}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from headroom.intake.formats import Export, Sample
 
 NAME = "Zabbix history and trends (CSV)"
+_MOUNT = re.compile(r"vfs\.fs\.(?:dependent\.)?size\[([^,\]]+)")
 _KEYS = ("key_", "key", "item_key")
 
 
@@ -26,4 +28,6 @@ def read(export: Export) -> Iterator[Sample]:
         said = dict(zip(header, row, strict=False))
         server = next((said[name] for name in ("host", "hostname", "host_name") if said.get(name)), "")
         metric = next((said[name] for name in _KEYS if said.get(name)), "-")
-        yield Sample(server, metric, said.get("clock", ""), said.get("value", said.get("value_avg", "")))
+        mount = _MOUNT.match(metric)
+        part = mount[1].strip('"') if mount else ""
+        yield Sample(server, metric, said.get("clock", ""), said.get("value", said.get("value_avg", "")), "", part)

@@ -1,6 +1,8 @@
 """Every export format is read without settings; what is not one of them is left to the reader of tables."""
 
 import io
+import json
+from datetime import timedelta
 
 import exports
 import pyarrow as pa
@@ -59,3 +61,128 @@ def test_a_metric_stream_in_parquet_of_other_types_is_refused_with_a_sentence(tm
     pq.write_table(table.set_column(place, column, pa.array(["?"] * len(table))), out)
     with pytest.raises(InputError, match="it looks like CloudWatch Metric Streams"):
         exports.read(tmp_path, {name: out.getvalue()})
+
+
+@pytest.mark.parametrize("name", exports.EXPORTS)
+def test_a_unit_in_the_settings_never_contradicts_what_an_export_says_itself(tmp_path, name):
+    cpu = {server: [(at, round(v / 100, 4)) for at, v in made] for server, made in exports.fleet().items()}
+    try:
+        panel, quality = exports.read(tmp_path, exports.EXPORTS[name](cpu), "units: {cpu: ratio}")
+    except InputError as error:
+        assert "`units` in the settings another one" in str(error) or "never exceeds 1" in str(error)
+        return
+    factor = 100 if name in ("wide", "zabbix_export") else 1  # these do not say their unit
+    truth = {server: [(at, factor * v) for at, v in made] for server, made in cpu.items()}
+    assert exports.is_right(panel, quality, cpu=truth)
+
+
+def _matrix(cpu, made, **labels):
+    series = [
+        {
+            "metric": {"instance": f"{server}:9100", **labels},
+            "values": [[exports.epoch(at), str(made(v))] for at, v in x],
+        }
+        for server, x in cpu.items()
+    ]
+    return series
+
+
+def _is_read(tmp_path, files, **truth):
+    panel, quality = exports.read(tmp_path, files)
+    return exports.is_right(panel, quality, **truth)
+
+
+def test_what_prometheus_says_of_a_mode_belongs_to_the_metric(tmp_path):
+    cpu = exports.fleet()
+    idle, user = _matrix(cpu, lambda v: 100 - v, mode="idle"), _matrix(cpu, lambda v: v / 2, mode="user")
+    answer = {"status": "success", "data": {"resultType": "matrix", "result": [*idle, *user]}}
+    assert _is_read(tmp_path, {"cpu.json": json.dumps(answer)}, cpu=cpu)
+    with pytest.raises(InputError, match="not known to be a utilization"):
+        exports.read(tmp_path / "user", {"cpu.json": json.dumps(user)})
+
+
+def test_what_promtool_prints_is_read_as_well(tmp_path):
+    cpu = exports.fleet()
+    assert _is_read(tmp_path, {"cpu.json": json.dumps(_matrix(cpu, lambda v: v))}, cpu=cpu)
+
+
+def test_a_pods_numbers_may_be_cores(tmp_path):
+    series = _matrix(exports.fleet(), lambda v: v / 40, pod="api-0")
+    with pytest.raises(InputError, match="'cpu of a pod' is not known"):
+        exports.read(tmp_path, {"cpu.json": json.dumps(series)})
+
+
+def test_a_mode_in_grafanas_legend_belongs_to_the_metric(tmp_path):
+    cpu = exports.fleet("web-1", "web-2")
+    heads = [f'"{{instance=""{server}:9100"", mode=""{mode}""}}"' for server in cpu for mode in ("idle", "user")]
+    rows = [",".join(["Time", *heads])]
+    for moments in zip(*cpu.values(), strict=True):
+        values = [str(one) for _, v in moments for one in (round(100 - v, 4), v / 2)]
+        rows.append(",".join([f"{moments[0][0]:%Y-%m-%d %H:%M:%S}", *values]))
+    assert _is_read(tmp_path, {"CPU usage-data-as-joinbyfield-2024-02-14 09_00_00.csv": "\n".join(rows)}, cpu=cpu)
+
+
+@pytest.mark.parametrize("unit, factor", [("MB/s", 1), ("kB/s", 1000), ("MiB/s", 1e6 / 2**20)])
+def test_units_in_the_cells_of_an_export_count(tmp_path, unit, factor):
+    net = exports.fleet("web-1", "web-2")
+    rows = ["Time,web-1,web-2"]
+    for moments in zip(*net.values(), strict=True):
+        cells = [f"{v * factor:.6f} {unit}" for _, v in moments]
+        rows.append(",".join([f"{moments[0][0]:%Y-%m-%d %H:%M:%S}", *cells]))
+    files = {"Network in-data-as-joinbyfield-2024-02-14 09_00_00.csv": "\n".join(rows)}
+    assert _is_read(tmp_path, files, network_in=net)
+
+
+def test_what_datadog_does_not_give_by_host_is_of_no_server(tmp_path):
+    [(_, content)] = exports.EXPORTS["datadog_api"](exports.fleet("web-1")).items()
+    with pytest.raises(InputError, match=r"of \*, not by host"):
+        exports.read(tmp_path, {"q.json": content.replace('["host:web-1"]', '["*"]').replace("host:web-1", "*")})
+
+
+@pytest.mark.parametrize("zone", ["", " (Pacific Standard Time)(480)"])
+@pytest.mark.parametrize("kind", ["CSV", "TSV"])
+def test_typeperf_writes_lines_around_its_table_and_not_always_a_zone(tmp_path, zone, kind):
+    cpu, mark = exports.fleet("WEB01", day="2024-03-05"), {"CSV": ",", "TSV": "\t"}[kind]
+    rows = ["", f'"(PDH-{kind} 4.0){zone}"{mark}"\\\\WEB01\\Processor(_Total)\\% Processor Time"']
+    shift = timedelta(hours=8 if zone else 0)
+    rows += [f'"{at - shift:%m/%d/%Y %H:%M:%S}.123"{mark}"{value}"' for at, value in cpu["WEB01"]]
+    rows += ["Exiting, please wait...", "The command completed successfully.", ""]
+    assert _is_read(tmp_path, {"perf.csv": "\r\n".join(rows)}, cpu=cpu)
+
+
+@pytest.mark.parametrize(
+    "counter",
+    ["Prozessor(_Total)\\Prozessorzeit (%)", "Processeur(_Total)\\% temps processeur",
+     "Procesador(_Total)\\% de tiempo de procesador", "Processore(_Total)\\% Tempo processore"],
+)  # fmt: skip
+def test_perfmon_speaks_the_languages_of_windows(tmp_path, counter):
+    cpu = exports.fleet("WEB01")
+    files = {
+        name: content.replace("Processor(_Total)\\% Processor Time", counter).encode("cp1252")
+        for name, content in exports.EXPORTS["windows_perfmon"](cpu).items()
+    }
+    assert _is_read(tmp_path, files, cpu=cpu)
+
+
+def test_lists_that_gcloud_and_scripts_make_are_read(tmp_path):
+    cpu = exports.fleet()
+    [answer] = exports.EXPORTS["gcp_api"](cpu).values()
+    assert _is_read(tmp_path / "gcloud", {"ts.json": json.dumps(json.loads(answer)["timeSeries"])}, cpu=cpu)
+    answers = [json.loads(answer) for answer in exports.EXPORTS["azure_monitor"](cpu).values()]
+    assert _is_read(tmp_path / "azure", {"all.json": json.dumps(answers)}, cpu=cpu)
+
+
+def test_zabbix_keys_name_the_mounts(tmp_path):
+    [(at, value), *_] = exports.fleet("web-1")["web-1"]
+    rows = [f'web-1,"vfs.fs.size[{mount},pused]",{exports.epoch(at)},{value + more}' for mount, more in
+            (("/", 0), ("/var", 30))]  # fmt: skip
+    panel, _ = exports.read(tmp_path, {"h.csv": "host,key_,clock,value\n" + "\n".join(rows)})
+    assert sorted(zip(panel.entity, panel["max"], strict=True)) == [("/", value), ("/var", value + 30)]
+
+
+def test_a_percentile_in_a_label_is_a_statistic_and_no_server(tmp_path):
+    cpu = exports.fleet()
+    [content] = exports.EXPORTS["cloudwatch_get_metric_data"](cpu).values()
+    results = json.loads(content)["MetricDataResults"]
+    results += [one | {"Label": one["Label"] + " p99.9", "Values": [99.0] * len(one["Values"])} for one in results]
+    assert _is_read(tmp_path, {"cpu.json": json.dumps({"MetricDataResults": results})}, cpu=cpu)

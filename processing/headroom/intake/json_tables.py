@@ -1,0 +1,68 @@
+"""Tables in JSON: records with the same keys, as a list, as the only list of a document, or one per line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from headroom.intake.formats import Export
+
+
+def write_table(export: Export, target: Path) -> list[str]:
+    """Write a file's records as CSV with a header, and return its headings; nothing if it has no such records.
+
+    A record's inner objects are taken apart: ``{"tags": {"host": "web-1"}}`` has the heading ``host``.
+    """
+    try:
+        headings = list(dict.fromkeys(chain.from_iterable(_flat(one) for one in _records(export))))
+        if not headings:
+            return []
+        with target.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.DictWriter(out, headings)
+            writer.writeheader()
+            writer.writerows(_flat(one) for one in _records(export))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return []
+    return headings
+
+
+def _records(export: Export) -> Iterator[Mapping[str, Any]]:
+    if not export.is_json():
+        return
+    try:
+        document = export.document()
+    except json.JSONDecodeError:
+        yield from export.documents()
+        return
+    if isinstance(document, dict):
+        lists = [value for value in document.values() if isinstance(value, list)]
+        if len(lists) != 1:
+            return
+        [document] = lists
+    yield from document
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, str]:
+    """A record's values by the names nearest to them.
+
+    Raises:
+        ValueError: it is not a record of a table: it has lists of more than words, or one name twice.
+    """
+    flat: dict[str, str] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            inner = _flat(value)
+        elif isinstance(value, list):
+            if not all(isinstance(one, str) for one in value):
+                raise ValueError(f"{name} is a list")
+            inner = {name: " ".join(value)}
+        else:
+            inner = {name: "" if value is None else str(value)}
+        if flat.keys() & inner.keys():
+            raise ValueError(f"{', '.join(flat.keys() & inner.keys())} twice")
+        flat |= inner
+    return flat
