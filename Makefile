@@ -5,9 +5,9 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 
 .PHONY: cli demo preview openapi up down status test quick lint audit bench screenshots deploy smoke wheelhouse lock install
 
-demo: install  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet; FORMATS=5 for one in five formats
+demo: install $(if $(filter spark,$(ENGINE)),.venv-spark/installed)  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet; FORMATS=5 for one in five formats; ENGINE=spark
 	@if test -e "$(DATA)"; then set -- --data "$(DATA)"; else set -- $(foreach file,$(DATA),--data "$(file)"); fi; \
-	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(DAYS),--days "$(DAYS)") $(if $(FORMATS),--formats)
+	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(DAYS),--days "$(DAYS)") $(if $(FORMATS),--formats) $(if $(ENGINE),--engine "$(ENGINE)")
 
 preview: install  ## FILES=<files or folders> SETTINGS=<yaml>: what would be made of them, without a run
 	@PYTHONPATH=processing $(BIN)/python -m cli preview $(FILES) $(if $(SETTINGS),--settings "$(SETTINGS)")
@@ -26,7 +26,7 @@ down: install
 
 # Three at a time on 2 cores, since tests of the laptop cloud also wait. Each worker has a cloud of its own, and a file's
 # tests stay on one worker. The order is that of tests/conftest.py.
-test: install .venv-toolkit/installed  ## all tests
+test: install .venv-toolkit/installed .venv-spark/installed  ## all tests
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 quick: install  ## the fast unit tests
@@ -39,7 +39,7 @@ lint: install .venv-lint/installed
 	.venv-lint/bin/checkov --config-file .checkov.yaml
 
 audit: .venv-lint/installed  ## are the locked libraries known to have holes? Asks the package index
-	for lock in jobs functions preview dev; do .venv-lint/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement requirements/$$lock.txt || exit 1; done
+	for lock in jobs functions preview dev spark; do .venv-lint/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement requirements/$$lock.txt || exit 1; done
 
 bench: .venv-bench/installed  ## ONLY=accuracy for one of them
 	for one in $(or $(ONLY),preprocess findings accuracy speed); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
@@ -69,7 +69,8 @@ install: .venv/installed
 	@cp requirements/jobs.txt .venv/headroom-jobs.txt  # run.sh reads it: this environment carries the jobs' libraries
 	@touch $@
 
-# Environments apart from the development's: bench, lint, and the toolkit of AWS's training image, which one test runs.
+# Environments apart from the development's: bench, lint, Spark, and the toolkit of AWS's training image, which one test
+# runs.
 .venv-%/installed: requirements/%.txt requirements/uv.txt
 	@test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
 	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
@@ -85,4 +86,5 @@ lock:  ## after a change of requirements/*.in; the order matters, each holds the
 	&& ../$(LOCK) -c dev.txt uv.in -o uv.txt \
 	&& ../$(LOCK) -c dev.txt bench.in -o bench.txt \
 	&& ../$(LOCK) lint.in -o lint.txt \
-	&& ../$(LOCK) toolkit.in -o toolkit.txt
+	&& ../$(LOCK) toolkit.in -o toolkit.txt \
+	&& ../$(LOCK) spark.in -o spark.txt

@@ -43,7 +43,7 @@ def rehearse(stack: Stack, start: dict[str, Any], started: str) -> dict[str, Any
         for step in steps
         if step.state in JOBS
     ]
-    told = ("run_id", "train", "train_reason", "cost_estimate", "files", "notes", "running")
+    told = ("run_id", "train", "train_reason", "cost_estimate", "engine", "files", "notes", "running")
     return {"plan": {name: plan.get(name) for name in told}, "requests": requests}
 
 

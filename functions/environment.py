@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -113,6 +113,12 @@ class PlanSettings(_Environment):
     train_volume_gb: int
     assess_instance_type: str
     assess_volume_gb: int
+    engine: Literal["auto", "machine", "spark"]
+    spark_from_gb: float
+    """The size of panel from which ``auto`` means Spark; 0 for none."""
+    spark_image_uri: str
+    spark_instance_type: str
+    spark_instances: int
     challenger_arn: str
     """The challenger's state machine; empty where the stack has none."""
     challenger_minutes: int

@@ -1,4 +1,4 @@
-"""AWS's own container image for scikit-learn jobs, which has the Python version that Headroom's jobs need."""
+"""AWS's own container images that have the Python version of Headroom's jobs: for scikit-learn, and for Spark."""
 
 from __future__ import annotations
 
@@ -47,8 +47,49 @@ TAG = "1.9-0-cpu-py3"
 END_OF_PATCHING = date(2027, 7, 16)
 
 
+# The Spark image's registries (aws/sagemaker-spark-container, available_images.md; the last two from
+# aws/sagemaker-python-sdk, image_uri_config/spark.json).
+SPARK_ACCOUNTS = {
+    "us-east-1": "173754725891",
+    "us-east-2": "314815235551",
+    "us-west-1": "667973535471",
+    "us-west-2": "153931337802",
+    "ap-northeast-1": "411782140378",
+    "ap-northeast-2": "860869212795",
+    "ap-east-1": "732049463269",
+    "ap-south-1": "105495057255",
+    "ap-southeast-1": "759080221371",
+    "ap-southeast-2": "440695851116",
+    "af-south-1": "309385258863",
+    "me-south-1": "750251592176",
+    "sa-east-1": "737130764395",
+    "ca-central-1": "446299261295",
+    "eu-central-1": "906073651304",
+    "eu-north-1": "330188676905",
+    "eu-west-1": "571004829621",
+    "eu-west-2": "836651553127",
+    "eu-west-3": "136845547031",
+    "eu-south-1": "753923664805",
+    "cn-north-1": "671472414489",
+    "cn-northwest-1": "844356804704",
+    "ap-northeast-3": "364406365360",
+    "us-gov-west-1": "271483468897",
+}
+# Spark 3.5 with Python 3.12 and Java 17. In its releases before v1.3, python3 is Python 3.9.
+SPARK_TAG = "3.5-cpu-py312-v1.3"
+
+
 def aws_image(region: str) -> str | None:
-    """The address of AWS's image in a region; None where it is not known."""
-    account = ACCOUNTS.get(region)
+    """The address of AWS's scikit-learn image in a region; None where it is not known."""
+    return _address(region, ACCOUNTS, f"sagemaker-scikit-learn:{TAG}")
+
+
+def aws_spark_image(region: str) -> str | None:
+    """The address of AWS's Spark image in a region; None where it is not known."""
+    return _address(region, SPARK_ACCOUNTS, f"sagemaker-spark-processing:{SPARK_TAG}")
+
+
+def _address(region: str, accounts: dict[str, str], image: str) -> str | None:
+    account = accounts.get(region)
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return account and f"{account}.dkr.ecr.{region}.{suffix}/sagemaker-scikit-learn:{TAG}"
+    return account and f"{account}.dkr.ecr.{region}.{suffix}/{image}"

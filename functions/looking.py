@@ -96,6 +96,7 @@ def run_of(s3: Any, bucket: str, dataset: str, run_id: str, current: str | None)
         "files": len(manifest.get("files", [])),
         "levels": summary.get("open_levels", summary.get("levels")),
         "cost_estimate": manifest.get("cost_estimate"),
+        "engine": manifest.get("engine"),
         "previous_run_id": manifest.get("previous_run_id"),
     }
 

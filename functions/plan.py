@@ -25,6 +25,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from pydantic import ValidationError
 
+import engines
 import prices
 from commands import ask_sweep, start
 from dataset_settings import read_config, read_settings, switched_on, whole_number
@@ -102,7 +103,7 @@ def rehearse(s3: Any, ledger: Ledger, environment: PlanSettings, given: RunInput
     found = look(s3, environment, given.dataset, state, waiting, opened, code_hash(job_code()))
     plan, texts = make_plan(environment, given, execution, found, datetime.now(UTC))
     manifest = json.loads(texts["manifest.json"])
-    told = {name: manifest.get(name) for name in ("cost_estimate", "notes")}
+    told = {name: manifest.get(name) for name in ("cost_estimate", "engine", "notes")}
     return plan | told | {"files": [file["key"] for file in manifest["files"]], "running": state.running}
 
 
@@ -301,13 +302,18 @@ def make_plan(
             "of an image as ImageUri (Python 3.11 or newer, bash and sagemaker-training)"
         )
     train, reason = choose_mode(environment, given, found, now)
+    size = sum(map(unpacked, taken))
+    panel_gb = (prices.PANEL_SHARE * size + found.before.panel_bytes) / 1e9
+    choice = choose_engine(environment, given, panel_gb)
     machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
+    if choice.engine == "spark":
+        machines["assess"] = spark_machines(environment, given.overrides.assess)
+    assess = machines["assess"]
     running = {job: machines[job] for job in JOBS if train or job != "train"}
     challenged = train and bool(environment.challenger_arn) and switched_on(found.config, "challenger")
     if challenged:
         transform = {"instance_type": environment.challenger_instance_type, "instance_count": 1}
         running |= {"challenge": machines["preprocess"], "transform": transform}
-    size = sum(map(unpacked, taken))
     cost = prices.estimate(environment.region, environment.instance_prices, running, size, found.before.panel_bytes)
     check_cost(environment, given, cost)
     if challenged:
@@ -318,7 +324,14 @@ def make_plan(
 
     run = run_of(environment, dataset, execution, found.code)
     shared = {"dataset": dataset, "run_id": run.id, "train": train, "train_reason": reason}
-    manifest = {**shared, "mode": given.mode, "cost_estimate": cost.words, **manifest_of(run, found)}
+    engine = engines.told(choice, assess["instance_type"], assess["instance_count"])
+    manifest = {
+        **shared,
+        "mode": given.mode,
+        "cost_estimate": cost.words,
+        "engine": engine,
+        **manifest_of(run, found),
+    }
     plan = {**shared, "image": image, **inputs_of(environment, run, found)}
     plan["jobs"] = {
         job: {
@@ -327,6 +340,7 @@ def make_plan(
         }
         for job in JOBS
     }
+    plan["jobs"]["assess"] |= {"engine": choice.engine, "image": assess_image(environment, choice, image)}
     plan["model_group"] = model_group(environment, dataset)
     plan["challenger"] = {"on": challenged, **challenger_of(environment, dataset, run)}
     return plan, texts_of(environment, run, found, manifest)
@@ -494,6 +508,39 @@ def machine(environment: PlanSettings, job: str, override: Override) -> dict[str
     }
 
 
+def choose_engine(environment: PlanSettings, given: RunInput, panel_gb: float) -> engines.Choice:
+    """Who does AssessRisk's work; raises :class:`CannotPlan` where that cannot be."""
+    try:
+        return engines.choose(
+            given.overrides.engine,
+            environment.engine,
+            panel_gb,
+            environment.spark_from_gb,
+            environment.network_isolation,
+        )
+    except engines.NotPossible as error:
+        raise CannotPlan(str(error)) from error
+
+
+def spark_machines(environment: PlanSettings, override: Override) -> dict[str, Any]:
+    """Instance type, count and volume of AssessRisk on Spark."""
+    return {
+        "instance_type": override.instance_type or environment.spark_instance_type,
+        "instance_count": override.instance_count or environment.spark_instances,
+        "volume_gb": override.volume_gb or environment.assess_volume_gb,
+    }
+
+
+def assess_image(environment: PlanSettings, choice: engines.Choice, image: str) -> str:
+    """The image of AssessRisk: that of the other jobs, or Spark's."""
+    if choice.engine == "machine":
+        return image
+    try:
+        return engines.image(environment.region, environment.spark_image_uri)
+    except engines.NotPossible as error:
+        raise CannotPlan(str(error)) from error
+
+
 def cluster(environment: PlanSettings, machine: dict[str, Any]) -> dict[str, Any]:
     """A job's machine as SageMaker's requests have it."""
     key = {"VolumeKmsKeyId": environment.volume_key_arn} if environment.volume_key_arn else {}
@@ -535,7 +582,7 @@ def job_code() -> dict[str, bytes]:
     if found is None or found.origin is None:
         raise RuntimeError("the layer with the job code is missing from this function")
     root = Path(found.origin).parent.parent
-    paths = [root / "run.sh", root / "jobs.txt", *sorted((root / "headroom").rglob("*"))]
+    paths = [root / "run.sh", root / "submit.py", root / "jobs.txt", *sorted((root / "headroom").rglob("*"))]
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in paths

@@ -241,6 +241,7 @@ def notification(
         *model_lines(run, manifest["train_reason"], relative_error(summary)),
         *challenger_lines(summary.get("challenger")),
         *(drift_lines(run, summary.get("drift") or {}, following if trains else None) if status == "published" else []),
+        *([f"Assessed by {manifest['engine']}."] if manifest.get("engine", "").startswith("Spark") else []),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in [*manifest.get("notes", []), *summary.get("notes", [])[:5]]],
         "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from names import DATASET_NAME
 
@@ -15,19 +15,32 @@ class Override(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")] | None = None
-    # A job is one process: further instances would be paid for, and idle.
+    # A job is one process: further instances would be paid for, and idle. AssessRisk on Spark can use them.
     instance_count: Annotated[int, Field(ge=1, le=1)] | None = None
     volume_gb: Annotated[int, Field(ge=1, le=16384)] | None = None
 
 
+class ManyMachines(Override):
+    """Other machines for a job that Spark can share out among them."""
+
+    instance_count: Annotated[int, Field(ge=1, le=100)] | None = None
+
+
 class Overrides(BaseModel):
-    """Other machines, by job."""
+    """Other machines, by job; and who does AssessRisk's work."""
 
     model_config = ConfigDict(extra="forbid")
 
     preprocess: Override = Override()
     train: Override = Override()
-    assess: Override = Override()
+    assess: ManyMachines = ManyMachines()
+    engine: Literal["machine", "spark"] | None = None
+
+    @model_validator(mode="after")
+    def _several_instances_are_for_spark(self) -> Overrides:
+        if (self.assess.instance_count or 1) > 1 and self.engine != "spark":
+            raise ValueError('several instances are of use to Spark only: say "engine": "spark" as well')
+        return self
 
 
 class RunRequest(BaseModel):

@@ -43,7 +43,15 @@ _NAMED, _ASIDE_NAMED = 5, 20  # files that a notification names: the newest, and
 # Where a state comes before publication, nothing has changed for anybody.
 AFTER_JOBS = ("Publish", "NotifyCompletion")
 # What fails every run whatever its files are: run.sh says it where a container cannot be made ready.
-_NOT_THE_FILES = ("The job's libraries could not be installed", "The image's Python")
+_NOT_THE_FILES = (
+    "The job's libraries could not be installed",
+    "The image's Python",
+    # Spark, when it was not memory that it lacked (processing/headroom/engine.py).
+    "The Spark engine lost",
+    "The Spark engine has",
+    "The Spark engine ended",
+    "The Spark engine's executors",
+)
 # What a job reads besides the files that came, by its folder in the artifact bucket, and what to do where it is gone.
 _DELETED = {
     "code": "the job code that this run was planned with was deleted: start a new run, which brings its own",
@@ -250,10 +258,8 @@ def reason_of_job(job: dict[str, Any], kind: str, error: str, state: str | None)
             return f"the job was stopped because it ran longer than {limit / 3600:g} hours", True
         return "the job was stopped, by hand or because it ran longer than 3 hours", False
     if re.search(r"exit code: 137\b", given):
-        which = STEPS.get(state or "", "<job>")
         return (
-            "out of memory: the job was killed (exit code 137). Use a larger instance, with the stack's parameters "
-            f'or, for one run, with overrides ({{"{which}": {{"instance_type": "ml.m5.4xlarge"}}}}). Or check the '
+            f"out of memory: the job was killed (exit code 137). {_larger(state)}. Or check the "
             "files for what no fleet has, such as request ids in the server column",
             True,
         )
@@ -264,9 +270,28 @@ def reason_of_job(job: dict[str, Any], kind: str, error: str, state: str | None)
         gone = re.search(r"No S3 objects found .*?s3://[^/]+/(?:runs/[^/]+/[^/]+/)?(code|model|panel)/", given)
         if gone:
             return f"{_DELETED[gone[1]]} ({given})", False
+        if given.startswith("CapacityError"):
+            return f"AWS has no machine of this type free at present. {_another(state)} ({given})", False
         return given, "download" in given.lower()
     reason = last_word or given
     return reason, not any(words in reason for words in _NOT_THE_FILES)
+
+
+def _larger(state: str | None) -> str:
+    return f"Use a larger instance, {_overridden(state)}"
+
+
+def _another(state: str | None) -> str:
+    return f"Redrive the run later, or start a new one on another type, {_overridden(state)}"
+
+
+def _overridden(state: str | None) -> str:
+    """How a run gets another instance type for the job of a state."""
+    which = STEPS.get(state or "", "<job>")
+    return (
+        "with the stack's parameters or, for one run, with overrides "
+        f'({{"{which}": {{"instance_type": "ml.m5.4xlarge"}}}})'
+    )
 
 
 def last_lines(logs: Any, failure: Failure) -> tuple[str, ...]:

@@ -63,11 +63,12 @@ def demo(
     settings: Annotated[Path | None, typer.Option(help="The dataset's settings, YAML.")] = None,
     days: Annotated[int, typer.Option(help="Days of history of the generated fleet, where no data are given.")] = 400,
     formats: Annotated[bool, typer.Option(help="The generated fleet as five tools export it.")] = False,
+    engine: Annotated[str | None, typer.Option(help="Who assesses: machine or spark.")] = None,
 ) -> None:
     """Drop a fleet's files into the ingest bucket, follow the run, and show its results."""
     from local import demo as demos
 
-    demos.run(console, dataset, data or [], settings, days, formats)
+    demos.run(console, dataset, data or [], settings, days, formats, engine)
 
 
 @app.command()

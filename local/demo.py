@@ -22,7 +22,7 @@ from cli.errors import CliError
 from functions.following import failure
 from functions.names import dataset_problem
 from local import cloud as clouds
-from local import deploy
+from local import deploy, spark
 from local.cloud import ROOT, Cloud, CloudError
 from local.emulator import image, mailbox, transfer
 
@@ -44,9 +44,17 @@ class Drop:
 
 
 def run(
-    console: Console, dataset: str, data: list[Path], settings: Path | None, days: int = DAYS, formats: bool = False
+    console: Console,
+    dataset: str,
+    data: list[Path],
+    settings: Path | None,
+    days: int = DAYS,
+    formats: bool = False,
+    engine: str | None = None,
 ) -> None:
     """The whole demo; ``days`` of history where the fleet is a generated one, and ``formats`` to have it in five.
+
+    ``engine`` is ``machine`` or ``spark``; None leaves it to the stack.
 
     Raises ``CloudError`` where it cannot go on or the run fails; the message says what to do.
     """
@@ -54,12 +62,16 @@ def run(
     drop = chosen(dataset, data, settings) if data else None  # before anything is started
     if not FEWEST_DAYS <= days <= MOST_DAYS:
         raise CloudError(f"DAYS={days}: the generated fleet can have {FEWEST_DAYS} to {MOST_DAYS:,} days of history")
+    if engine not in (None, "machine", "spark"):
+        raise CloudError(f"ENGINE={engine}: there are machine and spark")
+    if engine == "spark" and (problem := spark.missing()):
+        raise CloudError(problem)
     image.require()
     was_up = clouds.running() is not None
     with clouds.used() as cloud, tempfile.TemporaryDirectory(prefix="headroom-fleet-") as folder:
         _say(console, began, f"laptop cloud on {cloud.endpoint}{' (it was up)' if was_up else ''}")
         with console.status("sam build, sam deploy"):
-            stack = deploy.deploy(cloud)
+            stack = deploy.deploy(cloud, {"Engine": engine} if engine else {})
         _say(console, began, f"stack {stack.name} deployed with sam")
         if drop is not None and drop.passed_over:
             _say(console, began, files.passed_over(drop.passed_over))

@@ -5,6 +5,9 @@
 # them of a training job's hyperparameters, sorted by name. The image's own packages are never touched: the job's
 # libraries go into a venv of their own, from the hashed lock beside this file. An image that carries them already
 # says so with a copy of the lock in Python's prefix.
+#
+# With `--engine spark` the job is the driver of a Spark cluster. SageMaker starts this script on every instance; each
+# makes its own environment, at the same place, and `smspark-submit` then decides which instance is the driver's.
 set -euo pipefail
 
 # Script mode starts a copy of this folder and tells where the channels are; a processing job has the folders as siblings.
@@ -13,11 +16,12 @@ wheels="${SM_CHANNEL_WHEELS:-$code/../wheels}"
 # Script mode gives the image's packages to everything it starts: pip would take them for the venv's own.
 unset PYTHONPATH
 
-job="" message="" flags=()
+job="" message="" engine=machine flags=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --job) job="$2" ;;
-    --message) message="$2" flags+=("$1" "$2") ;;
+    --message) message="$2" ;;
+    --engine) engine="$2" flags+=("$1" "$2") ;;
     *) flags+=("$1" "$2") ;;
   esac
   shift 2
@@ -38,6 +42,8 @@ sys.exit(not own.is_file() or own.read_bytes() != pathlib.Path(sys.argv[1]).read
 python=python3
 if ! python3 -c "$carries_lock" "$code/jobs.txt"; then
   venv="$(mktemp -d)/venv"
+  # Executors on other instances are started with the driver's path of Python.
+  if [ "$engine" = spark ]; then venv=/opt/headroom/venv && mkdir -p /opt/headroom; fi
   python="$venv/bin/python"
   from=()
   if compgen -G "$wheels/*.whl" >/dev/null; then from=(--no-index --find-links "$wheels"); fi
@@ -56,4 +62,18 @@ if ! python3 -c "$carries_lock" "$code/jobs.txt"; then
   fi
 fi
 
-PYTHONPATH="$code" exec "$python" -m "headroom.$job" "${flags[@]}"
+if [ "$engine" != spark ]; then
+  PYTHONPATH="$code" exec "$python" -m "headroom.$job" ${message:+--message "$message"} "${flags[@]}"
+fi
+
+# The image would let the driver's Java grow to eight tenths of the instance, where the job itself needs the memory. The
+# image reads this file; smspark-submit takes no such option.
+mkdir -p "$code/../conf"
+printf '[{"Classification": "spark-defaults", "Properties": {"spark.driver.memory": "8g"}}]' >"$code/../conf/configuration.json"
+
+# Beside the message, because smspark-submit writes its own over it when a driver fails, which says nothing of why.
+PYSPARK_PYTHON="$(command -v "$python")" && export PYSPARK_PYTHON
+ended=0
+smspark-submit "$code/submit.py" "$job" --message "$message.job" "${flags[@]}" || ended="$?"
+if [ -f "$message.job" ]; then mv "$message.job" "$message"; fi
+exit "$ended"

@@ -24,12 +24,19 @@ class Job(StrEnum):
     assess = "assess"
 
 
+class Engine(StrEnum):
+    machine = "machine"
+    spark = "spark"
+
+
 def run(
     dataset: Dataset,
     mode: Annotated[Mode, typer.Option(help="Train a model, score with the current one, or what is due.")] = Mode.auto,
     instance: Annotated[str | None, typer.Option(help="Machine of this run's jobs, such as ml.m5.4xlarge.")] = None,
     volume_gb: Annotated[int | None, typer.Option(min=1, max=16384, help="Gigabytes of the jobs' volumes.")] = None,
     only: Annotated[list[Job] | None, typer.Option(help="Machine and volume are for this job; repeatable.")] = None,
+    engine: Annotated[Engine | None, typer.Option(help="Who assesses: one machine, or a Spark cluster.")] = None,
+    instances: Annotated[int | None, typer.Option(min=1, max=100, help="How many machines Spark gets.")] = None,
     max_usd: Annotated[float | None, typer.Option(min=0, help="What it may cost, by estimate; 0 for anything.")] = None,
     follow: Follow = True,
     dry_run: DryRun = False,
@@ -41,7 +48,7 @@ def run(
     from cli import watching  # fmt: skip
     from cli.requests import send
 
-    given = run_input(stacks.checked(dataset), mode, instance, volume_gb, only or list(Job), max_usd)
+    given = run_input(stacks.checked(dataset), mode, instance, volume_gb, only or list(Job), max_usd, engine, instances)
     found = stacks.find(stack)
     now = datetime.now(UTC)
     request = start_request(found.machine, given, now)
@@ -70,18 +77,34 @@ def show(stack: Stack, request: dict[str, Any], now: datetime) -> None:
 
 
 def run_input(
-    dataset: str, mode: Mode, instance: str | None, volume_gb: int | None, jobs: list[Job], max_usd: float | None
+    dataset: str,
+    mode: Mode,
+    instance: str | None,
+    volume_gb: int | None,
+    jobs: list[Job],
+    max_usd: float | None,
+    engine: Engine | None = None,
+    instances: int | None = None,
 ) -> dict[str, Any]:
     """What the state machine is started with; only what was said is in it."""
     if instance is not None:
         require_instance(instance, jobs)
+    if instances is not None and engine is not Engine.spark:
+        from cli.errors import CliError
+
+        raise CliError("several machines are of use to Spark only: say --engine spark as well")
     machine = {"instance_type": instance, "volume_gb": volume_gb}
     override = {name: value for name, value in machine.items() if value is not None}
+    overrides: dict[str, Any] = {str(job): dict(override) for job in jobs} if override else {}
+    if instances is not None:
+        overrides.setdefault("assess", {})["instance_count"] = instances
+    if engine is not None:
+        overrides["engine"] = str(engine)
     return {
         "dataset": dataset,
         "mode": str(mode),
         **({} if max_usd is None else {"max_usd": max_usd}),
-        **({"overrides": {str(job): override for job in jobs}} if override else {}),
+        **({"overrides": overrides} if overrides else {}),
     }
 
 

@@ -28,7 +28,9 @@ from typing import Any, Literal
 import boto3
 from botocore.config import Config
 
-from local.emulator import transfer
+from local import spark
+from local.cloud import ROOT
+from local.emulator import smspark, transfer
 from local.emulator.logs import LogStream
 
 GRACE_SECONDS = 120  # between SIGTERM and SIGKILL, as on SageMaker
@@ -226,7 +228,9 @@ def _volume_bytes(job: Job) -> int:
 
 def _write_configuration(job: Job) -> None:
     """The files in which SageMaker tells a container about its job."""
-    hosts = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"}
+    resources = job.description.get("ResourceConfig") or job.description["ProcessingResources"]["ClusterConfig"]
+    names = [f"algo-{number + 1}" for number in range(resources["InstanceCount"])]
+    hosts = {"current_host": "algo-1", "hosts": names, "network_interface_name": "eth0"}
     if job.kind == "Training":
         files = {
             "input/config/hyperparameters.json": job.description.get("HyperParameters", {}),
@@ -381,8 +385,21 @@ def _environment(job: Job) -> dict[str, str]:
     if job.kind == "Training":
         environment["TRAINING_JOB_NAME"] = job.name
         environment["TRAINING_JOB_ARN"] = job.description["TrainingJobArn"]
+    if smspark.is_spark_image(job.description.get("AppSpecification", {}).get("ImageUri", "")):
+        environment |= _spark(job, environment["PATH"])
     given = job.description.get("Environment", {})
     return environment | {name: _relocated(job, value) for name, value in given.items()}
+
+
+def _spark(job: Job, path: str) -> dict[str, str]:
+    """What the Spark image has besides: ``smspark-submit``, and where this machine's Spark is."""
+    program = job.folder / "bin" / "smspark-submit"
+    program.parent.mkdir(exist_ok=True)
+    words = shlex.join([sys.executable, "-m", "local.emulator.smspark"])
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {words} "$@"\n')
+    program.chmod(0o755)
+    home = spark.home()
+    return {"PATH": os.pathsep.join([str(program.parent), path])} | ({"SPARK_HOME": str(home)} if home else {})
 
 
 _OPT_ML = re.compile(r"(?<![\w./-])/opt/ml(?![\w.-])")

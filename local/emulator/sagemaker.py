@@ -132,6 +132,15 @@ def _create_processing_job(request: dict[str, Any], authorize: Authorize) -> dic
         path = place.get("LocalPath", "")
         if not path.startswith("/opt/ml/processing/") or ".." in path.split("/"):
             raise ServiceError("ValidationException", f"{name}: LocalPath must be a path under /opt/ml/processing/")
+    if resources["InstanceCount"] > 1:
+        # No source says what several instances get of an input that does not say it.
+        unsaid = [name for name, place in inputs if place.get("S3DataDistributionType") != "FullyReplicated"]
+        if unsaid:
+            raise ServiceError(
+                "ValidationException",
+                f"{', '.join(unsaid)}: with several instances, the laptop cloud takes only inputs whose "
+                "S3DataDistributionType is FullyReplicated",
+            )
     if not request["AppSpecification"].get("ContainerEntrypoint"):
         raise ServiceError("ValidationException", "the laptop cloud needs AppSpecification.ContainerEntrypoint")
     return _create_job("Processing", request, resources, authorize)

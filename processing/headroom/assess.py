@@ -6,14 +6,9 @@ import argparse
 import contextlib
 import json
 import logging
-import multiprocessing
-import os
 import shutil
 import tempfile
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -22,8 +17,8 @@ from typing import Any
 
 import pandas as pd
 from pyarrow import dataset, parquet
-from threadpoolctl import threadpool_limits
 
+from headroom import engine
 from headroom.core import job, safe_csv, series, settings, wording
 from headroom.core import metrics as table_of_metrics
 from headroom.core import panel as panels
@@ -63,6 +58,7 @@ def main() -> None:
     arguments.add_argument("--challenger", type=Path, metavar="DIR", help="the challenger's forecasts, beside ours")
     arguments.add_argument("--challenged", default="off", metavar="TEXT", help="completed, off, or why there are none")
     arguments.add_argument("--assessment", type=Path, required=True, metavar="DIR", help="where to write")
+    arguments.add_argument("--engine", choices=engine.ENGINES, default=engine.MACHINE, help="who assesses the servers")
     job.run(work, arguments)
 
 
@@ -70,19 +66,17 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
     """Assess, write all results, and return the job's last word."""
     chosen = settings.of_panel(given.panel, given.settings)
     panel = panels.in_folder(given.panel)
-    with tempfile.TemporaryDirectory(prefix="assess-") as scratch:
-        model = unpacked(given.model, Path(scratch))
-        loaded = _loaded(model)
-        chosen = fitting(chosen, loaded.settings)
-        table_of_metrics.use(chosen.own_metrics())
-        log.info("forecasting %d periods of %d servers", chosen.horizon, len(panel.servers))
-        blocks = [
-            Block(given.panel, model, servers, chosen, panel.span, panel.measured)
-            for servers in panel.blocks(chosen.frequency)
-        ]
-        given.assessment.mkdir(parents=True, exist_ok=True)
-        fleet = written(found_in(blocks, loaded), given.assessment / FORECASTS)
-        metrics = _json_in(model / "model_metrics.json")
+    loaded, metrics = model_in(given.model)
+    chosen = fitting(chosen, loaded.settings)
+    table_of_metrics.use(chosen.own_metrics())
+    log.info("forecasting %d periods of %d servers", chosen.horizon, len(panel.servers))
+    # Every process of the job, on whichever instance, has the folders that the job was given, and no others.
+    blocks = [
+        Block(given.panel, given.model, servers, chosen, panel.span, panel.measured)
+        for servers in panel.blocks(chosen.frequency)
+    ]
+    given.assessment.mkdir(parents=True, exist_ok=True)
+    fleet = written(found_in(blocks, loaded, given.engine), given.assessment / FORECASTS)
     if challenge := challenger.outcome(given.challenger, given.challenged, chosen.frequency):
         metrics["challenger"] = challenge
     found = conclude(
@@ -119,35 +113,20 @@ class Block:
     span: Span | None
     measured: Span | None
 
+    def __str__(self) -> str:
+        first, last = self.servers[0], self.servers[-1]
+        return f"server {first!r}" if first == last else f"{len(self.servers):,} servers from {first!r} to {last!r}"
 
-def found_in(blocks: list[Block], model: Model) -> Iterator[Part]:
-    """The blocks' findings, in order; on all cores where there are several blocks.
+
+def found_in(blocks: list[Block], model: Model, where: str = engine.MACHINE) -> Iterator[Part]:
+    """The blocks' findings, in order: of a single block in this process, else by an engine.
 
     ``model`` is the one in the blocks' folder: other processes read it for themselves.
-
-    Raises:
-        job.InputError: a process ended in the middle, most likely for want of memory.
     """
-    if len(blocks) == 1:
+    if len(blocks) == 1 and where == engine.MACHINE:
         yield assess_block(blocks[0], model)
-        return
-    # As many at a time as there are cores, and no more waiting for their turn to be written.
-    cores = min(os.cpu_count() or 1, len(blocks))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, context, initializer=threadpool_limits, initargs=(1,)) as pool:
-        waiting: deque[Future[Part]] = deque()
-        try:
-            for block in blocks:
-                waiting.append(pool.submit(_on_a_core, block))
-                if len(waiting) > cores:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise job.InputError(
-                f"a process that assessed {len(blocks[0].servers):,} servers ended in the middle, most likely for want "
-                f"of memory ({cores} such processes run side by side): choose an instance type with more memory"
-            ) from error
+    else:
+        yield from engine.in_order(_on_a_core, blocks, where)
 
 
 def _on_a_core(block: Block) -> Part:
@@ -156,7 +135,7 @@ def _on_a_core(block: Block) -> Part:
 
 @cache
 def _kept(model: Path) -> Model:
-    return _loaded(model)
+    return model_in(model)[0]
 
 
 def assess_block(block: Block, model: Model) -> Part:
@@ -190,11 +169,18 @@ def with_forecasts(found: Assessment, path: Path) -> Assessment:
     return replace(found, forecasts=table.astype({"ds": "datetime64[ns]"}))
 
 
-def _loaded(model: Path) -> Model:
-    try:
-        return load(model)
-    except ModelError as error:
-        raise job.InputError(str(error)) from error
+def model_in(folder: Path) -> tuple[Model, dict[str, Any]]:
+    """The model in a folder, as files or as ``model.tar.gz``, and what it says of its training.
+
+    Raises:
+        job.InputError: there is none that this job can use; the message says what to do.
+    """
+    with tempfile.TemporaryDirectory(prefix="assess-") as scratch:
+        files = unpacked(folder, Path(scratch))
+        try:
+            return load(files), _json_in(files / "model_metrics.json")
+        except ModelError as error:
+            raise job.InputError(str(error)) from error
 
 
 def attributes_in(folder: Path) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from headroom.core import settings
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 # How the README's table says that a parameter is empty by default.
-EMPTY = {"none", "AWS's scikit-learn image"}
+EMPTY = {"none", "AWS's scikit-learn image", "AWS's Spark image"}
 
 
 def documented_parameters() -> dict[str, str]:

@@ -77,6 +77,7 @@ OVERRIDES = {
     "train": {"instance_type": "ml.c5.9xlarge", "instance_count": 1, "volume_gb": 500},
     "assess": {"instance_count": 1},
 }
+SPARK = {"engine": "spark", "assess": {"instance_count": 20, "instance_type": "ml.r5.8xlarge", "volume_gb": 500}}
 
 # A run by what it starts with: the stack's parameters, the execution's input, the ledger, the registry, the files
 # that wait; and by the backtest error that its training job reports.
@@ -96,6 +97,11 @@ RUNS: dict[str, dict[str, Any]] = {
     "one subnet": {"parameters": VPC | {"SubnetIds": "subnet-0a"}},
     "an image and wheels of one's own": {"parameters": {"ImageUri": IMAGE, "WheelhouseUri": "s3://own/w/"}},
     "other machines": {"given": {"overrides": OVERRIDES}},
+    "Spark": {"parameters": {"Engine": "spark"}},
+    "Spark for one run, on many machines": WITH_HISTORY | {"given": {"overrides": SPARK}},
+    "Spark with keys and an image of one's own": {
+        "parameters": LOCKED | {"Engine": "spark", "SparkImageUri": IMAGE, "NetworkIsolation": "false"}
+    },
     "the longest names": {"given": {"dataset": LONGEST_DATASET}, "parameters": {"JobNamePrefix": "headroomprod"}},
     "a dataset named by one digit": {"given": {"dataset": "7"}},
     "a challenger": {"parameters": {"Challenger": "on"}, "config": "challenger: true\n"},
@@ -105,7 +111,7 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 CHALLENGED = {"a challenger", "a challenger with keys"}
 SCORES = {"a run with history, the model fits", "scoring asked for", "no new file", "scoring in a network"}
-SCORES |= {"scoring with keys and isolation"}
+SCORES |= {"scoring with keys and isolation", "Spark for one run, on many machines"}
 
 
 @pytest.fixture(scope="module")
@@ -419,6 +425,7 @@ def test_every_job_is_given_arguments_that_its_program_takes(stack_of):
         }
         assert set(given) <= set(flags), program
         assert {flag for flag, required in flags.items() if required} <= set(given), program
+        assert given.pop("--engine", "machine") in ("machine", "spark")
         assert given.pop("--challenged", "off") == "off"
         assert all(value.startswith("/opt/ml/") for value in given.values())
 
@@ -442,6 +449,41 @@ def test_the_image_is_the_regions_own_unless_another_is_given(stack_of):
     assert images(stack_of({"ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1"})) == {
         "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jobs:1"
     }
+
+
+def test_spark_assesses_on_the_machines_and_in_the_image_that_are_meant_for_it_and_no_other_job_does(stack_of):
+    run = {"given": {"overrides": SPARK}}
+    steps = {step.state: step.request for step in jobs(steps_of(stack_of({}), run))}
+    assess = steps.pop("AssessRisk")
+    assert assess["AppSpecification"]["ImageUri"] == (
+        "906073651304.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py312-v1.3"
+    )
+    assert words_of(assess)[2:6] == ["--job", "assess", "--engine", "spark"]
+    assert assess["ProcessingResources"]["ClusterConfig"] == {
+        "InstanceType": "ml.r5.8xlarge", "InstanceCount": 20, "VolumeSizeInGB": 500,
+    }  # fmt: skip
+    for request in steps.values():
+        assert "spark" not in json.dumps(request)
+    default = {step.state: step.request for step in jobs(steps_of(stack_of({"Engine": "spark"}), {}))}["AssessRisk"]
+    cluster = default["ProcessingResources"]["ClusterConfig"]
+    assert (cluster["InstanceType"], cluster["InstanceCount"]) == ("ml.r5.4xlarge", 4)
+
+
+def test_every_instance_of_spark_has_every_input_whole(stack_of):
+    """Executors read their servers' rows from their own disk: a shard of the panel would be a part of the fleet."""
+    steps = {step.state: step.request for step in steps_of(stack_of({"Engine": "spark"}), {})}
+    for one in steps["AssessRisk"]["ProcessingInputs"]:
+        assert one["S3Input"]["S3DataDistributionType"] == "FullyReplicated", one["InputName"]
+
+
+def test_spark_is_refused_where_its_instances_would_have_no_network():
+    with pytest.raises(plan.CannotPlan, match=r"Spark's instances must reach each other.*NetworkIsolation=false"):
+        steps_of(Stack(**LOCKED, Engine="spark"), {})
+
+
+def test_a_region_without_aws_spark_image_says_what_to_do():
+    with pytest.raises(plan.CannotPlan, match=r"Spark image is not known for region mars-north-1.*SparkImageUri"):
+        steps_of(Stack(region="mars-north-1", ImageUri=IMAGE, Engine="spark"), {})
 
 
 def test_a_region_without_aws_image_deploys_and_runs_with_one_of_ones_own():

@@ -64,6 +64,11 @@ ENVIRONMENT = {
     "WHEELHOUSE_URI": "",
     "SUBNET_IDS": "",
     "SECURITY_GROUP_IDS": "",
+    "ENGINE": "auto",
+    "SPARK_FROM_GB": "0",
+    "SPARK_IMAGE_URI": "",
+    "SPARK_INSTANCE_TYPE": "ml.r5.4xlarge",
+    "SPARK_INSTANCES": "4",
     **{f"{job}_INSTANCE_TYPE": "ml.m5.xlarge" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
     **{f"{job}_VOLUME_GB": "30" for job in ("PREPROCESS", "TRAIN", "ASSESS")},
 }

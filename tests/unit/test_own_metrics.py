@@ -29,7 +29,9 @@ def results(tmp_path_factory) -> Path:
 def judge_again(folder: Path, out: Path, accepted: Path | None = None) -> None:
     given = {"panel": folder / "panel", "model": folder / "model", "assessment": out, "accepted": accepted}
     assess.work(
-        argparse.Namespace(settings=None, manifest=None, previous=None, challenger=None, challenged="off", **given)
+        argparse.Namespace(
+            settings=None, manifest=None, previous=None, challenger=None, challenged="off", engine="machine", **given
+        )
     )
 
 

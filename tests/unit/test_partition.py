@@ -2,60 +2,40 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from fleet_in_blocks import CHOSEN, FEW, assessed, files, write
 
-from headroom import assess, partition, train
+from headroom import assess, partition
 from headroom.core import job
 from headroom.core import panel as panels
 from headroom.core.panel import Panel
-from headroom.core.settings import Settings
 from headroom.forecast.model import load
-from local import fleet
 
 pytestmark = pytest.mark.slow
-
-CHOSEN = Settings(horizon=14)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A panel of 24 servers of which one fell silent and one has a metric of its own, and a model."""
-    root = tmp_path_factory.mktemp("fleet")
-    made = fleet.generate(servers=24, days=120, sampling="1D", horizon=14, seed=6, metrics=("cpu", "memory"))
-    table, names = made.panel(), sorted(made.servers["server_id"])
-    table = table[(table["server_id"] != names[3]) | (table["ds"] < table["ds"].max() - pd.Timedelta(days=40))]
-    table.loc[table["server_id"] == names[20], "metric"] = "disk"
-    table = table.drop_duplicates(["server_id", "metric", "ds"])
-    table.to_parquet(root / "panel.parquet", row_group_size=500)
-    made.servers.to_parquet(root / "servers.parquet")
-    (root / "settings.json").write_text(CHOSEN.model_dump_json())
-    train.train(Panel.of(table), made.servers, CHOSEN, root / "model")
-    return root
-
-
-def job_on(folder: Path, results: Path) -> Path:
-    assess.work(argparse.Namespace(panel=folder, settings=None, manifest=None, model=folder / "model", previous=None,
-                                   assessment=results, accepted=None, challenger=None, challenged="off"))  # fmt: skip
-    return results
+    return write(tmp_path_factory.mktemp("fleet"))
 
 
 @pytest.fixture(scope="module")
 def whole(folder, tmp_path_factory) -> Path:
-    return job_on(folder, tmp_path_factory.mktemp("whole"))
+    return assessed(folder, tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture(scope="module")
 def in_blocks(folder, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(panels, "BLOCK_VALUES", 2 * 120 * 7)
+        patch.setattr(panels, "BLOCK_VALUES", FEW)
         assert len(panels.in_folder(folder).blocks(CHOSEN.frequency)) > 3
-        return job_on(folder, tmp_path_factory.mktemp("blocks"))
+        return assessed(folder, tmp_path_factory.mktemp("blocks"))
 
 
 @pytest.mark.parametrize("name", ["forecasts", "risks", "servers", "seasonality", "clusters", "recommendations"])
@@ -80,12 +60,9 @@ def test_the_report_of_a_fleet_in_blocks_shows_every_server(in_blocks):
 
 
 def test_who_works_through_the_blocks_changes_no_byte(folder, in_blocks, tmp_path, monkeypatch):
-    monkeypatch.setattr(panels, "BLOCK_VALUES", 2 * 120 * 7)
-    monkeypatch.setattr(assess, "found_in", lambda blocks, _: map(assess._on_a_core, blocks))
-    job_on(folder, tmp_path)
-    for path in sorted(in_blocks.rglob("*")):
-        if path.is_file():
-            assert path.read_bytes() == (tmp_path / path.relative_to(in_blocks)).read_bytes(), path.name
+    monkeypatch.setattr(panels, "BLOCK_VALUES", FEW)
+    monkeypatch.setattr(assess, "found_in", lambda blocks, *_: map(assess._on_a_core, blocks))
+    assert files(assessed(folder, tmp_path)) == files(in_blocks)
 
 
 def test_a_block_reads_its_own_rows_and_never_the_whole_panel(folder, monkeypatch):
@@ -96,15 +73,28 @@ def test_a_block_reads_its_own_rows_and_never_the_whole_panel(folder, monkeypatc
     assert set(found.risks["server_id"]) == set(block.servers)
 
 
+def test_every_process_has_the_model_from_the_folder_that_the_job_was_given(folder, tmp_path, monkeypatch):
+    """On other instances there is no folder in which this process has unpacked it."""
+    given = tmp_path / "given"
+    given.mkdir()
+    for name in ("panel.parquet", "servers.parquet", "settings.json"):
+        shutil.copy(folder / name, given)
+    shutil.make_archive(str(given / "model" / "model"), "gztar", folder / "model")
+    blocks: list[assess.Block] = []
+    monkeypatch.setattr(assess, "found_in", lambda given, *_: map(assess._on_a_core, blocks.extend(given) or given))
+    assessed(given, tmp_path / "out")
+    assert {block.model for block in blocks} == {given / "model"}
+
+
 def dies(block: assess.Block) -> partition.Part:
     os._exit(9)
 
 
 def test_a_process_that_is_killed_for_its_memory_is_told_with_what_to_change(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(panels, "BLOCK_VALUES", 2 * 120 * 7)
+    monkeypatch.setattr(panels, "BLOCK_VALUES", FEW)
     monkeypatch.setattr(assess, "_on_a_core", dies)
     with pytest.raises(job.InputError, match="more memory"):
-        job_on(folder, tmp_path)
+        assessed(folder, tmp_path)
 
 
 def test_parts_of_a_fleet_know_what_the_others_measure(folder):

@@ -20,6 +20,10 @@ class InputError(Exception):
     """The job cannot go on, and the person who gave the input can put it right; the message says how."""
 
 
+class PartFailed(Exception):
+    """The job cannot go on because of a defect that showed in a part of the work; the message names the part."""
+
+
 def run(work: Callable[[argparse.Namespace], dict[str, Any]], arguments: argparse.ArgumentParser) -> NoReturn:
     """Parse the command line, do the work, leave the last word, and exit.
 
@@ -37,7 +41,8 @@ def run(work: Callable[[argparse.Namespace], dict[str, Any]], arguments: argpars
     try:
         summary = work(given)
     except Exception as error:
-        reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        named = isinstance(error, InputError | PartFailed)
+        reason = str(error) if named else f"{type(error).__name__}: {error}"
         logging.exception("the job failed") if not isinstance(error, InputError) else logging.error(reason)
         _leave(given.message, reason)
         sys.exit(1)

@@ -95,6 +95,15 @@ def test_a_dry_run_prints_the_exact_requests_and_changes_nothing(headroom, aws, 
     assert aws.s3.list_objects_v2(Bucket="artifact-bucket")["KeyCount"] == 0
 
 
+def test_a_run_on_spark_is_asked_for_with_its_machines(headroom, aws) -> None:
+    ended = headroom("run", "web", "--engine", "spark", "--instances", "4", "--no-follow", "--json")
+    described = aws.stepfunctions.describe_execution(executionArn=ended.json["execution"])
+    asked = {"engine": "spark", "assess": {"instance_count": 4}}
+    assert json.loads(described["input"]) == {"dataset": "web", "mode": "auto", "overrides": asked}
+    ended = headroom("run", "web", "--instances", "4", "--no-follow")
+    assert ended.code == 1 and "say --engine spark as well" in ended.err
+
+
 def test_a_dry_run_says_why_the_run_would_be_refused(headroom, aws, planning) -> None:
     ended = headroom("run", "web", "--dry-run")
     assert ended.code == 1 and "would be refused: dataset 'web' has no files yet" in ended.err

@@ -246,6 +246,29 @@ def test_an_override_changes_one_job_of_one_run(aws) -> None:
     assert jobs["assess"]["cluster"]["InstanceType"] == "ml.m5.xlarge"
 
 
+def test_a_large_panel_is_assessed_by_spark_and_the_manifest_says_so(aws, monkeypatch) -> None:
+    with_model(aws)
+    monkeypatch.setenv("SPARK_FROM_GB", "0.05")
+    plan._environment.cache_clear()
+    assert start(aws)["jobs"]["assess"]["engine"] == "machine"
+    aws.s3.put_object(Bucket="artifact-bucket", Key="runs/demo/run1/panel/panel.parquet", Body=bytes(10**8))
+    planned = start(aws)
+    assess = planned["jobs"]["assess"]
+    assert (assess["engine"], assess["image"]) == ("spark", images.aws_spark_image("us-east-1"))
+    assert assess["cluster"] == {"InstanceType": "ml.r5.4xlarge", "InstanceCount": 4, "VolumeSizeInGB": 30}
+    manifest = json.loads(read(aws, f"{planned['run_uri']}/manifest.json"))
+    assert manifest["engine"].startswith("Spark on 4 × ml.r5.4xlarge (the panel has about 0 GB")
+    assert "on 4 × ml.r5.4xlarge" in manifest["cost_estimate"]
+    assert start(aws, overrides={"engine": "machine"})["jobs"]["assess"]["engine"] == "machine"
+
+
+def test_several_instances_without_spark_are_refused(aws) -> None:
+    with pytest.raises(plan.CannotPlan, match=r'say "engine": "spark" as well'):
+        start(aws, overrides={"assess": {"instance_count": 4}})
+    with pytest.raises(plan.CannotPlan, match=r"train\.instance_count"):
+        start(aws, overrides={"engine": "spark", "train": {"instance_count": 4}})
+
+
 def test_the_manifest_estimates_what_the_run_costs_the_same_each_time(aws) -> None:
     drop(aws, a_file())
     told = [json.loads(read(aws, f"{start(aws)['run_uri']}/manifest.json"))["cost_estimate"] for _ in range(2)]

@@ -1,0 +1,284 @@
+"""Where blocks of servers are worked through: on the cores of this machine, or on a Spark cluster.
+
+An engine decides nothing but that. The work on a block is a plain function of the block, called the same way by
+every engine, and results come back in the order of the blocks: who works changes no bit of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as OutOfTime
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from headroom.core import job
+
+log = logging.getLogger(__name__)
+
+MACHINE, SPARK = "machine", "spark"
+ENGINES = (MACHINE, SPARK)
+
+# Memory of an executor: of its Java, which only hands blocks and results on, and for each core of the Python process
+# that holds a block (1.3 GB at the most, docs/scale.md). The rest of an instance is for the driver, which runs beside
+# the first executor and holds the summaries of the whole fleet; an executor never gets more than this share.
+JAVA_MB = 2048
+CORE_MB = 2048
+EXECUTOR_SHARE = 0.75
+# Seconds within which Spark's first executor must answer. On AWS they are up within a minute of their instances.
+PATIENCE = 600
+
+Block = TypeVar("Block")
+Result = TypeVar("Result")
+
+
+class EngineFailed(job.InputError):
+    """The engine, and not the data, is why the job ends; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What went wrong with a block on an executor: told, and not raised there, so that Spark does not try it again."""
+
+    reason: str
+    by_input: bool
+
+
+def in_order(work: Callable[[Block], Result], blocks: Sequence[Block], engine: str = MACHINE) -> Iterator[Result]:
+    """What ``work`` makes of each block, in the order of the blocks, each as soon as those before it are done.
+
+    No more blocks are under way or waiting for their turn than the engine has cores. ``work`` must be a function of
+    an importable module; ``str`` of a block names its servers.
+
+    Raises:
+        job.InputError: the block cannot be worked on, and its input is why.
+        job.PartFailed: ``work`` failed on a block; the message names it.
+        EngineFailed: the engine gave up.
+    """
+    with {MACHINE: _cores_of_this_machine, SPARK: _spark}[engine](work, len(blocks)) as (submit, opened, cores):
+        waiting: deque[tuple[Block, Future[Any]]] = deque()
+        for block in blocks:
+            waiting.append((block, submit(block)))
+            if len(waiting) > cores:
+                yield opened(_result(*waiting.popleft(), cores))
+        while waiting:
+            yield opened(_result(*waiting.popleft(), cores))
+
+
+def _result(block: Any, under_way: Future[Any], cores: int) -> Any:
+    try:
+        return under_way.result()
+    except BrokenProcessPool as error:
+        raise EngineFailed(
+            f"a process that worked on {block} or on a block beside it ended in the middle, most likely for want of "
+            f"memory ({cores} such processes run side by side): choose an instance type with more memory"
+        ) from error
+    except EngineFailed:
+        raise
+    except job.InputError as error:
+        raise job.InputError(f"{block}: {error}") from error
+    except job.PartFailed:
+        raise
+    except Exception as error:
+        raise job.PartFailed(f"{block}: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _cores_of_this_machine(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Callable, Callable, int]]:
+    """How to submit a block, how to open what comes back, and how many blocks are under way at a time."""
+    cores = min(os.cpu_count() or 1, blocks)
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(cores, context, initializer=threadpool_limits, initargs=(1,))
+    with _closed(pool):
+        yield lambda block: pool.submit(work, block), _as_it_is, cores
+
+
+def _as_it_is(result: Any) -> Any:
+    return result
+
+
+@contextmanager
+def _closed(pool: Executor) -> Iterator[None]:
+    """Where the caller gives up, what has not begun does not begin any more."""
+    try:
+        yield
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+# ------------------------------------------------------------------------------------------------ Spark
+
+
+@contextmanager
+def _spark(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Callable, Callable, int]]:
+    """The same on Spark.
+
+    Each block is a Spark job of one task. A task that loses its executor is tried again elsewhere, up to four times.
+
+    One job per block, and not one for all: results come back, are written and forgotten while others are under way,
+    which one job's ``collect`` does not allow, and ``toLocalIterator`` does one at a time. Results stay packed until it
+    is their turn: they are large, Java keeps them thrice, and those of as many blocks as there are cores may wait.
+    """
+    from pyspark import SparkContext  # the image's own, or the laptop's: no job without Spark needs it
+
+    running = SparkContext._active_spark_context
+    context = running or SparkContext(conf=_configuration())
+    # AWS's image sets spark.default.parallelism to two per core; a local master has one.
+    cores = max(context.defaultParallelism // (2 if context.master == "yarn" else 1), 1)
+    pool = ThreadPoolExecutor(cores, thread_name_prefix="block")
+    try:
+        _meet(context, pool)
+        log.info("Spark %s on %s: %d blocks, %d at a time", context.version, context.master, blocks, cores)
+        with _closed(pool):
+            try:
+                yield lambda block: pool.submit(_on_an_executor, context, work, block), _packing().loads, cores
+            except BaseException:
+                context.cancelAllJobs()
+                raise
+    finally:
+        if running is None:
+            context.stop()
+
+
+def _packing() -> Any:
+    """PySpark's own way of packing what goes between its processes, compressed to a quarter."""
+    from pyspark.serializers import CompressedSerializer, CPickleSerializer
+
+    return CompressedSerializer(CPickleSerializer())
+
+
+def _configuration() -> Any:
+    """What Spark is to know beyond what ``spark-submit`` tells it."""
+    from pyspark import SparkConf
+
+    configuration = SparkConf().setIfMissing("spark.app.name", "headroom")
+    configuration.set("spark.ui.showConsoleProgress", "false")
+    configuration.set("spark.driver.maxResultSize", "0")  # a block's findings are bounded by the size of blocks
+    for name, value in executor_environment().items():
+        configuration.set(f"spark.executorEnv.{name}", value)
+    if configuration.get("spark.master", "") == "yarn":
+        megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+        for name, value in shares(megabytes, os.cpu_count() or 1).items():
+            configuration.set(name, value)
+    return configuration
+
+
+def executor_environment() -> dict[str, str]:
+    """What executors, which start with an environment of their own, need of the driver's: every instance has the same
+    folders, because it has fetched the same inputs and installed the same libraries."""
+    code = str(Path(__file__).parents[1])
+    known = {"PYTHONPATH": code, "OMP_NUM_THREADS": "1"}
+    return known | {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+
+
+def shares(megabytes: int, cores: int) -> dict[str, str]:
+    """Spark's settings for executors on instances with so much memory and so many cores each.
+
+    AWS's image gives nearly all memory to Java. Here the data is in Python processes beside it, one per core, and YARN
+    kills an executor whose processes together hold more than it was given.
+    """
+    python = min(cores * CORE_MB, int(megabytes * EXECUTOR_SHARE) - JAVA_MB)
+    return {"spark.executor.memory": f"{JAVA_MB}m", "spark.executor.memoryOverhead": f"{max(python, CORE_MB)}m"}
+
+
+def _meet(context: Any, pool: Executor) -> None:
+    """See that there is an executor, and that it has this code: Spark itself would wait for one for ever.
+
+    Raises:
+        EngineFailed: none answers.
+    """
+    first = pool.submit(_on_an_executor, context, _versions, "its first task")
+    try:
+        theirs = _packing().loads(first.result(timeout=PATIENCE))
+    except OutOfTime as error:
+        context.cancelAllJobs()
+        raise EngineFailed(
+            f"{_ENGINE} has no executor after {PATIENCE // 60} minutes. The usual reasons are instances with less than "
+            "8 GB of memory, and security groups that do not let their members talk to each other"
+        ) from error
+    if theirs != (ours := _versions("")):
+        raise EngineFailed(f"{_ENGINE}'s executors run other libraries ({theirs}) than its driver ({ours})")
+
+
+def _versions(_: Any) -> str:
+    import sys
+
+    import numpy
+    import pandas
+
+    return f"Python {sys.version_info[0]}.{sys.version_info[1]}, numpy {numpy.__version__}, pandas {pandas.__version__}"
+
+
+def _on_an_executor(context: Any, work: Callable[[Block], Any], block: Block) -> bytes:
+    """Work on one block as a Spark job; waits for it, and gives the packed result."""
+    try:
+        [result] = context.parallelize([block], 1).map(partial(_task, work)).collect()
+    except Exception as error:  # Py4J raises several kinds, where Java is gone as well
+        raise EngineFailed(told(str(error), str(block))) from error
+    if isinstance(result, _Fault):
+        raise (job.InputError(result.reason) if result.by_input else job.PartFailed(f"{block}: {result.reason}"))
+    return result
+
+
+def _task(work: Callable[[Block], Any], block: Block) -> bytes | _Fault:
+    threadpool_limits(1)
+    try:
+        return _packing().dumps(work(block))
+    except job.InputError as error:
+        return _Fault(str(error), by_input=True)
+    except Exception as error:
+        logging.exception("%s", block)  # into the executor's log, which is in the job's
+        return _Fault(f"{type(error).__name__}: {error}", by_input=False)
+
+
+# How the sentence of a failure that is the engine's own begins; run_status knows it.
+_ENGINE = "The Spark engine"
+# What Spark, YARN and PySpark write where a task was ended from outside, and what to do about it; the first that fits.
+_REASONS = (
+    (
+        r"memory limits|(?<!On)OutOfMemory|worker exited unexpectedly"
+        r"|exit(?:ed with)? (?:code|status):? ?(?:137|143|52)\b",
+        "ran out of memory: use instances with more memory per core, for one run with overrides "
+        '({"engine": "spark", "assess": {"instance_type": "ml.r5.4xlarge"}})',
+    ),
+    (
+        r"No space left on device",
+        "has filled a volume: use larger ones, for one run with overrides "
+        '({"engine": "spark", "assess": {"volume_gb": 200}})',
+    ),
+    (
+        r"ExecutorLostFailure|lost node|heartbeat|FetchFailed|Connection (?:reset|refused)|SparkContext was shut down",
+        "lost instances, and the work on one block was begun four times: redrive the run. If it happens again, use "
+        'another instance type, or more instances ({"engine": "spark", "assess": {"instance_count": 8}})',
+    ),
+    (
+        r"ModuleNotFoundError|ImportError|Cannot run program",
+        "has executors that cannot start the job's Python: see the log for which library is missing",
+    ),
+)
+
+
+def told(error: str, block: str) -> str:
+    """Why Spark gave up on a block, in words: what kind of failure it was, and what to change."""
+    known = (sentence for pattern, sentence in _REASONS if re.search(pattern, error, re.IGNORECASE))
+    said = " ".join(_cause(error).split())[:300]
+    return f"{_ENGINE} {next(known, 'ended the work')}. It was at {block}. Spark says: {said}"
+
+
+def _cause(error: str) -> str:
+    """The sentence of a Spark error that says why, without Java's stack."""
+    sentence = re.split(r"\n\s*at |\n\s*Driver stacktrace", error)[0]
+    for before in ("most recent failure: ", "Exception: "):
+        sentence = sentence.rpartition(before)[2]
+    return sentence
