@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,7 +59,10 @@ AGE_GROUPS = (8, 15, 30, 60, 120)
 ENDS = (10, 30, 60)
 # How much a law moves a metric that has an upper bound, in shares of that bound (per period or at once): how steep a
 # climb is says how long it may last, and what is steep cannot be told from the noise alone.
-SHARES = {"slope": (0.0003, 0.001, 0.003, 0.01, 0.03), "rise": (0.01, 0.03, 0.1, 0.3, 1.0)}
+SHARES: Mapping[str, tuple[float, ...]] = {
+    "slope": (0.0003, 0.001, 0.003, 0.01, 0.03),
+    "rise": (0.01, 0.03, 0.1, 0.3, 1.0),
+}
 # Prior standard deviations of a slope per period and of a rise, in sizes of the noise.
 SLOPES, RISES = (0.01, 0.03, 0.1, 0.3, 1.0), (5.0, 20.0, 80.0)
 SIZES = {
