@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,15 @@ def _built_in_metrics_alone() -> Iterator[None]:
     metrics.use({})
     yield
     metrics.use({})
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; modules that ask for it have the mark ``browser.needed``."""
+    from browser import launched
+
+    with launched() as found:
+        yield found
 
 
 @pytest.hookimpl(trylast=True)  # after the marks are set

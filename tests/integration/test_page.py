@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
+from browser import needed
 
 from cli.loopback import Server
 from cli.smoke import fleet
 from local.cloud import REGION, Cloud
 from local.deploy import Stack, api_address
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the browser tests need it")
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 RUN_MS = 300_000
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium found: install the package chromium")
+pytestmark = needed
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +28,6 @@ def server(cloud: Cloud, stack: Stack) -> Iterator[Server]:
     yield made
     made.shutdown()
     made.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

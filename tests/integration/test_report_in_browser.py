@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from browser import needed, sync_api
 from synthetic_assessment import HOSTILE, assessment, with_silent
 
 from headroom.core import wording
@@ -19,32 +19,15 @@ from headroom.core.findings import Assessment
 from headroom.report import fleet
 from headroom.report import page as report
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the browser tests need it")
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
-pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium found: install the package chromium to run the browser tests"
-)
+pytestmark = needed
 
 # The file itself, what it holds, and what a chart makes to be saved.
 OWN = ("file:", "data:", "blob:")
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

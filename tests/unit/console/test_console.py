@@ -6,7 +6,6 @@ import base64
 import email
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
+from browser import needed
 
 import api
 import decisions
@@ -27,13 +27,6 @@ from tests.unit.console.page_server import served
 from tests.unit.console.provider import CLIENT, Provider, provided, token
 from tests.unit.functions.test_api import Lambda
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the browser tests need it")
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 DESKTOP = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 THEMES = ["light", "dark"]
@@ -41,7 +34,7 @@ VIEWS = ["", "/upload", "/findings", "/models", "/settings"]
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium found: install the package chromium to run these tests"),
+    needed,
 ]
 
 RUN = "20261121T060000Z-0a1b2c3d"
@@ -58,14 +51,6 @@ UNTIL = f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%d}"
 def finding(server: str, level: str = "high", kind: str = "risk", metric: str = "cpu") -> dict[str, Any]:
     return {"server": server, "metric": metric, "entity": None, "kind": kind, "level": level, "hidden": False,
             "reason": f"CPU of {server} is expected to reach 90 % by 3 Dec 2026."}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -1,0 +1,32 @@
+"""A headless Chromium for tests of pages; they are skipped with the reason where there is none."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the browser tests need it")
+
+FOUND = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# It asks for nothing by itself.
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+needed = pytest.mark.skipif(
+    FOUND is None, reason="no Chromium found: install the package chromium to run the browser tests"
+)
+
+
+@contextmanager
+def launched() -> Iterator[Any]:
+    """The browser, while this lasts."""
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=FOUND, args=FLAGS)
+        yield found
+        found.close()
