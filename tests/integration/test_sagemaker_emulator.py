@@ -395,9 +395,16 @@ def test_a_wrong_request_is_refused_as_the_service_does(
     assert words in refused.value.response["Error"]["Message"]
 
 
-def test_too_many_instances_meet_the_accounts_limit(cloud: Cloud, job_role: str) -> None:
-    request = processing(cloud, job_role, "pass")
+def on_fifty(request: dict[str, Any]) -> dict[str, Any]:
+    """A processing job's request for more instances than an account has."""
     request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 50
+    for one in request.get("ProcessingInputs", []):
+        one["S3Input"]["S3DataDistributionType"] = "FullyReplicated"
+    return request
+
+
+def test_too_many_instances_meet_the_accounts_limit(cloud: Cloud, job_role: str) -> None:
+    request = on_fifty(processing(cloud, job_role, "pass"))
     with pytest.raises(ClientError) as refused:
         cloud.client("sagemaker").create_processing_job(**request)
     assert refused.value.response["Error"]["Code"] == "ResourceLimitExceeded"
@@ -628,7 +635,7 @@ def test_an_execution_times_out_and_can_be_redriven(cloud: Cloud, machine_role: 
 
 def test_service_errors_have_the_names_that_retry_rules_use(cloud: Cloud, job_role: str, machine_role: str) -> None:
     too_many = processing(cloud, job_role, "pass", ProcessingJobName=NAME, output=f"s3://{BUCKET}/allowed/x")
-    too_many["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 50
+    too_many = on_fifty(too_many)
     foreign = processing(cloud, job_role, "pass", ProcessingJobName="not-ours", output=f"s3://{BUCKET}/allowed/x")
     unknown = {**processing(cloud, job_role, "pass", output=f"s3://{BUCKET}/allowed/x"), "Colour": "blue"}
     cases = [

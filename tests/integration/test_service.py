@@ -94,7 +94,7 @@ def test_athena_can_find_a_run_of_the_demo_by_its_id_alone(service: Service) -> 
 def test_the_first_run_trains_and_registers_its_model(service: Service, first_run: dict[str, Any]) -> None:
     assert service.states(service.executions("web")[0]) == [
         "Gather", "PlanRun", "Preprocess", "ChooseModel", "DescribeTraining", "Train", "MakeModelGroup",
-        "RegisterModel", "AssessRisk", "Publish", "NotifyCompletion",
+        "RegisterModel", "ChooseChallenger", "AssessRisk", "Publish", "NotifyCompletion",
     ]  # fmt: skip
     sagemaker = service.cloud.client("sagemaker")
     [version] = sagemaker.list_model_packages(ModelPackageGroupName="headroom-web")["ModelPackageSummaryList"]

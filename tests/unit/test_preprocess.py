@@ -259,7 +259,7 @@ GARBAGE = {
     "header only": (b"timestamp,server_id,cpu\n", "no rows"),
     "binary": (bytes(range(256)) * 100, "binary"),
     "web page": (b"<!DOCTYPE html><html><body>timestamp,cpu</body></html>", "web page"),
-    "json": (b'[{"timestamp": 1, "cpu": 2}]', "JSON"),
+    "json": (b'{"hello": [1, 2]}', "JSON"),
     "damaged export": (b'{"MetricDataResults": [{"Label": "a CPUUtilization", "Timesta', "damaged"),
     "workbook": (b"PK\x03\x04" + b"x" * 100, "Excel"),
     "no header": (b"2024-01-01,a,5\n2024-01-02,a,6\n", "no header"),
