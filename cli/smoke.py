@@ -369,8 +369,9 @@ class Smoke:
 
     def _delete_models(self) -> None:
         sagemaker, group = self.client("sagemaker"), f"{self.outputs['JobNamePrefix']}-{self.dataset}"
-        found = list(models.versions(sagemaker, group))
-        for version in found:
+        if not models.has_group(sagemaker, group):
+            return
+        for version in list(models.versions(sagemaker, group)):
             sagemaker.delete_model_package(ModelPackageName=version["ModelPackageArn"])
         sagemaker.delete_model_package_group(ModelPackageGroupName=group)
 

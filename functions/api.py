@@ -411,10 +411,11 @@ def put_settings(dataset: Dataset, given: NewSettings) -> dict[str, Any]:
     call = _call_about(dataset, may_be_new=True)
     if problems := problems_of_settings(given.text):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "these settings cannot be used", problems=problems)
-    condition: dict[str, Any] = {"IfNoneMatch": "*"} if given.etag is None else {"IfMatch": given.etag}
     s3, bucket = _s3(), call.environment.ingest_bucket
     try:
-        saved = s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=given.text.encode(), **condition)
+        saved = s3.put_object(
+            Bucket=bucket, Key=f"config/{dataset}.yaml", Body=given.text.encode(), **objects.if_still(given.etag)
+        )
     except ClientError as error:
         if error.response["Error"]["Code"] not in decisions.CHANGED:
             raise

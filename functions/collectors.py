@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -16,7 +14,7 @@ from urllib.parse import urlsplit
 import boto3
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from names import dataset_problem
+from names import dataset_problem, twice
 
 FOLDER = "config/collectors/"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -84,7 +82,7 @@ class CloudWatch(_Collector):
     @field_validator("accounts")
     @classmethod
     def _each_once(cls, accounts: list[AwsAccount]) -> list[AwsAccount]:
-        if double := _twice(account.name for account in accounts):
+        if double := twice(account.name for account in accounts):
             raise ValueError(f"account {', '.join(double)} is there twice: give its regions in one place")
         return accounts
 
@@ -235,13 +233,9 @@ def parse(text: bytes) -> Collector:
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if double := _twice(key for key, _ in pairs):
+    if double := twice(key for key, _ in pairs):
         raise ConfigurationError(f"{', '.join(double)}: said twice")
     return dict(pairs)
-
-
-def _twice(names: Iterable[str]) -> list[str]:
-    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def _problem(error: Any) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from names import name_problem
+from names import name_problem, twice
+from objects import HIDDEN
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -20,8 +21,7 @@ MOST_FILES = 100
 MOST_BYTES = 2 * 2**30
 ADDRESS = r"s3://[a-z0-9.-]{3,63}/.{1,1024}"
 _AT_ONCE = 8
-# Without the right to list a bucket, S3 answers a key that is not there with "forbidden".
-_REFUSED = ("403", "404", "AccessDenied", "NoSuchKey", "NoSuchBucket")
+_REFUSED = (*HIDDEN, "NoSuchBucket")
 
 
 class CannotCopy(Exception):
@@ -60,7 +60,7 @@ def copy(s3: S3Client, addresses: Sequence[str], allowed: Sequence[str], bucket:
     faults = [one for one in looked if isinstance(one, str)]
     found = [one for one in looked if isinstance(one, Found)]
     names = [one.name for one in found]
-    faults += [f"{name} is named twice: files of one dataset need names of their own" for name in _twice(names)]
+    faults += [f"{name} is named twice: files of one dataset need names of their own" for name in twice(names)]
     if (size := sum(one.size for one in found)) > MOST_BYTES:
         faults.append(
             f"together they have {size / 2**30:.1f} GB, and {MOST_BYTES // 2**30} are copied at once: use aws s3 sync"
@@ -96,10 +96,6 @@ def _look(s3: Any, address: str) -> Found | str:
     if head["ContentLength"] == 0:
         return f"{address} is empty (0 bytes): check the export that made it"
     return Found(bucket, key, head["ETag"], head["ContentLength"])
-
-
-def _twice(names: Sequence[str]) -> list[str]:
-    return sorted({name for name in names if names.count(name) > 1})
 
 
 def _is_there(s3: Any, bucket: str, key: str, wanted: Found) -> bool:

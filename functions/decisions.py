@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from headroom.core.accepted import Accepted, Finding, in_words, parse, written
-from objects import MISSING, fetched, fetched_json
+from objects import MISSING, fetched, fetched_json, if_still
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,7 +51,7 @@ def put_request(bucket: str, dataset: str, decisions: list[Accepted], etag: str 
         "Key": key_of(dataset),
         "Body": written(decisions).encode(),
         "ContentType": "application/json",
-        **({"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}),
+        **if_still(etag),
     }
 
 

@@ -44,25 +44,32 @@ class Models:
 
 def models(sagemaker: SageMakerClient, group: str) -> Models:
     """The newest approved version that a run registered and the time of the newest version; nothing without a group."""
+    if not has_group(sagemaker, group):
+        return Models()
     foreign: list[str] = []
     approved = None
-    for version in versions(sagemaker, group, ModelApprovalStatus="Approved"):
+    for version in _newest_first(sagemaker, group, ModelApprovalStatus="Approved"):
         approved = _describe(sagemaker, version["ModelPackageArn"])
         if approved is not None:
             break
         foreign.append(version["ModelPackageArn"])
-    newest = next(versions(sagemaker, group), None)
+    newest = next(_newest_first(sagemaker, group), None)
     return Models(approved, newest["CreationTime"] if newest else None, tuple(foreign))
 
 
-def versions(sagemaker: SageMakerClient, group: str, **wanted: Any) -> Iterator[dict[str, Any]]:
-    """A group's versions, the newest first; none where there is no group.
+def versions(sagemaker: SageMakerClient, group: str) -> Iterator[dict[str, Any]]:
+    """A group's versions, the newest first; none where there is no group."""
+    return _newest_first(sagemaker, group) if has_group(sagemaker, group) else iter(())
 
-    A page may be empty and yet not be the last one: SageMaker filters what it has read.
-    """
-    groups = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
-    if all(one["ModelPackageGroupName"] != group for page in groups for one in page["ModelPackageGroupSummaryList"]):
-        return
+
+def has_group(sagemaker: SageMakerClient, group: str) -> bool:
+    """Whether there is a model group of this name."""
+    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=group)
+    return any(one["ModelPackageGroupName"] == group for page in pages for one in page["ModelPackageGroupSummaryList"])
+
+
+def _newest_first(sagemaker: SageMakerClient, group: str, **wanted: Any) -> Iterator[dict[str, Any]]:
+    """A page may be empty and yet not be the last one: SageMaker filters what it has read."""
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **wanted
     )

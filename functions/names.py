@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 
 # The first folder under incoming/. Names of jobs and of the model group are made of it, hence the hyphen rule.
@@ -47,6 +49,11 @@ def name_problem(name: str) -> str | None:
     if "." in parts[-1] and not name.lower().endswith(ENDINGS):
         return f"its name ends in none of {', '.join(ENDINGS)}: convert or rename it"
     return None
+
+
+def twice(names: Iterable[str]) -> list[str]:
+    """The names that occur more than once, in order."""
+    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def execution_name(dataset: str, now: datetime) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # HeadObject has no body to name the error in: it answers with the bare number.
 MISSING = ("NoSuchKey", "404")
+# Without the right to list a bucket, S3 answers a key that is not there with "forbidden".
+HIDDEN = (*MISSING, "AccessDenied", "403")
 
 
 def client_for_links() -> S3Client:
@@ -37,6 +39,11 @@ def fetched_json(s3: S3Client, bucket: str, key: str) -> Any:
     """A JSON document; None where it is not there."""
     content, etag = fetched(s3, bucket, key)
     return None if etag is None else json.loads(content)
+
+
+def if_still(etag: str | None) -> dict[str, Any]:
+    """The condition of a PutObject that nobody has written since the object was read; None where there was none."""
+    return {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
 
 
 def is_there(s3: S3Client, bucket: str, key: str) -> bool:

@@ -20,13 +20,11 @@ from environment import PreviewSettings, from_environment
 from headroom import preview as reading
 from headroom.core import settings
 from names import LARGEST_PREVIEW
-from objects import MISSING
+from objects import HIDDEN
 
 logger = Logger()
 
 _PIECE = 2**20
-# Without the right to list, S3 answers a key that is not there with "access denied".
-_MISSING = (*MISSING, "AccessDenied", "403")
 
 
 @cache
@@ -40,7 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         found = s3.get_object(Bucket=_environment().ingest_bucket, Key=event["key"])
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _MISSING:
+        if error.response["Error"]["Code"] not in HIDDEN:
             raise
         return {"missing": True}
     if found["ContentLength"] > LARGEST_PREVIEW:

@@ -92,9 +92,10 @@ def save(stack: Any, dataset: str, content: bytes, etag: str | None, dry_run: bo
     """Write a dataset's settings, unless somebody else has changed them since they were read."""
     from botocore.exceptions import ClientError
 
-    condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+    from functions import objects
+
     body = content.decode() if dry_run else content
-    request = {"Bucket": stack.ingest, "Key": f"config/{dataset}.yaml", "Body": body, **condition}
+    request = {"Bucket": stack.ingest, "Key": f"config/{dataset}.yaml", "Body": body, **objects.if_still(etag)}
     try:
         send(stack, "s3", "PutObject", request, dry_run)
     except ClientError as error:
