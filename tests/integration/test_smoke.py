@@ -53,9 +53,11 @@ def test_a_run_that_fails_names_the_state_the_reason_and_where_to_look(
     cloud: Cloud, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smoke, "fleet", lambda: "dear diary\ntoday nothing happened\n")
-    test = smoke.Smoke(cloud.client, stack.name, "smoke-bad", print)
+    said: list[str] = []
+    test = smoke.Smoke(cloud.client, stack.name, "smoke-bad", said.append)
     with pytest.raises(smoke.SmokeFailure, match="failed in Preprocess") as failure:
         test.run()
     assert "usable row" in str(failure.value)
     assert "get-execution-history" in failure.value.look
     assert test.items() == [], "cleaned up all the same"
+    assert not [line for line in said if "could not clean up" in line], "there is no model yet, and nothing to delete"
