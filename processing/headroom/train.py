@@ -93,7 +93,9 @@ def _train(panel: Panel, servers: pd.DataFrame, chosen: Settings, folder: Path) 
         lean=lean,
         reach=metrics["backtested"],
         usual_scale=series.groupby("metric")["scale"].median().dropna().to_dict(),
-        baseline=drift.of_panel(panel.newest(chosen.frequency.recent), chosen.frequency.recent, chosen.drift_threshold),
+        baseline=drift.of_panel(
+            panel.newest(chosen.frequency.recent, [*SERIES, "ds", "y"]), chosen.frequency.recent, chosen.drift_threshold
+        ),
     )
     save(model, folder)
     if chosen.challenger:
