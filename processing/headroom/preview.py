@@ -184,8 +184,13 @@ def _settings_lines(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
         for heading, _ in source.known_layout.unclear
         if not heading.startswith("'")
     ]
-    shares = db.execute("SELECT metric FROM doubt WHERE reason LIKE '%shares of one%'").fetchall()
-    lines += [f"units: {{{metric}: ratio}}, or {{{metric}: percent}}" for (metric,) in shares]
+    shares = db.execute("""
+        SELECT DISTINCT metric, server IS NULL FROM doubt WHERE reason LIKE '%shares of one%'
+        ORDER BY ALL""").fetchall()
+    lines += [
+        f"units: {{{metric}: ratio}}, or {{{metric}: percent}}" if all_of_it else f"units: {{{metric}: percent}}"
+        for metric, all_of_it in shares
+    ]
     unknown = db.execute("""
         SELECT DISTINCT evidence[4] AS name FROM reading WHERE name <> '' ORDER BY name LIMIT 5""").fetchall()
     return lines + [f"columns: {{{name}: {_ONE_OF}}}" for (name,) in unknown]
