@@ -27,9 +27,10 @@ from headroom.intake.layout import (
     PERCENT_LIMIT,
     Layout,
     brief,
+    meaning_of_cell,
 )
 from headroom.intake.meaning import Meaning, Unclear
-from headroom.intake.sources import Source, meaning_of_cell, name_all, recognize
+from headroom.intake.sources import Source, name_all, recognize
 from headroom.intake.tables import (
     drop_rejects,
     field_of,
