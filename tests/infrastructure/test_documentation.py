@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,13 @@ def test_the_documented_settings_are_all_that_there_are_and_valid():
 def test_every_link_leads_somewhere(page):
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_says_a_paragraph_twice(page):
+    """As a merge of two changes can leave it, with another paragraph lost."""
+    paragraphs = [part for part in page.read_text(encoding="utf-8").split("\n\n") if len(part) > 80]
+    assert [part[:60] for part, times in Counter(paragraphs).items() if times > 1] == []
 
 
 TESTS = ROOT / "tests"
