@@ -29,7 +29,17 @@ def main() -> None:
     from ministack.core import iam_actions, router
 
     from local import processes
-    from local.emulator import alarms, lambdas, logs, mailbox, metric_data, s3_events, sagemaker, stepfunctions
+    from local.emulator import (
+        alarms,
+        authorizers,
+        lambdas,
+        logs,
+        mailbox,
+        metric_data,
+        s3_events,
+        sagemaker,
+        stepfunctions,
+    )
 
     state, port = Path(os.environ["HEADROOM_STATE"]), int(os.environ["GATEWAY_PORT"])
     sagemaker.folder = state / "jobs"
@@ -45,6 +55,7 @@ def main() -> None:
     app.pin_request_origin = lambda address, _encrypted: pin_origin(address, True)
     stepfunctions.install()
     lambdas.install()
+    authorizers.install()
     s3_events.install()
     mailbox.install(state / "mailbox")
     logs.install()

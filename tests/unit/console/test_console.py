@@ -132,7 +132,7 @@ def open_page(browser: Any, web: Any, provider: Provider) -> Iterator[Open]:
             context.route(f"{UPLOADS}**", lambda route: taken_by_s3(web.s3, route))
             context.route(f"{REPORTS}**", lambda route: route.fulfill(content_type="text/html", body=REPORT))
             if signed_in:
-                key = json.dumps(token(provider.claims | {"sub": "ann"}))
+                key = json.dumps(token(provider.claim()))
                 context.add_init_script(f"if (origin === '{origin}') sessionStorage.setItem('headroom-token', {key})")
             page.goto(f"{origin}/{at}")
             page.locator("h1").wait_for()
