@@ -263,7 +263,7 @@ class Smoke:
                 return json.loads(described["output"])
             if described["status"] in follow.FINAL:
                 why = following.failure(described)
-                log = follow.log_tail(self, why.job, 15) if why.job else []
+                log = follow.log_of_failed(self, why, 15)
                 at = f" in {steps[-1].name}" if steps else ""
                 raise SmokeFailure(
                     "\n".join([f"the run has {described['status'].lower()}{at}: {why.error}: {why.reason}", *log]),

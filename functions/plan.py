@@ -32,8 +32,9 @@ from dataset_settings import read_config, read_settings, switched_on, whole_numb
 from environment import JOBS, PlanSettings, from_environment
 from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
-from locks import run_token, take_lock
+from locks import take_lock
 from models import Models, models
+from names import job_name, run_token
 from objects import fetched_json
 from opening import Opened, open_all
 from run_input import Override, RunInput
@@ -331,7 +332,7 @@ def make_plan(
     plan = {**shared, "image": image, **inputs_of(environment, run, found)}
     plan["jobs"] = {
         job: {
-            "name": f"{environment.job_name_prefix}-{dataset[:20]}-{job}-{run.token}",
+            "name": job_name(environment.job_name_prefix, dataset, job, execution["arn"]),
             "cluster": cluster(environment, machines[job]),
         }
         for job in JOBS

@@ -311,7 +311,10 @@ def test_a_redrive_takes_the_newest_run_that_failed(headroom, aws) -> None:
 def test_a_redrive_of_the_run_that_the_mail_names_takes_that_one(headroom, aws) -> None:
     old, new = (headroom("run", "web", "--no-follow", "--json").json["execution"] for _ in range(2))
     other = headroom("run", "shop", "--no-follow", "--json").json["execution"]
+    refused = headroom("redrive", "web", "--execution", old.rpartition(":")[2])
+    assert (refused.code, "it is under way: wait for its end" in refused.err) == (1, True)
     for execution in (old, new):
+        aws.stepfunctions.stop_execution(executionArn=execution)
         shown = headroom("redrive", "web", "--execution", execution.rpartition(":")[2], "--dry-run")
         assert shown.json["request"]["executionArn"] == execution
     for name in (other.rpartition(":")[2], "web-unknown"):
@@ -383,7 +386,7 @@ def test_to_start_over_is_asked_for_twice_and_reads_all_files_again(headroom, aw
 
 def test_logs_without_a_job_say_so(headroom, aws) -> None:
     ended = headroom("logs", "web", "--job", "train")
-    assert ended.code == 1 and "knows no train job of dataset 'web'" in ended.err
+    assert ended.code == 1 and "no log of a train job of dataset 'web'" in ended.err
 
 
 def test_a_refusal_of_aws_is_a_sentence_and_not_a_traceback(headroom, aws, monkeypatch) -> None:
