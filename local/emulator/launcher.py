@@ -29,10 +29,11 @@ def main() -> None:
     from ministack.core import iam_actions, router
 
     from local import processes
-    from local.emulator import alarms, lambdas, logs, mailbox, metric_data, s3_events, sagemaker, stepfunctions
+    from local.emulator import alarms, jobs, lambdas, logs, mailbox, metric_data, s3_events, sagemaker, stepfunctions
 
     state, port = Path(os.environ["HEADROOM_STATE"]), int(os.environ["GATEWAY_PORT"])
     sagemaker.folder = state / "jobs"
+    jobs.warm_programs = state / "tmp" / "warm"
     sagemaker.endpoint = f"http://127.0.0.1:{port}"
     sagemaker.on_change = _publish_job_status
     app.SERVICE_HANDLERS["sagemaker"] = sagemaker.handle_request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ from botocore.exceptions import ClientError
 
 _UPLOAD_ERRORS = (ClientError, S3UploadFailedError)
 NAME_BYTES = 255  # the longest name most file systems take
+CHUNK_BYTES = 2**20
+# One request per file and no pool of threads: of a job's many small files (its code), boto3's own transfers take three
+# times the processor time.
+LARGE_BYTES = 64 * 2**20
 
 
 class TransferError(Exception):
@@ -36,7 +41,8 @@ def download(s3: Any, uri: str, kind: str, folder: Path, role_arn: str, whole_ke
             target = inside(folder, name)
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                s3.download_file(source, key, str(target))
+                with target.open("wb") as file:
+                    shutil.copyfileobj(s3.get_object(Bucket=source, Key=key)["Body"], file, CHUNK_BYTES)
             except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
                 raise TransferError(f'the key "{key}" is both a file and a folder of other keys') from error
             total += target.stat().st_size
@@ -59,7 +65,11 @@ def upload(s3: Any, folder: Path, uri: str) -> int:
     for path in _files(folder):
         key = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/")
         try:
-            s3.upload_file(str(path), bucket, key)
+            if path.stat().st_size > LARGE_BYTES:
+                s3.upload_file(str(path), bucket, key)
+            else:
+                with path.open("rb") as file:
+                    s3.put_object(Bucket=bucket, Key=key, Body=file)
         except _UPLOAD_ERRORS as error:
             raise TransferError(f"upload to s3://{bucket}/{key} failed: {error}") from error
         sent += 1
