@@ -45,6 +45,7 @@ places = threading.BoundedSemaphore(int(os.environ.get("HEADROOM_JOBS", "2")))
 # Where the ``python3`` goes that starts jobs with their libraries loaded (None: every job loads them). The launcher
 # sets it.
 warm_programs: Path | None = None
+kept: transfer.Kept | None = None  # what earlier jobs have fetched; the launcher sets it too
 _warming = threading.Lock()
 
 
@@ -204,7 +205,7 @@ def _download(job: Job, s3: Any) -> None:
     received = 0
     for uri, kind, folder in _inputs(job):
         folder.mkdir(parents=True, exist_ok=True)
-        received += transfer.download(s3, uri, kind, folder, role, whole_keys(job.name))
+        received += transfer.download(s3, uri, kind, folder, role, whole_keys(job.name), kept)
         if received > volume:
             raise transfer.TransferError(
                 f" the input data ({received / 2**30:.1f} GB) does not fit on the volume ({volume / 2**30:.0f} GB): "
