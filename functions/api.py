@@ -31,7 +31,7 @@ import following
 import looking
 import objects
 import page
-from arrivals import LARGEST_FILE
+from arrivals import LARGEST_FILE, no_room
 from callers import Caller, caller_of
 from environment import ApiSettings, from_environment
 from headroom.core import accepted, settings
@@ -266,7 +266,7 @@ def preview_file(
 
 
 def start_run(dataset: Dataset, run: Start, idempotency_key: IdempotencyKey = None) -> Response[Any]:
-    call = _call_about(dataset)
+    call = _call_about(dataset, may_be_new=bool(run.data))
     name = name_of(dataset, idempotency_key, call.caller.name, call.now)
     given = run.model_dump(exclude_none=True, exclude_unset=True, exclude={"data"}) | {"dataset": dataset}
     stepfunctions, machine = boto3.client("stepfunctions"), call.environment.state_machine_arn
@@ -286,14 +286,16 @@ def start_run(dataset: Dataset, run: Start, idempotency_key: IdempotencyKey = No
 
 
 def _copy_in(call: Call, dataset: str, data: tuple[str, ...]) -> None:
-    """Copy data into the dataset before a start; in the batch window that follows, ingest takes note of it."""
-    allowed = call.environment.data_arns
+    """Copy data into the dataset, which it may begin; in the batch window that follows, ingest takes note of it."""
     try:
-        new = copying.copy(_s3(), data, allowed, call.environment.ingest_bucket, dataset)
+        found = copying.look(_s3(), data, call.environment.data_arns)
     except copying.CannotCopy as error:
         problems = str(error).splitlines()
         detail = "nothing was copied and no run was started: some of this data cannot be had"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems=problems) from error
+    if not call.ledger.admit(dataset, call.environment.most_datasets):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, no_room(dataset, call.environment.most_datasets))
+    new = copying.copy(_s3(), found, call.environment.ingest_bucket, dataset)
     logger.info("data copied", extra={"dataset": dataset, "by": call.caller.name, "files": new})
 
 

@@ -313,14 +313,10 @@ def make_plan(
     challenged = train and bool(environment.challenger_arn) and switched_on(found.config, "challenger")
     if challenged:
         transform = {"instance_type": environment.challenger_instance_type, "instance_count": 1}
-        running |= {"challenge": machines["preprocess"], "transform": transform}
+        automl = prices.AUTOML | {"minutes": environment.challenger_minutes}
+        running |= {"challenge": machines["preprocess"], "AutoML": automl, "transform": transform}
     cost = prices.estimate(environment.region, environment.instance_prices, running, size, found.before.panel_bytes)
     check_cost(environment, given, cost)
-    if challenged:
-        cost = cost.plus(
-            f"AutoML for at most {environment.challenger_minutes} min on machines that SageMaker chooses: what they "
-            "cost is not known here, and not in the sum"
-        )
 
     run = run_of(environment, dataset, execution, found.code)
     shared = {"dataset": dataset, "run_id": run.id, "train": train, "train_reason": reason}

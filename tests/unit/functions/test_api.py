@@ -227,6 +227,22 @@ def test_data_that_may_not_be_had_refuses_the_start_as_a_whole(ask, exports, add
     assert came_in(exports) == [] and exports.executions() == []
 
 
+def test_a_start_with_data_may_begin_a_dataset_within_the_limits_of_uploads(ask, exports, monkeypatch) -> None:
+    june = {"data": ["s3://exports/servers/june.csv"]}
+    assert is_problem(ask("POST", "/datasets/new/runs", {}), 404, "upload a file to begin it")
+    assert ask("POST", "/datasets/new/runs", {"data": ["s3://exports/servers/gone.csv"]}).status == 422
+    assert is_problem(ask("POST", "/datasets/2026-01-01/runs", june, who=ADMIN), 404, "looks like a date")
+    assert is_problem(ask("POST", "/datasets/other/runs", june), 403, "may not see")
+    full = api._environment().model_copy(update={"most_datasets": 2})
+    with monkeypatch.context() as limited:
+        limited.setattr(api, "_environment", lambda: full)
+        assert is_problem(ask("POST", "/datasets/new/runs", june), 422, "MaxDatasets")
+    assert came_in(exports) == [] and exports.executions() == [] and "new" not in exports.ledger.datasets()
+    started = ask("POST", "/datasets/new/runs", june)
+    assert started.status == 202 and came_in(exports) == ["incoming/new/june.csv"]
+    assert ask("GET", "/datasets/new").json["running"] == started.json["execution"]
+
+
 def test_data_that_is_too_much_for_one_request_is_refused(ask, exports, monkeypatch) -> None:
     monkeypatch.setattr(copying, "MOST_BYTES", 0)
     answer = ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv"]})
