@@ -42,7 +42,7 @@ SHARE_FILES = 2_000
 SHARE_ROWS = 20_000_000
 PACKED_ROWS = 500_000
 # Rows of a bucket, of all days and of the fullest one: what one process merges without much spilling.
-BUCKET_ROWS, BUCKET_DAY_ROWS = 10_000_000, 1_000_000
+BUCKET_ROWS, BUCKET_DAY_ROWS = 5_000_000, 1_000_000
 
 # What a share tells of its files: tables of ``reading``, in which no row says of what database it was.
 _TOLD = {
