@@ -92,10 +92,12 @@ def many_things() -> Drop:
         "=formula.csv": wide("=cmd()", "web-0 ", day="2024-02-10").replace(",40.", ",140.", 2),
     }  # fmt: skip
     second: Files = {
-        "late.csv": wide("web-1", "web-2", day="2024-02-13", level=20),
+        "corrected.csv": wide("web-1", "web-2", day="2024-02-13", level=20),
+        "late.csv": "\n".join(wide("web-0", day="2024-02-10").splitlines()[:20]) + "\n",
         "new.csv": wide(*servers, day="2024-02-15"),
-        "tenfold.csv": wide("web-5", day="2024-02-01", level=1),
-    }
+        "tenfold.csv": "timestamp,server_id,cpu,memory\n" + "".join(
+            f"2024-02-10 {quarter // 4:02}:{quarter % 4 * 15:02},=cmd(),1.5,1.2\n" for quarter in range(96)),
+    }  # fmt: skip
     return Drop([first, second, {"after.csv": wide("web-1", day="2024-02-16")}], "keep_samples_days: 3\n")
 
 

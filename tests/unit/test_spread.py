@@ -89,7 +89,8 @@ def test_the_drops_have_in_them_what_they_are_to_prove(on_one_machine):
                  "were replaced by other values", "no server name", "vcpus of web-1 is"):  # fmt: skip
         assert what in told, what
     assert first["rows"]["duplicates"] and first["inventory"]["without_data"] == ["unmeasured"]
-    assert "came too late" in json.dumps(second) and second["panel"]["rows_changed"]
+    assert "came too late" in json.dumps(second) and "more than tenfold" in json.dumps(second)
+    assert second["panel"]["rows_changed"]
     groups = json.loads(on_one_machine("parts and groups")[1][0]["data_quality.json"])["groups"]
     assert {one["problem"] is None for one in groups} == {True, False}
 
