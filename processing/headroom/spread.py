@@ -1,7 +1,7 @@
 """Intake on a cluster: files are read in shares and servers merged in buckets, wherever there is a core.
 
 What all files must say before any server can be merged is decided here, by the functions of one machine, from the small
-tables that the shares tell (``intake.shares``): the names in metric columns, files to refuse, which parts of servers
+tables that the shares tell (``intake.distributed``): the names in metric columns, files to refuse, which parts of servers
 have series of their own, inventories, attributes, groups, and which samples are kept.
 """
 
@@ -18,9 +18,9 @@ import duckdb
 
 from headroom.core.settings import Settings
 from headroom.engine import Cluster
-from headroom.intake import entities, merge, reading, shares
+from headroom.intake import distributed, entities, merge, reading
 from headroom.intake.merge import Merge
-from headroom.intake.shares import Files, Known, Rows, Told
+from headroom.intake.distributed import Files, Known, Rows, Told
 from headroom.intake.sources import Source, name_all
 
 log = logging.getLogger(__name__)
@@ -44,10 +44,10 @@ def read_and_merge(
     """
     name_all(sources, settings)
     came = copy.deepcopy(sources)
-    looked_at = cluster.parts(_look_at, shares.shares_of(sources, settings, work / "shares"))
+    looked_at = cluster.parts(_look_at, distributed.shares_of(sources, settings, work / "shares"))
     seen = [source for files in cluster.results(looked_at, _sources) for source in files]
     names = reading.names_of(seen, settings.statistic)
-    read = cluster.then(looked_at, partial(shares.read, latest=latest, names=names))
+    read = cluster.then(looked_at, partial(distributed.read, latest=latest, names=names))
     told: list[Told] = list(cluster.results(read, _told))
     sources[:] = [source for one in told for source in one.sources]
     for source, known in zip(sources, seen, strict=True):
@@ -56,37 +56,37 @@ def read_and_merge(
     reading.prepare(db)
     reading.read_rows(db, [], settings, latest, names)
     merge.prepare(db)
-    shares.gather(db, told)
+    distributed.gather(db, told)
     samples = work / "samples"
     samples.mkdir()
-    new_days = {day for day, _ in shares.days_of(told)}
+    new_days = {day for day, _ in distributed.days_of(told)}
     before_run = merge.look_back(db, history, settings, before, new_days)
-    past = cluster.parts(partial(shares.read_past, settings=settings), shares.past_of(before_run))
+    past = cluster.parts(partial(distributed.read_past, settings=settings), distributed.past_of(before_run))
     told_past: list[Told] = list(cluster.results(past, _told))
-    shares.gather(db, told_past)
+    distributed.gather(db, told_past)
     entities.settle(db)
     entities.give_to_servers(db, "suspect")
 
-    days = shares.days_of([*told, *told_past])
-    given = shares.known(db, settings, merge.slices_of(days))
+    days = distributed.days_of([*told, *told_past])
+    given = distributed.known(db, settings, merge.slices_of(days))
     doubtful = [number for number, one in enumerate(told) if one.repeated]
     found = [one for part in cluster.results(read, partial(_conflicts, given), doubtful) for one in part]
     in_conflict = {one.file for one in found}
     here(sources, came, in_conflict, settings, work)
     if merge.refuse_conflicts(db, found, sources):
-        days = shares.days_of([*told, *told_past], without=frozenset(in_conflict))
+        days = distributed.days_of([*told, *told_past], without=frozenset(in_conflict))
     merge.settle_servers(db, history or samples, settings, sources)
     keep_since = merge.keep_since_of(before_run, [day for day, _ in days], settings)
     kept_days = merge.keep_untouched(before_run, keep_since, samples)
     to_do = merge.Work(
         before_run.closed_before, keep_since, min(new_days, default=None), merge.confirmed(sources, settings)
     )
-    buckets = shares.buckets_for(days, cluster.cores)
+    buckets = distributed.buckets_for(days, cluster.cores)
     log.info("%d shares of files and %d of the run before, %d buckets of servers", len(told), len(told_past), buckets)
-    given = shares.known(db, settings, merge.slices_of(days), to_do)
-    cut = partial(_cut, buckets=buckets, chosen_by=shares.together(db))
+    given = distributed.known(db, settings, merge.slices_of(days), to_do)
+    cut = partial(_cut, buckets=buckets, chosen_by=distributed.together(db))
     apart = cluster.shuffled([read, past], cut, buckets, "servers of bucket {number} of {count}")
-    done = shares.finish(db, cluster.results(apart, partial(shares.merged, given=given)), samples, work / "pieces")
+    done = distributed.finish(db, cluster.results(apart, partial(distributed.merged, given=given)), samples, work / "pieces")
     merge.list_servers(db)
     with_problems = db.execute("""
         SELECT file FROM suspect WHERE len(problems) > 0 UNION SELECT file FROM attribute_problem""").fetchall()
@@ -97,11 +97,11 @@ def read_and_merge(
 def here(sources: list[Source], came: list[Source], orders: set[int], settings: Settings, work: Path) -> None:
     """Have some files on this machine as they are read: their lines are looked up."""
     wanted = [place for place, source in enumerate(sources) if source.order in orders]
-    shares.readable_here([sources[n] for n in wanted], [came[n] for n in wanted], settings, work / "again")
+    distributed.readable_here([sources[n] for n in wanted], [came[n] for n in wanted], settings, work / "again")
 
 
 def _look_at(share: Files) -> Iterator[Files]:
-    yield shares.look_at(share)
+    yield distributed.look_at(share)
 
 
 def _sources(things: Iterator[Files]) -> list[Source]:
@@ -115,8 +115,8 @@ def _told(things: Iterator[Told | Rows]) -> Told:
 
 
 def _conflicts(given: Known, things: Iterator[Told | Rows]) -> list[merge.Conflict]:
-    return shares.conflicts((thing for thing in things if isinstance(thing, Rows)), given)
+    return distributed.conflicts((thing for thing in things if isinstance(thing, Rows)), given)
 
 
 def _cut(thing: Told | Rows, **how: Any) -> Iterator[tuple[int, Rows]]:
-    return shares.cut(thing, **how) if isinstance(thing, Rows) else iter(())
+    return distributed.cut(thing, **how) if isinstance(thing, Rows) else iter(())
