@@ -35,6 +35,9 @@ class OneProcess:
     def then(self, parts: Parts, work: Callable[[Any], Iterator[Any]]) -> Parts:
         return [[_sent(made) for thing in part for made in work(copy.deepcopy(thing))] for part in parts]
 
+    def without(self, parts: Parts, numbers: Sequence[int]) -> Parts:
+        return [[] if number in numbers else part for number, part in enumerate(parts)]
+
     def shuffled(self, all_parts: Sequence[Parts], work: Any, count: int, name: str) -> Parts:
         buckets: Parts = [[] for _ in range(count)]
         for thing in reversed([thing for parts in all_parts for part in parts for thing in part]):
@@ -94,6 +97,9 @@ def same(one: list[dict[str, bytes]], other: list[dict[str, bytes]]) -> None:
 
 
 def _rows(content: bytes) -> pa.Table:
-    """The rows of samples kept. Parquet notes as well which columns have no gaps, as far as DuckDB happens to know."""
-    table = pq.read_table(io.BytesIO(content))
+    """The rows of samples kept, whose order means nothing.
+
+    Parquet notes as well which columns have no gaps, as far as DuckDB happens to know.
+    """
+    table = pq.read_table(io.BytesIO(content)).sort_by([("sampled_at", "ascending"), ("server_id", "ascending")])
     return table.cast(pa.schema([column.with_nullable(True) for column in table.schema]))

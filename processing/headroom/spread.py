@@ -1,8 +1,8 @@
 """Intake on a cluster: files are read in shares and servers merged in buckets, wherever there is a core.
 
-What all files must say before any server can be merged is decided here, by the functions of one machine, from the small
-tables that the shares tell (``intake.distributed``): the names in metric columns, files to refuse, which parts of servers
-have series of their own, inventories, attributes, groups, and which samples are kept.
+What all files must say before any server can be merged is decided here, by the functions of one machine, from the
+small tables that the shares tell (``intake.distributed``): the names in metric columns, idle servers, files to refuse,
+which parts of servers have series of their own, inventories, attributes, groups, and which samples are kept.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import duckdb
 
 from headroom.core.settings import Settings
 from headroom.engine import Cluster
-from headroom.intake import distributed, entities, merge, reading
-from headroom.intake.merge import Merge
+from headroom.intake import distributed, entities, merge, reading, shares
 from headroom.intake.distributed import Files, Known, Rows, Told
+from headroom.intake.merge import Merge
 from headroom.intake.sources import Source, name_all
 
 log = logging.getLogger(__name__)
@@ -44,11 +44,19 @@ def read_and_merge(
     """
     name_all(sources, settings)
     came = copy.deepcopy(sources)
-    looked_at = cluster.parts(_look_at, distributed.shares_of(sources, settings, work / "shares"))
-    seen = [source for files in cluster.results(looked_at, _sources) for source in files]
+    files = distributed.shares_of(sources, settings, work / "shares")
+    looked_at = cluster.parts(_look_at, files)
+    seen = [source for some in cluster.results(looked_at, _sources) for source in some]
     names = reading.names_of(seen, settings.statistic)
-    read = cluster.then(looked_at, partial(distributed.read, latest=latest, names=names))
+    read = cluster.then(looked_at, partial(distributed.read, latest=latest, names=names, idle={}))
     told: list[Told] = list(cluster.results(read, _told))
+    # Seldom does a file of one share say of a server in another what changes how that is read.
+    idle = shares.together([one.seen for one in told]).idle()
+    again = [number for number, one in enumerate(told) if shares.would_differ(one.seen, idle)]
+    reread = cluster.parts(partial(_read_anew, latest=latest, names=names, idle=idle), [files[n] for n in again])
+    for number, one in zip(again, cluster.results(reread, _told), strict=True):
+        told[number] = one
+    read = cluster.without(read, again)
     sources[:] = [source for one in told for source in one.sources]
     for source, known in zip(sources, seen, strict=True):
         source.names |= known.names
@@ -69,8 +77,14 @@ def read_and_merge(
 
     days = distributed.days_of([*told, *told_past])
     given = distributed.known(db, settings, merge.slices_of(days))
-    doubtful = [number for number, one in enumerate(told) if one.repeated]
-    found = [one for part in cluster.results(read, partial(_conflicts, given), doubtful) for one in part]
+    doubtful = [number for number, one in enumerate(told) if one.repeated and number not in again]
+    doubtful_again = [place for place, number in enumerate(again) if told[number].repeated]
+    found = [
+        one
+        for parts, numbers in ((read, doubtful), (reread, doubtful_again))
+        for part in cluster.results(parts, partial(_conflicts, given), numbers)
+        for one in part
+    ]
     in_conflict = {one.file for one in found}
     here(sources, came, in_conflict, settings, work)
     if merge.refuse_conflicts(db, found, sources):
@@ -85,8 +99,10 @@ def read_and_merge(
     log.info("%d shares of files and %d of the run before, %d buckets of servers", len(told), len(told_past), buckets)
     given = distributed.known(db, settings, merge.slices_of(days), to_do)
     cut = partial(_cut, buckets=buckets, chosen_by=distributed.together(db))
-    apart = cluster.shuffled([read, past], cut, buckets, "servers of bucket {number} of {count}")
-    done = distributed.finish(db, cluster.results(apart, partial(distributed.merged, given=given)), samples, work / "pieces")
+    apart = cluster.shuffled([read, reread, past], cut, buckets, "servers of bucket {number} of {count}")
+    done = distributed.finish(
+        db, cluster.results(apart, partial(distributed.merged, given=given)), samples, work / "pieces"
+    )
     merge.list_servers(db)
     with_problems = db.execute("""
         SELECT file FROM suspect WHERE len(problems) > 0 UNION SELECT file FROM attribute_problem""").fetchall()
@@ -102,6 +118,10 @@ def here(sources: list[Source], came: list[Source], orders: set[int], settings: 
 
 def _look_at(share: Files) -> Iterator[Files]:
     yield distributed.look_at(share)
+
+
+def _read_anew(share: Files, **how: Any) -> Iterator[Told | Rows]:
+    return distributed.read(distributed.look_at(share), **how)
 
 
 def _sources(things: Iterator[Files]) -> list[Source]:

@@ -117,7 +117,9 @@ def test_members_of_groups_that_share_a_server_are_in_one_bucket():
 
 
 def test_a_bucket_that_fails_names_its_servers(monkeypatch):
-    given = distributed.Known(merge.Settings(), {name: distributed.pa.table({}) for name in distributed._KNOWN}, [], None)
+    given = distributed.Known(
+        merge.Settings(), {name: distributed.pa.table({}) for name in distributed._KNOWN}, [], None
+    )
     packed = distributed._pack(distributed.pa.table({"server_id": ["web-2", "web-1"], "metric": ["cpu", "cpu"]}))
     rows = [distributed.Rows("stored", packed)]
     with pytest.raises(distributed.job.PartFailed, match=r"^2 servers from 'web-1' to 'web-2': CatalogException"):  # noqa: SIM117
