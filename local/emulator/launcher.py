@@ -32,17 +32,22 @@ def main() -> None:
     from local.emulator import (
         alarms,
         authorizers,
+        jobs,
         lambdas,
         logs,
         mailbox,
         metric_data,
+        permissions,
         s3_events,
         sagemaker,
         stepfunctions,
+        transfer,
     )
 
     state, port = Path(os.environ["HEADROOM_STATE"]), int(os.environ["GATEWAY_PORT"])
     sagemaker.folder = state / "jobs"
+    jobs.warm_programs = state / "tmp" / "warm"
+    jobs.kept = transfer.Kept(state / "tmp" / "kept", permissions.may_read)
     sagemaker.endpoint = f"http://127.0.0.1:{port}"
     sagemaker.on_change = _publish_job_status
     app.SERVICE_HANDLERS["sagemaker"] = sagemaker.handle_request
