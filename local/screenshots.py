@@ -81,8 +81,8 @@ def page(browser: str) -> None:
         files = sorted((Path(scratch) / "incoming").iterdir())
         for file in files:
             cloud.client("s3").upload_file(str(file), stack.outputs["IngestBucketName"], f"incoming/web/{file.name}")
-        keys = {name.lower(): cloud.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
-        session = boto3.Session(**keys, region_name=clouds.REGION)
+        keys = cloud.environment
+        session = boto3.Session(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name=clouds.REGION)
         server = Server(deploy.api_address(cloud, stack), session, clouds.REGION)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
