@@ -105,6 +105,20 @@ def wide(cpu: Fleet) -> Files:
     }
 
 
+def disks(*mounts: str, server: str = "a", day: int = 13, used: int = 20) -> str:
+    """A table of a server's disks, hour by hour; each is fuller than the one before by 30."""
+    return "time,host,mount,disk_used_percent\n" + "".join(
+        f"2024-02-{day} {hour:02}:00,{server},{mount},{used + 30 * place}\n"
+        for hour in range(24)
+        for place, mount in enumerate(mounts)
+    )
+
+
+def entities(panel: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """Server, entity, metric and maximum of each row of a panel with entities."""
+    return [tuple(row) for row in panel[["server_id", "entity", "metric", "max"]].itertuples(index=False)]
+
+
 def cloudwatch_console(cpu: Fleet) -> Files:
     every = len(cpu)
     head = [("Label", list(cpu)), ("Id", [f"m{n}" for n in range(every)]), ("Metric name", ["CPUUtilization"] * every),
@@ -175,6 +189,33 @@ def grafana_joined(cpu: Fleet) -> Files:
     return {"CPU usage-data-as-joinbyfield-2024-02-14 09_00_00.csv": "\n".join(rows)}
 
 
+def grafana_series(cpu: Fleet) -> Files:
+    rows = ['"Series";"Time";"Value"']
+    rows += [f'"{server}";"{at:%Y-%m-%dT%H:%M:%S}+00:00";{value}' for server, at, value in _rows(cpu)]
+    return {"CPU usage.csv": "\n".join(rows)}
+
+
+def azure_portal(cpu: Fleet) -> Files:
+    rows = ['"Chart Title: Avg Percentage CPU"', "", ",".join(
+        ["Timestamp (UTC)", *(f'"Percentage CPU (Avg), {server}"' for server in cpu)])]  # fmt: skip
+    rows += [",".join([f"{at:%Y-%m-%d %H:%M:%S}", *map(str, values)]) for at, values in _across(cpu)]
+    return {"chart.csv": "\n".join(rows)}
+
+
+def prtg(cpu: Fleet) -> Files:
+    """With the day in front of the month or behind it, which only the day's number tells."""
+    made = {}
+    for server, series in cpu.items():
+        rows = ['"Date Time","Date Time(RAW)","Total","Total(RAW)","Processor 1","Processor 1(RAW)","Coverage"']
+        for at, value in series:
+            day = (at - datetime(1899, 12, 30, tzinfo=UTC)) / timedelta(days=1)
+            shown = f"{at.month}/{at.day}/{at.year} {at:%I:%M:%S %p} - {at + timedelta(minutes=5):%I:%M:%S %p}"
+            rows.append(f'"{shown}","{day:.10f}","{value:.0f} %","{value:.4f}","3 %","3.0000","100 %"')
+        rows.append('"Averages (of 96 values)","","45 %","45.0000","3 %","3.0000","100 %"')
+        made[f"{server}.csv"] = "\n".join(rows)
+    return made
+
+
 def azure_monitor(cpu: Fleet) -> Files:
     return {
         f"{place}.json": json.dumps({"cost": 1, "timespan": "a/b", "interval": "PT15M", "value": [{
@@ -220,6 +261,28 @@ def datadog_api(cpu: Fleet) -> Files:
         for server, made in cpu.items()
     ]  # fmt: skip
     return {"query.json": json.dumps({"status": "ok", "res_type": "time_series", "series": series})}
+
+
+def datadog_api_v2(cpu: Fleet) -> Files:
+    """By the models of Datadog's API clients; what is asked for is not in the answer."""
+    first = next(iter(cpu.values()))
+    attributes = {
+        "series": [{"group_tags": [f"host:{server}"], "query_index": 0, "unit": [
+            {"family": "percentage", "name": "percent", "short_name": "%", "scale_factor": 1.0}, None]}
+            for server in cpu],
+        "times": [epoch(at) * 1000 for at, _ in first],
+        "values": [[value for _, value in made] for made in cpu.values()],
+    }  # fmt: skip
+    return {"cpu.json": json.dumps({"data": {"type": "timeseries_response", "attributes": attributes}})}
+
+
+def influx_v1(cpu: Fleet) -> Files:
+    series = [
+        {"name": "cpu", "tags": {"host": server, "cpu": "cpu-total"}, "columns": ["time", "mean_usage_idle"],
+         "values": [[iso(at), round(100 - value, 4)] for at, value in made]}
+        for server, made in cpu.items()
+    ]  # fmt: skip
+    return {"query.json": json.dumps({"results": [{"statement_id": 0, "series": series}]})}
 
 
 def influx_annotated(cpu: Fleet) -> Files:
@@ -322,7 +385,8 @@ MAKERS = (
     wide, cloudwatch_console, cloudwatch_get_metric_data, cloudwatch_get_metric_statistics, cloudwatch_metric_stream,
     cloudwatch_metric_stream_parquet,
     prometheus_json, grafana_joined, azure_monitor, azure_log_analytics, gcp_api, gcp_metrics_explorer, datadog_api,
-    influx_annotated,
+    datadog_api_v2, influx_annotated, influx_v1,
+    grafana_series, azure_portal, prtg,
     telegraf, collectd, sysstat_csv, sysstat_json, windows_perfmon, zabbix_csv, zabbix_export, powercli,
 )  # fmt: skip
 EXPORTS = {make.__name__: make for make in MAKERS}

@@ -18,7 +18,7 @@ import duckdb
 from headroom.core import metrics, wording
 from headroom.core import settings as settings_module
 from headroom.core.settings import Settings, SettingsError
-from headroom.intake import reading
+from headroom.intake import entities, reading
 from headroom.intake.columns import name_of_cell
 from headroom.intake.layout import LATEST, UnreadableFile, encoding_of, first_bytes, is_gzip
 from headroom.intake.meaning import Meaning
@@ -67,6 +67,8 @@ def preview(path: Path, name: str, settings: Settings) -> tuple[list[str], bool]
             reading.read(db, [source], settings, f"{LATEST} 00:00:00+00", work / "files")
             if source.error:
                 return [*lines, f"  refused: {source.error}"], False
+            db.execute("CREATE TABLE kept AS FROM reading LIMIT 0; CREATE TABLE stored (server_id TEXT, metric TEXT)")
+            entities.settle(db)
             lines += _described(db, source, settings)
             if is_part:
                 lines.append("  judged by its beginning; a run looks at all of it")
@@ -108,15 +110,19 @@ def _beginning(db: duckdb.DuckDBPyConnection, path: Path, target: Path) -> tuple
 
 def _described(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings) -> list[str]:
     layout = source.known_layout
-    rows, usable, servers = one_row(
+    rows, usable, servers, parts = one_row(
         db,
-        """
-        SELECT (SELECT count(*) FROM reading) + (SELECT count(*) FROM rejected),
-            (SELECT count(*) FROM usable_reading), (SELECT count(DISTINCT server_id) FROM usable_reading)""",
+        f"""
+        SELECT (SELECT count(*) FROM reading) + (SELECT count(*) FROM rejected), count(*),
+            coalesce(list_sort(list(DISTINCT {entities.server_of()})), []),
+            coalesce(list_sort(list(DISTINCT {entities.entity_of()})), [])
+        FROM usable_reading""",  # noqa: S608 - no data in it
     )
+    parts = [part for part in parts if part]
     shape = "" if layout.export else f", {layout.shape}"
-    of = f"{servers} {'server' if servers == 1 else 'servers'}"
-    lines = [f"  format: {layout.name}{shape}; {rows:,} rows, {usable:,} usable, {of}"]
+    lines = [f"  format: {layout.name}{shape}; {rows:,} rows, {usable:,} usable"]
+    lines += [f"  servers: {wording.counted(servers)}"] if servers else []
+    lines += [f"  with series of their parts: {wording.counted(parts)}"] if parts else []
     lines += [f"  {line}" for line in _headings(source, settings)]
     lines += [f"  {line}" for line in _values(db, source)]
     lines += [f"  {sentence}" for sentence in source.said]
@@ -184,8 +190,13 @@ def _settings_lines(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
         for heading, _ in source.known_layout.unclear
         if not heading.startswith("'")
     ]
-    shares = db.execute("SELECT metric FROM doubt WHERE reason LIKE '%shares of one%'").fetchall()
-    lines += [f"units: {{{metric}: ratio}}, or {{{metric}: percent}}" for (metric,) in shares]
+    shares = db.execute("""
+        SELECT DISTINCT metric, server IS NULL FROM doubt WHERE reason LIKE '%shares of one%'
+        ORDER BY ALL""").fetchall()
+    lines += [
+        f"units: {{{metric}: ratio}}, or {{{metric}: percent}}" if all_of_it else f"units: {{{metric}: percent}}"
+        for metric, all_of_it in shares
+    ]
     unknown = db.execute("""
         SELECT DISTINCT evidence[4] AS name FROM reading WHERE name <> '' ORDER BY name LIMIT 5""").fetchall()
     return lines + [f"columns: {{{name}: {_ONE_OF}}}" for (name,) in unknown]

@@ -40,6 +40,18 @@ def test_each_heading_is_explained_with_examples(tmp_path, capsys):
         assert line in text
 
 
+def test_servers_are_counted_and_their_parts_named(tmp_path, capsys):
+    rows = [f"2024-02-13,web-{server},{mount},50" for server in (1, 2) for mount in ("/", "/var")]
+    rows += ["2024-02-13,db-1,/data,50"]
+    text = "\n".join(["time,host,mount,disk [%]", *rows])
+    code, text = shown(tmp_path / "in", capsys, {"disks.csv": text})
+    assert code == 0 and "servers: 3 (db-1, web-1, web-2)\n" in text
+    # A server with one disk has a series of its own, as it will have after the run.
+    assert "with series of their parts: 2 (/, /var)\n" in text and "/data" not in text
+    _, text = shown(tmp_path / "plain", capsys, {"a.csv": "time,host,cpu\n2024-02-13,a,5\n"})
+    assert "servers: 1 (a)" in text and "parts" not in text
+
+
 def test_what_would_be_refused_is_said_with_the_settings_that_would_help(tmp_path, capsys):
     code, text = shown(tmp_path / "in", capsys, {"a.csv": "time,host,cpu\n03/02/2024 00:00,a,5\n"})
     assert code == 1 and "refused: '03/02/2024 00:00' can be read in several ways" in text and "time_format" in text

@@ -1,6 +1,8 @@
-"""Doubts about whole columns of a file, which single values do not raise: shares, percent per core, counters.
+"""Doubts about whole columns of a file, which single values do not raise: shares (see ``shares``), percent per core,
+counters.
 
-Each makes a row of the table ``doubt``: the file's values of that metric are quarantined, with the reason.
+Each makes a row of the table ``doubt``: the file's values of that metric, or those of one server, are quarantined, with
+the reason.
 """
 
 # ruff: noqa: S608 - SQL is put together of names of our own.
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from headroom.core import metrics
+from headroom.intake import shares
 from headroom.intake.layout import PERCENT_LIMIT
 from headroom.intake.tables import insert_all
 
@@ -28,12 +31,17 @@ _SIZES = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 36, 40, 48, 56, 60, 64, 72, 80,
 
 
 def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Make the tables ``doubt`` (file, metric, reason) and ``doubt_of_file`` (one row per file, ``<metric>_doubt``)."""
-    db.execute("CREATE TABLE doubt (file INTEGER, metric VARCHAR, reason VARCHAR)")
-    found = [*_unreadable_numbers(db), *_sizes(db, sources), *_shares(db, sources), *_more_than_all(db), *_counters(db)]
-    insert_all(db, "doubt", found)
+    """Make the tables ``doubt`` (file, metric, reason, and server where only its values are doubted), ``doubt_of_file``
+    and ``doubt_of_server`` (one row per file, or file and server, with ``<metric>_doubt``)."""
+    db.execute("CREATE TABLE doubt (file INTEGER, metric VARCHAR, reason VARCHAR, server VARCHAR)")
+    columns, servers = shares.find(db, sources)
+    found = [*_unreadable_numbers(db), *_sizes(db, sources), *columns, *_more_than_all(db), *_counters(db)]
+    insert_all(db, "doubt", [*((*one, None) for one in found), *servers])
     each = ", ".join(f"min(reason) FILTER (metric = '{metric}') AS {metric}_doubt" for metric in metrics.columns())
-    db.execute(f"CREATE TABLE doubt_of_file AS SELECT file, {each} FROM doubt GROUP BY file")
+    db.execute(f"""
+        CREATE TABLE doubt_of_file AS SELECT file, {each} FROM doubt WHERE server IS NULL GROUP BY file;
+        CREATE TABLE doubt_of_server AS SELECT file, server, {each} FROM doubt WHERE server IS NOT NULL
+        GROUP BY file, server""")
 
 
 def _unreadable_numbers(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
@@ -54,30 +62,6 @@ def _unreadable_numbers(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, s
     return found
 
 
-def _shares(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tuple[int, str, str]]:
-    """Columns whose values never exceed 1, and whose unit nobody said: shares of one, or percent of idle servers?"""
-    highest = ", ".join(
-        f"max({metric}), min({metric}), count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
-        for metric in metrics.percent_names()
-    )
-    counts = db.execute(f"SELECT file, {highest} FROM reading GROUP BY file").fetchall()
-    by_order = {source.order: source for source in sources}
-    found = []
-    for file, *rest in counts:
-        for place, metric in enumerate(metrics.percent_names()):
-            most, least, fractions = rest[3 * place : 3 * place + 3]
-            certain, free = _said(by_order[file], metric)
-            if most is None or not fractions or certain:
-                continue
-            if (least >= 99 and most <= 100) if free else (most <= 1.1 and least >= 0):
-                found.append((
-                    file, metric,
-                    f"{metric} never exceeds 1 here: shares of one, or percent of idle servers? Say it under `units` "
-                    f"in the settings ({metric}: ratio, or {metric}: percent) or in the heading ([%])",
-                ))  # fmt: skip
-    return found
-
-
 def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tuple[int, str, str]]:
     """Columns of a bare name in which every server has one number that never changes, as cores and gigabytes do."""
     found = []
@@ -93,19 +77,13 @@ def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tup
             HAVING bool_and(least = most AND most IN {_SIZES}) AND max(most) >= 4
                 AND min(samples) >= {_COUNTER_SAMPLES}""").fetchall()
         for file, least, most in rows:
-            if not _said(by_order[file], metric)[0]:
+            if not shares.said(by_order[file], metric)[0]:
                 found.append((
                     file, metric,
                     f"{metric} never changes here ({least:g} to {most:g}): a size, and not a usage? Say it under "
                     f"`units` in the settings ({metric}: percent) if it is percent",
                 ))  # fmt: skip
     return found
-
-
-def _said(source: Source, metric: str) -> tuple[bool, bool]:
-    """Whether a file says the unit of a metric, and whether its values are what is free."""
-    meanings = [meaning for name, meaning in source.meanings if name == metric]
-    return all(meaning.certain for meaning in meanings), any(meaning.free for meaning in meanings)
 
 
 def _more_than_all(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:

@@ -38,6 +38,9 @@ LATEST = "2100-01-01"
 # What the readers in `formats` write: one long table without a header.
 SAMPLE_COLUMNS = ("server_id", "metric", "timestamp", "value", "unit", "entity")
 
+# So many of the samples that such a reader writes show how its times and numbers are written.
+SAMPLE_ROWS = 1000
+
 _HEAD_BYTES = 65_536
 _HEAD_LINES = 50
 _SAMPLE_ROWS = 200
@@ -145,6 +148,17 @@ def layout_of_samples(name: str, file: File, sample: Sequence[Sequence[str]]) ->
         decimal=file.rules.decimal_mark or _decimal_mark([row[3:4] for row in sample], ";"),
         export=True,
     )
+
+
+def meaning_of_cell(layout: Layout, name: str, unit: str, rules: FileRules) -> Meaning | Unclear | None:
+    """What a cell of a metric column means; where it is empty, what the file's name says."""
+    if name:
+        return columns.name_of_cell(name, unit, rules)
+    if isinstance(layout.named, Unclear) and unit and layout.named_text:
+        return meaning.meaning_of(layout.named_text, unit)
+    if not isinstance(layout.named, Meaning):
+        return layout.named
+    return meaning.with_said(layout.named, unit, columns.said_unit(rules, layout.named.metric))
 
 
 def open_bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:

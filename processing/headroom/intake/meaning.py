@@ -348,7 +348,8 @@ _DATE = re.compile(r"[-_ ]*\d{4}-?\d{2}-?\d{2}(?:[-_ T]+\d{1,2}[-_:h]?\d{2}(?:[-
 _GRAFANA = re.compile(r"(.*?)-data(?:-as-\w+)?(?=-\d{4}|$)")
 _SAYS_NOTHING_WORDS = """
     data export report metrics metric query result results query_data usage values stats stat history hist
-    render trends download sheet1 series timeseries ts file output test render csv sample samples table
+    grafana_data_export render trends download sheet1 series timeseries ts file output test render csv sample samples
+    table
 """
 _SAYS_NOTHING = set(_SAYS_NOTHING_WORDS.split())
 

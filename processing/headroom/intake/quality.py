@@ -316,7 +316,9 @@ def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> lis
     gone = _without_rows(db, f"SELECT DISTINCT {server_of()} AS server_id FROM suspect WHERE server_id <> ''")
     if gone:
         notes.append(f"Servers of which nothing could be used, so that they are missing: {counted(gone)}.")
-    doubts = db.execute("SELECT reason, list(file ORDER BY file) FROM doubt GROUP BY reason ORDER BY reason").fetchall()
+    doubts = db.execute(
+        "SELECT reason, list(DISTINCT file ORDER BY file) FROM doubt GROUP BY reason ORDER BY reason"
+    ).fetchall()
     by_order = {source.order: source.file for source in sources}
     notes += [f"{_named([by_order[file] for file in found])}: {reason}." for reason, found in doubts]
     replaced = db.execute("SELECT file, later, sum(samples)::BIGINT FROM replaced GROUP BY ALL ORDER BY ALL").fetchall()

@@ -27,9 +27,10 @@ from headroom.intake.layout import (
     PERCENT_LIMIT,
     Layout,
     brief,
+    meaning_of_cell,
 )
 from headroom.intake.meaning import Meaning, Unclear
-from headroom.intake.sources import Source, meaning_of_cell, name_all, recognize
+from headroom.intake.sources import Source, name_all, recognize
 from headroom.intake.tables import (
     drop_rejects,
     field_of,
@@ -130,17 +131,26 @@ def _texts_of_evidence() -> str:
 # What becomes of the rows with evidence, and of those whose column is in doubt. A row is usable if it has a server, a
 # moment and no fault in its structure, and not all that it says is wrong. Of its cells, those that are empty or wrong
 # are NULL.
-def _judge() -> str:
+def _judge(of_servers: bool) -> str:
+    """``of_servers`` says whether some server's values are in doubt, and not only whole columns."""
     texts = [f"{name}_text" for name in metrics.columns()]
     percent = metrics.percent_names()
+    held, joined = "%_doubt", ""
+    if of_servers:
+        held = "coalesce(doubt_of_file.%_doubt, doubt_of_server.%_doubt)"
+        joined = (
+            "LEFT JOIN doubt_of_server ON doubt_of_server.file = reading.file "
+            f"AND doubt_of_server.server = {entities.server_of('reading.server_id')}"
+        )
+    doubt = f"{held} AS %_doubt" if of_servers else held
     unknown = f"unknown metric: known are {', '.join(metrics.names())}; map others under `columns` in the settings"
     return f"""
 CREATE TABLE suspect AS
 WITH with_doubt AS (
-    SELECT reading.rowid AS row, reading.*, {_for_each("%_doubt")}
-    FROM reading LEFT JOIN doubt_of_file USING (file)
+    SELECT reading.rowid AS row, reading.*, {_for_each(doubt)}
+    FROM reading LEFT JOIN doubt_of_file USING (file) {joined}
     WHERE evidence IS NOT NULL OR server_id IN (SELECT server_id FROM not_a_name)
-        OR {_for_each("(%_doubt IS NOT NULL AND % IS NOT NULL)", " OR ")}
+        OR {_for_each(f"({held} IS NOT NULL AND % IS NOT NULL)", " OR ")}
 ), parsed AS (
     SELECT row, file, server_id, sampled_at, {_for_each("% AS %_number, %_doubt")},
         CASE WHEN file IN (FROM owner_file) THEN {entities.server_of()} ELSE server_id END AS server_name,
@@ -240,7 +250,7 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
         _scan(db, layout, group, latest, settings.statistic)
     _look_at_names(db, settings)
     doubts.find(db, sources)
-    db.execute(_judge())
+    db.execute(_judge(db.execute("SELECT 1 FROM doubt_of_server LIMIT 1").fetchone() is not None))
     make_views(db)
     for refused in (whole_files.put_together, whole_files.without_servers, inventory.contradictions):
         refuse(db, list(refused(db, sources)))
@@ -255,7 +265,7 @@ def make_views(db: duckdb.DuckDBPyConnection) -> None:
     """The views ``plain_reading`` and ``usable_reading``, without the files refused so far."""
     refused = db.execute("SELECT file FROM refused_file").fetchall()
     doubted = db.execute("""
-        SELECT 1 FROM suspect JOIN doubt_of_file USING (file) UNION ALL SELECT 1 FROM not_a_name LIMIT 1""").fetchone()
+        SELECT 1 FROM suspect JOIN doubt USING (file) UNION ALL SELECT 1 FROM not_a_name LIMIT 1""").fetchone()
     combined = db.execute("SELECT file FROM busiest_file UNION SELECT file FROM together_file").fetchone()
     without = f"AND file NOT IN ({', '.join(str(file) for (file,) in refused)})" if refused else ""
     plain = without + (" AND rowid NOT IN (SELECT row FROM suspect)" if doubted else "")

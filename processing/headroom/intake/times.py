@@ -41,6 +41,41 @@ _REWRITTEN = (
     (r"(\d)h(\d\d)$", r"\1:\2"),  # France
 )
 
+# Months' names, wide and abbreviated, in German, French, Spanish, Italian, Portuguese, Dutch and the Scandinavian
+# languages (Unicode CLDR), also without their accents. They contradict neither each other nor English; Polish and
+# Croatian call different months listopad, and are not here.
+_MONTHS = {
+    "Jan": "januar jänner jänn jan janvier janv enero ene gennaio gen janeiro januari",
+    "Feb": "februar feber feb février fevrier févr fevr febrero febbraio fevereiro fev februari",
+    "Mar": "märz maerz marz mär mrz mars marzo mar março marco maart mrt",
+    "Apr": "april apr avril avr abril abr aprile",
+    "May": "mai mayo maggio mag maio mei maj may",
+    "Jun": "juni jun juin junio giugno giu junho",
+    "Jul": "juli jul juillet juil julio luglio lug julho",
+    "Aug": "august aug août aout agosto ago augustus augusti",
+    "Sep": "september sep sept septembre septiembre settembre set setembro",
+    "Oct": "oktober okt octobre oct octubre ottobre ott outubro out",
+    "Nov": "november nov novembre noviembre novembro",
+    "Dec": "dezember dez décembre decembre déc dec diciembre dic dicembre dezembro december desember des",
+}
+_WEEKDAYS = """
+    montag dienstag mittwoch donnerstag freitag samstag sonntag mo di mi do fr sa so lundi mardi mercredi jeudi vendredi
+    samedi dimanche lun mar mer jeu ven sam dim lunes martes miércoles miercoles jueves viernes sábado sabado domingo
+    mié mie jue vie sáb sab dom lunedì martedì mercoledì giovedì venerdì gio segunda-feira terça-feira quarta-feira
+    quinta-feira sexta-feira seg ter qua qui sex maandag dinsdag woensdag donderdag vrijdag zaterdag zondag
+"""
+_MONTHS_BY_NAME = (
+    (rf"(?i)^(?:{'|'.join(_WEEKDAYS.split())})[.,]{{0,2}} (\d{{1,2}}[.]? [^ 0-9])", r"\1"),
+    *(
+        (rf"(?i)^(\d{{1,2}})(?:[.]|er|º)? ?(?:de )?(?:{'|'.join(names.split())})[.]?(?: de| del)? (\d{{4}})",
+         rf"\1 {month} \2")
+        for month, names in _MONTHS.items()
+    ),
+    (r"(?i)(\d{4}),? (?:à|um|a las|alle|às|om|kl[.]?|-) (\d)", r"\1 \2"),
+    (r"(?i) uhr$", ""),
+)  # fmt: skip
+_BY_NAME = re.compile(r"(?:^|[^\W\d]+[.,]{0,2} )\d{1,2}(?:[.]|er|º)? ?(?:de )?[^\W\d]{3,}[.]?(?: de| del)? \d{4}")
+
 
 class UnclearTime(ValueError):
     """The times of a file cannot be read for certain; the message says why and what to do."""
@@ -139,12 +174,14 @@ def layout_of_times(
         return TimeLayout()
     for item in texts:
         _refuse_abbreviation(item, zones)
-    orders = _candidates([_normalize(item, zones) for item in texts])
-    if not orders:
-        return TimeLayout()  # each row says that it is not a timestamp
     # Each costs time in every row, so that only those count that the sample needs.
     rewritten = tuple(one for one in _REWRITTEN if any(re.search(one[0], " ".join(item.split())) for item in texts))
     rewritten = rewritten or (_REWRITTEN if any(_WEEKDAY_BEGIN.match(item) for item in texts) else ())
+    if any(_BY_NAME.match(" ".join(item.split())) for item in texts):
+        rewritten += _MONTHS_BY_NAME  # of all months, because the sample may be of one
+    orders = _candidates([_normalize(item, zones, rewritten) for item in texts])
+    if not orders:
+        return TimeLayout()  # each row says that it is not a timestamp
     normal = _normalized(text, zones, rewritten)
     moments = [_moment(normal, formats) for formats in orders.values()]
     fits = ", ".join(f"({moment})::TIMESTAMPTZ" for moment in moments)
@@ -186,10 +223,10 @@ def _refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
     )
 
 
-def _normalize(text: str, zones: Mapping[str, str]) -> str:
+def _normalize(text: str, zones: Mapping[str, str], rewritten: Sequence[tuple[str, str]]) -> str:
     """What ``_normalized`` does, for one text."""
     text = re.sub(_REMARK, "", re.sub(_WEEKDAY, "", " ".join(text.split()), flags=re.IGNORECASE))
-    for pattern, replacement in _REWRITTEN:
+    for pattern, replacement in rewritten:
         text = re.sub(pattern, replacement, text).strip()
     for name, offset in zones.items():
         text = re.sub(rf"(?<=[\d ]){re.escape(name)}$", f" {offset}", text)

@@ -13,15 +13,6 @@ def file(values, metric="cpu", server="a"):
     return f"timestamp,server_id,{metric}\n" + rows
 
 
-def test_an_idle_server_beside_a_busy_one_is_no_share(tmp_path):
-    idle = file([0.3, 0.5, 0.4, 0.2])
-    busy = file([60, 70], server="b").split("\n", 1)[1]
-    panel, _ = exports.read(tmp_path, {"x.csv": idle + busy})
-    assert panel["max"].tolist() == [0.5, 70]
-    with pytest.raises(InputError, match="shares of one"):
-        exports.read(tmp_path / "alone", {"x.csv": idle})
-
-
 def test_percent_per_core_is_explained_and_the_servers_that_vanish_are_named(tmp_path):
     good = exports.wide(exports.fleet("good-1"))
     panel, quality = exports.read(tmp_path, {**good, "top.csv": file([350, 380, 90, 410], server="busy-1")})

@@ -13,20 +13,9 @@ from headroom import preprocess
 from headroom.core.job import InputError
 from headroom.intake.columns import WHOLE
 from tests import exports
+from tests.exports import disks
 
 HOURS = range(24)
-
-
-def disks(*mounts, server="a", day=13, used=20):
-    return "time,host,mount,disk_used_percent\n" + "".join(
-        f"2024-02-{day} {hour:02}:00,{server},{mount},{used + 30 * place}\n"
-        for hour in HOURS
-        for place, mount in enumerate(mounts)
-    )
-
-
-def series(panel):
-    return [tuple(row) for row in panel[["server_id", "entity", "metric", "max"]].itertuples(index=False)]
 
 
 def next_run(folder, before, files, rules=""):
@@ -40,7 +29,7 @@ def next_run(folder, before, files, rules=""):
 
 def test_several_disks_of_a_server_have_a_series_each(tmp_path):
     panel, quality = exports.read(tmp_path, {"a.csv": disks("/", "/var")})
-    assert series(panel) == [("a", "/", "disk", 20), ("a", "/var", "disk", 50)]
+    assert exports.entities(panel) == [("a", "/", "disk", 20), ("a", "/var", "disk", 50)]
     assert quality["panel"]["servers"] == 1 and exports.adds_up(quality)
     servers = pd.read_parquet(tmp_path / "panel" / "servers.parquet")
     assert servers["server_id"].tolist() == ["a"]
@@ -48,7 +37,7 @@ def test_several_disks_of_a_server_have_a_series_each(tmp_path):
 
 def test_a_server_with_one_disk_has_its_own_series(tmp_path):
     panel, _ = exports.read(tmp_path, {"a.csv": disks("/") + disks("/", "/var", server="b").split("\n", 1)[1]})
-    assert series(panel) == [("a", "", "disk", 20), ("b", "/", "disk", 20), ("b", "/var", "disk", 50)]
+    assert exports.entities(panel) == [("a", "", "disk", 20), ("b", "/", "disk", 20), ("b", "/var", "disk", 50)]
     panel, _ = exports.read(tmp_path / "alone", {"a.csv": disks("/")})
     assert "entity" not in panel
 
@@ -56,14 +45,14 @@ def test_a_server_with_one_disk_has_its_own_series(tmp_path):
 def test_disks_in_files_of_their_own_do_not_replace_each_other(tmp_path):
     files = {"root.csv": disks("/"), "var.csv": disks("/var", used=80)}
     panel, quality = exports.read(tmp_path, files)
-    assert series(panel) == [("a", "/", "disk", 20), ("a", "/var", "disk", 80)]
+    assert exports.entities(panel) == [("a", "/", "disk", 20), ("a", "/var", "disk", 80)]
     assert not any("replaced" in note for note in quality["notes"])
 
 
 def test_the_next_run_goes_on_with_the_entities_there_were(tmp_path):
     exports.read(tmp_path / "one", {"a.csv": disks("/", "/var")})
     panel = next_run(tmp_path / "two", tmp_path / "one", {"b.csv": disks("/var", day=14)})
-    assert series(panel) == [("a", "/", "disk", 20), ("a", "/var", "disk", 50), ("a", "/var", "disk", 20)]
+    assert exports.entities(panel) == [("a", "/", "disk", 20), ("a", "/var", "disk", 50), ("a", "/var", "disk", 20)]
     at_once, _ = exports.read(tmp_path / "all", {"a.csv": disks("/", "/var"), "b.csv": disks("/var", day=14)})
     pd.testing.assert_frame_equal(panel, at_once)
 
@@ -76,35 +65,10 @@ def test_labels_of_exports_name_the_entity(tmp_path):
     ]  # fmt: skip
     export = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}})
     panel, quality = exports.read(tmp_path, {"range.json": export})
-    assert [row[1:] for row in series(panel)] == [("/", "disk", 20), ("/var", "disk", 90)] and exports.adds_up(quality)
-
-
-def test_cores_are_no_entities_and_no_full_server(tmp_path):
-    rows = "time,host,core,cpu\n" + "".join(
-        f"2024-02-13 {h:02}:00,a,{core},{50 + core}\n" for h in HOURS for core in (0, 1)
-    )
-    with pytest.raises(InputError, match=r"2 parts of 'a'"):
-        exports.read(tmp_path, {"a.csv": rows})
-
-
-def test_a_row_of_the_whole_counts_and_parts_of_other_metrics_keep_theirs(tmp_path):
-    rows = "time,host,instance,metric,value,unit\n" + "".join(
-        f"2024-02-13 {hour:02}:00,a,{part},{metric},{value},%\n"
-        for hour in HOURS
-        for part, metric, value in (
-            ("_Total", "cpu", 40), ("0", "cpu", 70), ("1", "cpu", 10),
-            ("C:", "disk usage", 55), ("D:", "disk usage", 90))
-    )  # fmt: skip
-    panel, quality = exports.read(tmp_path, {"a.csv": rows}, "columns: {host: server_id, instance: entity}")
-    assert series(panel) == [("a", "", "cpu", 40), ("a", "C:", "disk", 55), ("a", "D:", "disk", 90)]
-    assert exports.adds_up(quality)
-
-
-def test_the_settings_may_refuse_parts_or_take_the_busiest(tmp_path):
-    with pytest.raises(InputError, match=r"2 parts of 'a'.*'/', '/var', by 'mount'"):
-        exports.read(tmp_path / "a", {"a.csv": disks("/", "/var")}, "entities: refuse")
-    panel, _ = exports.read(tmp_path / "b", {"a.csv": disks("/", "/var")}, "entities: busiest")
-    assert panel["max"].tolist() == [50] and "entity" not in panel
+    assert [row[1:] for row in exports.entities(panel)] == [
+        ("/", "disk", 20),
+        ("/var", "disk", 90),
+    ] and exports.adds_up(quality)
 
 
 @pytest.mark.parametrize("how, expected", [("sum", 30), ("mean", 15), ("max", 20)])
@@ -127,7 +91,7 @@ def test_a_control_character_in_a_server_s_name_makes_no_entity(tmp_path):
 def test_a_server_goes_by_one_name_whatever_its_disks_are_called(tmp_path):
     rules = "identity: {domains: [corp.example], ignore_case: true}"
     panel, _ = exports.read(tmp_path, {"a.csv": disks("/", "/Var.corp.example", server="DB-1.corp.example")}, rules)
-    assert series(panel) == [("db-1", "/", "disk", 20), ("db-1", "/Var.corp.example", "disk", 50)]
+    assert exports.entities(panel) == [("db-1", "/", "disk", 20), ("db-1", "/Var.corp.example", "disk", 50)]
 
 
 def test_a_server_with_nothing_but_disks_has_data(tmp_path):
@@ -170,61 +134,7 @@ def test_dimensions_of_cloudwatch_name_the_entity_by_its_path(tmp_path):
         for hour in HOURS for path, device, used in (("/", "nvme0n1p1", 20.5), ("/var", "nvme1n1", 90.5))
     ]  # fmt: skip
     panel, _ = exports.read(tmp_path, {"stream-1": "".join(json.dumps(line) + "\n" for line in lines)})
-    assert series(panel) == [("i-1", "/", "disk", 20.5), ("i-1", "/var", "disk", 90.5)]
-
-
-def mixed(*parts, header="time,host,mount,cpu,disk_used_percent", whole=""):
-    """A row of the server with its CPU, and one of each mount with its disk."""
-    rows = [header]
-    for hour in HOURS:
-        rows.append(f"2024-02-13 {hour:02}:00,a,{whole},{40 + hour % 3},")
-        rows += [f"2024-02-13 {hour:02}:00,a,{part},,{20 + 30 * place}" for place, part in enumerate(parts)]
-    return "\n".join(rows)
-
-
-@pytest.mark.parametrize("whole", ["", "_Total", "-", "N/A"])
-def test_rows_of_the_server_beside_rows_of_its_disks_are_both_read(tmp_path, whole):
-    panel, quality = exports.read(tmp_path, {"a.csv": mixed("/", "/var", whole=whole)})
-    assert series(panel) == [("a", "", "cpu", 42), ("a", "/", "disk", 20), ("a", "/var", "disk", 50)]
-    assert exports.adds_up(quality)
-
-
-def test_a_row_that_says_something_of_the_server_and_of_a_disk_is_refused_where_there_are_several(tmp_path):
-    rows = [f"2024-02-13 {hour:02}:00,a,{part},40,20" for hour in HOURS for part in ("/", "/var")]
-    with pytest.raises(InputError, match="2 parts of 'a'"):
-        exports.read(tmp_path, {"a.csv": "time,host,mount,cpu,disk_used_percent\n" + "\n".join(rows)})
-
-
-@pytest.mark.parametrize(
-    "headings, parts, metric",
-    [
-        (["disk / [%]", "disk /var [%]"], ["/", "/var"], "disk"),
-        (["disk_used_percent[/]", "disk_used_percent[/var]"], ["/", "/var"], "disk"),
-        (["Disk usage (C:) [%]", "Disk usage (D:) [%]"], ["C:", "D:"], "disk"),
-        (["eth0 rx [MB/s]", "eth1 rx [MB/s]"], ["eth0", "eth1"], "network_in"),
-        (["network_in ens1 [MB/s]", "network_in ens2 [MB/s]"], ["ens1", "ens2"], "network_in"),
-    ],
-)
-@pytest.mark.parametrize("mark", [",", ";"])
-def test_parts_that_stand_in_columns_have_a_series_each(tmp_path, headings, parts, metric, mark):
-    rows = [mark.join(["time", "host", "cpu [%]", *headings])]
-    rows += [mark.join([f"2024-02-13 {hour:02}:00", "a", "40", "20", "50"]) for hour in HOURS]
-    panel, quality = exports.read(tmp_path, {"a.csv": "\n".join([*rows, mark.join(["cut off", "a"])])})
-    wanted = [("a", "", "cpu", 40), ("a", parts[0], metric, 20), ("a", parts[1], metric, 50)]
-    assert series(panel) == wanted and exports.adds_up(quality)
-    assert quality["rows"]["quarantined"] == 1
-
-
-def test_attributes_beside_parts_in_columns_are_told(tmp_path):
-    text = "time,host,region,disk / [%],disk /var [%]\n2024-02-13 01:00,a,eu,20,50\n"
-    _, quality = exports.read(tmp_path, {"a.csv": text})
-    assert any("region are not read" in note for note in quality["notes"])
-
-
-def test_one_core_is_not_the_server(tmp_path):
-    rows = "".join(f"2024-02-13 {hour:02}:00,a,0,90\n" for hour in HOURS)
-    with pytest.raises(InputError, match="of 'a' it has cpu of the part '0' only"):
-        exports.read(tmp_path, {"a.csv": f"time,host,core,cpu [%]\n{rows}"})
+    assert exports.entities(panel) == [("i-1", "/", "disk", 20.5), ("i-1", "/var", "disk", 90.5)]
 
 
 def test_a_column_of_states_makes_another_thing_of_the_numbers(tmp_path):
@@ -232,7 +142,7 @@ def test_a_column_of_states_makes_another_thing_of_the_numbers(tmp_path):
     with pytest.raises(InputError, match="parts of the time or the memory"):
         exports.read(tmp_path / "idle", {"a.csv": f"time,host,mode,cpu [%]\n{rows}"})
     panel, _ = exports.read(tmp_path, {"a.csv": f"time,host,state,cpu [%]\n{rows.replace('idle', 'running')}"})
-    assert series(panel.assign(entity="")) == [("a", "", "cpu", 90)]
+    assert exports.entities(panel.assign(entity="")) == [("a", "", "cpu", 90)]
 
 
 @pytest.mark.parametrize("name", ["_Total", "Average", "Gesamt"])
@@ -247,10 +157,3 @@ def test_a_percentage_that_is_not_known_is_told(tmp_path):
     text = "time,host,cpu [%],Zustand (%)\n2024-02-13 01:00,a,20,50\n"
     _, quality = exports.read(tmp_path, {"a.csv": text})
     assert any("Zustand (%) is in percent" in note for note in quality["notes"])
-
-
-def test_a_part_that_is_not_kept_because_its_row_has_the_server_s_cpu_is_told(tmp_path):
-    text = "time,host,mount,cpu [%],disk [%]\n2024-02-13 01:00,a,/var,40,20\n"
-    panel, quality = exports.read(tmp_path, {"var.csv": text})
-    assert series(panel.assign(entity="")) == [("a", "", "cpu", 40), ("a", "", "disk", 20)]
-    assert any("disk of '/var' (by 'mount') counts as its server's" in note for note in quality["notes"])

@@ -44,6 +44,26 @@ def test_a_moment_is_understood_however_it_is_written(read, text):
     assert read(text) == [MOMENT]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "13. Februar 2024 13:05", "Dienstag, 13. Februar 2024 13:05 Uhr", "13 févr. 2024 13:05",
+        "mar. 13 févr. 2024 à 13:05", "13 de febrero de 2024 13:05", "martes, 13 de febrero de 2024, 13:05",
+        "13 febbraio 2024 13:05", "13 de fevereiro de 2024 às 13:05", "13 februari 2024 om 13:05",
+        "13. feb. 2024 13:05",
+    ],
+)  # fmt: skip
+def test_months_have_names_in_several_languages(read, text):
+    assert read(text) == [MOMENT]
+
+
+def test_months_that_come_later_in_a_file_are_read_as_well(read):
+    layouts = ["30. April 2024 00:00", "1. Mai 2024 00:00", "2. Dezember 2024 00:00"]
+    assert [moment.month for moment in read(*layouts)] == [4, 5, 12]
+    # Croats and Poles call different months so.
+    assert read("13 listopada 2024 00:00") == [None]
+
+
 def test_a_layout_is_certain_of_the_file_though_not_of_each_row(read):
     assert [moment.day for moment in read("11/02/2024 00:00", "13/02/2024 00:00")] == [11, 13]
 

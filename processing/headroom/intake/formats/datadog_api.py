@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from headroom.intake.formats import Export, Sample, text
 
 NAME = "Datadog query API (JSON)"
+_PARTS = ("device", "device_name", "interface", "core", "container_name")
 
 
 def recognise(export: Export) -> bool:
@@ -19,13 +20,18 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """The server is the tag ``host``; other tags name a part of it. What is not by host is of no server."""
     for series in export.document()["series"]:
-        tags = [tag.partition(":") for tag in series.get("tag_set") or series.get("scope", "").split(",")]
-        server = next((value for name, _, value in tags if name in ("host", "instance", "name")), "")
-        part = " ".join(
-            value for name, _, value in tags if name in ("device", "device_name", "interface", "core", "container_name")
+        server, part = owner_of(
+            tag.partition(":") for tag in series.get("tag_set") or series.get("scope", "").split(",")
         )
         metric = series.get("metric") or series.get("display_name", "")
         if not server:
             server, metric = "-", f"{metric} of {series.get('scope') or 'all hosts'}, not by host"
         for at, value in series["pointlist"]:
             yield Sample(server, metric, text(int(at)), text(value), "", part)
+
+
+def owner_of(tags: Iterable[Sequence[str]]) -> tuple[str, str]:
+    """Server and part in tags, each a name, a colon and a value; no server where none is one."""
+    tags = list(tags)
+    server = next((value for name, _, value in tags if name in ("host", "instance", "name")), "")
+    return server, " ".join(value for name, _, value in tags if name in _PARTS)

@@ -30,7 +30,7 @@ def recognise(export: Export) -> bool:
     headings = export.fields(lines[0])
     if len(headings) < 2 or headings[0].strip().casefold() not in _TIME or "" in headings:
         return False
-    series = [_series(heading, export) for heading in headings[1:]]
+    series = [series_of(heading, export) for heading in headings[1:]]
     if not all(server for server, _, _ in series):
         return False
     known = meaning.of_file(export.file).meaning is not None
@@ -48,7 +48,7 @@ def read(export: Export) -> Iterator[Sample]:
     for row in export.rows():
         if series is None:
             if len(row) > 1 and row[0].strip().casefold() in _TIME:
-                series = [_series(heading, export) for heading in row[1:]]
+                series = [series_of(heading, export) for heading in row[1:]]
             continue
         if not row:
             continue
@@ -61,7 +61,7 @@ def _table(export: Export) -> list[str]:
     return lines[1:] if lines and lines[0].strip('"').startswith("sep=") else lines
 
 
-def _series(heading: str, export: Export) -> tuple[str, str, str]:
+def series_of(heading: str, export: Export) -> tuple[str, str, str]:
     """Server, metric and part in a heading; no server where it is not a series of one."""
     heading = heading.strip()
     if series := _LABELS.fullmatch(heading):

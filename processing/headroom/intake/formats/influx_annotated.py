@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from headroom.intake.formats import Export, Sample
 
@@ -28,8 +28,13 @@ def read(export: Export) -> Iterator[Sample]:
             header = [name.strip() for name in row]
             continue
         said = dict(zip(header, row, strict=False))
-        server = next((said[name] for name in _SERVERS if said.get(name)), "")
-        # A disk's path says all; its device is the same part by another name.
-        part = next((said[name] for name in _PARTS if said.get(name)), "")
+        server, part = owner_of(said)
         metric = f"{said.get('_measurement', '')} {said.get('_field', '')}".strip()
         yield Sample(server, metric, said.get("_time", ""), said.get("_value", ""), "", part)
+
+
+def owner_of(tags: Mapping[str, str]) -> tuple[str, str]:
+    """Server and part in tags."""
+    server = next((tags[name] for name in _SERVERS if tags.get(name)), "")
+    # A disk's path says all; its device is the same part by another name.
+    return server, next((tags[name] for name in _PARTS if tags.get(name)), "")

@@ -71,7 +71,7 @@ def test_a_unit_in_the_settings_never_contradicts_what_an_export_says_itself(tmp
     except InputError as error:
         assert "`units` in the settings another one" in str(error) or "never exceeds 1" in str(error)
         return
-    factor = 100 if name in ("wide", "zabbix_export") else 1  # these do not say their unit
+    factor = 100 if name in ("wide", "zabbix_export", "grafana_series") else 1  # these do not say their unit
     truth = {server: [(at, factor * v) for at, v in made] for server, made in cpu.items()}
     assert exports.is_right(panel, quality, cpu=truth)
 
@@ -186,3 +186,41 @@ def test_a_percentile_in_a_label_is_a_statistic_and_no_server(tmp_path):
     results = json.loads(content)["MetricDataResults"]
     results += [one | {"Label": one["Label"] + " p99.9", "Values": [99.0] * len(one["Values"])} for one in results]
     assert _is_read(tmp_path, {"cpu.json": json.dumps({"MetricDataResults": results})}, cpu=cpu)
+
+
+def test_what_influx_names_by_its_function_alone_may_be_any_field(tmp_path):
+    [(_, content)] = exports.influx_v1(exports.fleet()).items()
+    with pytest.raises(InputError, match="mean of a field that is not named"):
+        exports.read(tmp_path, {"cpu.json": content.replace("mean_usage_idle", "mean")})
+
+
+def test_datadogs_answer_to_several_queries_does_not_say_which_is_which(tmp_path):
+    [(_, content)] = exports.datadog_api_v2(exports.fleet()).items()
+    with pytest.raises(InputError, match="ask one by one"):
+        exports.read(tmp_path, {"cpu.json": content.replace('"query_index": 0', '"query_index": 1', 1)})
+    with pytest.raises(InputError, match="metric"):
+        exports.read(tmp_path / "unnamed", {"what-is-it.json": content})
+
+
+def test_grafanas_series_name_the_metric_or_the_file_does(tmp_path):
+    [(_, content)] = exports.grafana_series(exports.fleet("web-1", "web-2")).items()
+    with pytest.raises(InputError, match="nothing says what 'Value' measures"):
+        exports.read(tmp_path / "unnamed", {"grafana_data_export.csv": content})
+    named = content.replace('web-1"', 'web-1 CPU usage"').replace('web-2"', 'web-2 CPU usage"')
+    assert _is_read(tmp_path, {"grafana_data_export.csv": named}, cpu=exports.fleet("web-1", "web-2"))
+
+
+def test_a_total_of_prtg_is_a_cpu_only_beside_its_processors(tmp_path):
+    cpu = exports.fleet("web-1")
+    [(name, content)] = exports.prtg(cpu).items()
+    with pytest.raises(InputError, match="Total"):
+        exports.read(tmp_path / "alone", {name: content.replace("Processor 1", "Coverage 1")})
+    # 3 February or 2 March: the raw day tells.
+    early = exports.fleet("web-1", day="2024-02-03")
+    assert _is_read(tmp_path, exports.prtg(early), cpu=early)
+
+
+def test_azures_maxima_are_no_samples(tmp_path):
+    [(name, content)] = exports.azure_portal(exports.fleet()).items()
+    with pytest.raises(InputError, match="another statistic"):
+        exports.read(tmp_path, {name: content.replace("(Avg)", "(Max)")})

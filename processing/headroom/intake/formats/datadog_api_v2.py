@@ -1,0 +1,33 @@
+"""Datadog's timeseries query API (v2): one list of times, and one of values per series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from headroom.intake.formats import Export, Sample, text
+from headroom.intake.formats.datadog_api import owner_of
+
+NAME = "Datadog query API v2 (JSON)"
+
+
+def recognise(export: Export) -> bool:
+    """By the keys of the answer."""
+    return export.is_json() and '"group_tags"' in export.head and '"attributes"' in export.head
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """The answer does not name its metric, so that the file's name must; what is not by host is of no server."""
+    answer = export.document()["data"]["attributes"]
+    if len({series.get("query_index") for series in answer["series"]}) > 1:
+        raise ValueError("it has the answers of several queries, and does not say of which metrics: ask one by one")
+    for series, values in zip(answer["series"], answer["values"], strict=True):
+        server, part = owner_of(tag.partition(":") for tag in series.get("group_tags") or [])
+        metric = "" if server else "a value that is not by host"
+        for at, value in zip(answer["times"], values, strict=True):
+            yield Sample(server or "-", metric, text(at), text(value), _unit(series.get("unit")), part)
+
+
+def _unit(unit: Any) -> str:
+    """``byte`` and ``second`` of a list of a unit and what it is divided by."""
+    return "/".join(text(one.get("name")) for one in unit or [] if one)

@@ -1,0 +1,57 @@
+"""InfluxDB 1's query API, in JSON: series of a measurement, with tags, columns and rows of values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from headroom.intake.formats import Export, Sample, text
+from headroom.intake.formats.influx_annotated import owner_of
+from headroom.intake.meaning import Meaning, meaning_of
+
+NAME = "InfluxDB 1 query API (JSON)"
+# A column of an expression goes by its function alone, whichever field that is of.
+_FUNCTION = re.compile(
+    r"(count|distinct|integral|mean|median|mode|spread|stddev|sum|bottom|first|last|max|min|percentile|sample|top"
+    r"|derivative|difference|moving_average|non_negative_derivative|value)(_\d+)?"
+)
+
+
+def recognise(export: Export) -> bool:
+    """By the keys of the answer."""
+    head = export.head
+    return export.is_json() and '"results"' in head and '"columns"' in head and '"values"' in head
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """The metric is measurement and field; tags name the server and its parts, also where they are columns."""
+    for answer in export.documents() if '"partial"' in export.head else [export.document()]:
+        for result in answer["results"]:
+            for series in result.get("series", []):
+                yield from _samples(series)
+
+
+def _samples(series: Mapping[str, Any]) -> Iterator[Sample]:
+    measurement, columns = text(series.get("name")), series["columns"]
+    place = columns.index("time")
+    for row in series["values"]:
+        said = dict(zip(columns, row, strict=True))
+        tags = {name: value for name, value in said.items() if isinstance(value, str)} | (series.get("tags") or {})
+        server, part = owner_of(tags)
+        for name in _fields(measurement, [name for name in columns if name not in tags and name != "time"]):
+            yield Sample(server, _metric(measurement, name), text(row[place]), text(said[name]), "", part)
+
+
+def _fields(measurement: str, names: Sequence[str]) -> Sequence[str]:
+    """The fields that are understood: the others are many, and of no use here. All of them if none is."""
+    return [name for name in names if isinstance(meaning_of(_metric(measurement, name)), Meaning)] or names
+
+
+def _metric(measurement: str, name: str) -> str:
+    if _FUNCTION.fullmatch(name):
+        return f"{measurement}: {name} of a field that is not named"
+    function, _, field = name.partition("_")  # mean_usage_idle, of mean(*)
+    if field and _FUNCTION.fullmatch(function):
+        return f"{measurement} {field}" if function == "mean" else f"{measurement} {field} ({function})"
+    return f"{measurement} {name}"

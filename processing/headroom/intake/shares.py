@@ -1,0 +1,169 @@
+"""Shares of one beside percent: columns whose unit nobody said, and servers that stand out in one.
+
+A column that never exceeds 1 could hold shares, or percent of idle servers: it is doubted whole. Where other servers of
+the column are clearly in percent, one that never exceeds 1 is idle, or comes from another tool: taken for idle, a
+server that is 60 % busy would be switched off. So it is believed to be idle only where its numbers say so themselves.
+"""
+
+# ruff: noqa: S608 - SQL is put together of names of our own.
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from headroom.core import metrics
+from headroom.intake.entities import server_of
+from headroom.intake.tables import one_row
+
+if TYPE_CHECKING:
+    from headroom.intake.sources import Source
+
+# Monitors overshoot a little, also in shares.
+_ONE = 1.1
+# Above one and up to here a server elsewhere in the same layout is plainly a little busy, and in percent.
+_A_LITTLE = 10.0
+# So few numbers say nothing of their course.
+_SAMPLES = 24
+# How alike successive samples are (their correlation): below the first they have no course, above the second they do.
+# Of the Bitbrains traces' days of servers, 93 % of those that never exceed 1 % are below the first, and 2 % of those
+# that are above 20 % half of the time.
+_NO_COURSE, _COURSE = 0.3, 0.5
+# How far samples lie apart (standard deviation by mean): a busy server without a course is one that works to its limit
+# all day, at 0.01 at most in these traces; of those that never exceed 1 %, 98 % are above 0.07.
+_NOISE = 0.05
+# Rows of a file that tell how many decimals it has, and the busiest servers, whose course is compared.
+_ROWS, _OTHERS = 10_000, 5
+_NAMES = 3
+
+Doubts = list[tuple[int, str, str]]
+DoubtsOfServers = list[tuple[int, str, str, str]]
+
+
+def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> tuple[Doubts, DoubtsOfServers]:
+    """Columns in doubt (file, metric, reason), and servers in doubt within others (file, metric, reason, server)."""
+    highest = ", ".join(
+        f"max({metric}), min({metric}), count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
+        for metric in metrics.percent_names()
+    )
+    found = db.execute(f"SELECT file, {highest} FROM reading GROUP BY file ORDER BY file").fetchall()
+    by_order = {source.order: source for source in sources}
+    columns: Doubts = []
+    percent: dict[tuple[str, bool], list[tuple[Source, bool]]] = defaultdict(list)
+    for file, *rest in found:
+        for place, metric in enumerate(metrics.percent_names()):
+            most, least, fractions = rest[3 * place : 3 * place + 3]
+            certain, free = said(by_order[file], metric)
+            if most is None or not fractions or certain:
+                continue
+            if (least >= 99 and most <= 100) if free else (most <= _ONE and least >= 0):
+                columns.append((
+                    file, metric,
+                    f"{metric} never exceeds 1 here: shares of one, or percent of idle servers? Say it under `units` "
+                    f"in the settings ({metric}: ratio, or {metric}: percent) or in the heading ([%])",
+                ))  # fmt: skip
+            else:
+                has_low = (most >= 100 - _ONE) if free else (least <= _ONE)
+                percent[metric, free].append((by_order[file], has_low))
+    servers = [
+        one
+        for (metric, free), files in percent.items()
+        if any(has_low for _, has_low in files)
+        for one in _servers(db, metric, free, files)
+    ]
+    return columns, servers
+
+
+def said(source: Source, metric: str) -> tuple[bool, bool]:
+    """Whether a file says the unit of a metric, and whether its values are what is free."""
+    meanings = [meaning for name, meaning in source.meanings if name == metric]
+    return all(meaning.certain for meaning in meanings), any(meaning.free for meaning in meanings)
+
+
+def _servers(
+    db: duckdb.DuckDBPyConnection, metric: str, free: bool, files: Sequence[tuple[Source, bool]]
+) -> DoubtsOfServers:
+    """The servers that never exceed 1 in files in which others do, and of which nothing says that they are idle; with
+    each file, whether it has such low numbers at all."""
+    number = f"(100 - {metric})" if free else metric  # as the file has it
+    decimals = f"CASE {' '.join(f'WHEN {_fits(number, places)} THEN {places}' for places in range(1, 7))} ELSE 7 END"
+    orders = ", ".join(str(source.order) for source, has_low in files if has_low)
+    db.execute(f"""
+        CREATE OR REPLACE TEMP TABLE low AS
+        SELECT file, server_id, max({decimals}) AS decimals, bool_or({number} <> floor({number})) AS fractions
+        FROM reading WHERE file IN ({orders}) AND {number} BETWEEN 0 AND {_ONE} GROUP BY file, server_id;
+        CREATE OR REPLACE TEMP TABLE low_server AS
+        SELECT file, {server_of()} AS server, max(decimals) AS decimals FROM low
+        GROUP BY ALL HAVING bool_or(fractions)""")
+    db.execute(f"""
+        DELETE FROM low_server USING (
+            SELECT DISTINCT file, server_id FROM reading WHERE file IN ({orders}) AND {number} > {_ONE}) AS higher
+        WHERE higher.file = low_server.file AND {server_of("higher.server_id")} = server""")
+    low = db.execute("SELECT file, list(server ORDER BY server) FROM low_server GROUP BY file ORDER BY file").fetchall()
+    by_order = {source.order: source for source, _ in files}
+    found: DoubtsOfServers = []
+    for file, servers in low:
+        alike = [order for order, one in by_order.items() if one.layout == by_order[file].layout and order != file]
+        idle = _idle(db, metric, number, decimals, file, alike)
+        doubted = [server for server in servers if server not in idle]
+        if not doubted:
+            continue
+        names = ", ".join(server or "?" for server in doubted[:_NAMES]) + (", …" if len(doubted) > _NAMES else "")
+        reason = (
+            f"{metric} of {names} never exceeds 1, and that of others does: shares of one, or percent of idle servers? "
+            f"If all are percent, say units: {{{metric}: percent}} in the settings; if these are shares, export them "
+            "in percent"
+        )
+        found += [(file, metric, reason, server) for server in doubted]
+    return found
+
+
+def _idle(
+    db: duckdb.DuckDBPyConnection, metric: str, number: str, decimals: str, file: int, alike: Sequence[int]
+) -> set[str]:
+    """Those of a file's servers below 1 that are in percent, by what their numbers say.
+
+    Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
+    percent. And a CPU's numbers without a course, such as the noise of an idle server, beside others with one, and with
+    no more decimals than these, are percent too. A memory is never below 1 %, and a disk's numbers have no course.
+    """
+    written = dict(db.execute("SELECT server, decimals FROM low_server WHERE file = ?", [file]).fetchall())
+    idle = {server for server, most in written.items() if most <= 1}
+    if alike:
+        idle |= {server for (server,) in db.execute(f"""
+            SELECT server FROM (
+                SELECT server_id, max({number}) AS most FROM reading
+                WHERE file IN ({", ".join(map(str, alike))}) AND {metric} IS NOT NULL GROUP BY server_id
+            ) JOIN (SELECT server FROM low_server WHERE file = {file}) ON server = {server_of()}
+            GROUP BY server HAVING max(most) > {_ONE} AND max(most) <= {_A_LITTLE}""").fetchall()}  # fmt: skip
+    if metric != "cpu" or idle.issuperset(written):
+        return idle
+    of_file = f"FROM reading WHERE file = {file} AND {metric} IS NOT NULL"
+    [usual] = one_row(
+        db, f"SELECT max({decimals}) FROM (SELECT {metric} {of_file} AND {number} > {_ONE} LIMIT {_ROWS})"
+    )
+    asked = [server for server, most in written.items() if most <= usual and server not in idle]
+    busiest = [server for (server,) in db.execute(f"""
+        SELECT server_id {of_file} GROUP BY server_id ORDER BY avg({number}) DESC, server_id LIMIT {_OTHERS}""",
+    ).fetchall()]  # fmt: skip
+    course = {server: (alike, noise) for server, alike, noise in db.execute(f"""
+        SELECT server_id, corr(value, before), stddev(value) / avg(value) FROM (
+            SELECT server_id, {number} AS value, lag({number}) OVER (
+                PARTITION BY server_id ORDER BY sampled_at) AS before
+            {of_file} AND sampled_at IS NOT NULL AND server_id IN (SELECT unnest(?))
+        ) GROUP BY server_id HAVING count(before) >= {_SAMPLES} AND NOT isnan(corr(value, before))""",
+        [asked + busiest],
+    ).fetchall()}  # fmt: skip
+    of_others = sorted(course[server][0] for server in busiest if server in course and server not in asked)
+    if of_others and of_others[len(of_others) // 2] >= _COURSE:
+        without = {server for server, (alike, noise) in course.items() if alike < _NO_COURSE and noise >= _NOISE}
+        idle |= without & set(asked)
+    return idle
+
+
+def _fits(number: str, places: int) -> str:
+    """The SQL condition of a number with so many decimals at most."""
+    return f"abs({number} * 1e{places} - round({number} * 1e{places})) < 1e-6"

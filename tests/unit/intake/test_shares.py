@@ -1,0 +1,86 @@
+"""Shares of one beside percent: right, or set aside with the sentence that decides; idle servers are believed."""
+
+import random
+
+import exports
+import pytest
+
+from headroom.core.job import InputError
+
+BUSY = exports.fleet("web-1", "web-2", "db-1")
+
+
+def table(*fleets, heading="cpu"):
+    rows = [f"{exports.iso(at)},{server},{v}" for made in fleets for server, x in made.items() for at, v in x]
+    return "\n".join([f"timestamp,server_id,{heading}", *rows]) + "\n"
+
+
+def scaled(server, factor, digits, made=BUSY["db-1"]):
+    return {server: [(at, round(v * factor, digits)) for at, v in made]}
+
+
+def idle(server, level=0.4, digits=2, seed=3):
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    return {server: [(at, round(level * (0.5 + chance.random()), digits)) for at, _ in BUSY["db-1"]]}
+
+
+def test_a_column_that_never_exceeds_one_is_refused(tmp_path):
+    with pytest.raises(InputError, match="shares of one"):
+        exports.read(tmp_path, {"x.csv": table(idle("a"))})
+
+
+@pytest.mark.parametrize("digits", [2, 4, 9])
+def test_a_server_in_shares_beside_others_in_percent_is_set_aside_and_named(tmp_path, digits):
+    panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, scaled("odd-1", 0.01, digits))})
+    assert exports.is_right(panel, quality, cpu=BUSY)
+    [note] = [note for note in quality["notes"] if "cpu of odd-1 never exceeds 1" in note]
+    assert "say units: {cpu: percent}" in note
+    panel, _ = exports.read(
+        tmp_path / "said", {"x.csv": table(BUSY, scaled("odd-1", 0.01, digits))}, "units: {cpu: percent}"
+    )
+    assert set(panel["server_id"]) == {*BUSY, "odd-1"}
+
+
+def test_what_is_free_in_shares_is_set_aside_too(tmp_path):
+    free = {server: [(at, round(100 - v, 2)) for at, v in made] for server, made in BUSY.items()}
+    odd = {"odd-1": [(at, round(v / 100, 4)) for at, v in free["db-1"]]}
+    panel, quality = exports.read(tmp_path, {"x.csv": table(free, odd, heading="cpu_idle")})
+    assert exports.is_right(panel, quality, cpu=BUSY)
+
+
+@pytest.mark.parametrize("digits", [1, 2])
+def test_an_idle_server_beside_busy_ones_is_believed(tmp_path, digits):
+    quiet = idle("quiet-1", digits=digits)
+    panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, quiet)})
+    assert exports.is_right(panel, quality, cpu=BUSY | quiet)
+
+
+def test_an_idle_server_whose_numbers_have_more_decimals_than_those_of_others_is_not(tmp_path):
+    panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, idle("quiet-1", digits=5))})
+    assert exports.is_right(panel, quality, cpu=BUSY)
+
+
+def test_a_server_at_its_limit_all_day_has_no_course_and_is_not_idle(tmp_path):
+    chance = random.Random(5)  # noqa: S311 - no secret
+    full = {"full-1": [(at, round(0.97 + 0.02 * chance.random(), 2)) for at, _ in BUSY["db-1"]]}
+    panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, full)})
+    assert exports.is_right(panel, quality, cpu=BUSY)
+
+
+def test_a_server_that_is_a_little_busy_on_another_day_is_in_percent(tmp_path):
+    nearly_idle = scaled("quiet-1", 0.01, 4)
+    later = exports.fleet(*BUSY, day="2024-02-14")
+    little = {"quiet-1": [(at, round(v / 15, 2)) for at, v in later["db-1"]]}
+    files = {"13.csv": table(BUSY, nearly_idle), "14.csv": table(later, little)}
+    panel, quality = exports.read(tmp_path, files)
+    truth = {server: BUSY[server] + later[server] for server in BUSY}
+    assert exports.is_right(panel, quality, cpu=truth | {"quiet-1": nearly_idle["quiet-1"] + little["quiet-1"]})
+
+
+def test_an_empty_disk_beside_fuller_ones_of_its_server_is_in_percent(tmp_path):
+    rows = [f"{exports.iso(at)},{disk},a,{v}" for at, v in BUSY["web-1"] for disk, v in (("/", v), ("/boot", 0.61))]
+    rows += [f"{exports.iso(at)},/,b,{round(v / 100, 4)}" for at, v in BUSY["web-2"]]
+    text = "\n".join(["time,mount,host,disk usage", *rows])
+    panel, quality = exports.read(tmp_path, {"x.csv": text})
+    assert {(row.server_id, row.entity) for row in panel.itertuples()} == {("a", "/"), ("a", "/boot")}
+    assert any("disk of b never exceeds 1" in note for note in quality["notes"])
