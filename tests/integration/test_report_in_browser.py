@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import needed, sync_api
+from browser import needed, sync_api, watch
 from synthetic_assessment import HOSTILE, assessment, with_silent
 
 from headroom.core import wording
@@ -58,9 +58,7 @@ def opening(browser: Any, reports: dict[str, Path]) -> Iterator[Open]:
         context = browser.new_context(**(DESKTOP | options))
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("request", lambda request: request.url.startswith(OWN) or complaints.append(request.url))
+        watch(page, OWN, complaints)
         page.goto((reports.get(str(name)) or Path(name)).as_uri() + fragment)
         return page
 
