@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
-from browser import needed
+from browser import needed, watch
 from integration.service import Service, results_refused
+from serving import serving
 
 from cli.loopback import Server
 from cli.smoke import fleet
@@ -25,10 +25,8 @@ pytestmark = needed
 def server(cloud: Cloud, stack: Stack) -> Iterator[Server]:
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
     made = Server(api_address(cloud, stack), session, REGION)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with serving(made):
+        yield made
 
 
 @pytest.fixture
@@ -42,9 +40,7 @@ def open_page(browser: Any, server: Server, cloud: Cloud) -> Iterator[Callable[.
         page = context.new_page()
         page.set_default_timeout(60_000)
         own = (f"{server.origin}/", f"{cloud.endpoint}/", "data:", "blob:")
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("console", lambda said: "Failed to load resource" in said.text or complaints.append(said.text))
-        page.on("request", lambda one: one.url.startswith(own) or complaints.append(one.url))
+        watch(page, own, complaints, harmless="Failed to load resource")
         page.goto(server.page if key else server.origin)
         page.get_by_text("Loading …").wait_for(state="detached")
         return page
