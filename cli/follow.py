@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from functions.following import Step, steps
+from functions.following import KINDS, Failure, Log, Step, job_log, steps
+from functions.names import job_name
 
 FINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
@@ -62,32 +63,14 @@ def follow(cloud: Cloud, execution: str, every: float = 0.25) -> Iterator[tuple[
         time.sleep(every)
 
 
-def running_job(cloud: Cloud, dataset: str) -> str | None:
-    """The name of the dataset's SageMaker job that is running now."""
-    sagemaker = cloud.client("sagemaker")
-    for kind in ("processing", "training"):
-        answer = getattr(sagemaker, f"list_{kind}_jobs")(
-            StatusEquals="InProgress", NameContains=dataset[:20], SortOrder="Descending"
-        )
-        for job in answer[f"{kind.capitalize()}JobSummaries"]:
-            return job[f"{kind.capitalize()}JobName"]
-    return None
+def log_of(cloud: Cloud, prefix: str, dataset: str, execution: str, job: str, most: int) -> Log | None:
+    """What a run's newest job of a kind has written; ``execution`` is an ARN, ``prefix`` the stack's JobNamePrefix."""
+    return job_log(cloud.client("logs"), KINDS[job], f"{job_name(prefix, dataset, job, execution)}-", most)
 
 
-def log_tail(cloud: Cloud, job: str, lines: int) -> list[str]:
-    """The last lines that a job wrote."""
-    from botocore.exceptions import ClientError
-
-    logs = cloud.client("logs")
-    for kind in ("Processing", "Training"):
-        group = f"/aws/sagemaker/{kind}Jobs"
-        try:
-            streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/")["logStreams"]
-        except ClientError:
-            continue
-        for stream in streams:
-            events = logs.get_log_events(
-                logGroupName=group, logStreamName=stream["logStreamName"], limit=lines, startFromHead=False
-            )["events"]
-            return [event["message"] for event in events]
-    return []
+def log_of_failed(cloud: Cloud, failed: Failure, most: int) -> list[str]:
+    """The last lines of the job that a run failed in, where it was one."""
+    if failed.job is None or failed.kind is None:
+        return []
+    log = job_log(cloud.client("logs"), failed.kind, f"{failed.job}/", most)
+    return log.lines if log else []

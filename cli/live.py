@@ -11,8 +11,10 @@ from functions import following
 from functions.notification import printable
 
 
-def watch(console: Any, cloud: Cloud, execution: str, dataset: str, every: float = 2.0) -> dict[str, Any]:
+def watch(console: Any, cloud: Cloud, prefix: str, execution: str, dataset: str, every: float = 2.0) -> dict[str, Any]:
     """Show an execution's states as they end, and below them the one that runs with its job's last line.
+
+    ``prefix`` is the stack's JobNamePrefix.
 
     Returns:
         The execution's last description.
@@ -33,9 +35,10 @@ def watch(console: Any, cloud: Cloud, execution: str, dataset: str, every: float
                 told += 1
             if not ended and told < len(steps):
                 step = steps[-1]
-                job = follow.running_job(cloud, dataset)
-                lines = follow.log_tail(cloud, job, 1) if job else []
-                words = printable(f"{step.name} {step.seconds(now):.0f} s  {lines[-1] if lines else ''}")
+                job = following.STEPS.get(step.name)
+                log = follow.log_of(cloud, prefix, dataset, execution, job, 1) if job else None
+                last = log.lines[-1] if log and log.lines else ""
+                words = printable(f"{step.name} {step.seconds(now):.0f} s  {last}")
                 status.update(Text(words[: max(20, console.width - 8)], overflow="ellipsis"))
     return description
 
@@ -46,5 +49,5 @@ def why(cloud: Cloud, description: dict[str, Any], lines: int = 15) -> list[str]
     told = [f"the run ended {description['status']}: {failure.error}", failure.reason]
     if failure.job:
         told += ["", f"the last lines of {failure.job}:"]
-        told += [f"  {line}" for line in follow.log_tail(cloud, failure.job, lines)]
+        told += [f"  {line}" for line in follow.log_of_failed(cloud, failure, lines)]
     return told

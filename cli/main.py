@@ -26,6 +26,7 @@ from cli.commands import (
     settings,
     smoke,
     snooze,
+    start_over,
     status,
 )  # fmt: skip
 from cli.errors import CliError
@@ -43,7 +44,7 @@ app = typer.Typer(
 for one in (
     preview.preview, drop.drop, run.run, status.status, follow.follow, logs.logs, redrive.redrive, report.report,
     page.page, runs.runs, models.models, approve.approve, findings.findings, accept.accept, snooze.snooze,
-    put_back.put_back, give_up.give_up, smoke.smoke,
+    put_back.put_back, give_up.give_up, start_over.start_over, smoke.smoke,
 ):  # fmt: skip
     app.command()(one)
 app.add_typer(settings.app, name="settings")

@@ -123,33 +123,61 @@ class Smoke:
         if account == EMULATOR:
             self.say("      quotas: not checked: emulator")
             return
-        preprocess, train, assess = self.outputs["InstanceTypes"].split(",")
-        wanted = {f"{kind} for processing job usage" for kind in (preprocess, assess)}
-        spot = "spot " if self.parameters.get("TrainOnSpot") == "true" else ""
-        wanted.add(f"{train} for {spot}training job usage")
+        needed, wished = self.quotas()
+        names = needed | wished
         try:
             pages = self.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
-            quotas = {one["QuotaName"]: one for page in pages for one in page["Quotas"] if one["QuotaName"] in wanted}
+            quotas = {one["QuotaName"]: one for page in pages for one in page["Quotas"] if one["QuotaName"] in names}
         except ClientError as error:
             self.warn(f"quotas: not checked, you may not read them: {error}")
             return
-        for name in sorted(wanted):
+        for name, (least, what) in sorted(names.items()):
             quota = quotas.get(name, {"Value": 0, "QuotaCode": "?"})
-            if quota["Value"] < 1:
-                raise SmokeFailure(
-                    f"the quota '{name}' is {quota['Value']:.0f}: no run can start",
-                    "aws service-quotas request-service-quota-increase --service-code sagemaker "
-                    f"--quota-code {quota['QuotaCode']} --desired-value 2",
-                )
-            self.ok(f"quota '{name}': {quota['Value']:.0f}")
-            if quota["Value"] < 2:
-                self.warn(f"quota '{name}' is 1: two datasets cannot run at the same time, the second one waits")
+            if quota["Value"] >= least:
+                self.ok(f"quota '{name}': {quota['Value']:.0f}")
+                if quota["Value"] < 2 * least and name in needed:
+                    self.warn(
+                        f"quota '{name}' is {quota['Value']:.0f}: two datasets cannot run at the same time, the second "
+                        "one waits"
+                    )
+                continue
+            short = f"the quota '{name}' is {quota['Value']:.0f}, and {least} is needed: {what}"
+            asking = (
+                "aws service-quotas request-service-quota-increase --service-code sagemaker "
+                f"--quota-code {quota['QuotaCode']} --desired-value {2 * least}"
+            )
+            if name in needed:
+                raise SmokeFailure(short, asking)
+            self.warn(f"{short}. To ask for more: {asking}")
+
+    def quotas(self) -> tuple[dict[str, tuple[int, str]], dict[str, tuple[int, str]]]:
+        """Quotas without which no run goes to its end, and those without which something else does not: each with how
+        many machines it must allow, and what happens otherwise."""
+        preprocess, train, assess = self.outputs["InstanceTypes"].split(",")
+        spot = "spot " if self.parameters.get("TrainOnSpot") == "true" else ""
+        needed = {f"{kind} for processing job usage": (1, "no run can start") for kind in (preprocess, assess)}
+        needed[f"{train} for {spot}training job usage"] = (1, "no run can start")
+        wished = {}
+        engine, instances = self.parameters.get("Engine", "auto"), int(self.parameters.get("SparkInstances", "1"))
+        spark = f"{self.parameters.get('SparkInstanceType')} for processing job usage"
+        if engine == "spark":
+            needed[spark] = (instances, "no run can be assessed by Spark, as the parameter Engine says")
+        elif engine == "auto" and float(self.parameters.get("SparkFromGb", "0")) and spark not in needed:
+            wished[spark] = (instances, "a panel of SparkFromGb or more cannot be assessed")
+        if self.parameters.get("Challenger") == "on":
+            transform = f"{self.parameters.get('ChallengerInstanceType')} for transform job usage"
+            wished[transform] = (1, "a challenger ends without a comparison")
+        return needed, wished
 
     def look_at_prices(self, region: str) -> None:
         """Without prices no run is refused for its cost, which nobody would notice before the bill."""
         given = self.parameters.get("InstancePricesUsd", "").split(",")
         told = dict.fromkeys((one.partition("=")[0].strip() for one in given), 0.0)
         kinds = set(self.outputs["InstanceTypes"].split(","))
+        if self.parameters.get("Challenger") == "on":
+            kinds |= {self.parameters["ChallengerInstanceType"], prices.AUTOML["instance_type"]}
+        if self.parameters.get("Engine") == "spark" or float(self.parameters.get("SparkFromGb", "0")):
+            kinds.add(self.parameters["SparkInstanceType"])
         missing = sorted(kinds - prices.known(region, told).keys())
         if missing and float(self.parameters.get("MaxRunCostUsd", "0")):
             self.warn(
@@ -235,7 +263,7 @@ class Smoke:
                 return json.loads(described["output"])
             if described["status"] in follow.FINAL:
                 why = following.failure(described)
-                log = follow.log_tail(self, why.job, 15) if why.job else []
+                log = follow.log_of_failed(self, why, 15)
                 at = f" in {steps[-1].name}" if steps else ""
                 raise SmokeFailure(
                     "\n".join([f"the run has {described['status'].lower()}{at}: {why.error}: {why.reason}", *log]),

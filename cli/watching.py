@@ -38,7 +38,7 @@ def stay(stack: Stack, dataset: str, execution: str, as_json: bool) -> None:
     if as_json:
         *_, (description, _) = follow.follow(stack, execution, every=2.0)
     else:
-        description = live.watch(output.console(stderr=True), stack, execution, dataset)
+        description = live.watch(output.console(stderr=True), stack, stack.outputs["JobNamePrefix"], execution, dataset)
     if description["status"] != "SUCCEEDED":
         raise CliError(
             "\n".join([*live.why(stack, description), "", f"when the cause is mended: headroom redrive {dataset}"])

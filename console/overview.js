@@ -7,6 +7,9 @@ import { stateOf } from "./datasets.js";
 
 const EVERY = 4;
 const ENDED = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"];
+const BADLY = ENDED.slice(1);
+const LINES = 200;
+const JOBS = ["preprocess", "train", "assess"];
 const MODES = { auto: "as is due (auto)", score: "score only", train: "train a new model" };
 
 export async function overview({ dataset, signal }) {
@@ -30,7 +33,8 @@ export async function overview({ dataset, signal }) {
     appear(look, signal);
     return [problemBox(error), h("p.quiet", "A first file is taken in within a minute. This page looks again by itself.")];
   }
-  watch(now, look, (execution) => followed(dataset, execution, live, status, signal), status, signal);
+  const run = runBox(dataset, live, status, signal);
+  watch(now, look, run, status, signal);
   return [facts, part("Now", live, status, starter(dataset, status)), part("Runs", history)];
 }
 
@@ -60,13 +64,13 @@ function standing(dataset, one) {
 }
 
 /** Look again and again, while somebody looks: a run that begins, here or elsewhere, is followed to its end. */
-async function watch(now, look, follow, status, signal) {
-  let ended = null;
+async function watch(now, look, run, status, signal) {
   try {
+    if (!now.running && now.last_execution) await run.recall(now.last_execution);
     for (;;) {
       // A run that has ended keeps the dataset for a moment.
-      if (!now.running) ended = null;
-      else if (now.running !== ended && await follow(now.running)) ended = now.running;
+      if (!now.running) run.ended = null;
+      else if (now.running !== run.ended && await run.follow(now.running)) run.ended = now.running;
       await pause(EVERY, signal);
       if (!document.hidden) now = await look();
     }
@@ -75,37 +79,109 @@ async function watch(now, look, follow, status, signal) {
   }
 }
 
-/** Show an execution's states as they begin and end; only a new state is read out. False where it has not begun. */
-async function followed(dataset, execution, live, status, signal) {
-  const list = h("ol.steps");
-  for (let told = "";;) {
-    let found;
+/** A run as it goes: its states, what its job writes, why it failed, and a way to go on with it. */
+function runBox(dataset, live, status, signal) {
+  const list = h("ol.steps"), log = logBox(dataset, signal), actions = h("div.row");
+  const run = { ended: null, follow, recall };
+  let shown = null;
+
+  function show(execution, found) {
+    if (shown !== execution) {
+      live.replaceChildren(h("p", h("b", "Run "), h("code", readable(execution))), list, log.box, actions);
+      shown = execution;
+    }
+    live.hidden = false;
+    list.replaceChildren(...found.steps.map(step));
+    const again = BADLY.includes(found.status) && found.no_redrive === null
+      ? button("Redrive this run", () => redrive(execution)) : null;
+    // The same button stays: whoever has come to it by keyboard must not lose it.
+    if (Boolean(again) !== Boolean(actions.firstChild)) actions.replaceChildren(...(again ? [again] : []));
+  }
+
+  async function fetched(execution) {
     try {
-      found = await ask("GET", ["datasets", dataset, "executions", execution], { signal });
+      return await ask("GET", ["datasets", dataset, "executions", execution], { signal });
     } catch (error) {
-      if (error.status === 404) return false;
+      if (error.status === 404) return null;
       throw error;
     }
-    if (live.hidden || list.parentNode !== live) {
-      live.replaceChildren(h("p", h("b", "Run "), h("code", readable(execution))), list);
-      live.hidden = false;
-    }
-    list.replaceChildren(...found.steps.map(step));
-    if (ENDED.includes(found.status)) {
-      say(status, ending(dataset, found), found.status === "SUCCEEDED");
-      return true;
-    }
-    const words = found.steps.length ? `${found.steps.at(-1).name} is under way.` : "";
-    if (words !== told) say(status, told = words);
-    await pause(EVERY, signal);
   }
+
+  /** Follow an execution to its end; only a new state is read out. False where it has not begun. */
+  async function follow(execution) {
+    for (let told = "";;) {
+      const found = await fetched(execution);
+      if (!found) return false;
+      show(execution, found);
+      await log.read(execution);
+      if (ENDED.includes(found.status)) {
+        say(status, ending(found), found.status === "SUCCEEDED");
+        return true;
+      }
+      const words = found.steps.length ? `${found.steps.at(-1).name} is under way.` : "";
+      if (words !== told) say(status, told = words);
+      await pause(EVERY, signal);
+    }
+  }
+
+  /** Show the last run if it failed before anybody looked. */
+  async function recall(execution) {
+    const found = await fetched(execution);
+    if (!found || !BADLY.includes(found.status)) return;
+    show(execution, found);
+    say(status, ending(found), false);
+    await log.read(execution);
+  }
+
+  async function redrive(execution) {
+    say(status, "Redriving …");
+    try {
+      await ask("POST", ["datasets", dataset, "executions", execution, "redrive"], { signal });
+      run.ended = null;
+      say(status, "Redriven: it goes on where it failed.");
+    } catch (error) {
+      say(status, error);
+    }
+  }
+
+  return run;
 }
 
-function ending(dataset, found) {
+/** What a run's jobs write: of the newest, or of one that is chosen; read again for as long as it is open. */
+function logBox(dataset, signal) {
+  const text = h("pre.log", { tabindex: "0", role: "region", "aria-label": "Log" });
+  const about = h("p.quiet");
+  const which = h("select", { change: () => read() }, h("option", { value: "" }, "the newest job"),
+    JOBS.map((job) => h("option", { value: job }, job)));
+  const box = h("details.fold", { open: true, toggle: () => read() },
+    h("summary", "What its jobs write"), field("Job", which), about, text);
+  let execution = null;
+
+  async function read(of = execution) {
+    execution = of;
+    if (!box.open || !execution || signal.aborted) return;
+    try {
+      const query = { most: LINES, ...(which.value ? { job: which.value } : {}) };
+      const found = await ask("GET", ["datasets", dataset, "executions", execution, "log"], { query, signal });
+      const below = text.scrollHeight - text.scrollTop - text.clientHeight < 30;
+      about.textContent = found.name ? readable(found.name) : "Nothing is written yet.";
+      text.textContent = found.lines.map(readable).join("\n");
+      if (below) text.scrollTop = text.scrollHeight; // whoever reads further up stays there
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      about.textContent = `The log cannot be read: ${readable(error.message)}`;
+    }
+  }
+
+  return { box, read };
+}
+
+function ending(found) {
   if (found.status === "SUCCEEDED") return `The run has ended: ${readable(found.result || "done")}.`;
   const job = found.job ? `\nThe job was ${readable(found.job)}.` : "";
-  return `The run has ended ${found.status}: ${readable(found.error || "")} ${readable(found.reason || "")}${job}\n`
-    + `When the cause is mended: headroom redrive ${dataset}`;
+  const next = found.no_redrive ? `It cannot be redriven: ${readable(found.no_redrive)}.`
+    : "When the cause is mended, redrive it: it goes on at the job that failed, with the same files and settings.";
+  return `The run has ended ${found.status}: ${readable(found.error || "")} ${readable(found.reason || "")}${job}\n${next}`;
 }
 
 function step(one) {

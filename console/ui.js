@@ -84,11 +84,14 @@ export function button(text, act, attributes = {}) {
     class: "more",
     ...attributes,
     click: async () => {
+      const focused = document.activeElement === made;
       made.disabled = true;
       try {
         await act();
       } finally {
         made.disabled = false;
+        // A disabled button loses the focus: whoever came by keyboard would begin at the top again.
+        if (focused && document.activeElement === document.body) made.focus();
       }
     },
   }, text);

@@ -31,17 +31,16 @@ import following
 import looking
 import objects
 import page
-from arrivals import LARGEST_FILE
+import starting
+from arrivals import LARGEST_FILE, no_room
 from callers import Caller, caller_of
 from environment import ApiSettings, from_environment
 from headroom.core import accepted, settings
 from ledger import Ledger, connect
-from locks import execution_arn
-from names import LARGEST_PREVIEW, dataset_problem, name_problem
+from names import LARGEST_PREVIEW, dataset_problem, job_name, name_problem
 from overdue import NothingToGiveUp, give_up
 from problems import Problem, answer, of_problem, of_request
 from run_input import RunRequest
-from starting import Busy, OtherRequest, name_of, start
 
 logger = Logger()
 tracer = Tracer()
@@ -51,10 +50,12 @@ LINK_SECONDS = 900
 # What S3 takes by one request; larger files come by the command line or the SDKs, in parts.
 LARGEST_UPLOAD = min(LARGEST_FILE, 5 * 1024**3)
 LARGEST_SETTINGS = 1024**2
+LONGEST_LINE = 2_000  # of a log; a thousand of them fit into an answer
 TYPES = {".html": "text/html; charset=utf-8", ".png": "image/png", ".json": "application/json", ".csv": "text/csv"}
 
 Dataset = Annotated[str, Path(description="The first folder under incoming/", max_length=200)]
 Run = Annotated[str, Path(description="A run's id, or current", max_length=40)]
+Execution = Annotated[str, Path(description="The name of a started run", max_length=80)]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
 
 
@@ -160,6 +161,10 @@ def router() -> APIGatewayHttpResolver:
     app.get("/datasets/<dataset>/runs/<run>", summary="One run", **about)(get_run)
     app.get("/datasets/<dataset>/runs/<run>/results", summary="Links to its results", **about)(get_results)
     app.get("/datasets/<dataset>/executions/<execution>", summary="How a started run stands", **about)(get_execution)
+    app.get("/datasets/<dataset>/executions/<execution>/log", summary="What a job of it writes", **about)(get_log)
+    app.post(
+        "/datasets/<dataset>/executions/<execution>/redrive", summary="Go on where it failed", **_with(about, 409)
+    )(redrive_execution)
     app.post("/datasets/<dataset>/give-up", summary="Expect no more files", **_with(about, 409))(no_more_files)
     app.get("/datasets/<dataset>/settings", summary="The settings, as text", **about)(get_settings)
     app.put("/datasets/<dataset>/settings", summary="Check and save settings", **_with(about, 409))(put_settings)
@@ -266,18 +271,18 @@ def preview_file(
 
 
 def start_run(dataset: Dataset, run: Start, idempotency_key: IdempotencyKey = None) -> Response[Any]:
-    call = _call_about(dataset)
-    name = name_of(dataset, idempotency_key, call.caller.name, call.now)
+    call = _call_about(dataset, may_be_new=bool(run.data))
+    name = starting.name_of(dataset, idempotency_key, call.caller.name, call.now)
     given = run.model_dump(exclude_none=True, exclude_unset=True, exclude={"data"}) | {"dataset": dataset}
     stepfunctions, machine = boto3.client("stepfunctions"), call.environment.state_machine_arn
     if run.data:
         given["copied"] = list(run.data)
         _copy_in(call, dataset, run.data)
     try:
-        new = start(call.ledger, stepfunctions, machine, name, given, call.now)
-    except Busy as busy:
+        new = starting.start(call.ledger, stepfunctions, machine, name, given, call.now)
+    except starting.Busy as busy:
         raise Problem(HTTPStatus.CONFLICT, str(busy), running=busy.running) from busy
-    except OtherRequest as other:
+    except starting.OtherRequest as other:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(other)) from other
     logger.info("run asked for", extra={"dataset": dataset, "execution": name, "by": call.caller.name, "new": new})
     status = HTTPStatus.ACCEPTED if new else HTTPStatus.OK
@@ -286,14 +291,16 @@ def start_run(dataset: Dataset, run: Start, idempotency_key: IdempotencyKey = No
 
 
 def _copy_in(call: Call, dataset: str, data: tuple[str, ...]) -> None:
-    """Copy data into the dataset before a start; in the batch window that follows, ingest takes note of it."""
-    allowed = call.environment.data_arns
+    """Copy data into the dataset, which it may begin; in the batch window that follows, ingest takes note of it."""
     try:
-        new = copying.copy(_s3(), data, allowed, call.environment.ingest_bucket, dataset)
+        found = copying.look(_s3(), data, call.environment.data_arns)
     except copying.CannotCopy as error:
         problems = str(error).splitlines()
         detail = "nothing was copied and no run was started: some of this data cannot be had"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems=problems) from error
+    if not call.ledger.admit(dataset, call.environment.most_datasets):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, no_room(dataset, call.environment.most_datasets))
+    new = copying.copy(_s3(), found, call.environment.ingest_bucket, dataset)
     logger.info("data copied", extra={"dataset": dataset, "by": call.caller.name, "files": new})
 
 
@@ -345,24 +352,13 @@ def get_results(dataset: Dataset, run: Run) -> dict[str, Any]:
     return {"run_id": run_id, "expires_in": LINK_SECONDS, "files": files}
 
 
-def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80)]) -> dict[str, Any]:
+def get_execution(dataset: Dataset, execution: Execution) -> dict[str, Any]:
     """How a run that was started stands, which states it has been in, and why it failed."""
     call = _call_about(dataset)
-    nothing = Problem(HTTPStatus.NOT_FOUND, f"dataset {dataset!r} has no execution {execution!r}")
-    arn = execution_arn(call.environment.state_machine_arn, execution)
-    stepfunctions = boto3.client("stepfunctions")
-    try:
-        found = stepfunctions.describe_execution(executionArn=arn)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
-            raise
-        raise nothing from error
-    given, result = looking.document(found.get("input")), looking.document(found.get("output"))
-    if given.get("dataset") != dataset:
-        raise nothing
-    failed = (
-        following.failure(dict(found)) if found["status"] not in ("RUNNING", "PENDING_REDRIVE", "SUCCEEDED") else None
-    )
+    found = _described(call, dataset, execution)
+    result = looking.document(found.get("output"))
+    failed = following.failure(found) if found["status"] in following.ENDED_BADLY else None
+    stepfunctions, arn = boto3.client("stepfunctions"), found["executionArn"]
     return {
         "execution": execution,
         "status": found["status"],
@@ -373,6 +369,7 @@ def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80
         "error": found.get("error"),
         "reason": failed.reason if failed else None,
         "job": failed.job if failed else None,
+        "no_redrive": following.no_redrive(found),
         "steps": [
             {
                 "name": one.name,
@@ -383,6 +380,52 @@ def get_execution(dataset: Dataset, execution: Annotated[str, Path(max_length=80
             for one in following.steps(stepfunctions, arn)
         ],
     }
+
+
+def get_log(
+    dataset: Dataset,
+    execution: Execution,
+    job: Annotated[
+        Literal["preprocess", "train", "assess"] | None, Query(description="The newest that has begun by default")
+    ] = None,
+    most: Annotated[int, Query(ge=1, le=1_000, description="The last so many lines")] = 100,
+) -> dict[str, Any]:
+    """What a job of a run has written so far, the newest attempt at it; no lines where it has not begun."""
+    call = _call_about(dataset)
+    arn = _described(call, dataset, execution)["executionArn"]
+    if job is None:
+        begun = [one.name for one in following.steps(boto3.client("stepfunctions"), arn) if one.name in following.STEPS]
+        job = following.STEPS[begun[-1]] if begun else None
+    name, logs, log = call.environment.job_name_prefix, boto3.client("logs"), None
+    if job is not None:
+        start = job_name(name, dataset, job, arn)
+        log = following.job_log(logs, following.KINDS[job], f"{start}-", most)
+    lines = [line[:LONGEST_LINE] for line in log.lines] if log else []
+    return {"job": job, "name": log.job if log else None, "lines": lines}
+
+
+def redrive_execution(dataset: Dataset, execution: Execution) -> Response[Any]:
+    """Go on with a run that failed at the job that failed, with the same files and settings."""
+    call = _call_about(dataset)
+    _described(call, dataset, execution)
+    stepfunctions, machine = boto3.client("stepfunctions"), call.environment.state_machine_arn
+    try:
+        starting.redrive(call.ledger, stepfunctions, machine, dataset, execution, call.now)
+    except starting.Busy as busy:
+        raise Problem(HTTPStatus.CONFLICT, str(busy), running=busy.running) from busy
+    except starting.NotRedrivable as error:
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from error
+    logger.info("run redriven", extra={"dataset": dataset, "execution": execution, "by": call.caller.name})
+    where = f"/datasets/{dataset}/executions/{execution}"
+    return Response(int(HTTPStatus.ACCEPTED), "application/json", {"execution": execution}, headers={"Location": where})
+
+
+def _described(call: Call, dataset: str, execution: str) -> dict[str, Any]:
+    """An execution of the dataset; of others' nobody learns whether they exist."""
+    found = following.described(boto3.client("stepfunctions"), call.environment.state_machine_arn, dataset, execution)
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"dataset {dataset!r} has no execution {execution!r}")
+    return found
 
 
 # ---------------------------------------------------------------- settings

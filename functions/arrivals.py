@@ -23,6 +23,15 @@ LARGEST_FILE = 20 * 1024**3
 _TOLD = 50  # refused files that a notification names
 
 
+def no_room(dataset: str, most_datasets: int) -> str:
+    """Why a dataset cannot begin where there are as many as allowed."""
+    return (
+        f"it would begin the new dataset {dataset!r}, and there are {most_datasets} already, as many as "
+        "the stack's parameter MaxDatasets allows: upload it to one of them, or raise the parameter and "
+        "upload it again"
+    )
+
+
 class Refused(Exception):
     """The object is not a utilization file; the message says why and what to do."""
 
@@ -44,11 +53,7 @@ def take_in(ledger: Ledger, file: File, most_datasets: int, now: datetime, taken
     try:
         dataset = dataset_of(file)
         if dataset not in taken.days and not ledger.admit(dataset, most_datasets):
-            raise Refused(
-                f"it would begin the new dataset {dataset!r}, and there are {most_datasets} already, as many as "
-                "the stack's parameter MaxDatasets allows: upload it to one of them, or raise the parameter and "
-                "upload it again"
-            )
+            raise Refused(no_room(dataset, most_datasets))
     except Refused as why:
         if not ledger.knows(NOBODY, file):
             taken.refused[file] = str(why)

@@ -14,7 +14,7 @@ from typing import Any
 USUAL_STACK = "headroom"
 WITHOUT = "or, without the headroom command:"
 # What the command line has of the sweep's commands (``sweep.Command``).
-ASKED_BY = {"put_back": "put-back", "give_up": "give-up"}
+ASKED_BY = {"put_back": "put-back", "give_up": "give-up", "start_over": "start-over"}
 # What ``headroom run`` can say of a run's input.
 _SAID_BY_RUN = {"mode", "max_usd"}
 

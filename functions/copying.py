@@ -43,11 +43,10 @@ class Found:
         return self.key.rpartition("/")[2]
 
 
-def copy(s3: S3Client, addresses: Sequence[str], allowed: Sequence[str], bucket: str, dataset: str) -> list[str]:
-    """Copy objects into a dataset's folder, once all of them can be; the names of those that were not there yet.
+def look(s3: S3Client, addresses: Sequence[str], allowed: Sequence[str]) -> list[Found]:
+    """The objects that are to be copied, once all of them can be.
 
-    ``allowed`` are ARNs that end with a star, such as ``arn:aws:s3:::exports/servers/*``. Who asks again copies nothing
-    again, so that no file counts as a new one.
+    ``allowed`` are ARNs that end with a star, such as ``arn:aws:s3:::exports/servers/*``.
 
     Raises:
         CannotCopy: one of them is not allowed, not there, or cannot be taken in.
@@ -67,6 +66,14 @@ def copy(s3: S3Client, addresses: Sequence[str], allowed: Sequence[str], bucket:
         )
     if faults:
         raise CannotCopy("\n".join(faults))
+    return found
+
+
+def copy(s3: S3Client, found: Sequence[Found], bucket: str, dataset: str) -> list[str]:
+    """Copy objects into a dataset's folder; the names of those that were not there yet.
+
+    Who asks again copies nothing again, so that no file counts as a new one.
+    """
     fresh = [one for one in found if not _is_there(s3, bucket, f"incoming/{dataset}/{one.name}", one)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(lambda one: _copy(s3, one, bucket, f"incoming/{dataset}/{one.name}"), fresh))

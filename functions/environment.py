@@ -73,6 +73,7 @@ class ApiSettings(_Environment):
     """Empty where callers sign in by IAM."""
     openid_audience: str
     preview_function: str
+    most_datasets: int
     data_arns: list[str]
     """What may be copied from other buckets, each with a star at its end."""
 

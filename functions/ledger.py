@@ -78,6 +78,8 @@ class State:
 
     running: str | None = None
     running_since: str | None = None
+    last_execution: str | None = None
+    """The newest execution that has held the lock."""
     current_run: str | None = None
     drifted: bool = False
     """Whether the current run found that the data has drifted from what its model was trained on."""
@@ -288,6 +290,7 @@ class Ledger:
         return State(
             running=item.get("running"),
             running_since=item.get("running_since"),
+            last_execution=item.get("last_execution"),
             current_run=item.get("current_run"),
             drifted=item.get("drifted", False),
             last_start=item.get("last_start"),
@@ -311,7 +314,7 @@ class Ledger:
         return _if_so(
             lambda: self._table.update_item(
                 Key=_state_key(dataset),
-                UpdateExpression="SET running = :execution, running_since = :at",
+                UpdateExpression="SET running = :execution, running_since = :at, last_execution = :execution",
                 ConditionExpression=free,
                 ExpressionAttributeValues={":execution": execution, ":at": at.isoformat()},
             )

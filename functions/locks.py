@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 from ledger import Ledger, State
-from names import execution_name
+from names import execution_arn, execution_name
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -144,13 +144,3 @@ def _names(dataset: str, now: datetime, after: str | None) -> Iterator[str]:
         return
     digest = hashlib.sha256(f"{dataset} after {after}".encode()).hexdigest()[:12]
     yield from (f"{dataset}-after-{digest}-{number}" for number in range(_FOLLOW_UPS))
-
-
-def execution_arn(state_machine_arn: str, execution: str) -> str:
-    """The ARN of an execution, from its state machine's and its name."""
-    return f"{state_machine_arn.replace(':stateMachine:', ':execution:')}:{execution}"
-
-
-def run_token(arn: str) -> str:
-    """Eight digits by which an execution's run and jobs are named; run ids end with them."""
-    return hashlib.sha256(arn.encode()).hexdigest()[:8]

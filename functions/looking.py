@@ -51,6 +51,7 @@ def _in_the_ledger(ledger: Ledger, dataset: str) -> dict[str, Any]:
         "dataset": dataset,
         "running": state.running,
         "running_since": state.running_since,
+        "last_execution": state.last_execution,
         "failed_at": state.failed_at,
         "current_run": state.current_run,
         "waiting": len(ledger.waiting(dataset, MOST_COUNTED)),

@@ -1,7 +1,9 @@
-"""What a key under ``incoming/`` must look like. Imports nothing: the laptop's demo holds its files to it too."""
+"""What a key under ``incoming/`` must look like, and what runs and jobs are called. Imports nothing: the laptop's demo
+and the command line go by it too."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -59,3 +61,18 @@ def twice(names: Iterable[str]) -> list[str]:
 def execution_name(dataset: str, now: datetime) -> str:
     """The name of an execution that starts now; it begins with its dataset's, by which a dataset's runs are found."""
     return f"{dataset}-{now:%Y%m%dT%H%M%S}-{now.microsecond:06d}"
+
+
+def execution_arn(state_machine_arn: str, execution: str) -> str:
+    """The ARN of an execution, from its state machine's and its name."""
+    return f"{state_machine_arn.replace(':stateMachine:', ':execution:')}:{execution}"
+
+
+def run_token(arn: str) -> str:
+    """Eight digits by which an execution's run and jobs are named; run ids end with them."""
+    return hashlib.sha256(arn.encode()).hexdigest()[:8]
+
+
+def job_name(prefix: str, dataset: str, job: str, execution: str) -> str:
+    """What the names of a run's jobs of one kind begin with; ``execution`` is the run's ARN."""
+    return f"{prefix}-{dataset[:20]}-{job}-{run_token(execution)}"

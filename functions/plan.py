@@ -32,8 +32,9 @@ from dataset_settings import read_config, read_settings, switched_on, whole_numb
 from environment import JOBS, PlanSettings, from_environment
 from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
-from locks import run_token, take_lock
+from locks import take_lock
 from models import Models, models
+from names import job_name, run_token
 from objects import fetched_json
 from opening import Opened, open_all
 from run_input import Override, RunInput
@@ -313,14 +314,10 @@ def make_plan(
     challenged = train and bool(environment.challenger_arn) and switched_on(found.config, "challenger")
     if challenged:
         transform = {"instance_type": environment.challenger_instance_type, "instance_count": 1}
-        running |= {"challenge": machines["preprocess"], "transform": transform}
+        automl = prices.AUTOML | {"minutes": environment.challenger_minutes}
+        running |= {"challenge": machines["preprocess"], "AutoML": automl, "transform": transform}
     cost = prices.estimate(environment.region, environment.instance_prices, running, size, found.before.panel_bytes)
     check_cost(environment, given, cost)
-    if challenged:
-        cost = cost.plus(
-            f"AutoML for at most {environment.challenger_minutes} min on machines that SageMaker chooses: what they "
-            "cost is not known here, and not in the sum"
-        )
 
     run = run_of(environment, dataset, execution, found.code)
     shared = {"dataset": dataset, "run_id": run.id, "train": train, "train_reason": reason}
@@ -335,7 +332,7 @@ def make_plan(
     plan = {**shared, "image": image, **inputs_of(environment, run, found)}
     plan["jobs"] = {
         job: {
-            "name": f"{environment.job_name_prefix}-{dataset[:20]}-{job}-{run.token}",
+            "name": job_name(environment.job_name_prefix, dataset, job, execution["arn"]),
             "cluster": cluster(environment, machines[job]),
         }
         for job in JOBS

@@ -5,7 +5,7 @@ An estimate, and nothing measured: a run's files must be the same when its jobs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 # USD per hour and instance, on demand, the same for processing and training, as published lists gave them in 2025.
@@ -35,6 +35,10 @@ START_UP = 4
 PER_GIGABYTE = {"preprocess": 1, "train": 20, "assess": 20, "challenge": 1, "transform": 20}
 # Bytes of panel that come of a byte of files; the finer the sampling, the fewer.
 PANEL_SHARE = 0.1
+# AWS publishes neither which machines AutoML takes for time series nor how many, only that it trains six algorithms
+# (docs.aws.amazon.com/sagemaker/latest/dg/timeseries-forecasting-algorithms.html) and ends at the time limit that it is
+# given. So an assumption stands in, which is meant to be high: a large machine for each algorithm until that limit.
+AUTOML: dict[str, Any] = {"instance_type": "ml.m5.12xlarge", "instance_count": 6}
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,6 @@ class Estimate:
     """None where it cannot be told."""
     words: str
     """The sum and the minutes and instances it is made of; or why there is none."""
-
-    def plus(self, more: str) -> Estimate:
-        """With something beside it that the sum does not hold."""
-        return replace(self, words=f"{self.words}; and {more}")
 
 
 def known(region: str, given: dict[str, float]) -> dict[str, float]:
@@ -66,8 +66,8 @@ def estimate(
     """A run's cost.
 
     ``given`` are prices that the stack was told, ``machines`` the instance type and count of each job that will run,
-    ``file_bytes`` and ``panel_bytes`` the sizes of the new files, unpacked, and of the previous panel. Storage,
-    requests and taxes are not in it.
+    and its ``minutes`` where a limit says how long it can take, not what it reads. ``file_bytes`` and ``panel_bytes``
+    are the sizes of the new files, unpacked, and of the previous panel. Storage, requests and taxes are not in it.
     """
     kinds = {machine["instance_type"] for machine in machines.values()}
     prices = known(region, given)
@@ -84,7 +84,9 @@ def estimate(
         read = file_bytes + panel_bytes if job == "preprocess" else PANEL_SHARE * file_bytes + panel_bytes
         kind, count = machine["instance_type"], machine["instance_count"]
         shared = count if job == "assess" else 1  # by Spark; no other job can
-        minutes = round(START_UP + PER_GIGABYTE[job] * read / 1e9 / shared)
+        most = machine.get("minutes")
+        minutes = most or round(START_UP + PER_GIGABYTE[job] * read / 1e9 / shared)
         total += minutes / 60 * count * prices[kind]
-        parts.append(f"{job} {minutes} min on {f'{count} × ' if count > 1 else ''}{kind}")
+        told = f"at most {minutes} min, assumed to be" if most else f"{minutes} min"
+        parts.append(f"{job} {told} on {f'{count} × ' if count > 1 else ''}{kind}")
     return Estimate(total, f"about {total:.2f} USD ({', '.join(parts)}; {at})")

@@ -26,8 +26,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from commands import ask_sweep, aws_redrive, headroom, logs, redrive, start
 from environment import RunStatusSettings, from_environment
 from events import put, run_failed
+from following import STEPS, job_log
 from ledger import Aside, File, Ledger, connect
-from locks import run_token, runs, start_held_back, start_if_idle, take_lock
+from locks import runs, start_held_back, start_if_idle, take_lock
+from names import run_token
 from notification import attributes, cut, subject, text
 
 logger = Logger()
@@ -37,8 +39,6 @@ metrics = Metrics()
 # A file is set aside when this many attempts at a run with it have failed in a job, and other files wait.
 ATTEMPTS = 3
 LOG_LINES = 15
-# The states whose jobs may fail, and what the command line calls them.
-STEPS = {"Preprocess": "preprocess", "Train": "train", "AssessRisk": "assess"}
 _NAMED, _ASIDE_NAMED = 5, 20  # files that a notification names: the newest, and those set aside
 # Where a state comes before publication, nothing has changed for anybody.
 AFTER_JOBS = ("Publish", "NotifyCompletion")
@@ -298,19 +298,12 @@ def last_lines(logs: Any, failure: Failure) -> tuple[str, ...]:
     """The last lines of a failed job's log; none where they cannot be had, which holds up nothing."""
     if failure.job is None:
         return ()
-    group = f"/aws/sagemaker/{failure.kind}Jobs"
     try:
-        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{failure.job}/")["logStreams"]
-        if not streams:
-            return ()
-        stream = streams[0]["logStreamName"]
-        events = logs.get_log_events(logGroupName=group, logStreamName=stream, limit=LOG_LINES, startFromHead=False)[
-            "events"
-        ]
+        log = job_log(logs, str(failure.kind), f"{failure.job}/", LOG_LINES)
     except (ClientError, BotoCoreError) as error:
         logger.warning("the job's log cannot be read", extra={"error": str(error)})
         return ()
-    return tuple(cut(event["message"].rstrip(), 300) for event in events)
+    return tuple(cut(line, 300) for line in log.lines) if log else ()
 
 
 def notification(

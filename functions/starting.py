@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from following import no_redrive
 from ledger import Ledger
-from locks import execution_arn, runs, take_lock
-from names import execution_name
+from locks import runs, take_lock
+from names import execution_arn, execution_name
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -25,6 +26,10 @@ class Busy(Exception):
         super().__init__(
             f"the dataset has a run ({running}): wait for its end; files that came start the next by itself"
         )
+
+
+class NotRedrivable(Exception):
+    """The execution cannot go on; the message says why and what to do."""
 
 
 class OtherRequest(Exception):
@@ -65,6 +70,31 @@ def start(
             return False
         raise
     return True
+
+
+def redrive(
+    ledger: Ledger, stepfunctions: SFNClient, machine: str, dataset: str, execution: str, now: datetime
+) -> None:
+    """Let an execution of the dataset that ended badly go on at the state that failed, beside no other run.
+
+    Raises:
+        Busy: another run of the dataset is under way.
+        NotRedrivable: it is under way itself, has succeeded, or Step Functions cannot redrive it any more.
+    """
+    arn = execution_arn(machine, execution)
+    if why := no_redrive(dict(stepfunctions.describe_execution(executionArn=arn))):
+        raise NotRedrivable(f"the run {execution} cannot be redriven: {why}")
+    if not take_lock(ledger, stepfunctions, machine, dataset, execution, now):
+        raise Busy(ledger.state(dataset).running)
+    try:
+        stepfunctions.redrive_execution(executionArn=arn)
+    except ClientError as error:
+        if not runs(stepfunctions, machine, execution):  # by the same request, sent twice at once
+            ledger.unlock(dataset, execution)
+        if error.response["Error"]["Code"] != "ExecutionNotRedrivable":
+            raise
+        words = error.response["Error"]["Message"]
+        raise NotRedrivable(f"the run {execution} cannot be redriven: {words}") from error
 
 
 def _started(stepfunctions: SFNClient, machine: str, name: str) -> Any:

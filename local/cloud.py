@@ -203,7 +203,9 @@ def _clear(state: Path) -> None:
 
 def _environment(state: Path, port: int, with_parent: bool) -> dict[str, str]:
     """What the cloud's process gets: nothing of the user's own AWS settings, and nothing beyond loopback."""
-    inherited = {name: os.environ[name] for name in ("HOME", "LANG", "HEADROOM_JOBS") if name in os.environ}
+    # SSL_CERT_FILE: whom the cloud trusts besides, where an OpenID provider has a certificate of its own making.
+    names = ("HOME", "LANG", "HEADROOM_JOBS", "SSL_CERT_FILE")
+    inherited = {name: os.environ[name] for name in names if name in os.environ}
     return inherited | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": str(ROOT),

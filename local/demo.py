@@ -150,7 +150,7 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
             f"and, with the cloud up, in: aws logs tail {_ingest_logs(cloud)}"
         )
     while True:
-        description = live.watch(console, cloud, execution, dataset, every=0.25)
+        description = live.watch(console, cloud, stack.outputs["JobNamePrefix"], execution, dataset, every=0.25)
         known.add(execution)
         if description["status"] != "SUCCEEDED":
             return description

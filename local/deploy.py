@@ -32,8 +32,12 @@ class Stack:
     outputs: dict[str, str]
 
 
-def deploy(cloud: Cloud, parameters: dict[str, str] | None = None) -> Stack:
-    """Build what has changed and deploy it. Raises ``CloudError`` with the tool's own words where that fails."""
+def deploy(cloud: Cloud, parameters: dict[str, str] | None = None, name: str = STACK) -> Stack:
+    """Build what has changed and deploy it as a stack of this name.
+
+    Raises:
+        CloudError: that fails; the tool's own words.
+    """
     with _alone():
         _build()
     given = [f"{key}={value}" for key, value in (PARAMETERS | (parameters or {})).items()]
@@ -42,18 +46,18 @@ def deploy(cloud: Cloud, parameters: dict[str, str] | None = None) -> Stack:
         "deploy",
         "--template-file", BUILD / "template.yaml",
         "--config-file", ROOT / "samconfig.toml",
-        "--stack-name", STACK,
+        "--stack-name", name,
         "--no-confirm-changeset",
         "--no-fail-on-empty-changeset",
         "--parameter-overrides", *given,
     )  # fmt: skip
-    return stack(cloud)
+    return stack(cloud, name)
 
 
-def stack(cloud: Cloud) -> Stack:
+def stack(cloud: Cloud, name: str = STACK) -> Stack:
     """What is deployed."""
-    [found] = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
-    return Stack(STACK, {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])})
+    [found] = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    return Stack(name, {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])})
 
 
 def api_address(cloud: Cloud, stack: Stack) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,7 @@ from cli.options import STACK, AsJson, Dataset, StackName
 
 if TYPE_CHECKING:
     from cli.stack import Stack
+    from functions.following import Log
 
 
 def logs(
@@ -19,48 +20,33 @@ def logs(
     stack: StackName = STACK,
 ) -> None:
     """What a dataset's newest job wrote."""
-    from cli import follow, output  # fmt: skip
+    from cli import output  # fmt: skip
     from cli import stack as stacks
     from cli.errors import CliError
 
     stacks.checked(dataset)
     found = stacks.find(stack)
-    jobs = [one for one in newest_jobs(found, dataset) if job is None or f"-{job}-" in one["name"]]
-    if not jobs:
-        raise CliError(f"SageMaker knows no {job or ''} job of dataset {dataset!r}".replace("  ", " "))
-    name = max(jobs, key=lambda one: one["created"])["name"]
-    text = follow.log_tail(found, name, lines)
+    log = newest(found, dataset, job, lines)
+    if log is None:
+        raise CliError(f"no log of a {job or ''} job of dataset {dataset!r} is there".replace("a  job", "any job"))
     if as_json:
-        output.document({"job": name, "lines": text})
+        output.document({"job": log.job, "lines": log.lines})
         return
-    output.say(name)
-    for line in text:
-        output.tell(line.rstrip())
+    output.say(log.job)
+    for line in log.lines:
+        output.tell(line)
 
 
-def newest_jobs(stack: Stack, dataset: str) -> list[dict[str, Any]]:
-    """The newest jobs of a dataset, of each kind, as far as SageMaker lists them on its first pages with any."""
-    sagemaker, found = stack.client("sagemaker"), []
-    # As PlanRun names jobs. Of two datasets that begin with the same 20 characters the tag tells which it is.
-    start = f"{stack.outputs['JobNamePrefix']}-{dataset[:20]}-"
-    for kind in ("Processing", "Training"):
-        pages = sagemaker.get_paginator(f"list_{kind.lower()}_jobs").paginate(
-            NameContains=start, SortBy="CreationTime", SortOrder="Descending", PaginationConfig={"MaxItems": 100}
-        )
-        jobs = [one for page in pages for one in page[f"{kind}JobSummaries"]]
-        mine = (one for one in jobs if one[f"{kind}JobName"].startswith(start))
-        names = {f"-{job}-": job for job in Job}
-        seen: set[str] = set()
-        for one in mine:
-            step = next((job for part, job in names.items() if part in one[f"{kind}JobName"][len(start) - 1 :]), None)
-            if step is None or step in seen or not is_of(sagemaker, one[f"{kind}JobArn"], dataset):
-                continue
-            seen.add(step)
-            found.append({"name": one[f"{kind}JobName"], "created": one["CreationTime"], "job": str(step)})
-    return found
+def newest(stack: Stack, dataset: str, job: Job | None, lines: int) -> Log | None:
+    """The log of the newest job of this kind, or of any, of the runs that Step Functions lists."""
+    from cli import follow
+    from functions.following import STEPS, steps
 
-
-def is_of(sagemaker: Any, arn: str, dataset: str) -> bool:
-    """Whether a job is tagged with this dataset."""
-    tags = sagemaker.list_tags(ResourceArn=arn)["Tags"]
-    return any((tag["Key"], tag["Value"]) == ("dataset", dataset) for tag in tags)
+    prefix = stack.outputs["JobNamePrefix"]
+    for execution in reversed(follow.executions(stack, stack.machine, dataset)):
+        arn = execution["executionArn"]
+        begun = [STEPS[one.name] for one in steps(stack.client("stepfunctions"), arn) if one.name in STEPS]
+        for wanted in reversed(begun):
+            if job in (None, wanted) and (log := follow.log_of(stack, prefix, dataset, arn, wanted, lines)):
+                return log
+    return None

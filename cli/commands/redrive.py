@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.options import STACK, AsJson, Dataset, DryRun, Follow, StackName
-
-if TYPE_CHECKING:
-    from cli.stack import Stack
 
 
 def redrive(
@@ -23,34 +20,18 @@ def redrive(
     from cli import watching  # fmt: skip
     from cli.errors import CliError
     from cli.requests import send
+    from functions import following
 
     stacks.checked(dataset)
     found = stacks.find(stack)
-    if execution is not None and dataset_of(found, execution) != dataset:
-        raise CliError(f"{execution!r} is not a run of dataset {dataset!r}: headroom runs {dataset} lists them")
-    arn = (
-        watching.follow_arn(found, execution)
-        if execution
-        else watching.newest(found, dataset, ("FAILED", "TIMED_OUT", "ABORTED"))["executionArn"]
-    )
+    name = execution or watching.newest(found, dataset, following.ENDED_BADLY)["name"]
+    described = following.described(found.client("stepfunctions"), found.machine, dataset, name)
+    if described is None:
+        raise CliError(f"{name!r} is not a run of dataset {dataset!r}: headroom runs {dataset} lists them")
+    if why := following.no_redrive(described):
+        raise CliError(f"the run {name} cannot be redriven: {why}")
+    arn = described["executionArn"]
     send(found, "stepfunctions", "RedriveExecution", {"executionArn": arn}, dry_run)
     if dry_run:
         return
     watching.tell(found, dataset, arn, "redriven", follow, as_json)
-
-
-def dataset_of(stack: Stack, execution: str) -> str | None:
-    """The dataset that an execution was started for; None where there is no such execution."""
-    import json
-
-    from botocore.exceptions import ClientError
-
-    from cli import watching
-
-    try:
-        described = stack.client("stepfunctions").describe_execution(executionArn=watching.follow_arn(stack, execution))
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
-            raise
-        return None
-    return json.loads(described["input"]).get("dataset")

@@ -50,7 +50,7 @@ def edit(dataset: Dataset, dry_run: DryRun = False, stack: StackName = STACK) ->
     found = stacks.find(stack)
     content, etag = fetched(found, dataset)
     before = content.decode("utf-8-sig", errors="replace")
-    text = before or f"# Settings of dataset {dataset}; every key is optional. What there is: README.md\n"
+    text = before or f"# Settings of dataset {dataset}; every key is optional. What there is: docs/settings.md\n"
     while True:
         edited = in_editor(text)
         if edited == before or not edited.strip():

@@ -26,18 +26,27 @@ from pathlib import Path
 from typing import Any, Literal
 
 import boto3
+import botocore.loaders
+import botocore.session
 from botocore.config import Config
 
 from local import spark
 from local.cloud import ROOT
-from local.emulator import smspark, transfer
+from local.emulator import smspark, transfer, warm
 from local.emulator.logs import LogStream
 
 GRACE_SECONDS = 120  # between SIGTERM and SIGKILL, as on SageMaker
 MESSAGE_LENGTH = 1024  # of an exit message or failure reason
+SERVICE_MODELS = botocore.loaders.create_loader()
 
 # The laptop has few cores: later jobs wait, as they do on AWS for an instance.
 places = threading.BoundedSemaphore(int(os.environ.get("HEADROOM_JOBS", "2")))
+
+# Where the ``python3`` goes that starts jobs with their libraries loaded (None: every job loads them). The launcher
+# sets it.
+warm_programs: Path | None = None
+kept: transfer.Kept | None = None  # what earlier jobs have fetched; the launcher sets it too
+_warming = threading.Lock()
 
 
 @dataclass
@@ -117,7 +126,10 @@ def run(job: Job) -> None:
 
 
 def _run(job: Job) -> None:
-    session = boto3.Session(**job.credentials, region_name=job.region)
+    # The services' models are read once and not once per job: that takes longer than what is asked of the services.
+    known = botocore.session.get_session()
+    known.register_component("data_loader", SERVICE_MODELS)
+    session = boto3.Session(**job.credentials, region_name=job.region, botocore_session=known)
     s3 = session.client("s3", endpoint_url=job.endpoint, config=Config(s3={"addressing_style": "path"}))
     logs = session.client("logs", endpoint_url=job.endpoint, config=Config(retries={"total_max_attempts": 1}))
 
@@ -193,7 +205,7 @@ def _download(job: Job, s3: Any) -> None:
     received = 0
     for uri, kind, folder in _inputs(job):
         folder.mkdir(parents=True, exist_ok=True)
-        received += transfer.download(s3, uri, kind, folder, role, whole_keys(job.name))
+        received += transfer.download(s3, uri, kind, folder, role, whole_keys(job.name), kept)
         if received > volume:
             raise transfer.TransferError(
                 f" the input data ({received / 2**30:.1f} GB) does not fit on the volume ({volume / 2**30:.0f} GB): "
@@ -318,7 +330,7 @@ def _run_program(job: Job, log: LogStream) -> tuple[int, bool]:
         program = subprocess.Popen(
             starts.words,
             cwd=starts.folder,
-            env=_environment(job) | starts.environment,
+            env=_with_warm_programs(job, _environment(job)) | starts.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -389,6 +401,19 @@ def _environment(job: Job) -> dict[str, str]:
         environment |= _spark(job, environment["PATH"])
     given = job.description.get("Environment", {})
     return environment | {name: _relocated(job, value) for name, value in given.items()}
+
+
+def _with_warm_programs(job: Job, environment: dict[str, str]) -> dict[str, str]:
+    """The variables of a job with the quick ``python3`` first; its own ones may be for the libraries to read."""
+    if warm_programs is None or job.description.get("Environment"):
+        return environment
+    with _warming:
+        if not warm_programs.exists():
+            warm_programs.mkdir(mode=0o700)
+            own = {name: environment[name] for name in ("PATH", "LANG", "PYTHONUNBUFFERED", "OMP_WAIT_POLICY")}
+            places = dict.fromkeys(("HOME", "TMPDIR"), str(warm_programs))
+            warm.start(warm_programs, own | places)
+    return environment | {"PATH": os.pathsep.join([str(warm_programs), environment["PATH"]])}
 
 
 def _spark(job: Job, path: str) -> dict[str, str]:

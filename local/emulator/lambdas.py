@@ -1,16 +1,24 @@
 """Where MiniStack's Lambda is not AWS's: layers attached twice, batches of a queue's messages, and events that a
-function fails on, which AWS hands over twice more and then leaves in the function's dead-letter queue.
+function fails on, which AWS hands over twice more and then leaves in the function's dead-letter queue; and layers that
+it unpacks anew for every worker.
 
 ``install()`` puts these functions in the place of MiniStack's own, in the process that runs it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
+import tempfile
+import threading
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json
 from ministack.services import eventbridge, lambda_svc, sns, sqs
 from ministack.services.cloudformation import provisioners
@@ -21,6 +29,7 @@ BATCHES = (1, 2, 3, 5, 8)
 SEED = 7
 
 _draw = random.Random(SEED)  # noqa: S311
+_unpacking = threading.Lock()
 
 
 def install() -> None:
@@ -45,9 +54,37 @@ def install() -> None:
     sqs._receive_messages_for_esm = receive_few
     sns._lambda_svc = _Asynchronous()
     eventbridge._dispatch_to_lambda = dispatch
+    lambda_runtime.zipfile = SimpleNamespace(
+        ZipFile=SharedArchive, BadZipFile=zipfile.BadZipFile, LargeFileError=zipfile.LargeZipFile
+    )
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     for made in ("create", "update"):
         handlers[made] = with_letters(handlers[made], made)
+
+
+class SharedArchive(zipfile.ZipFile):
+    """An archive of a function or layer that is unpacked once: every worker gets links to what is in it.
+
+    A worker of its own costs seconds otherwise, for the thousands of files of a layer and for compiling them again.
+    """
+
+    def _unpacked(self) -> Path:
+        digest = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+        return Path(tempfile.gettempdir(), "unpacked", digest[:16])
+
+    def namelist(self) -> list[str]:
+        """The names that have still to be unpacked; MiniStack checks each."""
+        return [] if self._unpacked().exists() else super().namelist()
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+        """Links in the folder ``path`` to the files and folders at the archive's top."""
+        shared = self._unpacked()
+        with _unpacking:
+            if not shared.exists():
+                super().extractall(shared.with_suffix(".part"), members, pwd)
+                shared.with_suffix(".part").rename(shared)
+        for entry in shared.iterdir():
+            Path(path, entry.name).symlink_to(entry)
 
 
 class _Asynchronous:

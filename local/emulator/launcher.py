@@ -29,21 +29,38 @@ def main() -> None:
     from ministack.core import iam_actions, router
 
     from local import processes
-    from local.emulator import alarms, lambdas, logs, mailbox, metric_data, s3_events, sagemaker, stepfunctions
+    from local.emulator import (
+        alarms,
+        authorizers,
+        jobs,
+        lambdas,
+        logs,
+        mailbox,
+        metric_data,
+        permissions,
+        s3_events,
+        sagemaker,
+        stepfunctions,
+        transfer,
+    )
 
     state, port = Path(os.environ["HEADROOM_STATE"]), int(os.environ["GATEWAY_PORT"])
     sagemaker.folder = state / "jobs"
+    jobs.warm_programs = state / "tmp" / "warm"
+    jobs.kept = transfer.Kept(state / "tmp" / "kept", permissions.may_read)
     sagemaker.endpoint = f"http://127.0.0.1:{port}"
     sagemaker.on_change = _publish_job_status
     app.SERVICE_HANDLERS["sagemaker"] = sagemaker.handle_request
     router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."], "host_patterns": [r"api\.sagemaker\."]}
     iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
     _authorize_sagemaker(iam_actions)
+    _authorize_log_streams(iam_actions)
     # Loopback never leaves the machine: policies that refuse unencrypted transport mean the network.
     pin_origin = app.pin_request_origin
     app.pin_request_origin = lambda address, _encrypted: pin_origin(address, True)
     stepfunctions.install()
     lambdas.install()
+    authorizers.install()
     s3_events.install()
     mailbox.install(state / "mailbox")
     logs.install()
@@ -87,6 +104,24 @@ def _authorize_sagemaker(iam_actions: object) -> None:
             return "*"
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         return sagemaker.resource_arn(operation, request) if isinstance(request, dict) else "*"
+
+    iam_actions.extract_resource_arn = extract_resource_arn  # type: ignore[attr-defined]
+
+
+def _authorize_log_streams(iam_actions: object) -> None:
+    """Reading a log is about its stream (service authorization reference); the gateway knows the group alone."""
+    import json
+
+    original = iam_actions.extract_resource_arn  # type: ignore[attr-defined]
+
+    def extract_resource_arn(service: str, method: str, path: str, headers: dict, body: bytes, *rest: object) -> str:
+        found = original(service, method, path, headers, body, *rest)
+        if not headers.get("x-amz-target", "").endswith(".GetLogEvents"):
+            return found
+        try:
+            return f"{found}:log-stream:{json.loads(body)['logStreamName']}"
+        except (ValueError, LookupError, TypeError):
+            return found
 
     iam_actions.extract_resource_arn = extract_resource_arn  # type: ignore[attr-defined]
 

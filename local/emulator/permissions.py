@@ -47,6 +47,15 @@ def require(role_arn: str, session: str, action: str, resource: str, context: di
         )
 
 
+def may_read(role_arn: str, bucket: str, key: str) -> bool:
+    """Do the role's policies, as they are now, let it read the object?"""
+    try:
+        require(role_arn, "job", "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
+    except ServiceError:
+        return False
+    return True
+
+
 def require_of_caller(access_key: str, action: str, resource: str, context: dict[str, Any] | None = None) -> None:
     """The same for the caller of an HTTP request, who is known by an access key."""
     denied = iam_evaluator.enforce(

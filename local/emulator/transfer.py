@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,53 @@ from botocore.exceptions import ClientError
 
 _UPLOAD_ERRORS = (ClientError, S3UploadFailedError)
 NAME_BYTES = 255  # the longest name most file systems take
+CHUNK_BYTES = 2**20
+# One request per file and no pool of threads: of a job's many small files (its code), boto3's own transfers take three
+# times the processor time.
+LARGE_BYTES = 64 * 2**20
+
+
+KEPT_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Small objects that an earlier job of the same role has fetched, for those after it that still may read them.
+
+    A job's code is over a hundred files, and the same for most jobs: fetching them took more time than the job itself.
+    """
+
+    folder: Path
+    may_read: Callable[[str, str, str], bool]  # role, bucket, key
+
+    def place(self, role_arn: str, bucket: str, key: str, etag: str) -> Path:
+        """Where the object is, or is to be put."""
+        return self.folder / hashlib.sha256("\0".join((role_arn, bucket, key, etag)).encode()).hexdigest()
+
+    def gives(self, role_arn: str, bucket: str, key: str, etag: str, target: Path) -> bool:
+        """Has it put the object there?"""
+        source = self.place(role_arn, bucket, key, etag)
+        if not (source.exists() and self.may_read(role_arn, bucket, key)):
+            return False
+        shutil.copyfile(source, target)
+        return True
+
+    def takes(self, role_arn: str, bucket: str, key: str, etag: str, file: Path) -> None:
+        """Keep what was fetched; jobs may do so at the same time."""
+        if file.stat().st_size <= KEPT_BYTES:
+            self.folder.mkdir(exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as copy:
+                copy.write(file.read_bytes())
+            Path(copy.name).rename(self.place(role_arn, bucket, key, etag))
 
 
 class TransferError(Exception):
     """Data could not be moved; the message becomes the job's failure reason."""
 
 
-def download(s3: Any, uri: str, kind: str, folder: Path, role_arn: str, whole_keys: bool = False) -> int:
+def download(
+    s3: Any, uri: str, kind: str, folder: Path, role_arn: str, whole_keys: bool = False, kept: Kept | None = None
+) -> int:
     """Bring what ``uri`` names into ``folder`` and return the number of bytes.
 
     ``kind`` is ``S3Prefix`` (every object whose key begins with the prefix) or ``ManifestFile`` (the object
@@ -32,11 +75,15 @@ def download(s3: Any, uri: str, kind: str, folder: Path, role_arn: str, whole_ke
     found = _listed(s3, bucket, prefix) if kind == "S3Prefix" else _in_manifest(s3, bucket, prefix, whole_keys)
     total = files = 0
     try:
-        for source, key, name in found:
+        for source, key, name, etag in found:
             target = inside(folder, name)
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                s3.download_file(source, key, str(target))
+                if not (kept and etag and kept.gives(role_arn, source, key, etag, target)):
+                    with target.open("wb") as file:
+                        shutil.copyfileobj(s3.get_object(Bucket=source, Key=key)["Body"], file, CHUNK_BYTES)
+                    if kept and etag:
+                        kept.takes(role_arn, source, key, etag, target)
             except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
                 raise TransferError(f'the key "{key}" is both a file and a folder of other keys') from error
             total += target.stat().st_size
@@ -59,7 +106,11 @@ def upload(s3: Any, folder: Path, uri: str) -> int:
     for path in _files(folder):
         key = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}".lstrip("/")
         try:
-            s3.upload_file(str(path), bucket, key)
+            if path.stat().st_size > LARGE_BYTES:
+                s3.upload_file(str(path), bucket, key)
+            else:
+                with path.open("rb") as file:
+                    s3.put_object(Bucket=bucket, Key=key, Body=file)
         except _UPLOAD_ERRORS as error:
             raise TransferError(f"upload to s3://{bucket}/{key} failed: {error}") from error
         sent += 1
@@ -103,14 +154,14 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _listed(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, str, str]]:
-    """(bucket, key, name relative to the prefix) of every object whose key begins with ``prefix``."""
+def _listed(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, str, str, str | None]]:
+    """(bucket, key, name relative to the prefix, ETag) of every object whose key begins with ``prefix``."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
             key = item["Key"]
             if key.endswith("/"):
                 continue  # the empty object that consoles show as a folder
-            yield bucket, key, relative(key, prefix)
+            yield bucket, key, relative(key, prefix), item["ETag"]
 
 
 def relative(key: str, prefix: str) -> str:
@@ -121,8 +172,8 @@ def relative(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def _in_manifest(s3: Any, bucket: str, key: str, whole_keys: bool) -> Iterator[tuple[str, str, str]]:
-    """The same for the objects that a manifest lists."""
+def _in_manifest(s3: Any, bucket: str, key: str, whole_keys: bool) -> Iterator[tuple[str, str, str, str | None]]:
+    """The same for the objects that a manifest lists, which gives no ETags."""
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
         first, *names = json.loads(body)
@@ -134,7 +185,7 @@ def _in_manifest(s3: Any, bucket: str, key: str, whole_keys: bool) -> Iterator[t
             f's3://{bucket}/{key} is not a manifest of the form [{{"prefix": "s3://…"}}, "name", …]: {error}'
         ) from error
     for name in names:
-        yield source, folder + name, folder + name if whole_keys else name
+        yield source, folder + name, folder + name if whole_keys else name, None
 
 
 def _files(folder: Path) -> list[Path]:

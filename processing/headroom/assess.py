@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import dataset, parquet
 
 from headroom import engine
@@ -28,7 +30,7 @@ from headroom.core.grid import Span
 from headroom.core.periods import Frequency
 from headroom.core.plain import plain
 from headroom.core.settings import Settings
-from headroom.core.tables import COERCED, typed
+from headroom.core.tables import COERCED, decoded, typed
 from headroom.forecast import challenger
 from headroom.forecast.model import Model, ModelError, drift_of, load, predict_and_explain
 from headroom.insight import accepted, changes, clusters, limits, over_time, parts, recommend, risk, seasonality
@@ -152,10 +154,13 @@ def written(parts: Iterator[Part], path: Path) -> Part:
     kept: list[Part] = []
     with contextlib.ExitStack() as stack:
         for part in parts:
+            forecasts = decoded(part.forecasts)
             if not kept:
-                writer = stack.enter_context(parquet.ParquetWriter(path, part.forecasts.schema, **COERCED))
-            writer.write_table(part.forecasts)
-            kept.append(replace(part, forecasts=part.forecasts.slice(0, 0)))
+                writer = stack.enter_context(parquet.ParquetWriter(path, forecasts.schema, **COERCED))
+            writer.write_table(forecasts)
+            # A copy of no rows: a slice would hold on to all of them.
+            kept.append(replace(part, forecasts=forecasts.schema.empty_table()))
+            del part, forecasts
     return together(kept)
 
 
@@ -163,10 +168,23 @@ def with_forecasts(found: Assessment, path: Path) -> Assessment:
     """With the forecasts of the servers that the report and the pictures show."""
     told = open_view(found)
     shown = {*page.servers_shown(told)["server_id"], *told.servers["server_id"].head(pictures.ROWS)}
-    table = dataset.dataset(path).to_table(filter=dataset.field("server_id").isin(sorted(shown))).to_pandas()
+    table = forecasts_of(shown, path).to_pandas()
     if "entity" in table:  # of each server and metric that of its worst entity
         table = table.merge(told.risks[["server_id", "metric", "entity"]]).drop(columns="entity")
     return replace(found, forecasts=table.astype({"ds": "datetime64[ns]"}))
+
+
+def forecasts_of(servers: set[str], path: Path) -> pa.Table:
+    """The rows of some servers in a file of forecasts; only a part of the file is in memory at any time."""
+    file, wanted = parquet.ParquetFile(path, read_dictionary=["server_id"]), pa.array(sorted(servers), pa.string())
+    found = []
+    for number in range(file.num_row_groups):
+        rows = file.read_row_group(number)
+        name = rows["server_id"].unify_dictionaries().combine_chunks()
+        # Of each name once, and not of each row.
+        known = pc.is_in(name.dictionary, value_set=wanted)
+        found.append(rows.filter(known.take(name.indices)))
+    return pa.concat_tables(found).unify_dictionaries().cast(dataset.dataset(path).schema)
 
 
 def model_in(folder: Path) -> tuple[Model, dict[str, Any]]:
@@ -281,7 +299,7 @@ def conclude(
         quality=quality,
         metrics=metrics,
         summary=plain(summary),
-        forecasts=fleet.forecasts.to_pandas(),
+        forecasts=decoded(fleet.forecasts).to_pandas(),
         every=fleet.every,
         risks=risks,
         servers=servers,

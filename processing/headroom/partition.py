@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from headroom.core import metrics
 from headroom.core.findings import LEVELS, RiskOverTime
-from headroom.core.grid import SERIES, Grid, Span, of_panel
+from headroom.core.grid import SERIES, Grid, Span, coded, of_panel, rows_of, series_in
 from headroom.core.series import have_entities
 from headroom.core.settings import Settings
-from headroom.core.tables import typed
+from headroom.core.tables import decoded, typed
 from headroom.insight import clusters, limits, over_time, parts, risk, seasonality
 from headroom.insight.clusters import Described
 from headroom.insight.recommend import facts
@@ -36,7 +36,7 @@ class Part:
 
     Attributes:
         ds: the panel's periods.
-        forecasts: ``Assessment.forecasts`` of these servers, as they are written.
+        forecasts: ``Assessment.forecasts`` of these servers, as they are written; texts may be categories still.
         risks, seasonality, not_judged: as in ``Assessment``, of these servers.
         over_time, peaks, described, past: what the findings about the fleet are made from.
         every: where servers have entities, ``risks`` and ``seasonality`` of every series, as files have them; above are
@@ -81,6 +81,7 @@ def judge(
     entities = have_entities(panel["server_id"]) if entities is None else entities
     span = span or Span(panel["ds"].min(), panel["ds"].max())
     panel, gone = parts.without_gone(panel, span.last, chosen.frequency)
+    panel = panel if entities else coded(panel)
     capacities = panel.loc[panel["capacity"].notna(), [*SERIES, "ds", "capacity"]] if "capacity" in panel else None
     laid_out = of_panel(panel, chosen.frequency, chosen.frequency.assessed_history, span)
     patterns = seasonality.measure(laid_out, chosen)
@@ -119,7 +120,7 @@ def together(found: Sequence[Part]) -> Part:
     """The parts of a fleet, in the order of their servers, as one."""
     return Part(
         ds=found[0].ds,
-        forecasts=pa.concat_tables([part.forecasts for part in found]),
+        forecasts=pa.concat_tables([decoded(part.forecasts) for part in found]),
         risks=pd.concat([part.risks for part in found], ignore_index=True),
         seasonality=pd.concat([part.seasonality for part in found], ignore_index=True),
         not_judged=[one for part in found for one in part.not_judged],
@@ -134,52 +135,52 @@ def together(found: Sequence[Part]) -> Part:
 
 def flag(panel: pd.DataFrame, laid_out: Grid, outlook: risk.Outlook, chosen: Settings) -> pd.DataFrame:
     """``risk_flagged_forecasts.parquet``: the tail of the history and the forecast, see ``Assessment.forecasts``."""
-    levels = np.array(LEVELS, dtype=object)
     periods = max(2 * chosen.horizon, LEAST_HISTORY)
     start = laid_out.ds[max(len(laid_out.ds) - periods, 0)]
     tail = panel.loc[(panel["ds"] >= start) & panel["y"].notna(), ["server_id", "metric", "ds", "y"]]
     history = tail.rename(columns={"y": "actual"}).assign(is_future=False)
-    row = pd.MultiIndex.from_frame(outlook.keys).get_indexer(pd.MultiIndex.from_frame(tail[SERIES]))
+    row = rows_of(tail, outlook.keys)
     y = _as_judged(tail, laid_out)
     reached = (np.where(y >= outlook.limits[name].to_numpy()[row], 1.0, 0.0) for name in ("warning", "critical"))
-    history["risk_level"] = levels[risk.level_of(*reached)]
+    history["risk_level"] = _as_levels(risk.level_of(*reached))
 
     count = len(outlook.ds)
     there = np.isfinite(outlook.quantiles).all(axis=2).ravel()
     future = pd.DataFrame({
-        "server_id": np.repeat(outlook.keys["server_id"].to_numpy(), count),
-        "metric": np.repeat(outlook.keys["metric"].to_numpy(), count),
+        **{name: outlook.keys[name].astype(history[name].dtype).repeat(count).array for name in SERIES},
         "ds": np.tile(outlook.ds.to_numpy(), len(outlook.keys)),
         "is_future": True,
         **{name: outlook.quantiles[:, :, number].ravel() for number, name in enumerate(QUANTILES)},
-        "risk_level": levels[outlook.levels.ravel()],
+        "risk_level": _as_levels(outlook.levels.ravel()),
     })[there]  # fmt: skip
     both = pd.concat([history, future], ignore_index=True)
     both = both.sort_values(["server_id", "metric", "ds"], ignore_index=True)
     return both[["server_id", "metric", "ds", "is_future", "actual", *QUANTILES, "risk_level"]]
 
 
+def _as_levels(numbers: np.ndarray) -> pd.Categorical:
+    """Indices into LEVELS as what they stand for."""
+    return pd.Categorical.from_codes(numbers, categories=list(LEVELS))
+
+
 def _as_judged(tail: pd.DataFrame, laid_out: Grid) -> np.ndarray:
     """The values of some rows of the panel as the grid has them: at today's capacities."""
     if not any(metric.capacity_column for metric in metrics.own()):
         return tail["y"].to_numpy(float)
-    row = pd.MultiIndex.from_frame(laid_out.series).get_indexer(pd.MultiIndex.from_frame(tail[SERIES]))
+    row = rows_of(tail, laid_out.series)
     return laid_out.values[row, laid_out.ds.get_indexer(tail["ds"].dt.floor(laid_out.frequency))]
 
 
 def _of_panel(forecasts: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
     """The forecasts of the series that the panel has."""
-    there = pd.MultiIndex.from_frame(panel[SERIES].drop_duplicates())
-    known = pd.MultiIndex.from_frame(forecasts[SERIES]).isin(there)
+    known = rows_of(forecasts, series_in(panel)) >= 0
     return forecasts if known.all() else forecasts[known]
 
 
 def _with_missing(forecasts: pd.DataFrame, panel: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
     """The forecasts, and an empty row at ``first`` for each series of the panel without one: no server is lost."""
-    present = panel[["server_id", "metric"]].drop_duplicates()
-    known = forecasts[["server_id", "metric"]].drop_duplicates()
-    missing = present.merge(known, how="left", on=["server_id", "metric"], indicator=True)
-    missing = missing.loc[missing["_merge"] == "left_only", ["server_id", "metric"]]
+    present = series_in(panel)
+    missing = present[rows_of(present, series_in(forecasts)) < 0]
     if missing.empty:
         return forecasts
     return pd.concat([forecasts, missing.assign(ds=first)], ignore_index=True)

@@ -16,7 +16,7 @@ from headroom.core import job, settings
 from headroom.core import metrics as table_of_metrics
 from headroom.core import panel as panels
 from headroom.core import series as owners
-from headroom.core.grid import SERIES, Grid, mean
+from headroom.core.grid import SERIES, Grid, mean, series_in
 from headroom.core.panel import Panel
 from headroom.core.settings import Settings
 from headroom.core.wording import percent, span
@@ -120,7 +120,7 @@ def _look(panel: Panel, servers: list[str], chosen: Settings) -> tuple[pd.DataFr
     """
     rows = panel.of_servers(servers, [*SERIES, "ds", "y"])
     history = history_of(rows, chosen.frequency, panel.measured)
-    listed = pd.MultiIndex.from_frame(rows[SERIES].drop_duplicates())
+    listed = pd.MultiIndex.from_frame(series_in(rows))
     never = listed.difference(pd.MultiIndex.from_frame(history.series)).to_frame(index=False, name=SERIES)
     if not len(history.series):
         return history.series, never

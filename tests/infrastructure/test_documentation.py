@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,38 +15,55 @@ from headroom.core import settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-# How the README's table says that a parameter is empty by default.
+PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
+# How the tables say that a parameter is empty by default.
 EMPTY = {"none", "AWS's scikit-learn image", "AWS's Spark image"}
 
 
-def documented_parameters() -> dict[str, str]:
-    """Default by parameter, from the README's table; a row may hold two parameters and their two defaults."""
+def documented_parameters(page: str) -> dict[str, str]:
+    """Default by parameter, from a page's tables; a row may hold two parameters and their two defaults."""
     documented: dict[str, str] = {}
-    for named, given in re.findall(r"^\| (`[A-Z].*?) \| (.*?) \|", README, flags=re.MULTILINE):
+    for named, given in re.findall(r"^\| (`[A-Z].*?) \| (.*?) \|", page, flags=re.MULTILINE):
         names = re.findall(r"`(\w+)`", named)
         defaults = given.split(", ") if ", " in given else [given] * len(names)
         documented |= dict(zip(names, defaults, strict=True))
     return documented
 
 
-def test_the_readme_gives_every_parameter_and_its_default():
-    documented, parameters = documented_parameters(), template()["Parameters"]
+def test_every_parameter_and_its_default_is_documented_and_the_readme_says_the_same_of_the_first_few():
+    documented, parameters = documented_parameters(PARAMETERS), template()["Parameters"]
     assert sorted(documented) == sorted(parameters)
     for name, parameter in parameters.items():
         default = str(parameter["Default"])
         assert documented[name] == default or (default == "" and documented[name] in EMPTY), name
+    rows = [line for line in README.splitlines() if re.match(r"\| `[A-Z]", line)]
+    assert rows and [row for row in rows if row.replace("](docs/", "](") not in PARAMETERS.splitlines()] == []
 
 
-def test_the_readmes_settings_are_all_that_there_are_and_valid():
-    (example,) = (block for block in re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL) if "horizon" in block)
+def yaml_of(page: str) -> str:
+    """The one example of a dataset's settings on a page."""
+    (example,) = (block for block in re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL) if "horizon" in block)
+    return example
+
+
+def test_the_documented_settings_are_all_that_there_are_and_valid():
+    example = yaml_of((ROOT / "docs" / "settings.md").read_text(encoding="utf-8"))
     assert sorted(yaml.safe_load(example)) == sorted(settings.Settings.model_fields)
     settings.parse(example)
+    settings.parse(yaml_of(README))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page):
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_says_a_paragraph_twice(page):
+    """As a merge of two changes can leave it, with another paragraph lost."""
+    paragraphs = [part for part in page.read_text(encoding="utf-8").split("\n\n") if len(part) > 80]
+    assert [part[:60] for part, times in Counter(paragraphs).items() if times > 1] == []
 
 
 TESTS = ROOT / "tests"

@@ -655,13 +655,11 @@ def test_what_became_of_a_challenger_reaches_the_assessment(stack_of):
     assert told(RUNS["the first run"]) == ("off", "manifest.json")
 
 
-def test_the_estimate_says_that_automl_is_not_in_it(stack_of):
-    def estimate(run: dict[str, Any]) -> str:
-        environment = PlanSettings.model_validate(
-            Stack(region="us-east-1", **run.get("parameters", {})).of_type("AWS::Lambda::Function")["PlanFunction"][
-                "Environment"
-            ]["Variables"]
-        )
+def test_the_estimate_counts_automl_at_its_time_limit_and_so_does_the_ceiling(stack_of):
+    def estimate(run: dict[str, Any], **ceiling: str) -> str:
+        stack = Stack(region="us-east-1", **run.get("parameters", {}), **ceiling)
+        function = stack.of_type("AWS::Lambda::Function")["PlanFunction"]
+        environment = PlanSettings.model_validate(function["Environment"]["Variables"])
         given = plan.parse_input({"dataset": "demo"})
         execution = {"arn": "arn:x", "name": "x", "started": "2026-10-31T06:00:00Z"}
         found = plan.Found(
@@ -672,8 +670,11 @@ def test_the_estimate_says_that_automl_is_not_in_it(stack_of):
 
     told = estimate(RUNS["a challenger"])
     assert "transform 4 min on ml.m5.4xlarge" in told
-    assert "AutoML for at most 120 min" in told and "not in the sum" in told
-    assert "AutoML" not in estimate(RUNS["a challenger that nobody wants"])
+    assert "AutoML at most 120 min, assumed to be on 6 × ml.m5.12xlarge" in told
+    assert float(told.split()[1]) > 2 * 6 * 2.765
+    assert "AutoML" not in estimate(RUNS["a challenger that nobody wants"], MaxRunCostUsd="10")
+    with pytest.raises(plan.CannotPlan, match=r"the run would cost about 33\.\d\d USD .*AutoML at most 120 min"):
+        estimate(RUNS["a challenger"], MaxRunCostUsd="10")
 
 
 BREAKS: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from integration.service import Service
@@ -10,12 +11,21 @@ from integration.service import Service
 from cli import smoke
 from local import cloud as clouds
 from local import deploy, fleet, release
+from tests.unit.console import provider
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clouds.Cloud]:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the tests' OpenID provider."""
+    return provider.certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[clouds.Cloud]:
     """A cloud of this session's own, with empty services."""
-    started = clouds.start(tmp_path_factory.mktemp("cloud"), clouds.free_port(), with_parent=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SSL_CERT_FILE", str(certificate))  # it trusts the OpenID provider of the tests
+        started = clouds.start(tmp_path_factory.mktemp("cloud"), clouds.free_port(), with_parent=True)
     yield started
     clouds.stop(started)
 

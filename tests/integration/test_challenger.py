@@ -53,14 +53,6 @@ def test_a_challenger_forecasts_the_newest_window_and_is_compared_in_metrics_rep
     assert service.cloud.client("sagemaker").list_processing_jobs(NameContains="challenge")["ProcessingJobSummaries"]
 
 
-def test_a_run_that_only_scores_and_one_whose_settings_do_not_ask_have_no_challenger(
-    service: Service, fleet: dict[str, bytes]
-) -> None:
-    outcome, states = run_of(service, "calm", dict(list(fleet.items())[:4]))
-    assert "Challenge" not in states
-    assert "challenger" not in service.read_json("calm", outcome["run_id"], "assessment/model_metrics.json")
-
-
 def test_a_challenger_that_may_not_read_its_data_is_named_and_the_run_is_published(
     service: Service, fleet: dict[str, bytes]
 ) -> None:

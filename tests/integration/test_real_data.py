@@ -13,8 +13,8 @@ REAL = Path(__file__).parents[3] / "shared" / "data"
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real monitoring data is not beside this repository")
 def test_weekly_files_of_real_monitoring_give_the_same_panel_one_by_one_as_all_at_once(service: Service) -> None:
-    """In days, so that the jobs after Preprocess are short; tests/unit/test_preprocess.py does the same in hours."""
-    weeks = sorted((REAL / "bitbrains").glob("*.csv.gz"))
+    """Two weeks, in days; tests/unit/test_preprocess.py does the same to all weeks in hours, in any order."""
+    weeks = sorted((REAL / "bitbrains").glob("*.csv.gz"))[:2]
     s3, bucket = service.cloud.client("s3"), service.stack.outputs["IngestBucketName"]
     for dataset in ("weekly", "whole"):  # without the trainings that drift asks for: they would change no panel
         s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=b"horizon: 7\ndrift_threshold: 100\n")
@@ -26,5 +26,5 @@ def test_weekly_files_of_real_monitoring_give_the_same_panel_one_by_one_as_all_a
     for dataset in ("weekly", "whole"):
         last = service.outcome(service.wait(dataset)[-1])
         panels[dataset] = service.panel(dataset, last["run_id"])
-    assert panels["whole"]["server_id"].nunique() == 50
+    assert panels["whole"]["server_id"].nunique() == 47
     pd.testing.assert_frame_equal(panels["weekly"], panels["whole"])

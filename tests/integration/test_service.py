@@ -96,6 +96,8 @@ def test_the_first_run_trains_and_registers_its_model(service: Service, first_ru
         "Gather", "PlanRun", "Preprocess", "ChooseModel", "DescribeTraining", "Train", "MakeModelGroup",
         "RegisterModel", "ChooseChallenger", "AssessRisk", "Publish", "NotifyCompletion",
     ]  # fmt: skip
+    metrics = service.read_json("web", first_run["run_id"], "assessment/model_metrics.json")
+    assert "challenger" not in metrics, "nobody has asked for one"
     sagemaker = service.cloud.client("sagemaker")
     [version] = sagemaker.list_model_packages(ModelPackageGroupName="headroom-web")["ModelPackageSummaryList"]
     facts = sagemaker.describe_model_package(ModelPackageName=version["ModelPackageArn"])

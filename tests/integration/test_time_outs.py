@@ -22,11 +22,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from integration.service import Service
 from integration.test_alarms import becomes, physical
-from integration.test_faults import intact, item, letter, published, redrive, start_by_hand
+from integration.test_faults import failure, files_of, intact, item, letter, redrive, start_by_hand
 
 from local import deploy
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
+# What is cut short here leaves the dataset sound, for the next to be cut short: one training serves all.
+CUT_SHORT = "cut-short"
 
 
 @contextmanager
@@ -51,34 +53,38 @@ def test_a_job_that_runs_too_long_is_told_and_a_new_run_takes_its_file(
     service: Service,
     months: dict[str, bytes],
 ) -> None:
+    before, count = files_of(service, CUT_SHORT), len(service.executions(CUT_SHORT))
     hangs = {"ImageUri": "{% $plan.image %}", "ContainerEntrypoint": ["sleep"], "ContainerArguments": ["60"]}
     limit = {"MaxRuntimeInSeconds": 1}
     with definition(service, Preprocess={"StoppingCondition": limit, "AppSpecification": hangs}):
-        [failed] = service.drop_and_wait("slow", {"a.csv": next(iter(months.values()))})
+        [failed] = service.drop_and_wait(CUT_SHORT, {"slow.csv": next(iter(months.values()))})
     assert failed["status"] == "FAILED"
-    mail = letter(service, "Headroom slow: failed in Preprocess")
+    mail = failure(service, failed)
+    assert mail.subject == f"Headroom {CUT_SHORT}: failed in Preprocess"
     assert "the job was stopped because it ran longer than " in mail.body
-    assert "'incoming/slow/a.csv'" in mail.body
-    assert published(service, "slow") == []
-    assert "running" not in item(service, "slow")
+    assert f"'incoming/{CUT_SHORT}/slow.csv'" in mail.body
+    assert files_of(service, CUT_SHORT) == before
+    assert "running" not in item(service, CUT_SHORT)
     start_by_hand(service, mail.body)
-    service.outcome(service.wait("slow", more_than=1)[-1])
-    intact(service, "slow", ["a.csv"])
+    service.outcome(service.wait(CUT_SHORT, more_than=count + 1)[-1])
+    intact(service, CUT_SHORT, [*before, "slow.csv"])
 
 
 def test_a_run_that_takes_too_long_is_told_and_a_new_run_takes_its_file(
     service: Service,
     months: dict[str, bytes],
 ) -> None:
+    before, count = files_of(service, CUT_SHORT), len(service.executions(CUT_SHORT))
     with definition(service, TimeoutSeconds=1):  # while it gathers files
-        [late] = service.drop_and_wait("late-run", {"a.csv": next(iter(months.values()))})
+        [late] = service.drop_and_wait(CUT_SHORT, {"late.csv": next(iter(months.values()))})
     assert late["status"] == "TIMED_OUT"
-    mail = letter(service, "Headroom late-run: timed out")
+    mail = failure(service, late)
+    assert mail.subject == f"Headroom {CUT_SHORT}: timed out"
     assert "it ran longer than the state machine allows" in mail.body
-    assert "running" not in item(service, "late-run")
+    assert "running" not in item(service, CUT_SHORT)
     start_by_hand(service, mail.body)
-    service.outcome(service.wait("late-run", more_than=1)[-1])
-    intact(service, "late-run", ["a.csv"])
+    service.outcome(service.wait(CUT_SHORT, more_than=count + 1)[-1])
+    intact(service, CUT_SHORT, [*before, "late.csv"])
 
 
 def zipped(more: dict[str, str]) -> bytes:
@@ -140,18 +146,19 @@ def test_a_function_that_dies_after_a_side_effect_is_told_and_redriven(
     write: str,
     state: str,
 ) -> None:
-    dataset = f"dies-{module}-{write}"
+    before, file = files_of(service, CUT_SHORT), f"{module}-{write}.csv"
     with dies_after(service, function, module, write):
-        [failed] = service.drop_and_wait(dataset, {"a.csv": next(iter(months.values()))})
+        [failed] = service.drop_and_wait(CUT_SHORT, {file: next(iter(months.values()))})
     assert failed["status"] == "FAILED"
-    mail = letter(service, f"Headroom {dataset}: failed in {state}")
+    mail = failure(service, failed)
+    assert mail.subject == f"Headroom {CUT_SHORT}: failed in {state}"
     assert "timed out" in mail.body.lower()
     assert ("The run's results are published" in mail.body) is (state == "Publish")
-    assert "running" not in item(service, dataset)
+    assert "running" not in item(service, CUT_SHORT)
     redrive(service, mail.body)
-    [done] = service.wait(dataset)
+    done = service.wait(CUT_SHORT)[-1]
     assert service.outcome(done)["status"] == "published"
-    intact(service, dataset, ["a.csv"])
+    intact(service, CUT_SHORT, [*before, file])
 
 
 def test_an_arrival_whose_function_dies_comes_back_and_is_in_a_run(
@@ -161,16 +168,17 @@ def test_an_arrival_whose_function_dies_comes_back_and_is_in_a_run(
     sqs, queue = service.cloud.client("sqs"), physical(service.cloud, service.stack, "FileQueue")
     hidden = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "20"})  # AWS: eleven minutes
+    before, count = files_of(service, CUT_SHORT), len(service.executions(CUT_SHORT))
     try:
         with dies_after(service, "IngestFunction", "ingest", "record"):
-            service.drop("dies-ingest", "a.csv", next(iter(months.values())))
+            service.drop(CUT_SHORT, "ingest.csv", next(iter(months.values())))
             deadline = time.monotonic() + 60
-            while not service.waiting("dies-ingest"):
+            while not service.waiting(CUT_SHORT):
                 assert time.monotonic() < deadline
                 time.sleep(0.2)
-        [done] = service.wait("dies-ingest")
+        [done] = service.wait(CUT_SHORT, more_than=count)[count:]
         assert service.outcome(done)["status"] == "published"
-        intact(service, "dies-ingest", ["a.csv"])
+        intact(service, CUT_SHORT, [*before, "ingest.csv"])
     finally:
         sqs.set_queue_attributes(QueueUrl=queue, Attributes=hidden)
 
@@ -230,17 +238,24 @@ def channel(certificate: Path, words: str, answers: list[int]) -> Iterator[tuple
     server.shutdown()
 
 
-def slack_function(service: Service, certificate: Path, webhook: str) -> None:
-    """The stack with Slack; its function trusts our certificate."""
+@pytest.fixture(scope="module")
+def with_slack(service: Service) -> str:
+    """The stack with Slack: its function's name."""
+    webhook = {"Name": "/headroom/slack", "Type": "SecureString", "Value": "https://127.0.0.1:9/", "Overwrite": True}
+    service.cloud.client("ssm").put_parameter(**webhook)
+    deploy.deploy(service.cloud, {"SlackWebhookParameter": "/headroom/slack"})
+    return physical(service.cloud, service.stack, "SlackFunction")
+
+
+def post_to(service: Service, function: str, certificate: Path, webhook: str) -> None:
+    """Let Slack's function post there and trust our certificate."""
+    client = service.cloud.client("lambda")
     service.cloud.client("ssm").put_parameter(
         Name="/headroom/slack", Type="SecureString", Value=webhook, Overwrite=True
     )
-    deploy.deploy(service.cloud, {"SlackWebhookParameter": "/headroom/slack"})
-    client, name = service.cloud.client("lambda"), physical(service.cloud, service.stack, "SlackFunction")
-    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    client.update_function_configuration(
-        FunctionName=name, Environment={"Variables": variables | {"SSL_CERT_FILE": str(certificate), "FRESH": webhook}}
-    )
+    variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    variables |= {"SSL_CERT_FILE": str(certificate), "FRESH": webhook}
+    client.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
 
 
 @pytest.mark.parametrize(
@@ -249,14 +264,14 @@ def slack_function(service: Service, certificate: Path, webhook: str) -> None:
     ids=["for a while", "for good"],
 )
 def test_a_slack_that_refuses_is_tried_again_and_what_it_never_took_is_a_dead_letter(
-    service: Service, certificate: Path, dataset: str, answers: list[int]
+    service: Service, with_slack: str, certificate: Path, dataset: str, answers: list[int]
 ) -> None:
     sqs, arn = service.cloud.client("sqs"), service.stack.outputs["FunctionLettersArn"]
     queue = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
     sqs.purge_queue(QueueUrl=queue)
     told = f"Run x of dataset {dataset} failed."
     with channel(certificate, told, answers) as (webhook, given):
-        slack_function(service, certificate, webhook)
+        post_to(service, with_slack, certificate, webhook)
         service.cloud.client("sns").publish(
             TopicArn=service.stack.outputs["TopicArn"], Subject=f"Headroom {dataset}: failed", Message=told
         )

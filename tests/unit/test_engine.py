@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blocks import doubled, is_killed, is_killed_once, refuses, stumbles
 from fleet_in_blocks import FEW, assessed, files, write
 
 from headroom import assess, engine, preprocess, train
@@ -89,10 +90,6 @@ def test_spark_gives_the_same_bytes_for_servers_with_entities_and_metrics_of_one
     assert files(tmp_path / engine.MACHINE) == files(tmp_path / engine.SPARK)
 
 
-def doubled(block: int) -> int:
-    return 2 * block
-
-
 def test_results_come_in_the_order_of_the_blocks_and_none_before_it_is_asked_for():
     assert list(engine.in_order(doubled, list(range(7)))) == [0, 2, 4, 6, 8, 10, 12]
 
@@ -100,16 +97,6 @@ def test_results_come_in_the_order_of_the_blocks_and_none_before_it_is_asked_for
 @with_spark
 def test_results_of_spark_come_in_the_order_of_the_blocks(spark):
     assert list(engine.in_order(doubled, list(range(7)), engine.SPARK)) == [0, 2, 4, 6, 8, 10, 12]
-
-
-def stumbles(block: str) -> str:
-    if block == "servers 'c' to 'd'":
-        raise KeyError("gone")
-    return block
-
-
-def refuses(block: str) -> str:
-    raise job.InputError("the model knows another frequency: train again")
 
 
 @EACH
@@ -124,23 +111,10 @@ def test_input_that_a_block_cannot_be_worked_on_with_is_told_as_such_and_once(on
         list(engine.in_order(refuses, ["servers 'a'"], on))
 
 
-def is_killed(block: str) -> str:
-    os._exit(137)
-
-
 @EACH
 def test_a_process_that_is_killed_is_the_engine_s_failure_and_told_with_what_to_change(on):
     with pytest.raises(engine.EngineFailed, match=r"servers 'a'.*more memory|more memory.*servers 'a'"):
         list(engine.in_order(is_killed, ["servers 'a'"], on))
-
-
-def is_killed_once(block: Path) -> str:
-    """Leaves a line for each time that it is begun, and ends in the middle of the first."""
-    with block.open("a") as file:
-        file.write("begun\n")
-    if block.name == "killed" and len(block.read_text().splitlines()) == 1:
-        os._exit(137)
-    return block.read_text()
 
 
 @with_spark

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import dataset
 
-from headroom.core import job, series
+from headroom.core import grid, job, series
 from headroom.core.grid import SERIES, Span
 from headroom.core.periods import Frequency
 
@@ -47,15 +47,18 @@ class Panel:
     @cached_property
     def _seen(self) -> tuple[list[str], list[str], np.ndarray, Span | None]:
         """Servers, metrics, the moments with a value, and the first and last moment of all; in one pass."""
-        servers, metrics, moments, ends = set(), set(), set(), []
-        for batch in self.source.to_batches(columns=[*SERIES, "ds", "y"]):
+        source = self.source
+        if isinstance(source, dataset.FileSystemDataset):  # names as the file has them, once and then by number
+            source = dataset.dataset(source.files, format=dataset.ParquetFileFormat(dictionary_columns=SERIES))
+        servers, metrics, moments, ends = set(), set(), set(), set()
+        for batch in source.to_batches(columns=[*SERIES, "ds", "y"]):
             if not len(batch):
                 continue
             servers.update(pc.unique(batch["server_id"]).to_pylist())
             metrics.update(pc.unique(batch["metric"]).to_pylist())
-            ds = pd.Series(batch["ds"].to_pandas()).to_numpy("datetime64[ns]")
-            moments.update(np.unique(ds[np.isfinite(batch["y"].to_numpy(zero_copy_only=False))]).tolist())
-            ends += [ds.min(), ds.max()]
+            ds = batch["ds"].cast(pa.timestamp("ns")).cast(pa.int64())
+            moments.update(pc.unique(ds.filter(pc.is_finite(batch["y"]))).to_pylist())
+            ends.update(pc.min_max(ds).as_py().values())
         span = Span(pd.Timestamp(min(ends)), pd.Timestamp(max(ends))) if ends else None
         return sorted(servers), sorted(metrics), np.array(sorted(moments), "int64").view("datetime64[ns]"), span
 
@@ -93,20 +96,26 @@ class Panel:
         return [self.servers[start : start + size] for start in range(0, len(self.servers), size)]
 
     def of_servers(self, servers: Sequence[str], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
-        """The rows of these servers, or of the servers of these owners; of ``columns`` those that are kept."""
+        """The rows of these servers, or of the servers of these owners; of ``columns`` those that are kept.
+
+        Server and metric are categories where no server has entities, see :func:`grid.coded`.
+        """
         servers = list(dict.fromkeys(series.parts_of(one)[0] for one in servers))
         name = dataset.field("server_id")
         wanted = (name >= min(servers)) & (name <= max(servers)) & name.isin(list(servers))
-        return self._read(wanted, columns)
+        return self._read(wanted, columns, coded=not self.has_entities)
 
     def newest(self, periods: int, columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
         """The rows of the newest periods at which anything has a value; of ``columns`` those that are kept."""
         first = pd.Timestamp(self.moments[-periods:].min())
         return self._read(dataset.field("ds") >= pa.scalar(first, self.source.schema.field("ds").type), columns)
 
-    def _read(self, wanted: dataset.Expression, columns: Sequence[str]) -> pd.DataFrame:
+    def _read(self, wanted: dataset.Expression, columns: Sequence[str], coded: bool = False) -> pd.DataFrame:
         kept = [one for one in (*columns, "entity") if one in self.source.schema.names]
-        return series.joined(self.source.to_table(columns=kept, filter=wanted).to_pandas())
+        table = self.source.to_table(columns=kept, filter=wanted)
+        if not coded:
+            return series.joined(table.to_pandas())
+        return grid.coded(table.to_pandas(categories=[one for one in SERIES if one in kept]))
 
 
 def at(folder: Path) -> Panel:

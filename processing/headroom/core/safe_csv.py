@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:  # loading pandas takes as long as reading 200,000 rows, and Preprocess needs none of it
+    import pandas as pd
 
 # A cell that begins with one of these is read as a formula by spreadsheets (OWASP, CSV Injection).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -24,7 +26,6 @@ def harmless_sql(expression: str) -> str:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table as UTF-8 CSV; text in cells and headings is made harmless, numbers stay numbers."""
     safe = table.rename(columns=lambda name: harmless(str(name)))
-    for column in safe.columns:
-        if not pd.api.types.is_numeric_dtype(safe[column]) and not pd.api.types.is_datetime64_any_dtype(safe[column]):
-            safe[column] = safe[column].map(lambda cell: harmless(cell) if isinstance(cell, str) else cell)
+    for column in safe.select_dtypes(exclude=["number", "bool", "datetime", "datetimetz"]).columns:
+        safe[column] = safe[column].map(lambda cell: harmless(cell) if isinstance(cell, str) else cell)
     safe.to_csv(path, index=False)

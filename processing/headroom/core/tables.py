@@ -11,6 +11,16 @@ import pyarrow as pa
 COERCED: dict[str, Any] = {"coerce_timestamps": "us"}
 
 
+def decoded(table: pa.Table) -> pa.Table:
+    """The table with texts where it has categories, the same as if it had been made from texts."""
+    coded = [one.name for one in table.schema if pa.types.is_dictionary(one.type)]
+    if not coded:
+        return table
+    # Of pandas' own description of the columns, which goes into the file.
+    example = table.slice(0, 1).to_pandas().astype(dict.fromkeys(coded, object))
+    return table.cast(typed(example).schema)
+
+
 def typed(table: pd.DataFrame) -> pa.Table:
     """The table with a type for every column, even where it holds nothing: Athena asks for one."""
     written = pa.Table.from_pandas(table, preserve_index=False)

@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from headroom.core.grid import Grid, Span, by_phase, last_seen, median, of_panel, quantiles
+from headroom.core.grid import SERIES, Grid, Span, by_phase, last_seen, median, of_panel, quantiles
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 
@@ -36,7 +36,10 @@ def history_of(panel: pd.DataFrame, frequency: Frequency, measured: Span | None 
 
     ``measured``: the first and last period with a value in the whole panel, where this is a part of it.
     """
-    return of_panel(panel[np.isfinite(panel["y"].to_numpy(float))], frequency, frequency.forecast_history, measured)
+    usable = np.isfinite(panel["y"].to_numpy(float))
+    panel = panel[[*SERIES, "ds", "y"]]
+    panel = panel if usable.all() else panel[usable]
+    return of_panel(panel, frequency, frequency.forecast_history, measured)
 
 
 def side_by_side(work: Callable[[int], T], origins: list[int]) -> list[T]:

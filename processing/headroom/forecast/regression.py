@@ -16,6 +16,8 @@ from headroom.core.periods import Frequency, calendar
 from headroom.core.settings import Settings
 
 CHUNK = 512
+# Of what is left over so many series are carried at a time: their states fit into the processor's cache.
+CARRIED = 64
 WEEK = Frequency.HOUR.per_week
 ITERATIONS = 6
 CYCLE_CORRELATION = 0.8
@@ -112,7 +114,10 @@ def _least_absolute(
     columns, sparse = design.known, design.sparse
     low, high = np.triu_indices(columns.shape[1])
     products = columns[:, low] * columns[:, high]
-    gram = np.empty((len(values), *2 * columns.shape[1:]))
+    # The place in that triangle of each entry of the symmetric matrix.
+    entry = np.empty((columns.shape[1], columns.shape[1]), dtype=int)
+    entry[low, high] = entry[high, low] = np.arange(len(low))
+    gram = np.empty((len(values), *entry.shape))
     centre = np.nan_to_num(median(values))[:, None]
     target = np.where(seen, values - centre, 0.0)
     tiny = 1e-9 * (1 + np.abs(target).max(axis=1, keepdims=True))
@@ -122,7 +127,7 @@ def _least_absolute(
     undoubted = np.maximum(forgetting @ columns**2, 1e-12)
     weight, sparse_doubt = forgetting, np.tile(design.doubt[sparse], (len(values), 1))
     for _ in range(ITERATIONS):
-        gram[:, low, high] = gram[:, high, low] = weight @ products
+        np.take(weight @ products, entry, axis=1, out=gram, mode="clip")
         if design.own_doubt:
             counted = gram[:, diagonal, diagonal] / undoubted
         else:
@@ -204,29 +209,43 @@ def _carried(residual: np.ndarray, horizon: int) -> np.ndarray:
     distances up to the horizon.
     """
     residual = residual[:, -(6 * horizon + 100) :]
-    count, periods = residual.shape
     constants = [(0.0, 1.0)] + [
         (smoothing, 0.5 ** (1 / half_life))
         for smoothing in (0.05, 0.2, 0.5, 0.9)
         for half_life in (2, 8, 24, max(horizon, 48), np.inf)
     ]
-    smoothing, fade = (np.array(part) for part in zip(*constants, strict=True))
-    state = np.zeros((count, len(constants)))
-    states = np.empty((periods, *state.shape), dtype=np.float32)
-    seen = np.ascontiguousarray(~np.isnan(residual).T)[:, :, None]
-    there = np.ascontiguousarray(np.nan_to_num(residual).T)[:, :, None]
+    smoothing, fade = (np.array(part)[:, None] for part in zip(*constants, strict=True))
+    return np.concatenate([
+        _best_carried(residual[start : start + CARRIED], smoothing, fade, horizon)
+        for start in range(0, len(residual), CARRIED)
+    ])  # fmt: skip
+
+
+def _best_carried(residual: np.ndarray, smoothing: np.ndarray, fade: np.ndarray, horizon: int) -> np.ndarray:
+    """:func:`_carried` of a few series (n × T) with constants to choose from (C × 1 each): the series come last in all
+    arrays, as what is many has to lie together for the processor."""
+    count, periods = residual.shape
+    there = np.ascontiguousarray(np.nan_to_num(residual).T)
+    seen = np.ascontiguousarray(~np.isnan(residual).T)
+    # A period that is missing moves nothing; one that is there moves the state by its share of the distance.
+    rate = seen[:, None] * smoothing
+    state, distance = np.zeros((2, len(fade), count))
+    states = np.empty((periods, len(fade), count), dtype=np.float32)
     for period in range(periods):
         state *= fade
-        state += seen[period] * smoothing * (there[period] - state)
+        np.subtract(there[period], state, out=distance)
+        distance *= rate[period]
+        state += distance
         states[period] = state
     missed = np.zeros_like(state)
-    for distance in distances(horizon, periods):
-        judged = slice(max(distance, periods - 4 * horizon), periods)
-        forecast = states[judged.start - distance : periods - distance] * fade**distance
-        off = np.abs(there[judged] - forecast) * seen[judged]
+    for ahead in distances(horizon, periods):
+        judged = slice(max(ahead, periods - 4 * horizon), periods)
+        off = states[judged.start - ahead : periods - ahead] * fade**ahead
+        np.abs(np.subtract(there[judged, None], off, out=off), out=off)
+        off *= seen[judged, None]
         missed += off.sum(axis=0) / np.maximum(seen[judged].sum(axis=0), 1)
-    best = missed.argmin(axis=1)
-    return state[np.arange(count), best][:, None] * fade[best][:, None] ** np.arange(1, horizon + 1)
+    best = missed.argmin(axis=0)
+    return state[best, np.arange(count)][:, None] * fade[best] ** np.arange(1, horizon + 1)
 
 
 def distances(horizon: int, periods: int) -> np.ndarray:

@@ -22,7 +22,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -174,7 +174,8 @@ def _of_series(values: np.ndarray, upper: np.ndarray, pace: float, horizon: int,
     scaled, level, size, effects = standardised(values, season)
     steps = knots(horizon)
     explained = explain(scaled, steps, pace, season)
-    weight = explained.evidence + _measured_prior(periods, tuple(steps.tolist()), pace, season)
+    weight = explained.evidence
+    weight += _measured_prior(periods, tuple(steps.tolist()), pace, season)
     weight += log_prior_of_shares(explained.laws, size / upper, prior())[:, None, :]
     weight = weight.reshape(count, -1)
     most = min(MOST_LAWS, weight.shape[1] - 1)
@@ -320,6 +321,19 @@ class Laws:
     sizes: np.ndarray
     ends: np.ndarray
     kinds: list[str]
+
+    @cached_property
+    def fits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The first law of each pair of shapes and sizes, those of one part before those of two, which one each law
+        has, and how many are of one part: laws that differ in their ends alone explain the past alike."""
+        both = np.concatenate([self.shapes, self.sizes], axis=1)
+        _, first, same = np.unique(both, axis=0, return_index=True, return_inverse=True)
+        # The coefficient of nothing has a precision of exactly 1 and tells nothing: see ``_left_of_one``.
+        alone = (self.shapes[first, 1] == len(self.ages) - 1) & (self.sizes[first, 1] == 1)
+        order = np.argsort(~alone, kind="stable")
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        return first[order], rank[same.ravel()], int(alone.sum())
 
 
 @cache
@@ -575,6 +589,11 @@ def _fitted(
     return Fitted(one, two, left, precise_one, precise_two, together, determinant)
 
 
+def _left_of_one(squares: np.ndarray, product: np.ndarray, precise: np.ndarray) -> np.ndarray:
+    """What :func:`_fitted` leaves over, to the bit, where the second shape is nothing, with a precision of 1."""
+    return np.maximum(squares - product / precise * product, 0)
+
+
 def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> Explained:
     """Weigh every pair of noise and law by the standardised series (n × T) that it is to explain."""
     count, periods = values.shape
@@ -584,8 +603,13 @@ def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> 
     for number, noise in enumerate(laws.noises):
         whitened = solve_triangular(noise.factor, values.T, lower=True)
         square, product = (whitened**2).sum(axis=0), (noise.known.T @ whitened).T
-        fit = _fitted(square[:, None], product[:, laws.shapes[:, 0]], product[:, laws.shapes[:, 1]], *noise.precision)
-        evidence[:, number] = _evidence(noise.likely, fit.left, periods)
+        first, same, alone = laws.fits
+        one, two = first[:alone], first[alone:]
+        left = np.empty((count, len(first)))
+        left[:, :alone] = _left_of_one(square[:, None], product[:, laws.shapes[one, 0]], noise.precision[0][one])
+        precision = (part[two] for part in noise.precision)
+        left[:, alone:] = _fitted(square[:, None], *np.moveaxis(product[:, laws.shapes[two]], 2, 0), *precision).left
+        evidence[:, number] = _evidence(noise.likely[first], left, periods)[:, same]
         squares.append(square)
         products.append(product)
         level.append((noise.carried.T @ whitened).T)

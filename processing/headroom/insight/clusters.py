@@ -116,6 +116,7 @@ def describe_servers(panel: pd.DataFrame, grid: Grid, seasonality: pd.DataFrame)
     table = pd.DataFrame({"server_id": grid.servers})
     table["leading_metric"] = [order[number] if number >= 0 else None for number in leading]
     averages = panel.groupby(["server_id", "metric"], observed=True)[["mean"]].mean()
+    averages.index = pd.MultiIndex.from_tuples(averages.index, names=averages.index.names)  # no categories any more
 
     measured = seasonality.set_index(["server_id", "metric"])
     parts = []

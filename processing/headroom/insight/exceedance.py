@@ -18,6 +18,8 @@ from headroom.core.periods import Frequency
 DAYS, DAYS_ABOVE, NEWEST_DAYS = 7, 3, 3
 # From this share of the hours on it is all of the time, from this share on the same hours every day.
 AROUND_THE_CLOCK, SAME_HOURS = 0.9, 0.7
+# The weekday of day 0, a Thursday, where Monday is 0.
+_EPOCH_WEEKDAY = 3
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ def of_series(
     they are fewer), one of them among the last three; or on the last day, where it is expected again on the next
     (``soon``). A day reaches it with one daily value, or with three hours.
     """
-    day = np.asarray((ds.normalize() - ds[0].normalize()).days)
+    day = ds.to_numpy("datetime64[D]").astype(int)
+    weekend = (np.unique(day) + _EPOCH_WEEKDAY) % 7 >= 5
+    day -= day[0]
     above = np.isfinite(values) & (values >= threshold)
     hits = np.bincount(day, weights=above)
     seen = np.bincount(day, weights=np.isfinite(values))
@@ -67,13 +71,12 @@ def of_series(
     begins = int(np.flatnonzero(np.isfinite(values))[0])
     recent = day > day[-1] - DAYS
     highs = [np.nanmax(values[day == number]) for number in np.flatnonzero(reached) if number > day[-1] - DAYS]
-    dates = ds.normalize().unique()
     return Standing(
         since=ds[began],
         from_the_start=bool(day[began] <= day[begins] + 1),
         days=int(last.sum()),
         measured=int(last_measured.sum()),
-        rhythm=_rhythm(reached, measured, dates),
+        rhythm=_rhythm(reached, measured, weekend),
         hours=_hours(above[recent], values[recent], ds[recent], int(last.sum())) if frequency.hourly else "",
         peak=float(np.median(highs)),
     )
@@ -108,11 +111,11 @@ def _start(reached: np.ndarray) -> int:
     return int(days[breaks[-1] + 1] if breaks.size else days[0])
 
 
-def _rhythm(reached: np.ndarray, measured: np.ndarray, dates: pd.DatetimeIndex) -> str:
+def _rhythm(reached: np.ndarray, measured: np.ndarray, weekend: np.ndarray) -> str:
     if reached[-DAYS:].sum() == measured[-DAYS:].sum() >= DAYS - 1:
         return "every day"
     # Two weeks make a rhythm, one does not.
-    weekend, both = np.asarray(dates.weekday >= 5)[-2 * DAYS :], slice(-2 * DAYS, None)
+    weekend, both = weekend[-2 * DAYS :], slice(-2 * DAYS, None)
     if len(weekend) == 2 * DAYS and measured[both].all() and (reached[both] == ~weekend).all():
         return "every working day"
     days, among = int(reached[-DAYS:].sum()), int(measured[-DAYS:].sum())

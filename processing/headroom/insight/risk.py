@@ -15,7 +15,7 @@ from scipy.special import ndtr, ndtri
 
 from headroom.core import metrics, wording
 from headroom.core.findings import CLIMB_COLUMNS, LEVELS, REASON_PARTS
-from headroom.core.grid import Grid, mean
+from headroom.core.grid import SERIES, Grid, coded, mean, rows_of, series_in
 from headroom.core.periods import Frequency, calendar, in_quarter_end
 from headroom.core.series import parts_of
 from headroom.core.settings import Settings
@@ -104,10 +104,9 @@ def outlook(
         seasonality: ``server_id, metric, noise`` at least: how much a series changes from one period to the next.
         capacities, attributes: see :func:`limits.of_series`.
     """
-    forecasts = forecasts.sort_values(["server_id", "metric", "ds"], ignore_index=True)
-    number = forecasts.groupby(["server_id", "metric"], sort=False, observed=True).ngroup().to_numpy()
-    first = np.flatnonzero(np.diff(number, prepend=-1))
-    keys = forecasts.loc[first, ["server_id", "metric"]].reset_index(drop=True)
+    coded_keys = coded(forecasts[SERIES])
+    keys = series_in(coded_keys)
+    number = rows_of(coded_keys, keys)
     ds, column = np.unique(forecasts["ds"].to_numpy(), return_inverse=True)
     names = sorted(name for name in forecasts if re.fullmatch(r"q\d\d", str(name)))
     quantiles = np.full((len(keys), len(ds), len(names)), np.nan)
@@ -220,19 +219,21 @@ def judged(seen: Outlook, grid: Grid, settings: Settings, judged_by: Grid | None
     row = pd.Index(grid.servers).get_indexer(seen.keys["server_id"])
     unlimited = limits.without_capacity(seen.keys, seen.limits)
     reasons = []
-    for number, metric in enumerate(seen.keys["metric"]):
-        values = grid.by_metric[metric][row[number]]
-        points, limited = int(np.isfinite(values).sum()), bool(np.isfinite(seen.limits["critical"].iat[number]))
-        pressed = limited and current[number] >= seen.limits["warning"].iat[number]
-        called = wording.metric(metric, parts_of(seen.keys["server_id"].iat[number])[1])
+    warning, critical = (seen.limits[name].to_numpy() for name in ("warning", "critical"))
+    no_forecast = np.isnan(seen.quantiles).all(axis=(1, 2))
+    for number, (owner, metric) in enumerate(zip(seen.keys["server_id"], seen.keys["metric"], strict=True)):
+        there = np.isfinite(grid.by_metric[metric][row[number]])
+        points, limited = int(there.sum()), bool(np.isfinite(critical[number]))
+        pressed = limited and current[number] >= warning[number]
+        called = wording.metric(metric, parts_of(owner)[1])
         name, have = wording.sentence(called), wording.verb(metric, "has", "have")
-        if _is_silent(np.isfinite(values), grid):
+        if _is_silent(there, grid):
             since = wording.date(pd.Timestamp(last_seen[number]), grid.frequency)
             reasons.append(f"{name} {have} not been reported since {since}: check whether the server still runs.")
         elif points < grid.frequency.short and not pressed:
             history = wording.periods(points, grid.frequency)
             reasons.append(f"{name} {have} only {history} of history: too little to judge its risk.")
-        elif limited and np.isnan(seen.quantiles[number]).all():
+        elif limited and no_forecast[number]:
             reasons.append(f"There is no forecast for {called}: its risk is not known.")
         elif unlimited[number]:
             reasons.append(f"The capacity of {called} is not known: {_where_from(metric)}.")

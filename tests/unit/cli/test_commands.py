@@ -311,7 +311,10 @@ def test_a_redrive_takes_the_newest_run_that_failed(headroom, aws) -> None:
 def test_a_redrive_of_the_run_that_the_mail_names_takes_that_one(headroom, aws) -> None:
     old, new = (headroom("run", "web", "--no-follow", "--json").json["execution"] for _ in range(2))
     other = headroom("run", "shop", "--no-follow", "--json").json["execution"]
+    refused = headroom("redrive", "web", "--execution", old.rpartition(":")[2])
+    assert (refused.code, "it is under way: wait for its end" in refused.err) == (1, True)
     for execution in (old, new):
+        aws.stepfunctions.stop_execution(executionArn=execution)
         shown = headroom("redrive", "web", "--execution", execution.rpartition(":")[2], "--dry-run")
         assert shown.json["request"]["executionArn"] == execution
     for name in (other.rpartition(":")[2], "web-unknown"):
@@ -363,9 +366,27 @@ def test_files_that_were_set_aside_are_listed_and_put_back(headroom, aws, web, s
     assert "No file" in headroom("put-back", "web", "--list").out
 
 
+def test_to_start_over_is_asked_for_twice_and_reads_all_files_again(headroom, aws, web, sweeping, monkeypatch) -> None:
+    aws.s3.put_object(Bucket="ingest-bucket", Key="incoming/web/old.csv", Body=b"a")
+    shown = headroom("start-over", "web", "--dry-run")
+    assert json.loads(shown.json["request"]["Payload"]) == {"do": "start_over", "dataset": "web"}
+    for answer in ("n\n", ""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        assert headroom("start-over", "web").code == 1
+    assert sweeping == [] and aws.ledger.state("web").current_run == RUN
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    done = headroom("start-over", "web")
+    assert RUN in done.err and (done.code, "files that wait again: 1; the run web-" in done.out) == (0, True)
+    assert aws.ledger.state("web").current_run is None and len(aws.ledger.waiting("web")) == 1
+    busy = headroom("start-over", "web", "--yes")
+    assert (busy.code, "has a run" in busy.err) == (1, True)
+    unknown = headroom("start-over", "nobody", "--yes")
+    assert (unknown.code, "there is no dataset 'nobody'" in unknown.err) == (1, True)
+
+
 def test_logs_without_a_job_say_so(headroom, aws) -> None:
     ended = headroom("logs", "web", "--job", "train")
-    assert ended.code == 1 and "knows no train job of dataset 'web'" in ended.err
+    assert ended.code == 1 and "no log of a train job of dataset 'web'" in ended.err
 
 
 def test_a_refusal_of_aws_is_a_sentence_and_not_a_traceback(headroom, aws, monkeypatch) -> None:

@@ -30,7 +30,7 @@ def look(values: dict[str, float], **parameters: str) -> tuple[smoke.Smoke, list
 
 def test_a_missing_quota_is_named_with_the_command_that_asks_for_it():
     with pytest.raises(
-        smoke.SmokeFailure, match=r"ml\.m5\.2xlarge for training job usage' is 0: no run can start"
+        smoke.SmokeFailure, match=r"ml\.m5\.2xlarge for training job usage' is 0, and 1 is needed: no run can start"
     ) as why:
         look({TYPES[0]: 4, TYPES[1]: 0, "ml.m5.xlarge for endpoint usage": 9})
     assert "--quota-code L-1" in why.value.look
@@ -46,6 +46,31 @@ def test_a_quota_of_one_is_enough_for_one_dataset_and_said_so():
     test, said = look({TYPES[0]: 1, TYPES[1]: 2, "ml.m5.xlarge for endpoint usage": 0})
     assert [warning for warning in test.warnings if "two datasets cannot run at the same time" in warning]
     assert f"ok    quota '{TYPES[1]}': 2" in said
+
+
+SPARK = "ml.r5.4xlarge for processing job usage"
+CLUSTER = {"SparkInstanceType": "ml.r5.4xlarge", "SparkInstances": "4"}
+
+
+def test_spark_needs_as_many_machines_as_the_stack_says():
+    enough = dict.fromkeys(TYPES, 2)
+    with pytest.raises(smoke.SmokeFailure, match="is 3, and 4 is needed: no run can be assessed by Spark") as why:
+        look({**enough, SPARK: 3}, Engine="spark", **CLUSTER)
+    assert "--desired-value 8" in why.value.look
+    assert look({**enough, SPARK: 8}, Engine="spark", **CLUSTER)[0].warnings == []
+    test, _ = look({**enough, SPARK: 0}, Engine="auto", SparkFromGb="5", **CLUSTER)
+    assert "is 0, and 4 is needed: a panel of SparkFromGb or more cannot be assessed" in test.warnings[0]
+    for unused in ({"Engine": "auto", "SparkFromGb": "0"}, {"Engine": "machine", "SparkFromGb": "5"}):
+        assert look({**enough, SPARK: 0}, **unused, **CLUSTER)[0].warnings == []
+
+
+def test_a_challenger_needs_a_machine_for_its_batch_transform():
+    enough, transform = dict.fromkeys(TYPES, 2), "ml.m5.4xlarge for transform job usage"
+    given = {"ChallengerInstanceType": "ml.m5.4xlarge"}
+    test, _ = look({**enough, transform: 0}, Challenger="on", **given)
+    assert "a challenger ends without a comparison. To ask for more: aws service-quotas" in test.warnings[0]
+    assert look({**enough, transform: 1}, Challenger="on", **given)[0].warnings == []
+    assert look({**enough, transform: 0}, Challenger="off", **given)[0].warnings == []
 
 
 def test_the_laptop_cloud_has_no_quotas_to_look_at():
@@ -74,3 +99,7 @@ def test_a_ceiling_that_holds_nothing_for_want_of_prices_is_said():
     test.parameters = {"MaxRunCostUsd": "0"}
     test.look_at_prices("eu-west-1")
     assert len(test.warnings) == 1
+    test.parameters = {"MaxRunCostUsd": "100", "Challenger": "on", "ChallengerInstanceType": "ml.m5.xlarge",
+                       "InstancePricesUsd": "ml.m5.xlarge=0.3,ml.m5.2xlarge=0.6"}  # fmt: skip
+    test.look_at_prices("eu-west-1")
+    assert "for ml.m5.12xlarge in eu-west-1" in test.warnings[1]

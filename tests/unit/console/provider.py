@@ -1,20 +1,35 @@
-"""An OpenID provider that signs in whoever comes, and holds the page to authorization code with PKCE."""
+"""An OpenID provider that signs in whoever comes, and holds the page to authorization code with PKCE.
+
+Its tokens are signed, its keys lie where only its description says, and it speaks TLS if it is given a certificate.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 import json
 import secrets
+import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import NameOID
+
 CLIENT = "the-page"
+KEYS = "/oauth2/keys"
 
 
 @dataclass
@@ -28,16 +43,60 @@ class Provider:
     refuses: str = ""
     begun: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    def claim(self, **more: Any) -> dict[str, Any]:
+        """What a token of now says, which ends in an hour."""
+        now = int(time.time())
+        about = {"iss": self.issuer, "aud": CLIENT, "sub": "ann", "iat": now, "exp": now + 3600}
+        return about | self.claims | more
 
-def token(claims: dict[str, Any]) -> str:
-    def part(value: Any) -> str:
-        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
-    return f"{part({'alg': 'none'})}.{part(claims)}.x"
+@cache
+def key(name: str) -> rsa.RSAPrivateKey:
+    """The provider's key, or that of somebody who would like to be the provider."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def token(claims: dict[str, Any], signer: str = "ours", algorithm: str = "RS256") -> str:
+    """A signed token; ``signer`` names the key, which is called the provider's whoever has it."""
+    head, body = (_encoded(json.dumps(part).encode()) for part in ({"alg": algorithm, "kid": "1"}, claims))
+    signature = key(signer).sign(f"{head}.{body}".encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{head}.{body}.{_encoded(signature)}"
+
+
+def _encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _public() -> dict[str, str]:
+    numbers = key("ours").public_key().public_numbers()
+    n, e = (_encoded(number.to_bytes((number.bit_length() + 7) // 8, "big")) for number in (numbers.n, numbers.e))
+    return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "1", "n": n, "e": e}
+
+
+def certificate(folder: Path) -> Path:
+    """A certificate for 127.0.0.1 with its key, in one file, as its own authority."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests of Headroom")])
+    now, of_tls = datetime.now(UTC), key("tls")
+    made = (
+        x509.CertificateBuilder(name, name, of_tls.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+        .sign(of_tls, hashes.SHA256())
+    )
+    path = folder / "provider.pem"
+    plain = serialization.NoEncryption()
+    path.write_bytes(
+        of_tls.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
 
 
 @contextmanager
-def provided() -> Iterator[Provider]:
+def provided(tls: Path | None = None) -> Iterator[Provider]:
+    """A provider on loopback, by TLS with this certificate where it is given one."""
     provider = Provider()
 
     class Handler(BaseHTTPRequestHandler):
@@ -45,7 +104,11 @@ def provided() -> Iterator[Provider]:
             address = urlsplit(self.path)
             if address.path == "/.well-known/openid-configuration":
                 self._json(200, {"issuer": provider.issuer, "authorization_endpoint": f"{provider.issuer}/authorize",
-                                 "token_endpoint": f"{provider.issuer}/token"})  # fmt: skip
+                                 "token_endpoint": f"{provider.issuer}/token",
+                                 "jwks_uri": f"{provider.issuer}{KEYS}"})  # fmt: skip
+                return
+            if address.path == KEYS:
+                self._json(200, {"keys": [_public()]})
                 return
             asked = dict(parse_qsl(address.query))
             assert address.path == "/authorize" and asked["code_challenge_method"] == "S256"
@@ -66,9 +129,7 @@ def provided() -> Iterator[Provider]:
                 self._json(400, {"error": "invalid_grant"})
                 return
             nonce = provider.nonce or asked["nonce"]
-            self._json(
-                200, {"id_token": token({"iss": provider.issuer, "aud": CLIENT, "nonce": nonce, **provider.claims})}
-            )
+            self._json(200, {"id_token": token(provider.claim(nonce=nonce))})
 
         def _json(self, status: int, body: Any) -> None:
             self.send_response(status)
@@ -81,7 +142,11 @@ def provided() -> Iterator[Provider]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    provider.issuer = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    provider.issuer = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield provider

@@ -25,7 +25,7 @@ from headroom import preview as of_the_jobs
 from tests.unit.conftest import ROOT
 from tests.unit.console.page_server import served
 from tests.unit.console.provider import CLIENT, Provider, provided, token
-from tests.unit.functions.test_api import Lambda
+from tests.unit.functions.test_api import Lambda, with_redrives, write_log
 
 DESKTOP = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
@@ -132,7 +132,7 @@ def open_page(browser: Any, web: Any, provider: Provider) -> Iterator[Open]:
             context.route(f"{UPLOADS}**", lambda route: taken_by_s3(web.s3, route))
             context.route(f"{REPORTS}**", lambda route: route.fulfill(content_type="text/html", body=REPORT))
             if signed_in:
-                key = json.dumps(token(provider.claims | {"sub": "ann"}))
+                key = json.dumps(token(provider.claim()))
                 context.add_init_script(f"if (origin === '{origin}') sessionStorage.setItem('headroom-token', {key})")
             page.goto(f"{origin}/{at}")
             page.locator("h1").wait_for()
@@ -143,6 +143,15 @@ def open_page(browser: Any, web: Any, provider: Provider) -> Iterator[Open]:
         for context in contexts:
             context.close()
     assert complaints == []
+
+
+def tab_to(page: Any, name: str) -> None:
+    """Go on to a control by the keyboard alone."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent") == name:
+            return
+    raise AssertionError(f"{name} cannot be reached")
 
 
 def at(view: str = "") -> str:
@@ -231,10 +240,63 @@ def test_a_run_is_started_and_followed_to_its_end_and_why_it_failed_is_told(open
     }  # fmt: skip
     page.locator(".live code").get_by_text(execution["name"]).wait_for()
     assert "running" in page.locator(".facts").inner_text()
+    page.get_by_text("Nothing is written yet.").wait_for()
+    began = [following.Step("Preprocess", datetime.now(UTC))]
+    monkeypatch.setattr(following, "steps", lambda *_: began)
+    write_log(arn, "preprocess", "0-0/algo-1-1", ["first line", HOSTILE])
+    page.locator(".log").get_by_text("<img src=x").wait_for()
+    write_log(arn, "preprocess", "0-0/algo-1-1", ["another line"])
+    page.locator(".log").get_by_text("another line").wait_for()
+    assert page.locator("main img").count() == 0 and "\u202e" not in page.locator(".log").inner_text()
+    page.get_by_label("Job").select_option("train")
+    page.get_by_text("Nothing is written yet.").wait_for()
     web.stepfunctions.stop_execution(executionArn=arn)
     page.get_by_text("The run has ended ABORTED").wait_for(timeout=20_000)
     told = page.locator(".says").inner_text()
-    assert "full <img" in told and "headroom-web-1" in told and "headroom redrive web" in told
+    assert "full <img" in told and "headroom-web-1" in told and "redrive it" in told
+
+
+@pytest.fixture
+def failed(web: Any, monkeypatch) -> str:
+    """The name of a run of "web" that failed in Train before anybody looked."""
+    web.ledger.lock("web", "web-1", datetime.now(UTC))
+    found = web.stepfunctions.start_execution(
+        stateMachineArn=web.state_machine, name="web-1", input=json.dumps({"dataset": "web"})
+    )
+    web.stepfunctions.stop_execution(executionArn=found["executionArn"])
+    web.ledger.unlock("web", "web-1")
+    began = datetime.now(UTC)
+    monkeypatch.setattr(following, "steps", lambda *_: [following.Step("Train", began, began, "Aborted")])
+    write_log(found["executionArn"], "train", "0-0/algo-1-1", ["x" * 600, "no memory left"])
+    return "web-1"
+
+
+def test_a_run_that_failed_before_is_told_with_its_log_and_redriven_by_keyboard_on_a_phone(
+    open_page: Open, web: Any, failed: str, monkeypatch
+) -> None:
+    redrives = with_redrives(monkeypatch)
+    page = open_page(at(), **PHONE)
+    page.locator(".log").get_by_text("no memory left").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    tab_to(page, "Log")
+    tab_to(page, "Redrive this run")
+    redrives.refuse = "Execution has exceeded the redrivable period of 14 days"
+    page.keyboard.press("Enter")
+    page.get_by_text("redrivable period of 14 days").wait_for()
+    redrives.refuse = ""
+    page.locator("button:focus").get_by_text("Redrive this run").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_text("Redriven: it goes on").wait_for()
+    assert redrives == [failed] and web.ledger.state("web").running == failed
+
+
+def test_a_run_that_cannot_be_redriven_any_more_says_so_and_offers_nothing(
+    open_page: Open, failed, monkeypatch
+) -> None:
+    monkeypatch.setattr(following, "no_redrive", lambda _: "Step Functions cannot redrive it any more (late)")
+    page = open_page(at())
+    page.get_by_text("cannot redrive it any more (late)").wait_for()
+    assert page.get_by_role("button", name="Redrive").count() == 0
 
 
 def test_of_two_starts_at_once_the_second_is_told_of_the_first(open_page: Open, web: Any) -> None:
@@ -421,19 +483,10 @@ def test_settings_that_somebody_else_has_changed_are_not_written_over(open_page:
 
 def test_the_keyboard_alone_accepts_a_finding(open_page: Open, web: Any) -> None:
     page = open_page(at("/findings"))
-
-    def tab_to(name: str) -> None:
-        for _ in range(40):
-            page.keyboard.press("Tab")
-            focused = page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent")
-            if focused == name:
-                return
-        raise AssertionError(f"{name} cannot be reached")
-
-    tab_to("Accept web-1, cpu")
+    tab_to(page, "Accept web-1, cpu")
     page.keyboard.press("Enter")
     page.keyboard.type("known")
-    tab_to("Accept")
+    tab_to(page, "Accept")
     page.keyboard.press("Enter")
     page.get_by_text("Accepted until").wait_for()
     assert len(decisions.read(web.s3, "ingest-bucket", "web")[0]) == 1

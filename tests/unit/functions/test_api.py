@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 import api
 import copying
 import decisions
+import following
 import plan
 import preview
+from names import job_name
 from tests.unit.conftest import ROOT, LambdaContext, a_file
 
 RUN = "20261121T060000Z-0a1b2c3d"
@@ -227,6 +232,22 @@ def test_data_that_may_not_be_had_refuses_the_start_as_a_whole(ask, exports, add
     assert came_in(exports) == [] and exports.executions() == []
 
 
+def test_a_start_with_data_may_begin_a_dataset_within_the_limits_of_uploads(ask, exports, monkeypatch) -> None:
+    june = {"data": ["s3://exports/servers/june.csv"]}
+    assert is_problem(ask("POST", "/datasets/new/runs", {}), 404, "upload a file to begin it")
+    assert ask("POST", "/datasets/new/runs", {"data": ["s3://exports/servers/gone.csv"]}).status == 422
+    assert is_problem(ask("POST", "/datasets/2026-01-01/runs", june, who=ADMIN), 404, "looks like a date")
+    assert is_problem(ask("POST", "/datasets/other/runs", june), 403, "may not see")
+    full = api._environment().model_copy(update={"most_datasets": 2})
+    with monkeypatch.context() as limited:
+        limited.setattr(api, "_environment", lambda: full)
+        assert is_problem(ask("POST", "/datasets/new/runs", june), 422, "MaxDatasets")
+    assert came_in(exports) == [] and exports.executions() == [] and "new" not in exports.ledger.datasets()
+    started = ask("POST", "/datasets/new/runs", june)
+    assert started.status == 202 and came_in(exports) == ["incoming/new/june.csv"]
+    assert ask("GET", "/datasets/new").json["running"] == started.json["execution"]
+
+
 def test_data_that_is_too_much_for_one_request_is_refused(ask, exports, monkeypatch) -> None:
     monkeypatch.setattr(copying, "MOST_BYTES", 0)
     answer = ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv"]})
@@ -238,6 +259,122 @@ def test_executions_of_other_datasets_are_not_told_of(ask, web) -> None:
     name = ask("POST", "/datasets/secret/runs", {}, who=ADMIN).json["execution"]
     assert is_problem(ask("GET", f"/datasets/web/executions/{name}"), 404, "has no execution")
     assert is_problem(ask("GET", "/datasets/web/executions/never"), 404, "has no execution")
+
+
+@pytest.fixture
+def failed(ask, web, monkeypatch) -> str:
+    """A run of "web" that was stopped in its second attempt at Train; its jobs have written logs."""
+    name = ask("POST", "/datasets/web/runs", {"mode": "train"}).json["execution"]
+    [execution] = web.executions()
+    arn = execution["executionArn"]
+    web.stepfunctions.stop_execution(executionArn=arn)
+    web.ledger.unlock("web", name)
+    began = datetime(2026, 11, 21, 6, tzinfo=UTC)
+    steps = [following.Step(state, began) for state in ("PlanRun", "Preprocess", "Train", "Train")]
+    monkeypatch.setattr(following, "steps", lambda *_: steps)
+    write_log(arn, "train", "0-0/algo-1-1", ["an attempt before"])
+    write_log(arn, "train", "1-0/algo-2-1", ["of another instance"])
+    write_log(arn, "train", "1-0/algo-1-1", ["first", "second " + "x" * 5_000])
+    write_log(arn, "preprocess", "0-0/algo-1-1", ["read"])
+    return name
+
+
+def write_log(execution: str, job: str, stream: str, lines: list[str]) -> None:
+    """What an attempt at a job of "web" has written, as SageMaker names it; ``execution`` is an ARN."""
+    logs, group = boto3.client("logs"), f"/aws/sagemaker/{following.KINDS[job]}Jobs"
+    name = f"{job_name('headroom', 'web', job, execution)}-{stream}"
+    time.sleep(0.002)  # attempts are told apart by the milliseconds of their logs
+    with suppress(ClientError):
+        logs.create_log_group(logGroupName=group)
+    with suppress(ClientError):
+        logs.create_log_stream(logGroupName=group, logStreamName=name)
+    events = [{"timestamp": int(time.time() * 1000), "message": f"{line}\n"} for line in lines]
+    logs.put_log_events(logGroupName=group, logStreamName=name, logEvents=events)
+
+
+def test_the_log_of_a_runs_job_is_read_by_its_dataset_only(ask, failed) -> None:
+    where = f"/datasets/web/executions/{failed}/log"
+    newest = ask("GET", where).json
+    assert (newest["job"], newest["name"][-4:], newest["lines"][0]) == ("train", "-1-0", "first")
+    assert len(newest["lines"][1]) == api.LONGEST_LINE
+    assert ask("GET", where, query="most=1").json["lines"] == newest["lines"][1:]
+    assert ask("GET", where, query="job=preprocess").json["lines"] == ["read"]
+    assert ask("GET", where, query="job=assess").json == {"job": "assess", "name": None, "lines": []}
+    assert ask("GET", where, query="job=plan").status == 422
+    assert is_problem(ask("GET", "/datasets/web/executions/web-unknown/log"), 404, "has no execution")
+    assert is_problem(ask("GET", f"/datasets/secret/executions/{failed}/log"), 403, "may not see")
+    assert is_problem(ask("GET", f"/datasets/secret/executions/{failed}/log", who=ADMIN), 404, "has no execution")
+
+
+class Redrives(list[str]):
+    """The names of the executions that were redriven; what is refused is refused as Step Functions does."""
+
+    refuse = ""
+
+    def redrive_execution(self, executionArn: str) -> dict[str, Any]:
+        if self.refuse:
+            raise ClientError({"Error": {"Code": "ExecutionNotRedrivable", "Message": self.refuse}}, "RedriveExecution")
+        self.append(executionArn.rpartition(":")[2])
+        return {"redriveDate": datetime.now(UTC)}
+
+
+def with_redrives(monkeypatch: pytest.MonkeyPatch) -> Redrives:
+    """Redrives, which the AWS in memory does not know."""
+    made, real = Redrives(), boto3.client
+
+    def client(service: str, *given: Any, **more: Any) -> Any:
+        found = real(service, *given, **more)
+        if service == "stepfunctions":
+            found.redrive_execution = made.redrive_execution
+        return found
+
+    monkeypatch.setattr(boto3, "client", client)
+    return made
+
+
+@pytest.fixture
+def redrives(monkeypatch) -> Redrives:
+    return with_redrives(monkeypatch)
+
+
+def test_a_failed_run_is_redriven_and_holds_its_dataset(ask, failed, web, redrives) -> None:
+    state = ask("GET", "/datasets/web").json
+    assert (state["running"], state["last_execution"]) == (None, failed)
+    assert ask("GET", f"/datasets/web/executions/{failed}").json["no_redrive"] is None
+    done = ask("POST", f"/datasets/web/executions/{failed}/redrive")
+    assert (done.status, done.json) == (202, {"execution": failed})
+    assert done.headers["location"] == f"/datasets/web/executions/{failed}"
+    assert redrives == [failed] and web.ledger.state("web").running == failed
+    assert is_problem(ask("POST", f"/datasets/secret/executions/{failed}/redrive"), 403, "may not see")
+    assert ask("POST", f"/datasets/secret/executions/{failed}/redrive", who=ADMIN).status == 404
+    assert redrives == [failed]
+
+
+def test_a_redrive_that_comes_too_late_or_beside_another_run_is_a_problem(ask, failed, web, redrives) -> None:
+    where = f"/datasets/web/executions/{failed}/redrive"
+    redrives.refuse = "Execution has exceeded the redrivable period of 14 days"
+    assert is_problem(ask("POST", where), 409, "redrivable period of 14 days")
+    assert web.ledger.state("web").running is None, "it holds the dataset no longer"
+    redrives.refuse = ""
+    other = ask("POST", "/datasets/web/runs", {}).json["execution"]
+    beside = ask("POST", where)
+    assert is_problem(beside, 409, other) and beside.json["running"] == other
+    assert is_problem(ask("POST", f"/datasets/web/executions/{other}/redrive"), 409, "it is under way")
+    assert redrives == []
+
+
+@pytest.mark.parametrize(
+    ("described", "words"),
+    [
+        ({"status": "FAILED", "redriveStatus": "REDRIVABLE"}, None), ({"status": "ABORTED"}, None),
+        ({"status": "SUCCEEDED", "redriveStatus": "NOT_REDRIVABLE"}, "it has succeeded"),
+        ({"status": "RUNNING"}, "wait for its end"), ({"status": "PENDING_REDRIVE"}, "wait for its end"),
+        ({"status": "TIMED_OUT", "redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": "late"}, "(late): start a"),
+    ],
+)  # fmt: skip
+def test_whether_a_run_can_go_on_is_said_in_words(described, words) -> None:
+    told = following.no_redrive(described)
+    assert told is None if words is None else words in told
 
 
 def test_runs_and_their_results_are_listed(ask, web) -> None:

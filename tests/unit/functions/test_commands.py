@@ -28,6 +28,7 @@ OFFERED: dict[str, tuple[Callable[[], list[str]], str]] = {
     "approve": (lambda: commands.approve("web", PACKAGE), "headroom approve web 3"),
     "give up": (lambda: commands.ask_sweep("f", "give_up", "web"), "headroom give-up web"),
     "put back": (lambda: commands.ask_sweep("f", "put_back", "web"), "headroom put-back web"),
+    "start over": (lambda: commands.ask_sweep("f", "start_over", "web"), "headroom start-over web"),
 }  # fmt: skip
 
 
@@ -61,7 +62,7 @@ def test_a_stack_of_another_name_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_the_command_line_cannot_say_is_offered_as_aws_command_alone() -> None:
     [line] = commands.start(MACHINE, "web", overrides={"train": {"volume_gb": 500}}, max_usd=7)
     assert json.loads(shlex.split(line)[-1])["overrides"] == {"train": {"volume_gb": 500}}
-    [line] = commands.ask_sweep("f", "start_over", "web")
+    [line] = commands.ask_sweep("f", "rebuild_ledger", None)
     assert line.startswith("  aws lambda invoke --function-name f ")
     [line] = commands.redrive(EXECUTION, None)
     assert line == f"  aws stepfunctions redrive-execution --execution-arn {EXECUTION}"

@@ -28,7 +28,7 @@ import publish
 import run_status
 import sweep
 from ledger import File, Ledger
-from locks import execution_arn
+from names import execution_arn
 from tests.unit import conftest
 from tests.unit.conftest import LambdaContext
 from tests.unit.functions.messages import QUALITY, SUMMARY, arrival, status_change

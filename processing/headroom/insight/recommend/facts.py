@@ -287,7 +287,7 @@ def _of_samples(panel: pd.DataFrame | None, column: str, metric: str, grid: Grid
     if panel is None or column not in panel:
         return values
     ds = grid.ds[-values.shape[1] :]
-    rows = panel[(panel["metric"] == metric) & (panel["ds"] >= ds[0])]
+    rows = panel.loc[(panel["metric"] == metric) & (panel["ds"] >= ds[0]), ["server_id", "ds", column]]
     found = np.full_like(values, np.nan)
     found[pd.Index(grid.servers).get_indexer(rows["server_id"]), ds.get_indexer(rows["ds"])] = rows[column]
     return np.fmax(found, values)

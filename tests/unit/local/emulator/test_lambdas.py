@@ -1,4 +1,5 @@
 import threading
+import zipfile
 
 import pytest
 from ministack.services import lambda_svc
@@ -65,3 +66,30 @@ def test_a_functions_dead_letters_are_those_of_the_template(monkeypatch, made, g
     provision = lambdas.with_letters(lambda *_, **__: ("f", {}), made)
     assert provision(*(properties.get(one, one) for one in given), logical_id="F") == ("f", {})
     assert lambda_svc._functions["f"]["config"]["DeadLetterConfig"] == letters
+
+
+def test_an_archive_is_unpacked_once_for_all_workers(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name, words in (("one.zip", "first"), ("same.zip", "first"), ("other.zip", "second")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("python/deep/library.py"), words)
+            archive.writestr(zipfile.ZipInfo("handler.py"), words)
+        (tmp_path / "of" / name).mkdir(parents=True)
+        with lambdas.SharedArchive(tmp_path / name) as archive:
+            archive.namelist()
+            archive.extractall(tmp_path / "of" / name)
+        for path in ("python/deep/library.py", "handler.py"):
+            assert (tmp_path / "of" / name / path).read_text() == words
+    assert len(list((tmp_path / "unpacked").iterdir())) == 2
+
+
+def test_no_file_of_an_archive_comes_to_lie_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("../../outside.py", "")
+    (tmp_path / "worker").mkdir()
+    with lambdas.SharedArchive(tmp_path / "x.zip") as archive:
+        assert archive.namelist() == ["../../outside.py"], "MiniStack sees it and refuses it"
+        archive.extractall(tmp_path / "worker")
+    [file] = [path for path in tmp_path.rglob("outside.py") if not path.is_symlink()]
+    assert file.parent.parent == tmp_path / "tmp" / "unpacked"

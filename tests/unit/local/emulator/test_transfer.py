@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emulator.transfer import TransferError, inside, relative, split
+from local.emulator.transfer import Kept, TransferError, download, inside, relative, split
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,35 @@ def test_only_s3_addresses_are_addresses() -> None:
     for wrong in ("bucket/key", "https://bucket/key", "s3:///key"):
         with pytest.raises(TransferError):
             split(wrong)
+
+
+class Bucket:
+    """One object behind the client's two calls; counts how often it is fetched."""
+
+    def __init__(self, content: bytes, etag: str):
+        self.content, self.etag, self.fetched = content, etag, 0
+
+    def get_paginator(self, _: str) -> Bucket:
+        return self
+
+    def paginate(self, **_: str) -> list[dict]:
+        return [{"Contents": [{"Key": "code/a.py", "ETag": self.etag}]}]
+
+    def get_object(self, **_: str) -> dict:
+        self.fetched += 1
+        return {"Body": io.BytesIO(self.content)}
+
+
+def test_what_a_job_has_fetched_is_there_for_the_next_one_of_its_role_while_it_may_read_it(tmp_path: Path) -> None:
+    allowed = {"train"}
+    kept = Kept(tmp_path / "kept", lambda role, bucket, key: role in allowed)
+    one, changed = Bucket(b"one", "1"), Bucket(b"two", "2")
+    for number, (bucket, role, fetched) in enumerate(
+        [(one, "train", 1), (one, "train", 1), (one, "assess", 2), (changed, "train", 1), (one, "train", 3)]
+    ):
+        if number == 4:
+            allowed.clear()  # S3 is asked, and refuses
+        folder = tmp_path / str(number)
+        download(bucket, "s3://artifacts/code/", "S3Prefix", folder, role, kept=kept)
+        assert (folder / "a.py").read_bytes() == bucket.content
+        assert bucket.fetched == fetched, number
