@@ -99,7 +99,8 @@ def find(
     these files can say of others' servers. ``idle``: what all files say, where these are not all; empty if it is not
     known yet."""
     highest = ", ".join(
-        f"max({metric}), min({metric}), count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
+        f"max({metric}) FILTER (isfinite({metric})), min({metric}), "
+        f"count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
         for metric in metrics.percent_names()
     )
     found = db.execute(f"SELECT file, {highest} FROM reading GROUP BY file ORDER BY file").fetchall()
@@ -123,12 +124,13 @@ def find(
                 percent[metric, free].append((by_order[file], has_low))
     servers: DoubtsOfServers = []
     seen: list[Seen] = []
-    for (metric, free), files in percent.items():
+    for (metric, free), files in sorted(percent.items(), key=lambda item: item[0][0] == "cpu"):
         low = _low_servers(db, metric, free, files) if any(has_low for _, has_low in files) else {}
         if low or idle is not None:
             seen.append(_seen(db, metric, free, files, low))
         if low:
-            servers += _servers(db, metric, free, files, low, idle or seen[-1].idle())
+            already = {(file, server) for file, _, _, server in servers}
+            servers += _servers(db, metric, free, files, already, low, idle or seen[-1].idle())
     return columns, servers, together(seen)
 
 
@@ -149,10 +151,8 @@ def _seen(
     number = _number(metric, free)
     highest: dict[Alike, dict[str, float]] = defaultdict(dict)
     for file, server, most in db.execute(f"""
-        SELECT file, {server_of()} AS server,
-            CASE WHEN isnan(max({number})) THEN 'infinity' ELSE max({number}) END AS most
-        FROM reading
-        WHERE file IN ({", ".join(map(str, by_order))}) AND {metric} IS NOT NULL
+        SELECT file, {server_of()} AS server, max({number}) AS most FROM reading
+        WHERE file IN ({", ".join(map(str, by_order))}) AND isfinite({metric})
         GROUP BY ALL HAVING most > {_ONE}""").fetchall():
         alike = by_order[file].known_layout, metric, free
         highest[alike][server] = max(most, highest[alike].get(server, most))
@@ -181,14 +181,17 @@ def _low_servers(
     orders = ", ".join(str(source.order) for source, has_low in files if has_low)
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE low AS
-        SELECT file, server_id, max({decimals}) AS decimals, bool_or({number} <> floor({number})) AS fractions
+        SELECT file, server_id, count(*) AS samples, max({decimals}) AS decimals,
+            stddev({number}) / nullif(avg({number}), 0) AS noise, bool_or({number} <> floor({number})) AS fractions
         FROM reading WHERE file IN ({orders}) AND {number} BETWEEN 0 AND {_ONE} GROUP BY file, server_id;
         CREATE OR REPLACE TEMP TABLE low_server AS
-        SELECT file, {server_of()} AS server, max(decimals) AS decimals FROM low
+        SELECT file, {server_of()} AS server, sum(samples) AS samples, max(decimals) AS decimals, max(noise) AS noise
+        FROM low
         GROUP BY ALL HAVING bool_or(fractions)""")
     db.execute(f"""
         DELETE FROM low_server USING (
-            SELECT DISTINCT file, server_id FROM reading WHERE file IN ({orders}) AND {number} > {_ONE}) AS higher
+            SELECT DISTINCT file, server_id FROM reading
+            WHERE file IN ({orders}) AND {number} > {_ONE} AND isfinite({metric})) AS higher
         WHERE higher.file = low_server.file AND {server_of("higher.server_id")} = server""")
     low = db.execute("SELECT file, list(server ORDER BY server) FROM low_server GROUP BY file ORDER BY file").fetchall()
     return dict(low)
@@ -199,16 +202,20 @@ def _servers(
     metric: str,
     free: bool,
     files: Sequence[tuple[Source, bool]],
+    doubted_already: set[tuple[int, str]],
     low: Mapping[int, Sequence[str]],
     idle_elsewhere: Mapping[Alike, Collection[str]],
 ) -> DoubtsOfServers:
-    """The servers that never exceed 1 in files in which others do, and of which nothing says that they are idle."""
+    """Those of the ``low`` servers of which nothing says that they are idle.
+
+    A server (by file) whose memory or disk is doubted is not idle either.
+    """
     by_order = {source.order: source for source, _ in files}
     found: DoubtsOfServers = []
     for file, servers in low.items():
         elsewhere = idle_elsewhere.get((by_order[file].known_layout, metric, free), ())
         idle = _idle(db, metric, _number(metric, free), file, elsewhere)
-        doubted = [server for server in servers if server not in idle]
+        doubted = [server for server in servers if server not in idle or (file, server) in doubted_already]
         if not doubted:
             continue
         names = ", ".join(server or "?" for server in doubted[:_NAMES]) + (", …" if len(doubted) > _NAMES else "")
@@ -225,19 +232,27 @@ def _idle(db: duckdb.DuckDBPyConnection, metric: str, number: str, file: int, el
     """Those of a file's servers below 1 that are in percent, by what their numbers say.
 
     Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
-    percent. And a CPU's numbers without a course, such as the noise of an idle server, beside others with one, and with
-    no more decimals than these, are percent too. A memory is never below 1 %, and a disk's numbers have no course.
+    percent. So is a CPU that varies, with two decimals where the others have two: of a share those would be whole
+    percents, beside hundredths of a percent. And numbers without a course, such as the noise of an idle server, beside
+    others with one, and with no more decimals than these, are percent too. A memory is never below 1 %, and a disk's
+    numbers have no course.
     """
-    written = dict(db.execute("SELECT server, decimals FROM low_server WHERE file = ?", [file]).fetchall())
+    known = db.execute(
+        "SELECT server, decimals, samples >= ? AND noise >= ? FROM low_server WHERE file = ?", [_SAMPLES, _NOISE, file]
+    ).fetchall()
+    written = {server: most for server, most, _ in known}
     idle = {server for server, most in written.items() if most <= 1}
     idle |= written.keys() & set(elsewhere)
     if metric != "cpu" or idle.issuperset(written):
         return idle
-    of_file = f"FROM reading WHERE file = {file} AND {metric} IS NOT NULL"
+    of_file = f"FROM reading WHERE file = {file} AND isfinite({metric})"
     [usual] = one_row(
         db, f"SELECT max({_decimals(number)}) FROM (SELECT {metric} {of_file} AND {number} > {_ONE} LIMIT {_ROWS})"
     )
+    idle |= {server for server, most, varies in known if most == usual == 2 and varies}
     asked = [server for server, most in written.items() if most <= usual and server not in idle]
+    if not asked:
+        return idle
     busiest = [server for (server,) in db.execute(f"""
         SELECT server_id {of_file} GROUP BY server_id ORDER BY avg({number}) DESC, server_id LIMIT {_OTHERS}""",
     ).fetchall()]  # fmt: skip
