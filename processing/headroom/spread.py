@@ -107,7 +107,7 @@ def read_and_merge(
     with_problems = db.execute("""
         SELECT file FROM suspect WHERE len(problems) > 0 UNION SELECT file FROM attribute_problem""").fetchall()
     here(sources, came, {file for (file,) in with_problems}, settings, work)
-    return Merge(keep_since, kept_days | done.kept_days, before_run.rows_dropped, done)
+    return Merge(keep_since, {**kept_days, **done.kept_days}, before_run.rows_dropped, done)
 
 
 def here(sources: list[Source], came: list[Source], orders: set[int], settings: Settings, work: Path) -> None:

@@ -117,7 +117,7 @@ def merge(
     work = Work(before_run.closed_before, keep_since, min(new_days, default=None), confirmed(sources, settings))
     done = make_panel(db, days, slices, work, settings, samples)
     list_servers(db)
-    return Merge(keep_since, kept_days | done.kept_days, before_run.rows_dropped, done)
+    return Merge(keep_since, {**kept_days, **done.kept_days}, before_run.rows_dropped, done)
 
 
 def prepare(db: duckdb.DuckDBPyConnection) -> None:
