@@ -45,7 +45,8 @@ _ATTRIBUTE_OF = {
 }  # fmt: skip
 # The more certain a name, the earlier; of columns in one row of the list, the table's first is taken.
 _TIMES = [
-    "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc timegenerated clock epoch unixtime",
+    "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc utctime utctimestamp utcdatetime timegenerated",
+    "clock epoch unixtime",
     "intervalbreakdown samplingtime collectiontime begintimeseconds summarydate zeitstempel horodatage fechahora",
     "datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
     "date datum zeit fecha",
@@ -56,14 +57,15 @@ _SERVERS = [
     "pod podname", "host hostname hostid fqdn", "computer computername machine machineid machinename",
     "instance instanceid instancename", "node nodeid nodename nodo knoten",
     "guest entity entityname resource resourcename displayname name label object objectname system target asset",
-    "device deviceid devicename",
+    "device deviceid devicename dbinstanceidentifier cacheclusterid servicename autoscalinggroupname",
 ]  # fmt: skip
 _METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey itemname parameter", "name"]
 _VALUES = ["value metricvalue countervalue", "average avg mean valueavg"]
-_UNITS = ["unit units unitname uom metricunit"]
+_UNITS = ["unit units unitname uom metricunit valueunit"]
 _ENTITIES_WORDS = """
     entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
-    adapter core cpu gpu container queue instance instancename objectinstance dev iface port datastore
+    adapter core cpu gpu container queue instance instancename objectinstance dev iface port datastore process
+    processname pid thread numanode socket
 """
 _ENTITIES = set(_ENTITIES_WORDS.split())
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
@@ -124,7 +126,7 @@ def understand(
     headings = [heading.strip() for heading in headings]
     places: dict[str, int] = {}
     _place_mapped(headings, rules, places)
-    _place(places, "timestamp", _TIMES, headings)
+    _place_time(places, headings)
     _place_clock(places, headings, sample)
     for place, heading in enumerate(headings):
         attribute = _ATTRIBUTE_OF.get(_plain(heading))
@@ -192,7 +194,7 @@ def of_inventory(headings: Sequence[str], rules: FileRules) -> dict[str, int]:
     headings = [heading.strip() for heading in headings]
     places: dict[str, int] = {}
     _place_mapped(headings, rules, places)
-    _place(places, "timestamp", _TIMES, headings)
+    _place_time(places, headings)
     if "timestamp" in places:
         return {}
     for place, heading in enumerate(headings):
@@ -207,7 +209,7 @@ def place_of_time(headings: Sequence[str], rules: FileRules) -> int:
     """Which column is the time, of headings that ``measures_something`` takes for a header."""
     places: dict[str, int] = {}
     _place_mapped(headings, rules, places)
-    _place(places, "timestamp", _TIMES, headings)
+    _place_time(places, headings)
     return places["timestamp"]
 
 
@@ -386,6 +388,13 @@ def _place(
         for place, heading in enumerate(headings):
             if role not in places and place not in places.values() and _plain(heading) in aliases:
                 places[role] = place
+
+
+def _place_time(places: dict[str, int], headings: Sequence[str]) -> None:
+    """Of several times the one that says that it is in UTC: the other is the same moment on a local clock."""
+    in_utc = [heading if times.says_utc(heading) else "" for heading in headings]
+    _place(places, "timestamp", [" ".join(_TIMES)], in_utc)
+    _place(places, "timestamp", _TIMES, headings)
 
 
 def _numbers_under_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:

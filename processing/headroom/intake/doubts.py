@@ -70,8 +70,8 @@ def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tup
         rows = db.execute(f"""
             SELECT file, min(least), max(most) FROM (
                 SELECT file, min({metric}) AS least, max({metric}) AS most, count(*) AS samples FROM reading
-                WHERE {metric} IS NOT NULL AND file IN (
-                    SELECT file FROM reading GROUP BY file HAVING max({metric}) IN {_SIZES})
+                WHERE isfinite({metric}) AND file IN (
+                    SELECT file FROM reading WHERE isfinite({metric}) GROUP BY file HAVING max({metric}) IN {_SIZES})
                 GROUP BY file, server_id
             ) GROUP BY file
             HAVING bool_and(least = most AND most IN {_SIZES}) AND max(most) >= 4
@@ -88,7 +88,7 @@ def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tup
 
 def _more_than_all(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
     """Columns in which a server often exceeds what a monitor overshoots by: percent of one core, or another unit."""
-    highest = ", ".join(f"max({metric})" for metric in metrics.percent_names())
+    highest = ", ".join(f"max({metric}) FILTER (isfinite({metric}))" for metric in metrics.percent_names())
     found = []
     for file, *most in db.execute(f"SELECT file, {highest} FROM reading GROUP BY file").fetchall():
         for metric, value in zip(metrics.percent_names(), most, strict=True):
@@ -127,7 +127,7 @@ def _counters(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
             ), steps AS (
                 SELECT file, server_id, {metric} AS value, lag({metric}) OVER series AS before
                 FROM reading SEMI JOIN looked_at USING (file, server_id)
-                WHERE {metric} IS NOT NULL AND sampled_at IS NOT NULL
+                WHERE isfinite({metric}) AND sampled_at IS NOT NULL
                 WINDOW series AS (PARTITION BY file, server_id ORDER BY sampled_at)
             )
             SELECT file, min(server_id) FROM (

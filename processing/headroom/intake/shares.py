@@ -46,7 +46,8 @@ DoubtsOfServers = list[tuple[int, str, str, str]]
 def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> tuple[Doubts, DoubtsOfServers]:
     """Columns in doubt (file, metric, reason), and servers in doubt within others (file, metric, reason, server)."""
     highest = ", ".join(
-        f"max({metric}), min({metric}), count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
+        f"max({metric}) FILTER (isfinite({metric})), min({metric}), "
+        f"count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
         for metric in metrics.percent_names()
     )
     found = db.execute(f"SELECT file, {highest} FROM reading GROUP BY file ORDER BY file").fetchall()
@@ -68,12 +69,10 @@ def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> tuple[Doub
             else:
                 has_low = (most >= 100 - _ONE) if free else (least <= _ONE)
                 percent[metric, free].append((by_order[file], has_low))
-    servers = [
-        one
-        for (metric, free), files in percent.items()
-        if any(has_low for _, has_low in files)
-        for one in _servers(db, metric, free, files)
-    ]
+    servers: DoubtsOfServers = []
+    for (metric, free), files in sorted(percent.items(), key=lambda item: item[0][0] == "cpu"):
+        if any(has_low for _, has_low in files):
+            servers += _servers(db, metric, free, files, {(file, server) for file, _, _, server in servers})
     return columns, servers
 
 
@@ -84,23 +83,33 @@ def said(source: Source, metric: str) -> tuple[bool, bool]:
 
 
 def _servers(
-    db: duckdb.DuckDBPyConnection, metric: str, free: bool, files: Sequence[tuple[Source, bool]]
+    db: duckdb.DuckDBPyConnection,
+    metric: str,
+    free: bool,
+    files: Sequence[tuple[Source, bool]],
+    doubted_already: set[tuple[int, str]],
 ) -> DoubtsOfServers:
-    """The servers that never exceed 1 in files in which others do, and of which nothing says that they are idle; with
-    each file, whether it has such low numbers at all."""
+    """The servers that never exceed 1 in files in which others do, and of which nothing says that they are idle.
+
+    ``files`` says of each whether it has such low numbers at all; a server (by file) whose memory or disk is doubted is
+    not idle either.
+    """
     number = f"(100 - {metric})" if free else metric  # as the file has it
     decimals = f"CASE {' '.join(f'WHEN {_fits(number, places)} THEN {places}' for places in range(1, 7))} ELSE 7 END"
     orders = ", ".join(str(source.order) for source, has_low in files if has_low)
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE low AS
-        SELECT file, server_id, max({decimals}) AS decimals, bool_or({number} <> floor({number})) AS fractions
+        SELECT file, server_id, count(*) AS samples, max({decimals}) AS decimals,
+            stddev({number}) / nullif(avg({number}), 0) AS noise, bool_or({number} <> floor({number})) AS fractions
         FROM reading WHERE file IN ({orders}) AND {number} BETWEEN 0 AND {_ONE} GROUP BY file, server_id;
         CREATE OR REPLACE TEMP TABLE low_server AS
-        SELECT file, {server_of()} AS server, max(decimals) AS decimals FROM low
+        SELECT file, {server_of()} AS server, sum(samples) AS samples, max(decimals) AS decimals, max(noise) AS noise
+        FROM low
         GROUP BY ALL HAVING bool_or(fractions)""")
     db.execute(f"""
         DELETE FROM low_server USING (
-            SELECT DISTINCT file, server_id FROM reading WHERE file IN ({orders}) AND {number} > {_ONE}) AS higher
+            SELECT DISTINCT file, server_id FROM reading
+            WHERE file IN ({orders}) AND {number} > {_ONE} AND isfinite({metric})) AS higher
         WHERE higher.file = low_server.file AND {server_of("higher.server_id")} = server""")
     low = db.execute("SELECT file, list(server ORDER BY server) FROM low_server GROUP BY file ORDER BY file").fetchall()
     by_order = {source.order: source for source, _ in files}
@@ -108,7 +117,7 @@ def _servers(
     for file, servers in low:
         alike = [order for order, one in by_order.items() if one.layout == by_order[file].layout and order != file]
         idle = _idle(db, metric, number, decimals, file, alike)
-        doubted = [server for server in servers if server not in idle]
+        doubted = [server for server in servers if server not in idle or (file, server) in doubted_already]
         if not doubted:
             continue
         names = ", ".join(server or "?" for server in doubted[:_NAMES]) + (", …" if len(doubted) > _NAMES else "")
@@ -127,25 +136,33 @@ def _idle(
     """Those of a file's servers below 1 that are in percent, by what their numbers say.
 
     Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
-    percent. And a CPU's numbers without a course, such as the noise of an idle server, beside others with one, and with
-    no more decimals than these, are percent too. A memory is never below 1 %, and a disk's numbers have no course.
+    percent. So is a CPU that varies, with two decimals where the others have two: of a share those would be whole
+    percents, beside hundredths of a percent. And numbers without a course, such as the noise of an idle server, beside
+    others with one, and with no more decimals than these, are percent too. A memory is never below 1 %, and a disk's
+    numbers have no course.
     """
-    written = dict(db.execute("SELECT server, decimals FROM low_server WHERE file = ?", [file]).fetchall())
+    known = db.execute(
+        "SELECT server, decimals, samples >= ? AND noise >= ? FROM low_server WHERE file = ?", [_SAMPLES, _NOISE, file]
+    ).fetchall()
+    written = {server: most for server, most, _ in known}
     idle = {server for server, most in written.items() if most <= 1}
     if alike:
         idle |= {server for (server,) in db.execute(f"""
             SELECT server FROM (
                 SELECT server_id, max({number}) AS most FROM reading
-                WHERE file IN ({", ".join(map(str, alike))}) AND {metric} IS NOT NULL GROUP BY server_id
+                WHERE file IN ({", ".join(map(str, alike))}) AND isfinite({metric}) GROUP BY server_id
             ) JOIN (SELECT server FROM low_server WHERE file = {file}) ON server = {server_of()}
             GROUP BY server HAVING max(most) > {_ONE} AND max(most) <= {_A_LITTLE}""").fetchall()}  # fmt: skip
     if metric != "cpu" or idle.issuperset(written):
         return idle
-    of_file = f"FROM reading WHERE file = {file} AND {metric} IS NOT NULL"
+    of_file = f"FROM reading WHERE file = {file} AND isfinite({metric})"
     [usual] = one_row(
         db, f"SELECT max({decimals}) FROM (SELECT {metric} {of_file} AND {number} > {_ONE} LIMIT {_ROWS})"
     )
+    idle |= {server for server, most, varies in known if most == usual == 2 and varies}
     asked = [server for server, most in written.items() if most <= usual and server not in idle]
+    if not asked:
+        return idle
     busiest = [server for (server,) in db.execute(f"""
         SELECT server_id {of_file} GROUP BY server_id ORDER BY avg({number}) DESC, server_id LIMIT {_OTHERS}""",
     ).fetchall()]  # fmt: skip

@@ -29,7 +29,16 @@ def test_a_column_that_never_exceeds_one_is_refused(tmp_path):
         exports.read(tmp_path, {"x.csv": table(idle("a"))})
 
 
-@pytest.mark.parametrize("digits", [2, 4, 9])
+@pytest.mark.parametrize("nothing", ["NaN", "", "inf"])
+def test_cells_without_a_number_hide_no_shares(tmp_path, nothing):
+    gap = f"2024-02-13T00:05:00Z,odd-1,{nothing}\n"
+    with pytest.raises(InputError, match="shares of one"):
+        exports.read(tmp_path / "all", {"x.csv": table(scaled("odd-1", 0.01, 4)) + gap})
+    panel, _ = exports.read(tmp_path, {"x.csv": table(BUSY, scaled("odd-1", 0.01, 4)) + gap})
+    assert set(panel["server_id"]) == set(BUSY)
+
+
+@pytest.mark.parametrize("digits", [4, 9])
 def test_a_server_in_shares_beside_others_in_percent_is_set_aside_and_named(tmp_path, digits):
     panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, scaled("odd-1", 0.01, digits))})
     assert exports.is_right(panel, quality, cpu=BUSY)
@@ -53,6 +62,28 @@ def test_an_idle_server_beside_busy_ones_is_believed(tmp_path, digits):
     quiet = idle("quiet-1", digits=digits)
     panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, quiet)})
     assert exports.is_right(panel, quality, cpu=BUSY | quiet)
+
+
+def test_an_idle_server_with_a_course_is_believed_where_all_numbers_have_two_decimals(tmp_path):
+    quiet = scaled("quiet-1", 0.007, 2)
+    panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, quiet)})
+    assert exports.is_right(panel, quality, cpu=BUSY | quiet)
+
+
+def test_shares_of_two_decimals_beside_percent_of_more_are_set_aside(tmp_path):
+    finer = {
+        server: [(at, round(v + 0.0001 * place, 4)) for place, (at, v) in enumerate(x)] for server, x in BUSY.items()
+    }
+    panel, quality = exports.read(tmp_path, {"x.csv": table(finer, scaled("odd-1", 0.01, 2))})
+    assert exports.is_right(panel, quality, cpu=finer)
+
+
+def test_a_server_whose_memory_never_exceeds_one_either_is_in_shares(tmp_path):
+    rows = [(at, server, v, v / 2) for server, made in BUSY.items() for at, v in made]
+    rows += [(at, "odd-1", v / 100, v / 200) for at, v in BUSY["db-1"]]
+    text = "\n".join(f"{exports.iso(at)},{server},{cpu:.2f},{memory:.2f}" for at, server, cpu, memory in rows)
+    panel, _ = exports.read(tmp_path, {"x.csv": f"timestamp,server_id,cpu,memory\n{text}"})
+    assert set(panel["server_id"]) == set(BUSY)
 
 
 def test_an_idle_server_whose_numbers_have_more_decimals_than_those_of_others_is_not(tmp_path):
