@@ -63,6 +63,10 @@ def test_a_burst_becomes_a_few_runs_per_dataset_and_every_version_counts_once(
     repeat(service, chance.sample(versions, len(versions) // 3))
     newest = {(one["Key"], one["VersionId"]) for one in versions if one["IsLatest"]}
     assert len(versions) == len(firsts) + len(seconds)
+    deadline = time.monotonic() + services.RUN_SECONDS
+    while sum(len(ledger(service, name_of(number))) for number in range(DATASETS)) < len(versions):
+        assert time.monotonic() < deadline, "not all have come in"
+        time.sleep(2)
 
     runs, used = 0, []
     for dataset in map(name_of, range(DATASETS)):
