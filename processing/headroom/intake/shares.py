@@ -10,7 +10,8 @@ server that is 60 % busy would be switched off. So it is believed to be idle onl
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -20,6 +21,7 @@ from headroom.intake.entities import server_of
 from headroom.intake.tables import one_row
 
 if TYPE_CHECKING:
+    from headroom.intake.layout import Layout
     from headroom.intake.sources import Source
 
 # Monitors overshoot a little, also in shares.
@@ -41,10 +43,61 @@ _NAMES = 3
 
 Doubts = list[tuple[int, str, str]]
 DoubtsOfServers = list[tuple[int, str, str, str]]
+# Files that can speak for each other's servers: their layout, the metric, and whether its values are what is free.
+Alike = tuple["Layout", str, bool]
 
 
-def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> tuple[Doubts, DoubtsOfServers]:
-    """Columns in doubt (file, metric, reason), and servers in doubt within others (file, metric, reason, server)."""
+@dataclass(frozen=True)
+class Seen:
+    """What files can say of each other's servers.
+
+    Attributes:
+        highest: of files that are alike, each server's highest number, where it is above one.
+        low: of files that are alike, the servers that never exceed one in some file in which others do.
+    """
+
+    highest: Mapping[Alike, Mapping[str, float]] = field(default_factory=dict)
+    low: Mapping[Alike, Collection[str]] = field(default_factory=dict)
+
+    def idle(self) -> dict[Alike, set[str]]:
+        """The servers that are plainly a little busy, and so in percent."""
+        return {
+            alike: {server for server, most in servers.items() if most <= _A_LITTLE}
+            for alike, servers in self.highest.items()
+        }
+
+
+def together(seen: Sequence[Seen]) -> Seen:
+    """What all files say of each other's servers, from what some say."""
+    highest: dict[Alike, dict[str, float]] = defaultdict(dict)
+    low: dict[Alike, set[str]] = defaultdict(set)
+    for one in seen:
+        for alike, servers in one.highest.items():
+            for server, most in servers.items():
+                highest[alike][server] = max(most, highest[alike].get(server, most))
+        for alike, names in one.low.items():
+            low[alike].update(names)
+    return Seen(highest, low)
+
+
+def would_differ(seen: Seen, of_all: Mapping[Alike, Collection[str]]) -> bool:
+    """Whether some files would be read differently if they knew which servers are idle by what all files say."""
+    own = seen.idle()
+    return any(
+        (server in own.get(alike, ())) != (server in of_all.get(alike, ()))
+        for alike, servers in seen.low.items()
+        for server in servers
+    )
+
+
+def find(
+    db: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    idle: Mapping[Alike, Collection[str]] | None = None,
+) -> tuple[Doubts, DoubtsOfServers, Seen]:
+    """Columns in doubt (file, metric, reason), servers in doubt within others (file, metric, reason, server), and what
+    these files can say of others' servers. ``idle``: what all files say, where these are not all; empty if it is not
+    known yet."""
     highest = ", ".join(
         f"max({metric}) FILTER (isfinite({metric})), min({metric}), "
         f"count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
@@ -70,10 +123,15 @@ def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> tuple[Doub
                 has_low = (most >= 100 - _ONE) if free else (least <= _ONE)
                 percent[metric, free].append((by_order[file], has_low))
     servers: DoubtsOfServers = []
+    seen: list[Seen] = []
     for (metric, free), files in sorted(percent.items(), key=lambda item: item[0][0] == "cpu"):
-        if any(has_low for _, has_low in files):
-            servers += _servers(db, metric, free, files, {(file, server) for file, _, _, server in servers})
-    return columns, servers
+        low = _low_servers(db, metric, free, files) if any(has_low for _, has_low in files) else {}
+        if low or idle is not None:
+            seen.append(_seen(db, metric, free, files, low))
+        if low:
+            already = {(file, server) for file, _, _, server in servers}
+            servers += _servers(db, metric, free, files, already, low, idle or seen[-1].idle())
+    return columns, servers, together(seen)
 
 
 def said(source: Source, metric: str) -> tuple[bool, bool]:
@@ -82,20 +140,44 @@ def said(source: Source, metric: str) -> tuple[bool, bool]:
     return all(meaning.certain for meaning in meanings), any(meaning.free for meaning in meanings)
 
 
-def _servers(
+def _seen(
     db: duckdb.DuckDBPyConnection,
     metric: str,
     free: bool,
     files: Sequence[tuple[Source, bool]],
-    doubted_already: set[tuple[int, str]],
-) -> DoubtsOfServers:
-    """The servers that never exceed 1 in files in which others do, and of which nothing says that they are idle.
+    low: Mapping[int, Sequence[str]],
+) -> Seen:
+    by_order = {source.order: source for source, _ in files}
+    number = _number(metric, free)
+    highest: dict[Alike, dict[str, float]] = defaultdict(dict)
+    for file, server, most in db.execute(f"""
+        SELECT file, {server_of()} AS server, max({number}) AS most FROM reading
+        WHERE file IN ({", ".join(map(str, by_order))}) AND isfinite({metric})
+        GROUP BY ALL HAVING most > {_ONE}""").fetchall():
+        alike = by_order[file].known_layout, metric, free
+        highest[alike][server] = max(most, highest[alike].get(server, most))
+    low_of: dict[Alike, set[str]] = defaultdict(set)
+    for file, servers in low.items():
+        low_of[by_order[file].known_layout, metric, free].update(servers)
+    return Seen(highest, low_of)
 
-    ``files`` says of each whether it has such low numbers at all; a server (by file) whose memory or disk is doubted is
-    not idle either.
-    """
-    number = f"(100 - {metric})" if free else metric  # as the file has it
-    decimals = f"CASE {' '.join(f'WHEN {_fits(number, places)} THEN {places}' for places in range(1, 7))} ELSE 7 END"
+
+def _number(metric: str, free: bool) -> str:
+    """The SQL of a value as the file has it."""
+    return f"(100 - {metric})" if free else metric
+
+
+def _decimals(number: str) -> str:
+    return f"CASE {' '.join(f'WHEN {_fits(number, places)} THEN {places}' for places in range(1, 7))} ELSE 7 END"
+
+
+def _low_servers(
+    db: duckdb.DuckDBPyConnection, metric: str, free: bool, files: Sequence[tuple[Source, bool]]
+) -> dict[int, list[str]]:
+    """The servers that never exceed 1, by files in which others do (table ``low_server``); with each file, whether it
+    has such low numbers at all."""
+    number = _number(metric, free)
+    decimals = _decimals(number)
     orders = ", ".join(str(source.order) for source, has_low in files if has_low)
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE low AS
@@ -112,11 +194,27 @@ def _servers(
             WHERE file IN ({orders}) AND {number} > {_ONE} AND isfinite({metric})) AS higher
         WHERE higher.file = low_server.file AND {server_of("higher.server_id")} = server""")
     low = db.execute("SELECT file, list(server ORDER BY server) FROM low_server GROUP BY file ORDER BY file").fetchall()
+    return dict(low)
+
+
+def _servers(
+    db: duckdb.DuckDBPyConnection,
+    metric: str,
+    free: bool,
+    files: Sequence[tuple[Source, bool]],
+    doubted_already: set[tuple[int, str]],
+    low: Mapping[int, Sequence[str]],
+    idle_elsewhere: Mapping[Alike, Collection[str]],
+) -> DoubtsOfServers:
+    """Those of the ``low`` servers of which nothing says that they are idle.
+
+    A server (by file) whose memory or disk is doubted is not idle either.
+    """
     by_order = {source.order: source for source, _ in files}
     found: DoubtsOfServers = []
-    for file, servers in low:
-        alike = [order for order, one in by_order.items() if one.layout == by_order[file].layout and order != file]
-        idle = _idle(db, metric, number, decimals, file, alike)
+    for file, servers in low.items():
+        elsewhere = idle_elsewhere.get((by_order[file].known_layout, metric, free), ())
+        idle = _idle(db, metric, _number(metric, free), file, elsewhere)
         doubted = [server for server in servers if server not in idle or (file, server) in doubted_already]
         if not doubted:
             continue
@@ -130,9 +228,7 @@ def _servers(
     return found
 
 
-def _idle(
-    db: duckdb.DuckDBPyConnection, metric: str, number: str, decimals: str, file: int, alike: Sequence[int]
-) -> set[str]:
+def _idle(db: duckdb.DuckDBPyConnection, metric: str, number: str, file: int, elsewhere: Collection[str]) -> set[str]:
     """Those of a file's servers below 1 that are in percent, by what their numbers say.
 
     Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
@@ -146,18 +242,12 @@ def _idle(
     ).fetchall()
     written = {server: most for server, most, _ in known}
     idle = {server for server, most in written.items() if most <= 1}
-    if alike:
-        idle |= {server for (server,) in db.execute(f"""
-            SELECT server FROM (
-                SELECT server_id, max({number}) AS most FROM reading
-                WHERE file IN ({", ".join(map(str, alike))}) AND isfinite({metric}) GROUP BY server_id
-            ) JOIN (SELECT server FROM low_server WHERE file = {file}) ON server = {server_of()}
-            GROUP BY server HAVING max(most) > {_ONE} AND max(most) <= {_A_LITTLE}""").fetchall()}  # fmt: skip
+    idle |= written.keys() & set(elsewhere)
     if metric != "cpu" or idle.issuperset(written):
         return idle
     of_file = f"FROM reading WHERE file = {file} AND isfinite({metric})"
     [usual] = one_row(
-        db, f"SELECT max({decimals}) FROM (SELECT {metric} {of_file} AND {number} > {_ONE} LIMIT {_ROWS})"
+        db, f"SELECT max({_decimals(number)}) FROM (SELECT {metric} {of_file} AND {number} > {_ONE} LIMIT {_ROWS})"
     )
     idle |= {server for server, most, varies in known if most == usual == 2 and varies}
     asked = [server for server, most in written.items() if most <= usual and server not in idle]
