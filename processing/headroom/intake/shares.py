@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _ONE = 1.1
 # Above one and up to here a server elsewhere in the same layout is plainly a little busy, and in percent.
 _A_LITTLE = 10.0
+# A server that works at times has numbers between these two as well; one whose unit has changed has none.
+_GAP = 3.0
 # So few numbers say nothing of their course.
 _SAMPLES = 24
 # How alike successive samples are (their correlation): below the first they have no course, above the second they do.
@@ -107,10 +109,13 @@ def _servers(
         FROM low
         GROUP BY ALL HAVING bool_or(fractions)""")
     db.execute(f"""
-        DELETE FROM low_server USING (
-            SELECT DISTINCT file, server_id FROM reading
-            WHERE file IN ({orders}) AND {number} > {_ONE} AND isfinite({metric})) AS higher
-        WHERE higher.file = low_server.file AND {server_of("higher.server_id")} = server""")
+        CREATE OR REPLACE TEMP TABLE higher AS
+        SELECT file, {server_of()} AS server, min({number}) AS least FROM reading
+        WHERE file IN ({orders}) AND {number} > {_ONE} AND isfinite({metric}) GROUP BY ALL""")
+    above = db.execute("""
+        SELECT file, server, samples, decimals, least FROM low_server JOIN higher USING (file, server)
+        ORDER BY ALL""").fetchall()
+    db.execute("DELETE FROM low_server WHERE (file, server) IN (SELECT (file, server) FROM higher)")
     low = db.execute("SELECT file, list(server ORDER BY server) FROM low_server GROUP BY file ORDER BY file").fetchall()
     by_order = {source.order: source for source, _ in files}
     found: DoubtsOfServers = []
@@ -127,7 +132,23 @@ def _servers(
             "in percent"
         )
         found += [(file, metric, reason, server) for server in doubted]
+    for file, server, samples, most, least in above:
+        if samples >= _SAMPLES and least > _GAP and most > _usual_decimals(db, metric, number, decimals, file):
+            reason = (
+                f"{metric} of {server} is at times below 1, with more decimals than above: has it changed from percent "
+                f"to shares of one? If all are percent, say units: {{{metric}: percent}} in the settings"
+            )
+            found.append((file, metric, reason, server))
     return found
+
+
+def _usual_decimals(db: duckdb.DuckDBPyConnection, metric: str, number: str, decimals: str, file: int) -> int:
+    """How many decimals a file's numbers above 1 have at most."""
+    of_some = (
+        f"SELECT {metric} FROM reading WHERE file = {file} AND isfinite({metric}) AND {number} > {_ONE} LIMIT {_ROWS}"
+    )
+    [usual] = one_row(db, f"SELECT coalesce(max({decimals}), 0) FROM ({of_some})")
+    return usual
 
 
 def _idle(
@@ -156,9 +177,7 @@ def _idle(
     if metric != "cpu" or idle.issuperset(written):
         return idle
     of_file = f"FROM reading WHERE file = {file} AND isfinite({metric})"
-    [usual] = one_row(
-        db, f"SELECT max({decimals}) FROM (SELECT {metric} {of_file} AND {number} > {_ONE} LIMIT {_ROWS})"
-    )
+    usual = _usual_decimals(db, metric, number, decimals, file)
     idle |= {server for server, most, varies in known if most == usual == 2 and varies}
     asked = [server for server, most in written.items() if most <= usual and server not in idle]
     if not asked:
