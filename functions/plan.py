@@ -305,11 +305,12 @@ def make_plan(
     train, reason = choose_mode(environment, given, found, now)
     size = sum(map(unpacked, taken))
     panel_gb = (prices.PANEL_SHARE * size + found.before.panel_bytes) / 1e9
-    choice = choose_engine(environment, given, panel_gb)
+    sizes: dict[engines.Job, float] = {"preprocess": size / 1e9, "assess": panel_gb}
+    choices = {job: choose_engine(environment, given, job, gigabytes) for job, gigabytes in sizes.items()}
     machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
-    if choice.engine == "spark":
-        machines["assess"] = spark_machines(environment, given.overrides.assess)
-    assess = machines["assess"]
+    for job, choice in choices.items():
+        if choice.engine == "spark":
+            machines[job] = spark_machines(environment, job, getattr(given.overrides, job))
     running = {job: machines[job] for job in JOBS if train or job != "train"}
     challenged = train and bool(environment.challenger_arn) and switched_on(found.config, "challenger")
     if challenged:
@@ -321,12 +322,16 @@ def make_plan(
 
     run = run_of(environment, dataset, execution, found.code)
     shared = {"dataset": dataset, "run_id": run.id, "train": train, "train_reason": reason}
-    engine = engines.told(choice, assess["instance_type"], assess["instance_count"])
+    told = {
+        job: engines.told(choice, machines[job]["instance_type"], machines[job]["instance_count"])
+        for job, choice in choices.items()
+    }
     manifest = {
         **shared,
         "mode": given.mode,
         "cost_estimate": cost.words,
-        "engine": engine,
+        "engine": told["assess"],
+        "engines": {job: {"engine": choice.engine, "told": told[job]} for job, choice in choices.items()},
         **manifest_of(run, found),
     }
     plan = {**shared, "image": image, **inputs_of(environment, run, found)}
@@ -337,7 +342,8 @@ def make_plan(
         }
         for job in JOBS
     }
-    plan["jobs"]["assess"] |= {"engine": choice.engine, "image": assess_image(environment, choice, image)}
+    for job, choice in choices.items():
+        plan["jobs"][job] |= {"engine": choice.engine, "image": image_of(environment, choice, image)}
     plan["model_group"] = model_group(environment, dataset)
     plan["challenger"] = {"on": challenged, **challenger_of(environment, dataset, run)}
     return plan, texts_of(environment, run, found, manifest)
@@ -505,31 +511,32 @@ def machine(environment: PlanSettings, job: str, override: Override) -> dict[str
     }
 
 
-def choose_engine(environment: PlanSettings, given: RunInput, panel_gb: float) -> engines.Choice:
-    """Who does AssessRisk's work; raises :class:`CannotPlan` where that cannot be."""
+def choose_engine(environment: PlanSettings, given: RunInput, job: engines.Job, gigabytes: float) -> engines.Choice:
+    """Who does a job's work; raises :class:`CannotPlan` where that cannot be."""
     try:
         return engines.choose(
             given.overrides.engine,
             environment.engine,
-            panel_gb,
+            gigabytes,
             environment.spark_from_gb,
             environment.network_isolation,
+            job,
         )
     except engines.NotPossible as error:
         raise CannotPlan(str(error)) from error
 
 
-def spark_machines(environment: PlanSettings, override: Override) -> dict[str, Any]:
-    """Instance type, count and volume of AssessRisk on Spark."""
+def spark_machines(environment: PlanSettings, job: str, override: Override) -> dict[str, Any]:
+    """Instance type, count and volume of a job on Spark."""
     return {
         "instance_type": override.instance_type or environment.spark_instance_type,
         "instance_count": override.instance_count or environment.spark_instances,
-        "volume_gb": override.volume_gb or environment.assess_volume_gb,
+        "volume_gb": override.volume_gb or getattr(environment, f"{job}_volume_gb"),
     }
 
 
-def assess_image(environment: PlanSettings, choice: engines.Choice, image: str) -> str:
-    """The image of AssessRisk: that of the other jobs, or Spark's."""
+def image_of(environment: PlanSettings, choice: engines.Choice, image: str) -> str:
+    """The image of a job that can run on Spark: that of the other jobs, or Spark's."""
     if choice.engine == "machine":
         return image
     try:

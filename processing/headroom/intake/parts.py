@@ -121,7 +121,7 @@ def settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: 
             return replace(layout, wholes=bool(of_wholes), of_wholes=tuple(sorted(of_wholes)), owners=owners)
         several = [*several, *inside]
     if several and rules.entities == "busiest":
-        db.execute("INSERT INTO busiest_file VALUES (?)", [source.order])
+        source.busiest = True
         return layout
     if several:
         headings = " and ".join(repr(layout.columns[place]) for place in layout.parts)

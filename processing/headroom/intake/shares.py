@@ -10,7 +10,8 @@ server that is 60 % busy would be switched off. So it is believed to be idle onl
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -20,6 +21,7 @@ from headroom.intake.entities import server_of
 from headroom.intake.tables import one_row
 
 if TYPE_CHECKING:
+    from headroom.intake.layout import Layout
     from headroom.intake.sources import Source
 
 # Monitors overshoot a little, also in shares.
@@ -43,10 +45,61 @@ _NAMES = 3
 
 Doubts = list[tuple[int, str, str]]
 DoubtsOfServers = list[tuple[int, str, str, str]]
+# Files that can speak for each other's servers: their layout, the metric, and whether its values are what is free.
+Alike = tuple["Layout", str, bool]
 
 
-def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> tuple[Doubts, DoubtsOfServers]:
-    """Columns in doubt (file, metric, reason), and servers in doubt within others (file, metric, reason, server)."""
+@dataclass(frozen=True)
+class Seen:
+    """What files can say of each other's servers.
+
+    Attributes:
+        highest: of files that are alike, each server's highest number, where it is above one.
+        low: of files that are alike, the servers that never exceed one in some file in which others do.
+    """
+
+    highest: Mapping[Alike, Mapping[str, float]] = field(default_factory=dict)
+    low: Mapping[Alike, Collection[str]] = field(default_factory=dict)
+
+    def idle(self) -> dict[Alike, set[str]]:
+        """The servers that are plainly a little busy, and so in percent."""
+        return {
+            alike: {server for server, most in servers.items() if most <= _A_LITTLE}
+            for alike, servers in self.highest.items()
+        }
+
+
+def together(seen: Sequence[Seen]) -> Seen:
+    """What all files say of each other's servers, from what some say."""
+    highest: dict[Alike, dict[str, float]] = defaultdict(dict)
+    low: dict[Alike, set[str]] = defaultdict(set)
+    for one in seen:
+        for alike, servers in one.highest.items():
+            for server, most in servers.items():
+                highest[alike][server] = max(most, highest[alike].get(server, most))
+        for alike, names in one.low.items():
+            low[alike].update(names)
+    return Seen(highest, low)
+
+
+def would_differ(seen: Seen, of_all: Mapping[Alike, Collection[str]]) -> bool:
+    """Whether some files would be read differently if they knew which servers are idle by what all files say."""
+    own = seen.idle()
+    return any(
+        (server in own.get(alike, ())) != (server in of_all.get(alike, ()))
+        for alike, servers in seen.low.items()
+        for server in servers
+    )
+
+
+def find(
+    db: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    idle: Mapping[Alike, Collection[str]] | None = None,
+) -> tuple[Doubts, DoubtsOfServers, Seen]:
+    """Columns in doubt (file, metric, reason), servers in doubt within others (file, metric, reason, server), and what
+    these files can say of others' servers. ``idle``: what all files say, where these are not all; empty if it is not
+    known yet."""
     highest = ", ".join(
         f"max({metric}) FILTER (isfinite({metric})), min({metric}), "
         f"count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
@@ -72,10 +125,17 @@ def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> tuple[Doub
                 has_low = (most >= 100 - _ONE) if free else (least <= _ONE)
                 percent[metric, free].append((by_order[file], has_low))
     servers: DoubtsOfServers = []
+    seen: list[Seen] = []
     for (metric, free), files in sorted(percent.items(), key=lambda item: item[0][0] == "cpu"):
+        low = _low_servers(db, metric, free, files) if any(has_low for _, has_low in files) else {}
+        if low or idle is not None:
+            seen.append(_seen(db, metric, free, files, low))
         if any(has_low for _, has_low in files):
-            servers += _servers(db, metric, free, files, {(file, server) for file, _, _, server in servers})
-    return columns, servers
+            servers += _changed(db, metric, free)
+        if low:
+            already = {(file, server) for file, _, _, server in servers}
+            servers += _servers(db, metric, free, files, already, low, idle or seen[-1].idle())
+    return columns, servers, together(seen)
 
 
 def said(source: Source, metric: str) -> tuple[bool, bool]:
@@ -84,20 +144,44 @@ def said(source: Source, metric: str) -> tuple[bool, bool]:
     return all(meaning.certain for meaning in meanings), any(meaning.free for meaning in meanings)
 
 
-def _servers(
+def _seen(
     db: duckdb.DuckDBPyConnection,
     metric: str,
     free: bool,
     files: Sequence[tuple[Source, bool]],
-    doubted_already: set[tuple[int, str]],
-) -> DoubtsOfServers:
-    """The servers that never exceed 1 in files in which others do, and of which nothing says that they are idle.
+    low: Mapping[int, Sequence[str]],
+) -> Seen:
+    by_order = {source.order: source for source, _ in files}
+    number = _number(metric, free)
+    highest: dict[Alike, dict[str, float]] = defaultdict(dict)
+    for file, server, most in db.execute(f"""
+        SELECT file, {server_of()} AS server, max({number}) AS most FROM reading
+        WHERE file IN ({", ".join(map(str, by_order))}) AND isfinite({metric})
+        GROUP BY ALL HAVING most > {_ONE}""").fetchall():
+        alike = by_order[file].known_layout, metric, free
+        highest[alike][server] = max(most, highest[alike].get(server, most))
+    low_of: dict[Alike, set[str]] = defaultdict(set)
+    for file, servers in low.items():
+        low_of[by_order[file].known_layout, metric, free].update(servers)
+    return Seen(highest, low_of)
 
-    ``files`` says of each whether it has such low numbers at all; a server (by file) whose memory or disk is doubted is
-    not idle either.
-    """
-    number = f"(100 - {metric})" if free else metric  # as the file has it
-    decimals = f"CASE {' '.join(f'WHEN {_fits(number, places)} THEN {places}' for places in range(1, 7))} ELSE 7 END"
+
+def _number(metric: str, free: bool) -> str:
+    """The SQL of a value as the file has it."""
+    return f"(100 - {metric})" if free else metric
+
+
+def _decimals(number: str) -> str:
+    return f"CASE {' '.join(f'WHEN {_fits(number, places)} THEN {places}' for places in range(1, 7))} ELSE 7 END"
+
+
+def _low_servers(
+    db: duckdb.DuckDBPyConnection, metric: str, free: bool, files: Sequence[tuple[Source, bool]]
+) -> dict[int, list[str]]:
+    """The servers that never exceed 1, by files in which others do (table ``low_server``); with each file, whether it
+    has such low numbers at all."""
+    number = _number(metric, free)
+    decimals = _decimals(number)
     orders = ", ".join(str(source.order) for source, has_low in files if has_low)
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE low AS
@@ -111,17 +195,56 @@ def _servers(
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE higher AS
         SELECT file, {server_of()} AS server, min({number}) AS least FROM reading
-        WHERE file IN ({orders}) AND {number} > {_ONE} AND isfinite({metric}) GROUP BY ALL""")
-    above = db.execute("""
-        SELECT file, server, samples, decimals, least FROM low_server JOIN higher USING (file, server)
-        ORDER BY ALL""").fetchall()
-    db.execute("DELETE FROM low_server WHERE (file, server) IN (SELECT (file, server) FROM higher)")
+        WHERE file IN ({orders}) AND {number} > {_ONE} AND isfinite({metric}) GROUP BY ALL;
+        CREATE OR REPLACE TEMP TABLE low_at_times AS
+        SELECT file, server, samples, decimals, least FROM low_server JOIN higher USING (file, server);
+        DELETE FROM low_server WHERE (file, server) IN (SELECT (file, server) FROM higher)""")
     low = db.execute("SELECT file, list(server ORDER BY server) FROM low_server GROUP BY file ORDER BY file").fetchall()
+    return dict(low)
+
+
+def _changed(db: duckdb.DuckDBPyConnection, metric: str, free: bool) -> DoubtsOfServers:
+    """The servers whose numbers are below 1 at times, in finer numbers than others are, and never a little above."""
+    found: DoubtsOfServers = []
+    at_times = db.execute(
+        "SELECT file, server, decimals FROM low_at_times WHERE samples >= ? AND least > ? ORDER BY ALL",
+        [_SAMPLES, _GAP],
+    )
+    for file, server, most in at_times.fetchall():
+        if most > _usual_decimals(db, metric, _number(metric, free), file):
+            reason = (
+                f"{metric} of {server} is at times below 1, with more decimals than above: has it changed from percent "
+                f"to shares of one? If all are percent, say units: {{{metric}: percent}} in the settings"
+            )
+            found.append((file, metric, reason, server))
+    return found
+
+
+def _usual_decimals(db: duckdb.DuckDBPyConnection, metric: str, number: str, file: int) -> int:
+    """How many decimals a file's numbers above 1 have at most."""
+    above = f"FROM reading WHERE file = {file} AND isfinite({metric}) AND {number} > {_ONE} LIMIT {_ROWS}"
+    [usual] = one_row(db, f"SELECT coalesce(max({_decimals(number)}), 0) FROM (SELECT {metric} {above})")
+    return usual
+
+
+def _servers(
+    db: duckdb.DuckDBPyConnection,
+    metric: str,
+    free: bool,
+    files: Sequence[tuple[Source, bool]],
+    doubted_already: set[tuple[int, str]],
+    low: Mapping[int, Sequence[str]],
+    idle_elsewhere: Mapping[Alike, Collection[str]],
+) -> DoubtsOfServers:
+    """Those of the ``low`` servers of which nothing says that they are idle.
+
+    A server (by file) whose memory or disk is doubted is not idle either.
+    """
     by_order = {source.order: source for source, _ in files}
     found: DoubtsOfServers = []
-    for file, servers in low:
-        alike = [order for order, one in by_order.items() if one.layout == by_order[file].layout and order != file]
-        idle = _idle(db, metric, number, decimals, file, alike)
+    for file, servers in low.items():
+        elsewhere = idle_elsewhere.get((by_order[file].known_layout, metric, free), ())
+        idle = _idle(db, metric, _number(metric, free), file, elsewhere)
         doubted = [server for server in servers if server not in idle or (file, server) in doubted_already]
         if not doubted:
             continue
@@ -132,28 +255,10 @@ def _servers(
             "in percent"
         )
         found += [(file, metric, reason, server) for server in doubted]
-    for file, server, samples, most, least in above:
-        if samples >= _SAMPLES and least > _GAP and most > _usual_decimals(db, metric, number, decimals, file):
-            reason = (
-                f"{metric} of {server} is at times below 1, with more decimals than above: has it changed from percent "
-                f"to shares of one? If all are percent, say units: {{{metric}: percent}} in the settings"
-            )
-            found.append((file, metric, reason, server))
     return found
 
 
-def _usual_decimals(db: duckdb.DuckDBPyConnection, metric: str, number: str, decimals: str, file: int) -> int:
-    """How many decimals a file's numbers above 1 have at most."""
-    of_some = (
-        f"SELECT {metric} FROM reading WHERE file = {file} AND isfinite({metric}) AND {number} > {_ONE} LIMIT {_ROWS}"
-    )
-    [usual] = one_row(db, f"SELECT coalesce(max({decimals}), 0) FROM ({of_some})")
-    return usual
-
-
-def _idle(
-    db: duckdb.DuckDBPyConnection, metric: str, number: str, decimals: str, file: int, alike: Sequence[int]
-) -> set[str]:
+def _idle(db: duckdb.DuckDBPyConnection, metric: str, number: str, file: int, elsewhere: Collection[str]) -> set[str]:
     """Those of a file's servers below 1 that are in percent, by what their numbers say.
 
     Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
@@ -167,17 +272,11 @@ def _idle(
     ).fetchall()
     written = {server: most for server, most, _ in known}
     idle = {server for server, most in written.items() if most <= 1}
-    if alike:
-        idle |= {server for (server,) in db.execute(f"""
-            SELECT server FROM (
-                SELECT server_id, max({number}) AS most FROM reading
-                WHERE file IN ({", ".join(map(str, alike))}) AND isfinite({metric}) GROUP BY server_id
-            ) JOIN (SELECT server FROM low_server WHERE file = {file}) ON server = {server_of()}
-            GROUP BY server HAVING max(most) > {_ONE} AND max(most) <= {_A_LITTLE}""").fetchall()}  # fmt: skip
+    idle |= written.keys() & set(elsewhere)
     if metric != "cpu" or idle.issuperset(written):
         return idle
     of_file = f"FROM reading WHERE file = {file} AND isfinite({metric})"
-    usual = _usual_decimals(db, metric, number, decimals, file)
+    usual = _usual_decimals(db, metric, number, file)
     idle |= {server for server, most, varies in known if most == usual == 2 and varies}
     asked = [server for server, most in written.items() if most <= usual and server not in idle]
     if not asked:

@@ -56,7 +56,8 @@ class Source:
     After reading, it has either a ``layout`` or an ``error`` that says why it holds no table and what to do.
     ``readable`` is what DuckDB reads in its place: UTF-8, under a name of our own. ``said`` are sentences about what
     of the file was left alone; ``meanings`` how its numbers were read; ``names`` all headings and metrics that
-    occur in it, which a mapping may mean.
+    occur in it, which a mapping may mean; ``keys`` what stands in its metric column, with units (``tables.key_text``).
+    ``busiest``: of parts that count together, each moment has the busiest one's value.
     """
 
     order: int
@@ -70,6 +71,13 @@ class Source:
     said: list[str] = field(default_factory=list)
     meanings: list[tuple[str, Meaning]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    busiest: bool = False
+
+    @property
+    def alike(self) -> tuple[Layout, str]:
+        """What files have in common that are read together."""
+        return self.known_layout, self.rules.model_dump_json()
 
     @property
     def known_layout(self) -> Layout:

@@ -111,9 +111,9 @@ def put_together(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Re
 
 
 def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> list[str]:
-    """The headings under which two rows of a file differ; rows are numbered as in ``reading``."""
+    """The headings under which two rows of a file differ; rows are numbered as in ``file_told``."""
     layout = source.known_layout
-    [first] = one_row(db, "SELECT min(rowid) FROM reading WHERE file = ?", [source.order])
+    [first] = one_row(db, "SELECT first FROM file_told WHERE file = ?", [source.order])
     rows = []
     for row in (one, other):
         fields = ", ".join(f"coalesce({field_of(layout, place)}, '')" for place in range(len(layout.columns)))

@@ -98,7 +98,7 @@ def test_a_dry_run_prints_the_exact_requests_and_changes_nothing(headroom, aws, 
 def test_a_run_on_spark_is_asked_for_with_its_machines(headroom, aws) -> None:
     ended = headroom("run", "web", "--engine", "spark", "--instances", "4", "--no-follow", "--json")
     described = aws.stepfunctions.describe_execution(executionArn=ended.json["execution"])
-    asked = {"engine": "spark", "assess": {"instance_count": 4}}
+    asked = {"engine": "spark", "preprocess": {"instance_count": 4}, "assess": {"instance_count": 4}}
     assert json.loads(described["input"]) == {"dataset": "web", "mode": "auto", "overrides": asked}
     ended = headroom("run", "web", "--instances", "4", "--no-follow")
     assert ended.code == 1 and "say --engine spark as well" in ended.err

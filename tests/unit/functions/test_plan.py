@@ -259,12 +259,31 @@ def test_a_large_panel_is_assessed_by_spark_and_the_manifest_says_so(aws, monkey
     manifest = json.loads(read(aws, f"{planned['run_uri']}/manifest.json"))
     assert manifest["engine"].startswith("Spark on 4 × ml.r5.4xlarge (the panel has about 0 GB")
     assert "on 4 × ml.r5.4xlarge" in manifest["cost_estimate"]
+    assert planned["jobs"]["preprocess"]["engine"] == "machine"
+    assert {job: one["engine"] for job, one in manifest["engines"].items()} == {
+        "preprocess": "machine", "assess": "spark"
+    }  # fmt: skip
+    assert manifest["engines"]["assess"]["told"] == manifest["engine"]
     assert start(aws, overrides={"engine": "machine"})["jobs"]["assess"]["engine"] == "machine"
+
+
+def test_many_gigabytes_of_new_files_are_read_by_spark(aws, monkeypatch) -> None:
+    monkeypatch.setenv("SPARK_FROM_GB", "0.05")
+    plan._environment.cache_clear()
+    drop(aws, replace(a_file(), size=10**8))
+    planned = start(aws)
+    preprocess = planned["jobs"]["preprocess"]
+    assert (preprocess["engine"], preprocess["image"]) == ("spark", images.aws_spark_image("us-east-1"))
+    assert preprocess["cluster"]["InstanceCount"] == 4
+    manifest = json.loads(read(aws, f"{planned['run_uri']}/manifest.json"))
+    assert manifest["engines"]["preprocess"]["told"].startswith("Spark on 4 × ml.r5.4xlarge (the new files have about")
 
 
 def test_several_instances_without_spark_are_refused(aws) -> None:
     with pytest.raises(plan.CannotPlan, match=r'say "engine": "spark" as well'):
         start(aws, overrides={"assess": {"instance_count": 4}})
+    with pytest.raises(plan.CannotPlan, match=r'say "engine": "spark" as well'):
+        start(aws, overrides={"preprocess": {"instance_count": 4}})
     with pytest.raises(plan.CannotPlan, match=r"train\.instance_count"):
         start(aws, overrides={"engine": "spark", "train": {"instance_count": 4}})
 

@@ -6,6 +6,7 @@ import exports
 import pytest
 
 from headroom.core.job import InputError
+from headroom.intake import shares
 
 BUSY = exports.fleet("web-1", "web-2", "db-1")
 
@@ -126,3 +127,13 @@ def test_an_empty_disk_beside_fuller_ones_of_its_server_is_in_percent(tmp_path):
     panel, quality = exports.read(tmp_path, {"x.csv": text})
     assert {(row.server_id, row.entity) for row in panel.itertuples()} == {("a", "/"), ("a", "/boot")}
     assert any("disk of b never exceeds 1" in note for note in quality["notes"])
+
+
+def test_what_all_files_say_of_idle_servers_is_put_together_from_what_some_say():
+    daily = ("a layout", "cpu", False)
+    one = shares.Seen({daily: {"busy": 4.0, "idle": 3.0}}, {daily: {"unknown"}})
+    other = shares.Seen({daily: {"busy": 40.0}}, {daily: {"busy", "idle"}})
+    of_all = shares.together([one, other])
+    assert of_all.idle() == {daily: {"idle"}}
+    assert shares.would_differ(other, of_all.idle()) and not shares.would_differ(one, of_all.idle())
+    assert shares.would_differ(shares.Seen({daily: {"busy": 4.0}}, {daily: {"busy"}}), of_all.idle())
