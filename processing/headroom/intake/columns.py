@@ -14,7 +14,7 @@ from headroom.core import metrics
 from headroom.core.settings import FileRules
 from headroom.intake import times
 from headroom.intake.brackets import in_brackets, without_brackets
-from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_metric, statistic_of, with_said
+from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_metric, statistic_of, with_said, words_of
 from headroom.intake.units import unit_of
 
 TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
@@ -70,6 +70,22 @@ _ENTITIES_WORDS = """
 _ENTITIES = set(_ENTITIES_WORDS.split())
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
+
+
+# Words that say of which part of the time or the memory a number is, those that do so only under headings that ask for
+# it (a team may be called system, a city Nice), and words that may stand beside them.
+_OF_A_PART = set(["idle", "iowait", "steal", "softirq", "irq", "cached", "buffered", "buffers"])
+_OF_A_PART_IF_ASKED_WORDS = """
+    user system kernel guest nice interrupt privileged dpc wait free available avail
+"""
+_OF_A_PART_IF_ASKED = set(_OF_A_PART_IF_ASKED_WORDS.split())
+_BESIDE = set(["cpu", "mem", "memory", "usage", "utilization", "percent", "pct", "time", "processor"])
+_ASKING_WORDS = """
+    field fieldname type kind item itemname attribute submetric dimension category measure measurename variable property
+    component detail
+"""
+_ASKING = set(_ASKING_WORDS.split())
+_CORE = re.compile(r"(v?cpu|core|processor)[ _#-]?\d{1,3}", re.IGNORECASE)
 
 
 Shape = Literal["wide", "long", "two-column", "inventory"]
@@ -428,6 +444,22 @@ def _has_numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
     """Whether some cell of a column is a number; a column whose cells are all empty may have some further down."""
     cells = [row[place].strip() for row in sample if place < len(row) and row[place].strip()]
     return not cells or any(is_number(cell) for cell in cells)
+
+
+def part_in(heading: str, cells: Sequence[str], cores: bool) -> str | None:
+    """A cell of a column that says that its row is of a part of the time or the memory (``usage_idle``).
+
+    With ``cores``, also one that says that it is of a single core.
+    """
+    asked = _plain(heading) in _ASKING
+    for cell in cells:
+        words = set(words_of(cell))
+        of_a_part = words & (_OF_A_PART | _OF_A_PART_IF_ASKED if asked else _OF_A_PART)
+        if of_a_part and words <= of_a_part | _BESIDE and _plain(heading) != "status":
+            return cell
+        if cores and _CORE.fullmatch(cell.strip()):
+            return cell
+    return None
 
 
 def is_number(cell: str) -> bool:

@@ -45,6 +45,8 @@ def settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: 
         UnclearTime: they name a zone that could be several.
     """
     layout = replace(layout, zone=_zone(db, source, layout, scan) or layout.zone)
+    for place, cell in layout.of_parts[:1]:
+        raise _of_parts(layout.columns[place], cell, "parts of the time or the memory, or of single cores")
     _refuse(db, source, layout, scan, _STATES, _OF_PARTS_WORDS, "parts of the time or the memory")
     _refuse(db, source, layout, scan, _KINDS, _NOT_MEASURED_WORDS, "values that were not measured")
     layout = _of_one_statistic(db, source, layout, scan, statistic)
@@ -103,10 +105,14 @@ def _refuse(
         among = ", ".join(map(quoted, words.split()))
         [found] = one_row(db, f"SELECT min({said}) FILTER ({said} IN ({among})) FROM {scan} WHERE {counts(layout)}")
         if found is not None:
-            raise UnreadableFile(
-                f"its rows are of {of} ({heading}: {found}), and not of what is used: export that, or choose its rows "
-                f"under `sources` (where: {{{heading}: used}})"
-            )
+            raise _of_parts(heading, found, of)
+
+
+def _of_parts(heading: str, cell: str, of: str) -> UnreadableFile:
+    return UnreadableFile(
+        f"its rows are of {of} ({heading}: {cell}), and not of what is used: export that, choose its rows under "
+        f"`sources` (where: {{{heading}: used}}), or say that the column means nothing (columns: {{{heading}: ignore}})"
+    )
 
 
 def _of_one_statistic(

@@ -39,6 +39,29 @@ def test_a_column_of_states_makes_another_thing_of_the_numbers(tmp_path):
     assert maxima(panel) == [["cpu", 50]]
 
 
+@pytest.mark.parametrize(
+    "heading, cell",
+    [("field", "usage_idle"), ("instance", "idle"), ("anything", "iowait"), ("kind", "cached"), ("type", "user"),
+     ("submetric", "System Time"), ("sensor", "Core 0"), ("item", "free")],
+)  # fmt: skip
+def test_a_word_for_a_part_of_the_time_is_seen_under_any_heading(tmp_path, heading, cell):
+    files = {"cpu.csv": table(heading, cell, metric="value")["a.csv"]}
+    with pytest.raises(InputError, match=f"{heading}: {cell}.*{heading}: ignore"):
+        exports.read(tmp_path, files)
+    panel, _ = exports.read(tmp_path / "ignored", files, f"columns: {{{heading}: ignore}}")
+    assert maxima(panel) == [["cpu", 50]]
+
+
+@pytest.mark.parametrize(
+    "heading, cell",
+    [("team", "system"), ("city", "Nice"), ("status", "idle"), ("type", "t3.large"), ("pool", "idle servers"),
+     ("mount", "/var/cached")],
+)  # fmt: skip
+def test_other_words_are_left_alone(tmp_path, heading, cell):
+    panel, _ = exports.read(tmp_path, table(heading, cell))
+    assert maxima(panel) == [["cpu", 50]]
+
+
 @pytest.mark.parametrize("heading, kind", [("type", "forecast"), ("Series", "Baseline"), ("scenario", "planned")])
 def test_what_was_not_measured_is_no_sample(tmp_path, heading, kind):
     with pytest.raises(InputError, match="values that were not measured"):
