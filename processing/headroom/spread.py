@@ -72,8 +72,8 @@ def read_and_merge(
     past = cluster.parts(partial(distributed.read_past, settings=settings), distributed.past_of(before_run))
     told_past: list[Told] = list(cluster.results(past, _told))
     distributed.gather(db, told_past)
-    entities.settle(db)
-    entities.give_to_servers(db, "suspect")
+    if entities.settle(db):
+        entities.give_to_servers(db, "suspect")
 
     days = distributed.days_of([*told, *told_past])
     given = distributed.known(db, settings, merge.slices_of(days))

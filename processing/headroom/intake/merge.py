@@ -104,8 +104,8 @@ def merge(
     read_kept(db, before_run.kept)
     if before_run.panel is not None:
         read_stored(db, before_run.panel)
-    entities.settle(db)
-    entities.give_to_servers(db, "reading", "suspect")
+    if entities.settle(db):
+        entities.give_to_servers(db, "reading", "suspect")
     days = days_of(db)
     slices = repeated_in(db, slices_of(days))
     if refuse_conflicts(db, conflicts(db, slices), sources):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _ONE = 1.1
 # Above one and up to here a server elsewhere in the same layout is plainly a little busy, and in percent.
 _A_LITTLE = 10.0
+# A server that works at times has numbers between these two as well; one whose unit has changed has none.
+_GAP = 3.0
 # So few numbers say nothing of their course.
 _SAMPLES = 24
 # How alike successive samples are (their correlation): below the first they have no course, above the second they do.
@@ -128,6 +130,8 @@ def find(
         low = _low_servers(db, metric, free, files) if any(has_low for _, has_low in files) else {}
         if low or idle is not None:
             seen.append(_seen(db, metric, free, files, low))
+        if any(has_low for _, has_low in files):
+            servers += _changed(db, metric, free)
         if low:
             already = {(file, server) for file, _, _, server in servers}
             servers += _servers(db, metric, free, files, already, low, idle or seen[-1].idle())
@@ -189,12 +193,38 @@ def _low_servers(
         FROM low
         GROUP BY ALL HAVING bool_or(fractions)""")
     db.execute(f"""
-        DELETE FROM low_server USING (
-            SELECT DISTINCT file, server_id FROM reading
-            WHERE file IN ({orders}) AND {number} > {_ONE} AND isfinite({metric})) AS higher
-        WHERE higher.file = low_server.file AND {server_of("higher.server_id")} = server""")
+        CREATE OR REPLACE TEMP TABLE higher AS
+        SELECT file, {server_of()} AS server, min({number}) AS least FROM reading
+        WHERE file IN ({orders}) AND {number} > {_ONE} AND isfinite({metric}) GROUP BY ALL;
+        CREATE OR REPLACE TEMP TABLE low_at_times AS
+        SELECT file, server, samples, decimals, least FROM low_server JOIN higher USING (file, server);
+        DELETE FROM low_server WHERE (file, server) IN (SELECT (file, server) FROM higher)""")
     low = db.execute("SELECT file, list(server ORDER BY server) FROM low_server GROUP BY file ORDER BY file").fetchall()
     return dict(low)
+
+
+def _changed(db: duckdb.DuckDBPyConnection, metric: str, free: bool) -> DoubtsOfServers:
+    """The servers whose numbers are below 1 at times, in finer numbers than others are, and never a little above."""
+    found: DoubtsOfServers = []
+    at_times = db.execute(
+        "SELECT file, server, decimals FROM low_at_times WHERE samples >= ? AND least > ? ORDER BY ALL",
+        [_SAMPLES, _GAP],
+    )
+    for file, server, most in at_times.fetchall():
+        if most > _usual_decimals(db, metric, _number(metric, free), file):
+            reason = (
+                f"{metric} of {server} is at times below 1, with more decimals than above: has it changed from percent "
+                f"to shares of one? If all are percent, say units: {{{metric}: percent}} in the settings"
+            )
+            found.append((file, metric, reason, server))
+    return found
+
+
+def _usual_decimals(db: duckdb.DuckDBPyConnection, metric: str, number: str, file: int) -> int:
+    """How many decimals a file's numbers above 1 have at most."""
+    above = f"FROM reading WHERE file = {file} AND isfinite({metric}) AND {number} > {_ONE} LIMIT {_ROWS}"
+    [usual] = one_row(db, f"SELECT coalesce(max({_decimals(number)}), 0) FROM (SELECT {metric} {above})")
+    return usual
 
 
 def _servers(
@@ -246,9 +276,7 @@ def _idle(db: duckdb.DuckDBPyConnection, metric: str, number: str, file: int, el
     if metric != "cpu" or idle.issuperset(written):
         return idle
     of_file = f"FROM reading WHERE file = {file} AND isfinite({metric})"
-    [usual] = one_row(
-        db, f"SELECT max({_decimals(number)}) FROM (SELECT {metric} {of_file} AND {number} > {_ONE} LIMIT {_ROWS})"
-    )
+    usual = _usual_decimals(db, metric, number, file)
     idle |= {server for server, most, varies in known if most == usual == 2 and varies}
     asked = [server for server, most in written.items() if most <= usual and server not in idle]
     if not asked:
