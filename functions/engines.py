@@ -1,4 +1,4 @@
-"""Whether a run's AssessRisk works on one machine or on a Spark cluster. Its results are the same."""
+"""Whether a run's Preprocess and AssessRisk work on one machine or on a Spark cluster. Their results are the same."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from typing import Literal
 from images import aws_spark_image
 
 Engine = Literal["machine", "spark"]
+Job = Literal["preprocess", "assess"]
+
+# By what each job's engine is chosen, in words; and what is said where that is small.
+_SIZES: dict[Job, tuple[str, str]] = {
+    "preprocess": ("the new files have", "the new files are not too large for it"),
+    "assess": ("the panel has", "the panel is not too large for it"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,11 +32,13 @@ class NotPossible(Exception):
 def choose(
     asked: Engine | None,
     stack: Literal["auto", "machine", "spark"],
-    panel_gb: float,
+    gigabytes: float,
     from_gb: float,
     isolated: bool = False,
+    job: Job = "assess",
 ) -> Choice:
-    """The run's own choice counts before the stack's; ``auto`` goes by the size of the panel, 0 meaning never.
+    """The run's own choice counts before the stack's; ``auto`` goes by the size of the panel, or for Preprocess of the
+    new files, unpacked: from ``from_gb`` on, where 0 means never.
 
     ``isolated``: the jobs' containers have no network. That AWS lets the instances of a processing job reach each other
     all the same is not documented, as it is for training jobs.
@@ -37,8 +46,9 @@ def choose(
     Raises:
         NotPossible: Spark is wanted where it would have no network.
     """
-    large = bool(from_gb) and panel_gb >= from_gb
-    size = f"the panel has about {panel_gb:,.0f} GB, and Spark is used from {from_gb:g} GB on"
+    large = bool(from_gb) and gigabytes >= from_gb
+    has, small = _SIZES[job]
+    size = f"{has} about {gigabytes:,.0f} GB, and Spark is used from {from_gb:g} GB on"
     if asked is not None:
         choice = Choice(asked, "asked for")
     elif stack != "auto":
@@ -46,7 +56,7 @@ def choose(
     elif large and isolated:
         choice = Choice("machine", f"{size}, but the stack's NetworkIsolation keeps its instances apart")
     else:
-        choice = Choice("spark", size) if large else Choice("machine", "the panel is not too large for it")
+        choice = Choice("spark", size) if large else Choice("machine", small)
     if choice.engine == "spark" and isolated:
         raise NotPossible(
             "Spark's instances must reach each other, and the stack's NetworkIsolation leaves them no network: run on "

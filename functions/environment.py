@@ -116,7 +116,7 @@ class PlanSettings(_Environment):
     assess_volume_gb: int
     engine: Literal["auto", "machine", "spark"]
     spark_from_gb: float
-    """The size of panel from which ``auto`` means Spark; 0 for none."""
+    """The size of new files or of a panel from which ``auto`` means Spark; 0 for none."""
     spark_image_uri: str
     spark_instance_type: str
     spark_instances: int

@@ -83,7 +83,7 @@ def estimate(
     for job, machine in machines.items():
         read = file_bytes + panel_bytes if job == "preprocess" else PANEL_SHARE * file_bytes + panel_bytes
         kind, count = machine["instance_type"], machine["instance_count"]
-        shared = count if job == "assess" else 1  # by Spark; no other job can
+        shared = count if job in ("preprocess", "assess") else 1  # by Spark; no other job can
         most = machine.get("minutes")
         minutes = most or round(START_UP + PER_GIGABYTE[job] * read / 1e9 / shared)
         total += minutes / 60 * count * prices[kind]

@@ -241,7 +241,7 @@ def notification(
         *model_lines(run, manifest["train_reason"], relative_error(summary)),
         *challenger_lines(summary.get("challenger")),
         *(drift_lines(run, summary.get("drift") or {}, following if trains else None) if status == "published" else []),
-        *([f"Assessed by {manifest['engine']}."] if manifest.get("engine", "").startswith("Spark") else []),
+        *engine_lines(manifest.get("engines", {})),
         *([f"Cost estimate: {manifest['cost_estimate']}."] if "cost_estimate" in manifest else []),
         *[f"  {note}" for note in [*manifest.get("notes", []), *summary.get("notes", [])[:5]]],
         "",
@@ -252,6 +252,13 @@ def notification(
     ]
     about = f"Headroom {run.dataset}: {headline if status == 'published' else 'run superseded'}"
     return {"subject": subject(about), "message": text(lines)}
+
+
+def engine_lines(engines: dict[str, dict[str, str]]) -> list[str]:
+    """Which jobs Spark did, and on what."""
+    done = {"preprocess": "Files read by", "assess": "Assessed by"}
+    return [f"{words} {engines[job]['told']}." for job, words in done.items()
+            if engines.get(job, {}).get("engine") == "spark"]  # fmt: skip
 
 
 def more_lines(problems: list[str], shown: int, where: str = "data_quality.json") -> list[str]:

@@ -27,18 +27,19 @@ class ManyMachines(Override):
 
 
 class Overrides(BaseModel):
-    """Other machines, by job; and who does AssessRisk's work."""
+    """Other machines, by job; and who does Preprocess's and AssessRisk's work."""
 
     model_config = ConfigDict(extra="forbid")
 
-    preprocess: Override = Override()
+    preprocess: ManyMachines = ManyMachines()
     train: Override = Override()
     assess: ManyMachines = ManyMachines()
     engine: Literal["machine", "spark"] | None = None
 
     @model_validator(mode="after")
     def _several_instances_are_for_spark(self) -> Overrides:
-        if (self.assess.instance_count or 1) > 1 and self.engine != "spark":
+        several = any((job.instance_count or 1) > 1 for job in (self.preprocess, self.assess))
+        if several and self.engine != "spark":
             raise ValueError('several instances are of use to Spark only: say "engine": "spark" as well')
         return self
 

@@ -97,7 +97,8 @@ def run_input(
     override = {name: value for name, value in machine.items() if value is not None}
     overrides: dict[str, Any] = {str(job): dict(override) for job in jobs} if override else {}
     if instances is not None:
-        overrides.setdefault("assess", {})["instance_count"] = instances
+        for job in ("preprocess", "assess"):  # those that Spark shares out
+            overrides.setdefault(job, {})["instance_count"] = instances
     if engine is not None:
         overrides["engine"] = str(engine)
     return {

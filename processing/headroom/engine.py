@@ -1,7 +1,8 @@
-"""Where blocks of servers are worked through: on the cores of this machine, or on a Spark cluster.
+"""Where parts of the work are done: on the cores of this machine, or on a Spark cluster.
 
-An engine decides nothing but that. The work on a block is a plain function of the block, called the same way by
-every engine, and results come back in the order of the blocks: who works changes no bit of them.
+An engine decides nothing but that. The work on a part is a plain function of it, called the same way by every engine,
+and results come back in the order of the parts: who works changes no bit of them. AssessRisk's blocks of servers need
+nothing of each other (``in_order``); Preprocess reads files in one place and merges servers in another (``cluster``).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import multiprocessing
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OutOfTime
 from concurrent.futures.process import BrokenProcessPool
@@ -67,13 +68,18 @@ def in_order(work: Callable[[Block], Result], blocks: Sequence[Block], engine: s
         EngineFailed: the engine gave up.
     """
     with {MACHINE: _cores_of_this_machine, SPARK: _spark}[engine](work, len(blocks)) as (submit, opened, cores):
-        waiting: deque[tuple[Block, Future[Any]]] = deque()
-        for block in blocks:
-            waiting.append((block, submit(block)))
-            if len(waiting) > cores:
-                yield opened(_result(*waiting.popleft(), cores))
-        while waiting:
-            yield opened(_result(*waiting.popleft(), cores))
+        for result in _in_turn(blocks, submit, cores):
+            yield opened(result)
+
+
+def _in_turn(blocks: Iterable[Any], submit: Callable[[Any], Future[Any]], cores: int) -> Iterator[Any]:
+    waiting: deque[tuple[Any, Future[Any]]] = deque()
+    for block in blocks:
+        waiting.append((block, submit(block)))
+        if len(waiting) > cores:
+            yield _result(*waiting.popleft(), cores)
+    while waiting:
+        yield _result(*waiting.popleft(), cores)
 
 
 def _result(block: Any, under_way: Future[Any], cores: int) -> Any:
@@ -130,6 +136,14 @@ def _spark(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Calla
     which one job's ``collect`` does not allow, and ``toLocalIterator`` does one at a time. Results stay packed until it
     is their turn: they are large, Java keeps them thrice, and those of as many blocks as there are cores may wait.
     """
+    with _started() as (context, pool, cores):
+        log.info("%d blocks, %d at a time", blocks, cores)
+        yield lambda block: pool.submit(_on_an_executor, context, work, block), _packing().loads, cores
+
+
+@contextmanager
+def _started() -> Iterator[tuple[Any, Executor, int]]:
+    """Spark's context, threads that wait for its jobs, and how many tasks run at a time."""
     from pyspark import SparkContext  # the image's own, or the laptop's: no job without Spark needs it
 
     running = SparkContext._active_spark_context
@@ -139,16 +153,167 @@ def _spark(work: Callable[[Block], Result], blocks: int) -> Iterator[tuple[Calla
     pool = ThreadPoolExecutor(cores, thread_name_prefix="block")
     try:
         _meet(context, pool)
-        log.info("Spark %s on %s: %d blocks, %d at a time", context.version, context.master, blocks, cores)
+        log.info("Spark %s on %s, %d cores", context.version, context.master, cores)
         with _closed(pool):
             try:
-                yield lambda block: pool.submit(_on_an_executor, context, work, block), _packing().loads, cores
+                yield context, pool, cores
             except BaseException:
                 context.cancelAllJobs()
                 raise
     finally:
         if running is None:
             context.stop()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Things on the disks of a cluster, in parts of which each has a name."""
+
+    rdd: Any
+    names: Sequence[str]
+
+
+class Cluster:
+    """Work in steps on parts that stay where they are, and one shuffle: what Spark calls RDDs.
+
+    Functions must be those of importable modules. What they raise ends the job when results are asked for, with the
+    name of the part; a part whose executor is lost is made again, from the beginning where it must.
+    """
+
+    def __init__(self, context: Any, pool: Executor, cores: int) -> None:
+        self.context, self.pool, self.cores = context, pool, cores
+
+    def parts(self, work: Callable[[Any], Iterator[Any]], items: Sequence[Any]) -> Parts:
+        """What ``work`` yields for each item, a part per item."""
+        rdd = self.context.parallelize(items, max(len(items), 1))
+        return self._kept(Parts(rdd, [str(item) for item in items]), work)
+
+    def then(self, parts: Parts, work: Callable[[Any], Iterator[Any]]) -> Parts:
+        """What ``work`` yields for each thing of each part."""
+        return self._kept(parts, work)
+
+    def _kept(self, parts: Parts, work: Callable[[Any], Iterator[Any]]) -> Parts:
+        from pyspark import StorageLevel
+
+        return Parts(parts.rdd.mapPartitions(partial(_each, work)).persist(StorageLevel.DISK_ONLY), parts.names)
+
+    def without(self, parts: Parts, numbers: Collection[int]) -> Parts:
+        """The same parts, of which some are empty."""
+        if not numbers:
+            return parts
+        return Parts(parts.rdd.mapPartitionsWithIndex(partial(_unless, frozenset(numbers))), parts.names)
+
+    def shuffled(
+        self, all_parts: Sequence[Parts], work: Callable[[Any], Iterator[tuple[int, Any]]], count: int, name: str
+    ) -> Parts:
+        """Things in ``count`` new parts: ``work`` cuts a thing of the old ones, and says of each piece where it goes.
+
+        ``name`` is one of a part, with its number and the count in it.
+        """
+        pairs = self.context.union([parts.rdd for parts in all_parts]).mapPartitions(partial(_each, work))
+        rdd = pairs.map(_addressed).partitionBy(count, int).map(_content)
+        return Parts(rdd, [name.format(number=number + 1, count=count) for number in range(count)])
+
+    def results(
+        self, parts: Parts, work: Callable[[Iterator[Any]], Any], only: Sequence[int] | None = None
+    ) -> Iterator[Any]:
+        """What ``work`` makes of all things of each part, in the order of the parts, or of some (``only``).
+
+        Raises:
+            job.InputError, job.PartFailed, EngineFailed: as ``in_order`` does.
+        """
+        places = range(len(parts.names)) if only is None else only
+        names = [_Named(place, parts.names[place]) for place in places]
+
+        def submit(one: _Named) -> Future[Any]:
+            return self.pool.submit(_on_a_part, self.context, parts.rdd, work, one)
+
+        for packed in _in_turn(names, submit, self.cores):
+            yield _packing().loads(packed)
+
+
+@dataclass(frozen=True)
+class _Named:
+    place: int
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A Spark cluster, for as long as it takes.
+
+    Raises:
+        EngineFailed: it has no executor, or one with other libraries.
+    """
+    with _started() as (context, pool, cores):
+        yield Cluster(context, pool, cores)
+
+
+def _each(work: Callable[[Any], Iterator[Any]], things: Iterator[Any]) -> Iterator[Any]:
+    threadpool_limits(1)
+    for thing in things:
+        if isinstance(thing, _Fault):
+            yield thing
+            continue
+        try:
+            yield from work(thing)
+        except Exception as error:
+            yield _fault(error, thing)
+
+
+def _unless(numbers: frozenset[int], number: int, things: Iterator[Any]) -> Iterator[Any]:
+    return iter(()) if number in numbers else things
+
+
+def _addressed(pair: Any) -> tuple[int, Any]:
+    return (0, pair) if isinstance(pair, _Fault) else pair
+
+
+def _content(pair: tuple[int, Any]) -> Any:
+    return pair[1]
+
+
+def _all(work: Callable[[Iterator[Any]], Any], things: Iterator[Any]) -> Iterator[bytes | _Fault]:
+    threadpool_limits(1)
+    met: list[_Fault] = []
+
+    def good() -> Iterator[Any]:
+        for thing in things:
+            if isinstance(thing, _Fault):
+                met.append(thing)
+            else:
+                yield thing
+
+    try:
+        packed: bytes | _Fault = _packing().dumps(work(good()))
+    except Exception as error:
+        packed = _fault(error, "a part")
+    yield met[0] if met else packed
+
+
+def _on_a_part(context: Any, rdd: Any, work: Callable[[Iterator[Any]], Any], part: _Named) -> bytes:
+    """Work on one part as a Spark job; waits for it, and gives the packed result."""
+    try:
+        [result] = context.runJob(rdd, partial(_all, work), [part.place])
+    except Exception as error:  # Py4J raises several kinds, where Java is gone as well
+        raise EngineFailed(told(str(error), str(part), "preprocess")) from error
+    return _good(result, part)
+
+
+def _good(result: bytes | _Fault, block: Any) -> bytes:
+    if isinstance(result, _Fault):
+        raise (job.InputError(result.reason) if result.by_input else job.PartFailed(f"{block}: {result.reason}"))
+    return result
+
+
+def _fault(error: Exception, block: Any) -> _Fault:
+    if isinstance(error, job.InputError | job.PartFailed):
+        return _Fault(str(error), by_input=isinstance(error, job.InputError))
+    logging.error("%s", block, exc_info=error)  # into the executor's log, which is in the job's
+    return _Fault(f"{type(error).__name__}: {error}", by_input=False)
 
 
 def _packing() -> Any:
@@ -226,20 +391,15 @@ def _on_an_executor(context: Any, work: Callable[[Block], Any], block: Block) ->
         [result] = context.parallelize([block], 1).map(partial(_task, work)).collect()
     except Exception as error:  # Py4J raises several kinds, where Java is gone as well
         raise EngineFailed(told(str(error), str(block))) from error
-    if isinstance(result, _Fault):
-        raise (job.InputError(result.reason) if result.by_input else job.PartFailed(f"{block}: {result.reason}"))
-    return result
+    return _good(result, block)
 
 
 def _task(work: Callable[[Block], Any], block: Block) -> bytes | _Fault:
     threadpool_limits(1)
     try:
         return _packing().dumps(work(block))
-    except job.InputError as error:
-        return _Fault(str(error), by_input=True)
     except Exception as error:
-        logging.exception("%s", block)  # into the executor's log, which is in the job's
-        return _Fault(f"{type(error).__name__}: {error}", by_input=False)
+        return _fault(error, block)
 
 
 # How the sentence of a failure that is the engine's own begins; run_status knows it.
@@ -269,9 +429,11 @@ _REASONS = (
 )
 
 
-def told(error: str, block: str) -> str:
-    """Why Spark gave up on a block, in words: what kind of failure it was, and what to change."""
-    known = (sentence for pattern, sentence in _REASONS if re.search(pattern, error, re.IGNORECASE))
+def told(error: str, block: str, of_job: str = "assess") -> str:
+    """Why Spark gave up on a block, in words: what kind of failure it was, and what to change for the job."""
+    known = (
+        sentence.replace("assess", of_job) for pattern, sentence in _REASONS if re.search(pattern, error, re.IGNORECASE)
+    )
     said = " ".join(_cause(error).split())[:300]
     return f"{_ENGINE} {next(known, 'ended the work')}. It was at {block}. Spark says: {said}"
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from headroom import engine, spread
 from headroom.core import job, metrics, settings
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import database, merge, quality, reading
@@ -35,13 +36,24 @@ def main() -> None:
         "--manifest", type=Path, metavar="FILE", help="the run's manifest.json: the order of arrival"
     )
     arguments.add_argument("--panel", type=Path, required=True, metavar="DIR", help="where to write the new panel")
-    job.run(lambda given: preprocess(given.raw, given.history, given.settings, given.manifest, given.panel), arguments)
+    arguments.add_argument("--engine", choices=engine.ENGINES, default=engine.MACHINE, help="who reads the files")
+    job.run(
+        lambda given: preprocess(given.raw, given.history, given.settings, given.manifest, given.panel, given.engine),
+        arguments,
+    )
 
 
 def preprocess(
-    raw: Path, history: Path | None, settings_file: Path | None, manifest_file: Path | None, panel_folder: Path
+    raw: Path,
+    history: Path | None,
+    settings_file: Path | None,
+    manifest_file: Path | None,
+    panel_folder: Path,
+    where: str = engine.MACHINE,
 ) -> dict[str, Any]:
     """Run the job with the folders and files of its command line (see ``main``); returns a small summary.
+
+    ``where`` is the engine: on one machine all is done in this process, with Spark on a cluster; results are the same.
 
     Raises:
         InputError: there is no usable row and no history, or the manifest is not valid.
@@ -55,8 +67,13 @@ def preprocess(
         (work / "files").mkdir()
         metrics.use(effective.own_metrics())
         db = database.open_in(work)
-        reading.read(db, sources, effective, _latest(manifest), work / "files")
-        merged = merge.merge(db, history, effective, before, work / "samples", sources)
+        latest = _latest(manifest)
+        if where == engine.SPARK:
+            with engine.cluster() as cluster:
+                merged = spread.read_and_merge(cluster, db, sources, history, effective, before, latest, work)
+        else:
+            reading.read(db, sources, effective, latest, work / "files")
+            merged = merge.merge(db, history, effective, before, work / "samples", sources)
         report = quality.report(db, sources, effective, merged, settings_report, manifest.get("dataset"), notes)
         if not report["panel"]["rows"]:
             raise job.InputError(_nothing_usable(report))

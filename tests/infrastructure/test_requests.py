@@ -77,7 +77,8 @@ OVERRIDES = {
     "train": {"instance_type": "ml.c5.9xlarge", "instance_count": 1, "volume_gb": 500},
     "assess": {"instance_count": 1},
 }
-SPARK = {"engine": "spark", "assess": {"instance_count": 20, "instance_type": "ml.r5.8xlarge", "volume_gb": 500}}
+LARGE = {"instance_count": 20, "instance_type": "ml.r5.8xlarge", "volume_gb": 500}
+SPARK = {"engine": "spark", "preprocess": LARGE, "assess": LARGE}
 
 # A run by what it starts with: the stack's parameters, the execution's input, the ledger, the registry, the files
 # that wait; and by the backtest error that its training job reports.
@@ -451,28 +452,31 @@ def test_the_image_is_the_regions_own_unless_another_is_given(stack_of):
     }
 
 
-def test_spark_assesses_on_the_machines_and_in_the_image_that_are_meant_for_it_and_no_other_job_does(stack_of):
+def test_spark_reads_and_assesses_on_the_machines_and_in_the_image_that_are_meant_for_it_and_does_no_other_job(
+    stack_of,
+):
     run = {"given": {"overrides": SPARK}}
     steps = {step.state: step.request for step in jobs(steps_of(stack_of({}), run))}
-    assess = steps.pop("AssessRisk")
-    assert assess["AppSpecification"]["ImageUri"] == (
-        "906073651304.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py312-v1.3"
-    )
-    assert words_of(assess)[2:6] == ["--job", "assess", "--engine", "spark"]
-    assert assess["ProcessingResources"]["ClusterConfig"] == {
-        "InstanceType": "ml.r5.8xlarge", "InstanceCount": 20, "VolumeSizeInGB": 500,
-    }  # fmt: skip
+    default = {step.state: step.request for step in jobs(steps_of(stack_of({"Engine": "spark"}), {}))}
+    for state, job in (("Preprocess", "preprocess"), ("AssessRisk", "assess")):
+        request = steps.pop(state)
+        assert request["AppSpecification"]["ImageUri"] == (
+            "906073651304.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py312-v1.3"
+        )
+        assert words_of(request)[2:6] == ["--job", job, "--engine", "spark"]
+        assert request["ProcessingResources"]["ClusterConfig"] == {
+            "InstanceType": "ml.r5.8xlarge", "InstanceCount": 20, "VolumeSizeInGB": 500,
+        }  # fmt: skip
+        cluster = default[state]["ProcessingResources"]["ClusterConfig"]
+        assert (cluster["InstanceType"], cluster["InstanceCount"]) == ("ml.r5.4xlarge", 4)
     for request in steps.values():
         assert "spark" not in json.dumps(request)
-    default = {step.state: step.request for step in jobs(steps_of(stack_of({"Engine": "spark"}), {}))}["AssessRisk"]
-    cluster = default["ProcessingResources"]["ClusterConfig"]
-    assert (cluster["InstanceType"], cluster["InstanceCount"]) == ("ml.r5.4xlarge", 4)
 
 
 def test_every_instance_of_spark_has_every_input_whole(stack_of):
-    """Executors read their servers' rows from their own disk: a shard of the panel would be a part of the fleet."""
+    """Executors read files and rows from their own disk: a shard of an input would be a part of the fleet."""
     steps = {step.state: step.request for step in steps_of(stack_of({"Engine": "spark"}), {})}
-    for one in steps["AssessRisk"]["ProcessingInputs"]:
+    for one in [*steps["Preprocess"]["ProcessingInputs"], *steps["AssessRisk"]["ProcessingInputs"]]:
         assert one["S3Input"]["S3DataDistributionType"] == "FullyReplicated", one["InputName"]
 
 

@@ -1,4 +1,4 @@
-"""AssessRisk on Spark: the request, the entry of AWS's Spark image, and a whole run on the laptop cloud."""
+"""Preprocess and AssessRisk on Spark: the entry of AWS's Spark image, and a whole run on the laptop cloud."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import drops
 import pytest
 from fleet_in_blocks import assessed, files, write
+from intake_in_parts import same
 from integration.service import Service
 
+from headroom import preprocess
 from local import spark
 from local.emulator import jobs
 
@@ -42,16 +45,17 @@ def container(tmp_path: Path, fleet: Path) -> Path:
     return tmp_path
 
 
-def start(container: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+def start(container: Path, name: str = "assess") -> subprocess.CompletedProcess[str]:
     """The job as SageMaker starts it in the Spark image."""
     job = jobs.Job("Processing", {"ProcessingJobName": "j", "ProcessingJobStatus": "InProgress"}, {}, "", "", container)
     path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
     ml = job.ml / "processing"
-    flags = {
-        "--job": "assess", "--engine": "spark", "--message": str(job.ml / "output" / "message"),
-        "--panel": str(ml / "input" / "panel"), "--model": str(ml / "input" / "model"),
-        "--assessment": str(ml / "output" / "assessment"),
-    } | changes  # fmt: skip
+    folders = {
+        "assess": {"--panel": "input/panel", "--model": "input/model", "--assessment": "output/assessment"},
+        "preprocess": {"--raw": "input/raw", "--panel": "output/panel"},
+    }[name]
+    flags = {"--job": name, "--engine": "spark", "--message": str(job.ml / "output" / "message")}
+    flags |= {flag: str(ml / folder) for flag, folder in folders.items()}
     words = [word for flag in flags.items() for word in flag]
     environment = {"PATH": path, "HOME": str(container), "TMPDIR": str(container)} | jobs._spark(job, path)
     command = ["bash", str(ml / "input" / "code" / "run.sh"), *words]
@@ -64,6 +68,17 @@ def test_a_job_on_spark_gives_what_it_gives_on_one_machine(container: Path, flee
     ml = container / "opt" / "ml"
     assert json.loads((ml / "output" / "message").read_text())["servers"] == 24
     assert files(ml / "processing" / "output" / "assessment") == files(assessed(fleet, tmp_path / "alone"))
+
+
+def test_preprocess_on_spark_gives_what_it_gives_on_one_machine(container: Path, tmp_path: Path) -> None:
+    raw = container / "opt" / "ml" / "processing" / "input" / "raw"
+    for name, content in drops.many_things().runs[0].items():
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = start(container, "preprocess")
+    assert done.returncode == 0, done.stdout + done.stderr
+    preprocess.preprocess(raw, None, None, None, tmp_path / "alone")
+    same([files(tmp_path / "alone")], [files(container / "opt" / "ml" / "processing" / "output" / "panel")])
 
 
 def test_the_reason_of_a_failure_is_the_jobs_and_not_the_sentence_that_smspark_submit_writes_over_it(
@@ -89,6 +104,7 @@ def test_a_run_on_spark_publishes_the_same_results(service: Service, months: dic
     service.cloud.client("stepfunctions").start_execution(**machine)
     [execution] = service.wait("sparks", more_than=before)[before:]
     second = service.outcome(execution)["run_id"]
+    assert service.read("sparks", first, "panel/panel.parquet") == service.read("sparks", second, "panel/panel.parquet")
     for name in ("risk_flagged_forecasts.parquet", "server_clusters.csv", "optimization_recommendations.csv"):
         name = f"assessment/{name}"
         assert service.read("sparks", first, name) == service.read("sparks", second, name), name
@@ -96,4 +112,4 @@ def test_a_run_on_spark_publishes_the_same_results(service: Service, months: dic
     assert service.read_json("sparks", second, "manifest.json")["engine"] == told
     assert told.encode() in service.read("sparks", second, "assessment/report.html")
     [letter] = service.mail(f"run {second}: published")
-    assert f"Assessed by {told}." in letter.body
+    assert f"Assessed by {told}." in letter.body and "Files read by Spark on 4 × ml.r5.4xlarge" in letter.body

@@ -5,45 +5,31 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import laptop_spark
 import pytest
 from blocks import doubled, is_killed, is_killed_once, refuses, stumbles
 from fleet_in_blocks import FEW, assessed, files, write
+from laptop_spark import with_spark
 
 from headroom import assess, engine, preprocess, train
 from headroom.core import job
 from headroom.core import panel as panels
-from local import spark as laptop
 from local.fleet import own
 
 pytestmark = pytest.mark.slow
 
-WHY_NOT = laptop.missing()
-with_spark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 EACH = pytest.mark.parametrize("where", [engine.MACHINE, pytest.param(engine.SPARK, marks=with_spark)])
 
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
-    """Spark on two of this machine's cores, started once; a task that is lost is tried three times."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPARK_HOME", str(laptop.home()))
-        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        patch.setattr(sys, "path", [*laptop.libraries(), *sys.path])
-        from pyspark import SparkContext
-
-        # Executors are to find this file's functions too.
-        code = os.pathsep.join([engine.executor_environment()["PYTHONPATH"], *sys.path])
-        chosen = engine._configuration().setMaster("local[2, 3]").set("spark.ui.enabled", "false")
-        context = SparkContext(conf=chosen.set("spark.executorEnv.PYTHONPATH", code))
-        context.setLogLevel("OFF")
+    """Spark, started once."""
+    with laptop_spark.started() as context:
         yield context
-        context.stop()
 
 
 @pytest.fixture
@@ -176,3 +162,66 @@ def test_executors_find_the_code_and_the_libraries_that_the_driver_has(monkeypat
     environment = engine.executor_environment()
     assert (Path(environment["PYTHONPATH"]) / "headroom" / "engine.py").exists()
     assert environment["LD_LIBRARY_PATH"] == "/venv/openmp"
+
+
+def lines_of(name: str) -> Iterator[str]:
+    """What a part of the first step yields: two things."""
+    yield from (f"{name} {number}" for number in (1, 2))
+
+
+def stumbles_at_b(thing: str) -> Iterator[str]:
+    if thing == "b 2":
+        raise KeyError("gone")
+    yield thing.upper()
+
+
+def ends_at_b(thing: str) -> Iterator[str]:
+    if thing.startswith("b"):
+        os._exit(137)
+    yield thing
+
+
+def by_number(thing: str) -> Iterator[tuple[int, str]]:
+    yield int(thing[-1]) - 1, thing
+
+
+def counts_its_lines(path: Path) -> Iterator[int]:
+    with path.open("a") as file:
+        file.write("begun\n")
+    yield len(path.read_text().splitlines())
+
+
+@with_spark
+def test_steps_on_a_cluster_keep_the_parts_and_their_order_and_a_shuffle_makes_new_ones(spark):
+    with engine.cluster() as cluster:
+        parts = cluster.then(cluster.parts(lines_of, ["a", "b", "c"]), lines_of)
+        assert list(cluster.results(parts, sorted))[1] == ["b 1 1", "b 1 2", "b 2 1", "b 2 2"]
+        assert [one[0] for one in cluster.results(parts, sorted, only=[2, 0])] == ["c 1 1", "a 1 1"]
+        two = cluster.shuffled([parts, cluster.parts(lines_of, ["d"])], by_number, 2, "bucket {number} of {count}")
+        assert [len(one) for one in cluster.results(two, list)] == [7, 7]
+        assert list(cluster.results(cluster.parts(lines_of, []), list)) == []
+
+
+@with_spark
+def test_a_part_of_a_cluster_that_fails_is_named_however_many_steps_come_after_it(spark):
+    with (
+        pytest.raises(job.PartFailed, match=r"^b: KeyError: 'gone'$"),
+        engine.cluster() as cluster,
+    ):
+        list(cluster.results(cluster.then(cluster.parts(lines_of, ["a", "b"]), stumbles_at_b), list))
+
+
+@with_spark
+def test_a_part_of_a_cluster_that_is_killed_is_told_with_what_to_change_for_preprocess(spark):
+    with (
+        pytest.raises(engine.EngineFailed, match=r'ran out of memory.*"preprocess": \{"instance_type".*It was at b\.'),
+        engine.cluster() as cluster,
+    ):
+        list(cluster.results(cluster.then(cluster.parts(lines_of, ["a", "b"]), ends_at_b), list))
+
+
+@with_spark
+def test_what_a_step_has_made_is_not_made_again_for_the_next(spark, tmp_path):
+    with engine.cluster() as cluster:
+        parts = cluster.parts(counts_its_lines, [tmp_path / "one", tmp_path / "two"])
+        assert [list(cluster.results(parts, list)) for _ in range(2)] == 2 * [[[1], [1]]]

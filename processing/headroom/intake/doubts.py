@@ -9,7 +9,7 @@ the reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -30,11 +30,19 @@ _COUNTER_SAMPLES = 24
 _SIZES = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 36, 40, 48, 56, 60, 64, 72, 80, 96)
 
 
-def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+def find(
+    db: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    idle: Mapping[shares.Alike, Collection[str]] | None = None,
+) -> shares.Seen:
     """Make the tables ``doubt`` (file, metric, reason, and server where only its values are doubted), ``doubt_of_file``
-    and ``doubt_of_server`` (one row per file, or file and server, with ``<metric>_doubt``)."""
+    and ``doubt_of_server`` (one row per file, or file and server, with ``<metric>_doubt``).
+
+    Where the sources are not all files, ``idle`` says which servers are idle by what all say (see ``shares.find``);
+    gives what these can say.
+    """
     db.execute("CREATE TABLE doubt (file INTEGER, metric VARCHAR, reason VARCHAR, server VARCHAR)")
-    columns, servers = shares.find(db, sources)
+    columns, servers, seen = shares.find(db, sources, idle)
     found = [*_unreadable_numbers(db), *_sizes(db, sources), *columns, *_more_than_all(db), *_counters(db)]
     insert_all(db, "doubt", [*((*one, None) for one in found), *servers])
     each = ", ".join(f"min(reason) FILTER (metric = '{metric}') AS {metric}_doubt" for metric in metrics.columns())
@@ -42,6 +50,7 @@ def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
         CREATE TABLE doubt_of_file AS SELECT file, {each} FROM doubt WHERE server IS NULL GROUP BY file;
         CREATE TABLE doubt_of_server AS SELECT file, server, {each} FROM doubt WHERE server IS NOT NULL
         GROUP BY file, server""")
+    return seen
 
 
 def _unreadable_numbers(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
@@ -70,8 +79,8 @@ def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tup
         rows = db.execute(f"""
             SELECT file, min(least), max(most) FROM (
                 SELECT file, min({metric}) AS least, max({metric}) AS most, count(*) AS samples FROM reading
-                WHERE {metric} IS NOT NULL AND file IN (
-                    SELECT file FROM reading GROUP BY file HAVING max({metric}) IN {_SIZES})
+                WHERE isfinite({metric}) AND file IN (
+                    SELECT file FROM reading WHERE isfinite({metric}) GROUP BY file HAVING max({metric}) IN {_SIZES})
                 GROUP BY file, server_id
             ) GROUP BY file
             HAVING bool_and(least = most AND most IN {_SIZES}) AND max(most) >= 4
@@ -88,7 +97,7 @@ def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tup
 
 def _more_than_all(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
     """Columns in which a server often exceeds what a monitor overshoots by: percent of one core, or another unit."""
-    highest = ", ".join(f"max({metric})" for metric in metrics.percent_names())
+    highest = ", ".join(f"max({metric}) FILTER (isfinite({metric}))" for metric in metrics.percent_names())
     found = []
     for file, *most in db.execute(f"SELECT file, {highest} FROM reading GROUP BY file").fetchall():
         for metric, value in zip(metrics.percent_names(), most, strict=True):
@@ -127,7 +136,7 @@ def _counters(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
             ), steps AS (
                 SELECT file, server_id, {metric} AS value, lag({metric}) OVER series AS before
                 FROM reading SEMI JOIN looked_at USING (file, server_id)
-                WHERE {metric} IS NOT NULL AND sampled_at IS NOT NULL
+                WHERE isfinite({metric}) AND sampled_at IS NOT NULL
                 WINDOW series AS (PARTITION BY file, server_id ORDER BY sampled_at)
             )
             SELECT file, min(server_id) FROM (

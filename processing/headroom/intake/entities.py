@@ -45,38 +45,49 @@ def together(metric: str) -> str | None:
     return {"sum": "sum", "mean": "avg", "max": "max"}.get(metrics.of_column(metric).parts)
 
 
-def settle(db: duckdb.DuckDBPyConnection) -> None:
-    """Give the samples of parts to their server where it has only one part of a metric, in this run and before."""
+def tell(db: duckdb.DuckDBPyConnection) -> None:
+    """Make the table ``part_told``: the owners and metrics of the samples that have been read of parts."""
+    db.execute("CREATE TABLE part_told (server_id VARCHAR, metric VARCHAR)")
+    if db.execute("SELECT 1 FROM owner_file LIMIT 1").fetchone() is not None:
+        db.execute(f"INSERT INTO part_told {_seen_in('reading')}")
+
+
+def settle(db: duckdb.DuckDBPyConnection) -> bool:
+    """Decide which parts have series of their own (``part_of``): those of a server that has several of the metric, in
+    this run or before. The rest are their server (see ``give_to_servers``). Gives whether files have parts at all."""
+    db.execute("CREATE TABLE part_of (server_id VARCHAR, metric VARCHAR, parts BIGINT, known BOOLEAN)")
     if db.execute("SELECT 1 FROM owner_file LIMIT 1").fetchone() is None:
-        return
-    names = [name for name in metrics.columns() if own_series(name)]
-    of_reading = " UNION ALL ".join(
-        f"SELECT DISTINCT server_id, '{name}' AS metric FROM reading "
-        f"WHERE {name} IS NOT NULL AND contains(server_id, {MARK})"
-        for name in names
-    )
-    of_kept = " UNION ALL ".join(
-        f"SELECT DISTINCT server_id, '{name}' AS metric FROM kept "
-        f"WHERE {name} IS NOT NULL AND contains(server_id, {MARK})"
-        for name in names
-    )
+        return False
     db.execute(f"""
-        CREATE TEMP TABLE part_of AS
+        INSERT INTO part_of
         SELECT server_id, metric, count(*) OVER (PARTITION BY {server_of()}, metric) AS parts,
             bool_or(known) OVER (PARTITION BY {server_of()}, metric) AS known
         FROM (
             SELECT server_id, metric, bool_or(known) AS known FROM (
-                SELECT *, false AS known FROM ({of_reading})
-                UNION ALL SELECT *, true FROM ({of_kept})
+                SELECT *, false AS known FROM part_told
+                UNION ALL SELECT *, true FROM ({_seen_in("kept")})
                 UNION ALL SELECT DISTINCT server_id, metric, true FROM stored WHERE contains(server_id, {MARK})
-            ) GROUP BY ALL)""")
+            ) GROUP BY ALL);
+        UPDATE name_in_file SET server_id = {server_of()} WHERE contains(server_id, {MARK})
+            AND server_id NOT IN (SELECT server_id FROM part_of WHERE parts > 1 OR known)""")
+    return True
+
+
+def give_to_servers(db: duckdb.DuckDBPyConnection, *tables: str) -> None:
+    """Give the samples of parts that have no series of their own (see ``settle``) to their servers."""
     alone = " AND ".join(
         f"({name} IS NULL OR server_id NOT IN (SELECT server_id FROM part_of WHERE metric = '{name}' "
         "AND (parts > 1 OR known)))"
-        for name in names
-    )
-    for table in ("reading", "suspect"):
+        for name in metrics.columns() if own_series(name)
+    )  # fmt: skip
+    for table in tables:
         db.execute(f"UPDATE {table} SET server_id = {server_of()} WHERE contains(server_id, {MARK}) AND {alone}")
-    db.execute(f"""
-        UPDATE name_in_file SET server_id = {server_of()} WHERE contains(server_id, {MARK})
-            AND server_id NOT IN (SELECT server_id FROM part_of WHERE parts > 1 OR known)""")
+
+
+def _seen_in(table: str) -> str:
+    """The SQL of the parts, and metrics of parts, that have values in a table."""
+    return " UNION ALL ".join(
+        f"SELECT DISTINCT server_id, '{name}' AS metric FROM {table} "
+        f"WHERE {name} IS NOT NULL AND contains(server_id, {MARK})"
+        for name in metrics.columns() if own_series(name)
+    )  # fmt: skip

@@ -72,7 +72,7 @@ def merge(db: duckdb.DuckDBPyConnection, before: Path, sources: Sequence[Source]
         if source.error is None:
             db.execute("DELETE FROM inventory WHERE source = ?", [source.file])
             db.execute(
-                "INSERT INTO inventory SELECT DISTINCT ?, server_id FROM reading WHERE file = ? AND evidence IS NULL",
+                "INSERT INTO inventory SELECT DISTINCT ?, server_id FROM attribute_told WHERE file = ?",
                 [source.file, source.order],
             )
 

@@ -17,7 +17,7 @@ import os
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -74,19 +74,15 @@ CREATE VIEW incoming AS
 
 @dataclass(frozen=True)
 class Merge:
-    """What a run did to the panel. Rows are those of the panel; samples came too ``late`` for closed periods.
+    """What a run did to the panel. ``rows_dropped`` are rows of the former panel that are of no use any more.
 
     ``kept_days`` are the days whose samples are kept, from ``samples_since`` on, and how many rows each has.
     """
 
     samples_since: datetime
     kept_days: Mapping[datetime, int]
-    rows_new: int
-    rows_changed: int
     rows_dropped: int
-    late_samples: int
-    late_periods: int
-    unconfirmed: int = 0
+    done: Done
 
 
 def merge(
@@ -102,45 +98,134 @@ def merge(
     sample the tables are empty.
     """
     samples.mkdir()
+    prepare(db)
+    new_days = {day for day, _ in days_of(db)}
+    before_run = look_back(db, history, settings, before, new_days)
+    read_kept(db, before_run.kept)
+    if before_run.panel is not None:
+        read_stored(db, before_run.panel)
+    if entities.settle(db):
+        entities.give_to_servers(db, "reading", "suspect")
+    days = days_of(db)
+    slices = repeated_in(db, slices_of(days))
+    if refuse_conflicts(db, conflicts(db, slices), sources):
+        days = days_of(db)
+        slices = repeated_in(db, slices_of(days))
+    settle_servers(db, history or samples, settings, sources)
+    keep_since = keep_since_of(before_run, [day for day, _ in days], settings)
+    kept_days = keep_untouched(before_run, keep_since, samples)
+    work = Work(before_run.closed_before, keep_since, min(new_days, default=None), confirmed(sources, settings))
+    done = make_panel(db, days, slices, work, settings, samples)
+    list_servers(db)
+    return Merge(keep_since, {**kept_days, **done.kept_days}, before_run.rows_dropped, done)
+
+
+def prepare(db: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of merging, empty."""
     db.execute(_tables())
-    new_days = {day for day, _ in _days(db)}
-    before_run = _open_history(db, history, settings, before, new_days)
-    entities.settle(db)
-    days = _days(db)
-    slices = {within: _is_repeated(db, *within) for within in _slices(days)}
-    if _refuse_conflicts(db, [within for within, repeated in slices.items() if repeated], sources):
-        days = _days(db)
-        slices = {within: _is_repeated(db, *within) for within in _slices(days)}
-    inventory.merge(db, (history or samples) / "samples" / "inventory.parquet", sources)
+
+
+def settle_servers(
+    db: duckdb.DuckDBPyConnection, history: Path, settings: Settings, sources: Sequence[Source]
+) -> None:  # fmt: skip
+    """Settle what is known of servers, over all files and the run before: inventories, attributes, groups' members."""
+    inventory.merge(db, history / "samples" / "inventory.parquet", sources)
     _merge_attributes(db)
     groups.find_members(db, settings)
-    closed_before = keep_since = before_run.closed_before
-    all_days = sorted({*before_run.untouched, *(day for day, _ in days)})
-    if len(all_days) > settings.keep_samples_days:
-        keep_since = max(closed_before, all_days[-settings.keep_samples_days])
-    kept_days = _keep_untouched(before_run, keep_since, samples)
+
+
+def keep_since_of(before: Before, days: Collection[datetime], settings: Settings) -> datetime:
+    """From when on samples are kept, where these are the ``days`` that have been looked at."""
+    all_days = sorted({*before.untouched, *days})
+    if len(all_days) <= settings.keep_samples_days:
+        return before.closed_before
+    return max(before.closed_before, all_days[-settings.keep_samples_days])
+
+
+def confirmed(sources: Sequence[Source], settings: Settings) -> tuple[int, ...]:
+    """The files that the settings confirm, by their order."""
+    return tuple(source.order for source in sources if any(fnmatchcase(source.file, one) for one in settings.confirmed))
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the merging of some servers must know of all.
+
+    Attributes:
+        closed_before, keep_since: periods before are closed; samples from then on are kept.
+        first_new: the first day that has new samples.
+        confirmed: files whose values count even where they change closed periods more than tenfold.
+    """
+
+    closed_before: datetime
+    keep_since: datetime
+    first_new: datetime | None
+    confirmed: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What merging did to some servers' part of the panel, in rows of it; samples came too ``late`` for closed periods.
+
+    ``kept_days`` has the days whose samples have been written, with their rows.
+    """
+
+    kept_days: Mapping[datetime, int] = field(default_factory=dict)
+    rows_new: int = 0
+    rows_changed: int = 0
+    late_samples: int = 0
+    late_periods: int = 0
+    unconfirmed: int = 0
+
+    def plus(self, other: Done) -> Done:
+        """What merging did to the servers of both."""
+        days = {day: self.kept_days.get(day, 0) + other.kept_days.get(day, 0)
+                for day in {*self.kept_days, *other.kept_days}}  # fmt: skip
+        counts = (getattr(self, one.name) + getattr(other, one.name) for one in fields(self)[1:])
+        return Done(days, *counts)
+
+
+def make_panel(
+    db: duckdb.DuckDBPyConnection,
+    days: Sequence[tuple[datetime, int]],
+    slices: Mapping[tuple[datetime, datetime], bool],
+    work: Work,
+    settings: Settings,
+    samples: Path,
+) -> Done:
+    """Make the tables ``panel``, ``duplicate``, ``replaced`` and ``unconfirmed`` of the servers whose samples are in
+    ``incoming`` and whose periods are in ``stored``, and write the samples to keep into ``samples``.
+
+    ``days`` are those of ``incoming``, with their rows; ``slices`` the ranges of days that are worked on together (see
+    ``repeated_in``), of which those without rows here are passed over.
+
+    Nothing of it depends on other servers but those of the same group (``member``).
+    """
+    kept_days: dict[datetime, int] = {}
     for (begin, end), repeated in slices.items():
         here = [(day, rows) for day, rows in days if begin <= day < end]
+        if not here:
+            continue
         database.make_room(db, sum(rows for _, rows in here) > _slice_rows())
         _make_slice(db, begin, end, repeated)
         _aggregate(db, begin, end, settings)
-        kept_days |= _keep(db, [day for day, _ in here if day >= keep_since], samples, repeated)
+        kept_days |= _keep(db, [day for day, _ in here if day >= work.keep_since], samples, repeated)
         db.execute(f"DROP {'TABLE' if repeated else 'VIEW'} slice")
-    if own.needs_days_around() and new_days:
+    if own.needs_days_around() and work.first_new is not None:
         # Days before the new ones were read for what comes after them: they stay as they were.
         db.execute(f"""
-            DELETE FROM fresh USING stored WHERE fresh.ds < {_literal(min(new_days))} AND fresh.ds = stored.ds
+            DELETE FROM fresh USING stored WHERE fresh.ds < {_literal(work.first_new)} AND fresh.ds = stored.ds
                 AND fresh.server_id = stored.server_id AND fresh.metric = stored.metric""")
     late_samples, late_periods = one_row(
         db,
         f"""
         CREATE TABLE late AS SELECT fresh.* FROM fresh JOIN stored USING (server_id, metric, ds)
-        WHERE ds < {_literal(closed_before)} AND fresh.samples < stored.samples;
+        WHERE ds < {_literal(work.closed_before)} AND fresh.samples < stored.samples;
         DELETE FROM fresh USING late WHERE fresh.server_id = late.server_id AND fresh.metric = late.metric
             AND fresh.ds = late.ds;
         SELECT coalesce(sum(samples), 0)::BIGINT, count(*) FROM late""",
     )
-    unconfirmed = _withhold_tenfold(db, closed_before, settings, sources)
+    unconfirmed = _withhold_tenfold(db, work.closed_before, settings, work.confirmed)
     beside = f"metric NOT IN ({', '.join(map(quoted, _capacity_series())) or quoted('')})"
     rows_new = _count(db, f"fresh ANTI JOIN stored USING (server_id, metric, ds) WHERE {beside}")
     differs = for_each(_STATISTICS, "fresh.% IS DISTINCT FROM stored.%", " OR ")
@@ -152,10 +237,7 @@ def merge(
             WHERE {server_of()} NOT IN (SELECT server_id FROM member WHERE hidden)""")
     if _capacity_series():
         _capacities_beside(db)
-    _servers(db)
-    return Merge(
-        keep_since, kept_days, rows_new, rows_changed, before_run.rows_dropped, late_samples, late_periods, unconfirmed
-    )
+    return Done(kept_days, rows_new, rows_changed, late_samples, late_periods, unconfirmed)
 
 
 def _capacities_beside(db: duckdb.DuckDBPyConnection) -> None:
@@ -186,15 +268,18 @@ def write(db: duckdb.DuckDBPyConnection, merged: Merge, samples: Path, folder: P
 
 
 @dataclass(frozen=True)
-class _Before:
+class Before:
     """What the run before left: periods before ``closed_before`` are closed; ``untouched`` are the days whose samples
     are in ``folder`` and need not be looked at, with their rows; ``rows_dropped`` are rows of its panel that are of no
-    use because its periods were of another length."""
+    use because its periods were of another length. What is of use are the files ``kept``, with samples of other days,
+    and ``panel``, if there is one."""
 
     closed_before: datetime = datetime.min
     rows_dropped: int = 0
     folder: Path = Path()
     untouched: Mapping[datetime, int] = field(default_factory=dict)
+    kept: Sequence[Path] = ()
+    panel: Path | None = None
 
 
 def _as_file(db: duckdb.DuckDBPyConnection) -> str:
@@ -213,13 +298,13 @@ def _as_file(db: duckdb.DuckDBPyConnection) -> str:
     return f"FROM (SELECT {replaced}{entity}{unit}{capacity} FROM panel) ORDER BY {order}"
 
 
-def _open_history(
+def look_back(
     db: duckdb.DuckDBPyConnection, history: Path | None, settings: Settings, before: Settings | None,
     new_days: Collection[datetime],
-) -> _Before:  # fmt: skip
-    """Load the previous panel, and the samples kept of days that new samples touch."""
+) -> Before:  # fmt: skip
+    """What of the run before is needed; the servers' attributes are read from it."""
     if history is None or not (history / "panel.parquet").exists():
-        return _Before()
+        return Before()
     panel, samples = history / "panel.parquet", history / "samples"
     db.execute(f"INSERT INTO attribute BY NAME FROM read_parquet({quoted(str(samples / 'attributes.parquet'))})")
     kept = json.loads((samples / "kept.json").read_text(encoding="utf-8"))
@@ -229,40 +314,46 @@ def _open_history(
     all_of_them = other_periods or own.needs_days_around()
     rows_of = {} if all_of_them else {datetime.fromisoformat(day): rows for day, rows in kept.get("days", {}).items()}
     untouched = {day: rows for day, rows in rows_of.items() if day not in new_days}
-    left = {_file_of(day) for day in untouched}
-    touched = sorted(str(path) for path in (samples / "samples").glob("*.parquet") if path.name not in left)
-    if touched:
-        _read_kept(db, f"read_parquet([{', '.join(map(quoted, touched))}], union_by_name = true)")
+    left = {file_of(day) for day in untouched}
+    touched = sorted(path for path in (samples / "samples").glob("*.parquet") if path.name not in left)
     if other_periods:
         older = f"SELECT count(*) FROM read_parquet({quoted(str(panel))}) WHERE ds < ?"
-        return _Before(closed_before, one_row(db, older, [closed_before])[0])
-    _read_stored(db, f"read_parquet({quoted(str(panel))})")
-    return _Before(closed_before, 0, samples / "samples", untouched)
+        return Before(closed_before, one_row(db, older, [closed_before])[0], kept=touched)
+    return Before(closed_before, 0, samples / "samples", untouched, touched, panel)
 
 
-def _file_of(day: datetime) -> str:
+def file_of(day: datetime) -> str:
     """The name of the file with a day's samples."""
     return f"{day:%Y%m%d}.parquet"
 
 
-def _keep_untouched(before: _Before, keep_since: datetime, samples: Path) -> dict[datetime, int]:
+def keep_untouched(before: Before, keep_since: datetime, samples: Path) -> dict[datetime, int]:
     """Keep the samples of days that no new sample touches, as they are."""
     kept = {day: rows for day, rows in before.untouched.items() if day >= keep_since}
     for day in kept:
-        shutil.copyfile(before.folder / _file_of(day), samples / _file_of(day))
+        shutil.copyfile(before.folder / file_of(day), samples / file_of(day))
     return kept
 
 
-def _read_kept(db: duckdb.DuckDBPyConnection, relation: str) -> None:
-    """The samples kept, of the metrics that there are now: settings may have changed meanwhile."""
+def read_kept(db: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    """Read samples kept, of the metrics that there are now: settings may have changed meanwhile."""
+    if not files:
+        return
+    relation = f"read_parquet([{', '.join(quoted(str(path)) for path in files)}], union_by_name = true)"
     there = _columns_of(db, relation)
     wanted = [name for name in ("server_id", "sampled_at", *table.columns()) if name in there]
     db.execute(f"INSERT INTO kept BY NAME SELECT {', '.join(wanted)} FROM {relation}")
 
 
-def _read_stored(db: duckdb.DuckDBPyConnection, relation: str) -> None:
-    """The panel of the run before as it was aggregated: by owner, and with capacities as series of their own."""
+def read_stored(db: duckdb.DuckDBPyConnection, panel: Path, first: str | None = None, end: str | None = None) -> None:
+    """Read the panel of the run before as it was aggregated: by owner, and with capacities as series of their own.
+
+    ``first`` and ``end``: of the servers from that name to before this one only.
+    """
+    relation = f"read_parquet({quoted(str(panel))})"
     there = _columns_of(db, relation)
+    bounds = [f"server_id {sign} {quoted(name)}" for sign, name in ((">=", first), ("<", end)) if name is not None]
+    relation = f"(FROM {relation} WHERE {' AND '.join(bounds) or 'true'})"
     owner = owner_of("server_id", "entity") if "entity" in there else "server_id"
     columns = f"{owner} AS server_id, metric, ds, {for_each(_STATISTICS, '%')}"
     known = ", ".join(quoted(name) for name in table.names())
@@ -283,7 +374,7 @@ def _capacity_series() -> list[str]:
     return [one.capacity_series for one in table.own() if one.capacity_series]
 
 
-def _days(db: duckdb.DuckDBPyConnection) -> list[tuple[datetime, int]]:
+def days_of(db: duckdb.DuckDBPyConnection) -> list[tuple[datetime, int]]:
     """The midnights of the days that have samples, oldest first, and how many rows each has."""
     return db.execute(f"""
         SELECT date_trunc('day', sampled_at)::TIMESTAMP AS day, count(*) FROM incoming WHERE {_any_value()}
@@ -295,7 +386,7 @@ def _slice_rows() -> int:
     return max(_SLICE_ROWS * 5 // max(len(table.columns()), 5), 1)
 
 
-def _slices(days: Sequence[tuple[datetime, int]]) -> list[tuple[datetime, datetime]]:
+def slices_of(days: Sequence[tuple[datetime, int]]) -> list[tuple[datetime, datetime]]:
     """Whole days put together into ranges of about ``_slice_rows`` rows: first midnight, and the midnight after."""
     slices: list[tuple[datetime, datetime]] = []
     most = _slice_rows()
@@ -313,6 +404,13 @@ def _within(begin: datetime, end: datetime) -> str:
     return f"FROM incoming WHERE sampled_at >= {_literal(begin)} AND sampled_at < {_literal(end)}"
 
 
+def repeated_in(
+    db: duckdb.DuckDBPyConnection, slices: Sequence[tuple[datetime, datetime]]
+) -> dict[tuple[datetime, datetime], bool]:
+    """Of each slice, whether some server has several rows at one moment in it."""
+    return {within: _is_repeated(db, *within) for within in slices}
+
+
 def _is_repeated(db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime) -> bool:
     """Whether some server has several rows at one moment, or, very seldom, only seems to."""
     # Most servers have one row in a minute at most: a bit for each minute of a day shows it in half of the time.
@@ -327,42 +425,73 @@ def _is_repeated(db: duckdb.DuckDBPyConnection, begin: datetime, end: datetime) 
     return rows != distinct
 
 
-def _refuse_conflicts(
-    db: duckdb.DuckDBPyConnection, slices: Sequence[tuple[datetime, datetime]], sources: Sequence[Source]
-) -> bool:
-    """Refuse each file that has different values of one server, metric and moment: something tells them apart that
-    is not understood, such as several disks, statistics, or machines of one name. Gives whether there was any."""
-    by_order = {source.order: source for source in sources}
-    conflicts: dict[int, tuple] = {}
+@dataclass(frozen=True)
+class Conflict:
+    """Different values of one server, metric and moment in one file: the first such moment of a slice, of ``count``.
+
+    ``slice`` and ``metric`` are numbers, in the order in which conflicts are looked for; rows as in ``usable_reading``.
+    """
+
+    file: int
+    slice: int
+    metric: int
+    at: datetime
+    server: str
+    low: float
+    high: float
+    low_row: int
+    high_row: int
+    count: int
+
+
+def conflicts(db: duckdb.DuckDBPyConnection, slices: Mapping[tuple[datetime, datetime], bool]) -> list[Conflict]:
+    """The conflicts within files, at most one per file, slice and metric; ``slices`` as ``repeated_in`` says."""
+    found: list[Conflict] = []
     differs = for_each(table.columns(), "min(%) <> max(%)", " OR ")
-    for begin, end in slices:
+    for number, ((begin, end), repeated) in enumerate(slices.items()):
+        if not repeated:
+            continue
         any_conflict = db.execute(f"""
             SELECT 1 {_within(begin, end)} AND arrival >= 0
             GROUP BY arrival >> 36, server_id, sampled_at HAVING count(*) > 1 AND ({differs}) LIMIT 1""").fetchone()
         if any_conflict is None:
             continue
-        for metric in table.columns():
-            found = db.execute(f"""
-                SELECT file, count(*), arg_min(moment, moment.at) FROM (
-                    SELECT arrival >> 36 AS file, {{
-                        'server': server_id, 'at': sampled_at, 'low': min({metric}), 'high': max({metric}),
-                        'low_row': arg_min(arrival, {metric}) & {_ROW}, 'high_row': arg_max(arrival, {metric}) & {_ROW}
-                    }} AS moment
-                    {_within(begin, end)} AND arrival >= 0 AND {metric} IS NOT NULL
-                    GROUP BY arrival >> 36, server_id, sampled_at HAVING min({metric}) <> max({metric})
-                ) GROUP BY file""").fetchall()
-            for file, count, moment in found:
-                conflicts.setdefault(file, (metric, count, moment))
+        for place, metric in enumerate(table.columns()):
+            moments = db.execute(f"""
+                SELECT file, unnest(first), count FROM (
+                    SELECT file, arg_min(moment, (moment.at, moment.server)) AS first, count(*) AS count FROM (
+                        SELECT arrival >> 36 AS file, {{
+                            'at': sampled_at, 'server': server_id, 'low': min({metric}), 'high': max({metric}),
+                            'low_row': arg_min(arrival & {_ROW}, ({metric}, arrival)),
+                            'high_row': arg_min(arrival & {_ROW}, (-{metric}, arrival))
+                        }} AS moment
+                        {_within(begin, end)} AND arrival >= 0 AND {metric} IS NOT NULL
+                        GROUP BY arrival >> 36, server_id, sampled_at HAVING min({metric}) <> max({metric})
+                    ) GROUP BY file)""").fetchall()
+            found += [Conflict(file, number, place, *moment) for file, *moment in moments]
+    return found
+
+
+def refuse_conflicts(db: duckdb.DuckDBPyConnection, found: Sequence[Conflict], sources: Sequence[Source]) -> bool:
+    """Refuse each file that has different values of one server, metric and moment: something tells them apart that
+    is not understood, such as several disks, statistics, or machines of one name. Gives whether there was any."""
+    by_order = {source.order: source for source in sources}
+    of_file: dict[int, list[Conflict]] = {}
+    for one in sorted(found, key=lambda one: (one.slice, one.metric, one.at, one.server)):
+        same = of_file.setdefault(one.file, [one])
+        if same[0] is not one and (one.slice, one.metric) == (same[0].slice, same[0].metric):
+            same.append(one)
     refused = []
-    for file, (metric, count, moment) in conflicts.items():
-        differ = columns_that_differ(db, by_order[file], moment["low_row"], moment["high_row"])
+    for file, [first, *more] in of_file.items():
+        count = first.count + sum(one.count for one in more)
+        differ = columns_that_differ(db, by_order[file], first.low_row, first.high_row)
         told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
         refused.append((
             by_order[file],
-            f"{metric} of {named(moment['server'])} has different values at the same moment ({moment['at']} UTC: "
-            f"{moment['low']:g} and {moment['high']:g}"
-            f"{f', and so at {count} moments' if count > 1 else ''}). {told}: export one of them, or say under "
-            "`sources` in the settings which rows count (where) or that the busiest does (entities: busiest)",
+            f"{table.columns()[first.metric]} of {named(first.server)} has different values at the same moment "
+            f"({first.at} UTC: {first.low:g} and {first.high:g}{f', and so at {count} moments' if count > 1 else ''}). "
+            f"{told}: export one of them, or say under `sources` in the settings which rows count (where) or that the "
+            "busiest does (entities: busiest)",
         ))  # fmt: skip
     refuse(db, refused)
     return bool(refused)
@@ -412,10 +541,16 @@ def _keep(
         own.execute("USE work")
         end = day + timedelta(days=1)
         of_day = f"FROM slice WHERE sampled_at >= {_literal(day)} AND sampled_at < {_literal(end)} AND ({_any_value()})"
-        return _copy(own, f"{of_day} {order}", samples / _file_of(day), _FAST_PARQUET)
+        return _copy(own, f"{of_day} {order}", samples / file_of(day), _FAST_PARQUET)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(zip(days, pool.map(write, days), strict=True))
+
+
+def keep_together(db: duckdb.DuckDBPyConnection, pieces: Path, target: Path) -> None:
+    """Write the samples of one day that several parts of the work have written, files below a folder, as one."""
+    relation = f"read_parquet({quoted(str(pieces / '*.parquet'))})"
+    _copy(db, f"FROM {relation} ORDER BY sampled_at, server_id", target, _FAST_PARQUET)
 
 
 def _statistics_of(name: str) -> str:
@@ -445,14 +580,11 @@ def _statistics_of(name: str) -> str:
 
 
 def _withhold_tenfold(
-    db: duckdb.DuckDBPyConnection, closed_before: datetime, settings: Settings, sources: Sequence[Source]
+    db: duckdb.DuckDBPyConnection, closed_before: datetime, settings: Settings, confirmed: Sequence[int]
 ) -> int:
     """Leave closed periods of a series as they were where most of them would change more than tenfold, unless their
     files are confirmed; gives their number. The table ``unconfirmed`` has them: server, metric, ds, and the means
     ``old`` and ``new``."""
-    confirmed = [
-        str(source.order) for source in sources if any(fnmatchcase(source.file, one) for one in settings.confirmed)
-    ]
     db.execute(f"""
         CREATE TABLE unconfirmed AS
         SELECT server_id, metric, ds, stored.mean AS old, fresh.mean AS new
@@ -462,7 +594,7 @@ def _withhold_tenfold(
                 SELECT DISTINCT unnest([server_id, coalesce(group_name, server_id)]),
                     date_trunc('{settings.frequency.word}', sampled_at)
                 FROM usable_reading LEFT JOIN member USING (server_id)
-                WHERE file IN ({", ".join(confirmed) or "NULL"}) AND sampled_at IS NOT NULL)
+                WHERE file IN ({", ".join(map(str, confirmed)) or "NULL"}) AND sampled_at IS NOT NULL)
         QUALIFY median((abs(new - old) >= {_APART} AND greatest(new, old) > {_TENFOLD} * least(new, old))::INTEGER)
             OVER (PARTITION BY server_id, metric) > 0.5;
         DELETE FROM fresh USING unconfirmed WHERE fresh.server_id = unconfirmed.server_id
@@ -501,23 +633,16 @@ def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
     """
     [newest] = one_row(db, """
         SELECT max(moment) FROM (
-            SELECT max(sampled_at) AS moment FROM reading UNION ALL SELECT max(sampled_at) FROM attribute
+            SELECT max(newest) AS moment FROM file_told UNION ALL SELECT max(sampled_at) FROM attribute
             UNION ALL SELECT max(ds) FROM stored)""")  # fmt: skip
     is_number = f"attribute IN ({', '.join(quoted(name) for name in NUMBER_ATTRIBUTES)})"
     db.execute(f"""
         CREATE TABLE attribute_seen AS
-        WITH combination AS (
-            SELECT file, {server_of()} AS server_id, attributes,
-                max(coalesce(sampled_at, {_literal(newest or datetime.min)})) AS sampled_at,
-                max(reading.rowid) AS row, min(reading.rowid) AS first_row
-            FROM reading WHERE attributes IS NOT NULL
-                AND (evidence IS NULL OR reading.rowid IN (SELECT row FROM suspect WHERE usable))
-                AND file NOT IN (SELECT file FROM refused_file)
-            GROUP BY ALL
-        ), seen AS (
-            SELECT * EXCLUDE (attributes), unnest([{", ".join(quoted(name) for name in ATTRIBUTES)}]) AS attribute,
+        WITH seen AS (
+            SELECT file, server_id, coalesce(sampled_at, {_literal(newest or datetime.min)}) AS sampled_at, row,
+                first_row, unnest([{", ".join(quoted(name) for name in ATTRIBUTES)}]) AS attribute,
                 clean(unnest(attributes)) AS value
-            FROM combination
+            FROM attribute_told WHERE file NOT IN (FROM refused_file)
         )
         SELECT *, CASE
             WHEN {is_number} AND try_cast(value AS DOUBLE) IS NULL THEN 'not a number'
@@ -543,7 +668,7 @@ def _merge_attributes(db: duckdb.DuckDBPyConnection) -> None:
         DROP TABLE attribute; ALTER TABLE newest RENAME TO attribute""")
 
 
-def _servers(db: duckdb.DuckDBPyConnection) -> None:
+def list_servers(db: duckdb.DuckDBPyConnection) -> None:
     """The table ``server``: a row per server of the panel, with its attributes."""
     texts = for_each(TEXT_ATTRIBUTES, "max(value) FILTER (attribute = '%') AS %")
     numbers = for_each(NUMBER_ATTRIBUTES, "max(value) FILTER (attribute = '%')::DOUBLE AS %")

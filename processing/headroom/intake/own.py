@@ -11,7 +11,6 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.metrics import Metric
-from headroom.intake.columns import ATTRIBUTES
 from headroom.intake.entities import server_of
 
 # A counter's increase over a longer silence than this says little about any period.
@@ -86,17 +85,10 @@ def _capacity_of(db: duckdb.DuckDBPyConnection, metric: Metric, end: datetime) -
     """The table ``limit_of_<metric>``: owner, since, until, capacity; from its first moment on also what was before."""
     table = f"limit_of_{metric.name}"
     if metric.capacity_attribute is not None:
-        place = ATTRIBUTES.index(metric.capacity_attribute) + 1
         said = f"""
             SELECT owner, TIMESTAMP '1900-01-01' AS since, TIMESTAMP '9999-01-01' AS until, capacity FROM (
-                SELECT server, arg_max(capacity, sampled_at) AS capacity FROM (
-                    SELECT {server_of()} AS server, sampled_at,
-                        try_cast(attributes[{place}] AS DOUBLE) AS capacity
-                    FROM reading WHERE attributes IS NOT NULL
-                    UNION ALL
-                    SELECT server_id, sampled_at, try_cast(value AS DOUBLE) FROM attribute
-                    WHERE attribute = '{metric.capacity_attribute}'
-                ) WHERE capacity > 0 GROUP BY server
+                SELECT server_id AS server, try_cast(value AS DOUBLE) AS capacity FROM attribute
+                WHERE attribute = '{metric.capacity_attribute}' AND capacity > 0
             ) JOIN (SELECT DISTINCT server_id AS owner FROM slice) ON {server_of("owner")} = server"""
     else:
         name = metric.capacity_series
@@ -108,7 +100,8 @@ def _capacity_of(db: duckdb.DuckDBPyConnection, metric: Metric, end: datetime) -
                 SELECT server_id, sampled_at, arg_max({name}, arrival) AS capacity FROM incoming
                 WHERE {name} IS NOT NULL AND sampled_at < TIMESTAMP '{end}' GROUP BY server_id, sampled_at
                 UNION ALL
-                SELECT server_id, ds, mean FROM stored WHERE metric = '{name}'
-                    AND ds < (SELECT coalesce(min(sampled_at), 'infinity') FROM incoming WHERE {name} IS NOT NULL)
+                SELECT server_id, ds, mean FROM stored LEFT JOIN (
+                    SELECT server_id, min(sampled_at) AS first FROM incoming WHERE {name} IS NOT NULL GROUP BY server_id
+                ) USING (server_id) WHERE metric = '{name}' AND ds < coalesce(first, 'infinity')
             ) WINDOW series AS (PARTITION BY server_id ORDER BY sampled_at)"""
     db.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {said}")

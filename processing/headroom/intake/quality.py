@@ -51,8 +51,8 @@ def report(
         FROM (
             SELECT cells, used, clipped, empty, unusable FROM suspect
             UNION ALL
-            SELECT {for_each(table.columns(), "count(%)", " + ")} AS cells, cells AS used, 0, 0, 0
-            FROM plain_reading)""",
+            SELECT sum({for_each(table.columns(), "%", " + ")}) AS cells, cells AS used, 0, 0, 0
+            FROM file_told ANTI JOIN refused_file USING (file))""",
     )
     assert values["cells"] == values["used"] + values["empty"] + values["unusable"]  # noqa: S101 - what we promise
     reasons = _all(
@@ -100,8 +100,8 @@ def report(
             "first": _iso(panel["first"]),
             "last": _iso(panel["last"]),
             "metrics": metrics,
-            "rows_new": merged.rows_new,
-            "rows_changed": merged.rows_changed,
+            "rows_new": merged.done.rows_new,
+            "rows_changed": merged.done.rows_changed,
         },
         "gaps": _gaps(db, settings),
         "short_series": _as_file(short_series),
@@ -158,7 +158,7 @@ def _collect_problems(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
         CREATE TABLE place AS
         SELECT file, row, row - first AS position, rows
         FROM (SELECT DISTINCT file, row FROM problem WHERE row IS NOT NULL)
-        JOIN (SELECT file, min(rowid) AS first, count(*) AS rows FROM reading GROUP BY file) USING (file)""")
+        JOIN file_told USING (file)""")
     db.execute("CREATE TABLE line_of (file INTEGER, row BIGINT, line BIGINT)")
     with_problems = {file for (file,) in db.execute("SELECT DISTINCT file FROM place").fetchall()}
     for source in sources:
@@ -201,7 +201,7 @@ def _files(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[dic
         for file, *rest in db.execute("""
             SELECT file, coalesce(read, 0) + coalesce(lines, 0), coalesce(rows, 0),
                 coalesce(unusable, 0) + coalesce(lines, 0)
-            FROM (SELECT file, count(*) AS read FROM reading ANTI JOIN refused_file USING (file) GROUP BY file)
+            FROM (SELECT file, rows AS read FROM file_told ANTI JOIN refused_file USING (file))
             FULL JOIN (SELECT file, count(*) AS lines FROM rejected GROUP BY file) USING (file)
             LEFT JOIN (SELECT file, count(*) AS unusable FROM suspect WHERE NOT usable GROUP BY file) USING (file)
             LEFT JOIN (SELECT file, sum(rows)::BIGINT AS rows FROM duplicate GROUP BY file) USING (file)
@@ -336,12 +336,13 @@ def _file_notes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> lis
 
 
 def _without_rows(db: duckdb.DuckDBPyConnection, servers: str) -> list[str]:
-    """Those of some servers (a query) that have no usable row, sorted; all rows are looked at only if there are any."""
-    if db.execute(f"{servers} LIMIT 1").fetchone() is None:
-        return []
+    """Those of some servers (a query) that have no usable row, sorted: all of their rows, if any, are bad ones."""
     found = db.execute(f"""
         SELECT server_id FROM ({servers}) ANTI JOIN (
-            SELECT DISTINCT {server_of()} AS server_id FROM usable_reading) USING (server_id)
+            SELECT server_id FROM (
+                SELECT {server_of()} AS server_id, rows FROM name_in_file ANTI JOIN refused_file USING (file)
+                UNION ALL SELECT {server_of()}, -1 FROM suspect WHERE NOT usable
+            ) GROUP BY server_id HAVING sum(rows) > 0) USING (server_id)
         ORDER BY server_id""").fetchall()
     return [server for (server,) in found]
 
@@ -352,16 +353,16 @@ def _named(files: Sequence[str]) -> str:
 
 def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> list[str]:
     notes = []
-    if merged.late_samples:
+    if merged.done.late_samples:
         notes.append(
-            f"{merged.late_samples} samples came too late: their {merged.late_periods} periods lie before the samples "
-            f"kept ({settings.keep_samples_days} days) and were made of more samples than these, so they stay as they "
-            "were. Send all samples of such a period again to replace it, or raise keep_samples_days."
+            f"{merged.done.late_samples} samples came too late: their {merged.done.late_periods} periods lie before "
+            f"the samples kept ({settings.keep_samples_days} days) and were made of more samples than these, so they "
+            "stay as they were. Send all samples of such a period again to replace it, or raise keep_samples_days."
         )
-    if merged.unconfirmed:
+    if merged.done.unconfirmed:
         server, metric, ds, old, new = one_row(db, "FROM unconfirmed ORDER BY ds, server_id, metric LIMIT 1")
         notes.append(
-            f"{merged.unconfirmed} closed periods would change more than tenfold, such as {metric} of "
+            f"{merged.done.unconfirmed} closed periods would change more than tenfold, such as {metric} of "
             f"{named(server)} on {ds:%Y-%m-%d} from {old:g} to {new:g}, and stay as they were: are the new ones in "
             "another unit? If they are right, name their files under `confirmed` in the settings and send them again."
         )
@@ -399,7 +400,8 @@ def _notes(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -> 
             db,
             f"""
             SELECT (SELECT count(*) FROM heading WHERE "column" = '{metric}'),
-                (SELECT count({metric}) FROM usable_reading)""",
+                (SELECT coalesce(sum({metric}), 0) FROM file_told ANTI JOIN refused_file USING (file))
+                + (SELECT count({metric}) FROM suspect WHERE usable)""",
         )
         if headed and not filled:
             notes.append(f"The files have a column for {metric}, but no usable value in it.")

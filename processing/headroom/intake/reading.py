@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
 from headroom.core import metrics
-from headroom.core.settings import Settings
-from headroom.intake import cells, doubts, entities, inventory, times, whole_files
+from headroom.core.settings import FileRules, Settings
+from headroom.intake import cells, doubts, entities, inventory, shares, times, whole_files
 from headroom.intake.columns import ATTRIBUTES, best
 from headroom.intake.identity import canonical
 from headroom.intake.layout import (
@@ -86,8 +86,9 @@ def _for_each(pattern: str, separator: str = ", ") -> str:
 
 # `reading` holds every row. Most are plainly right; where one is not, `evidence` keeps its texts (in the order of
 # _evidence), and `suspect` says what becomes of it. `attributes` has the texts in the order of ATTRIBUTES, where the
-# file has any. A row's number within all is its rowid; within a file, rowids follow the file's order.
-# A row's `server_id` is the owner of its series: the server, or one of its entities (see `entities`).
+# file has any. A row is told by its file and its number there, counted from the `first` of its file (see `tell`): here
+# its rowid, as rowids follow the file's order. A row's `server_id` is the owner of its series: the server, or one of
+# its entities (see `entities`).
 def _tables() -> str:
     return f"""
 CREATE TABLE reading (
@@ -205,7 +206,6 @@ CREATE OR REPLACE VIEW usable_row AS
         UNION ALL BY NAME
         SELECT file, row, server_id, sampled_at, {_for_each("%")} FROM suspect WHERE usable
     );
-CREATE OR REPLACE VIEW usable_reading AS $usable;
 """
 
 
@@ -223,7 +223,8 @@ def _combined() -> str:
         )
         parts.append(
             f"SELECT file, row, server_id, sampled_at, {each} FROM usable_row SEMI JOIN {table} USING (file) "
-            "WINDOW same AS (PARTITION BY file, server_id, sampled_at)"
+            "WINDOW same AS (PARTITION BY file, server_id, sampled_at ORDER BY row "
+            "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"  # means are of one order of rows
         )
     return " UNION ALL ".join(parts)
 
@@ -234,31 +235,127 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
     ``latest`` (ISO 8601 with offset) is the last moment that a sample may have. ``work`` is an empty folder for
     temporary files, needed as long as the sources are.
     """
-    db.execute(_tables() + cells.MACROS)
+    prepare(db)
     name_all(sources, settings)
-    alike: dict[tuple, list[Source]] = defaultdict(list)
+    look_at(db, sources, settings, work)
+    read_rows(db, sources, settings, latest, names_of(sources, settings.statistic))
+
+
+def prepare(db: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables that files are read into, empty, and the functions of SQL that it takes."""
+    db.execute(_tables() + cells.MACROS)
+
+
+def look_at(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Settings, work: Path) -> None:
+    """Find out what each of some files is, and what stands in its metric column."""
     for source in sources:
         recognize(db, source, settings, work)
+    for (layout, _), group in _alike(sources).items():
+        if layout.shape == "long":
+            _find_keys(db, layout, group)
+
+
+def _alike(sources: Sequence[Source]) -> dict[tuple[Layout, str], list[Source]]:
+    """The files that can be read, with those that are read alike together."""
+    alike: dict[tuple[Layout, str], list[Source]] = defaultdict(list)
+    for source in sources:
         if source.layout is not None:
-            alike[source.layout, source.rules.model_dump_json()].append(source)
-    for (layout, _), group in alike.items():
+            alike[source.alike].append(source)
+    return alike
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the names in metric columns mean.
+
+    Attributes:
+        meant: of files that are read alike (``Source.alike``), the meaning of each name and unit that is read.
+        unclear: why others are not, by name.
+    """
+
+    meant: Mapping[tuple[Layout, str], Mapping[str, Meaning]]
+    unclear: Mapping[str, str]
+
+
+def names_of(sources: Sequence[Source], statistic: str) -> Names:
+    """What the names in all files' metric columns mean; each of several files alike is told what stands in all."""
+    meant: dict[tuple[Layout, str], Mapping[str, Meaning]] = {}
+    unclear: dict[str, str] = {}
+    for alike, group in _alike(sources).items():
+        if alike[0].shape != "long":
+            continue
+        keys = set().union(*(source.keys for source in group))
+        for source in group:
+            source.names.update(key.partition("\x1f")[0] for key in keys)
+        meant[alike], reasons = _meant(alike[0], group[0].rules, keys, statistic)
+        for name, reason in reasons:
+            unclear[name] = min(reason, unclear.get(name, reason))
+    return Names(meant, unclear)
+
+
+def read_rows(
+    db: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    settings: Settings,
+    latest: str,
+    names: Names,
+    idle: Mapping[shares.Alike, Collection[str]] | None = None,
+) -> shares.Seen:
+    """Read the rows of some files that have been looked at, judge them, and ``tell`` what there is.
+
+    What is found of a file rests on its own rows, on ``names`` and on ``idle`` (see ``doubts.find``), so that it does
+    not matter which files are read together.
+    """
+    insert_all(db, "unclear_name", list(names.unclear.items()))
+    insert_all(db, "busiest_file", [(source.order,) for source in sources if source.busiest])
+    for alike, group in _alike(sources).items():
+        layout = alike[0]
         if layout.owners:
             files = [(source.order,) for source in group]
             insert_all(db, "owner_file", files)
             if any(entities.together(name) for name in metrics.columns()):
                 insert_all(db, "together_file", files)
-        _scan(db, layout, group, latest, settings.statistic)
+        _scan(db, layout, group, latest, names.meant.get(alike, {}))
     _look_at_names(db, settings)
-    doubts.find(db, sources)
+    seen = doubts.find(db, sources, idle)
     db.execute(_judge(db.execute("SELECT 1 FROM doubt_of_server LIMIT 1").fetchone() is not None))
     make_views(db)
-    for refused in (whole_files.put_together, whole_files.without_servers, inventory.contradictions):
+    for refused in (
+        whole_files.days_before_months,
+        whole_files.with_names_left_out,
+        whole_files.put_together,
+        whole_files.without_servers,
+        inventory.contradictions,
+    ):
         refuse(db, list(refused(db, sources)))
-    read_rows = "SELECT file FROM reading UNION SELECT file FROM rejected"
-    with_rows = {file for (file,) in db.execute(read_rows).fetchall()}
+    tell(db)
+    read = "SELECT file FROM file_told UNION SELECT file FROM rejected"
+    with_rows = {file for (file,) in db.execute(read).fetchall()}
     for source in sources:
         if source.error is None and source.order not in with_rows:
             source.error = "the file has a header but no rows: export it again"
+    return seen
+
+
+def tell(db: duckdb.DuckDBPyConnection) -> None:
+    """Say what later steps must know of the rows, in small tables.
+
+    ``file_told``: of each file the number of its first row, the number of rows, the newest moment, and how many plain
+    values it has of each metric. ``attribute_told``: what rows say of servers, with the newest moment and the first and
+    last row that say it. ``part_told``: the parts of servers that have values of a metric of parts.
+    """
+    db.execute(f"""
+        CREATE TABLE file_told AS
+        SELECT * REPLACE ({_for_each("coalesce(%, 0) AS %")}) FROM (
+            SELECT file, min(rowid) AS first, count(*) AS rows, max(sampled_at) AS newest FROM reading GROUP BY file
+        ) LEFT JOIN (SELECT file, {_for_each("count(%) AS %")} FROM plain_reading GROUP BY file) USING (file);
+        CREATE TABLE attribute_told AS
+        SELECT file, {entities.server_of()} AS server_id, attributes, max(sampled_at) AS sampled_at,
+            max(rowid) AS row, min(rowid) AS first_row
+        FROM reading WHERE attributes IS NOT NULL
+            AND (evidence IS NULL OR rowid IN (SELECT row FROM suspect WHERE usable))
+        GROUP BY ALL""")
+    entities.tell(db)
 
 
 def make_views(db: duckdb.DuckDBPyConnection) -> None:
@@ -266,11 +363,16 @@ def make_views(db: duckdb.DuckDBPyConnection) -> None:
     refused = db.execute("SELECT file FROM refused_file").fetchall()
     doubted = db.execute("""
         SELECT 1 FROM suspect JOIN doubt USING (file) UNION ALL SELECT 1 FROM not_a_name LIMIT 1""").fetchone()
-    combined = db.execute("SELECT file FROM busiest_file UNION SELECT file FROM together_file").fetchone()
     without = f"AND file NOT IN ({', '.join(str(file) for (file,) in refused)})" if refused else ""
     plain = without + (" AND rowid NOT IN (SELECT row FROM suspect)" if doubted else "")
-    usable = _combined() if combined else "FROM usable_row"
-    db.execute(_views().replace("$plain", plain).replace("$usable", usable))
+    db.execute(_views().replace("$plain", plain))
+    make_usable_reading(db)
+
+
+def make_usable_reading(db: duckdb.DuckDBPyConnection) -> None:
+    """The view ``usable_reading`` of ``usable_row``: parts of which the busiest counts, or all together, combined."""
+    combined = db.execute("SELECT file FROM busiest_file UNION SELECT file FROM together_file").fetchone()
+    db.execute(f"CREATE OR REPLACE VIEW usable_reading AS {_combined() if combined else 'FROM usable_row'}")
 
 
 def refuse(db: duckdb.DuckDBPyConnection, refused: Sequence[tuple[Source, str]]) -> None:
@@ -306,7 +408,11 @@ def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 
 def _scan(
-    db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source], latest: str, statistic: str
+    db: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    sources: Sequence[Source],
+    latest: str,
+    understood: Mapping[str, Meaning],
 ) -> None:
     """Insert all rows of files of one layout; where one of them breaks the scan, they are read one by one."""
     try:
@@ -315,7 +421,7 @@ def _scan(
             _keep_rejects(db, sources)
             return
         db.execute("SET TimeZone = ?", [layout.zone or sources[0].rules.timezone])
-        texts, numbers = _texts(db, layout, sources, statistic)
+        texts, numbers = _texts(layout, sources, understood)
         statement = _read().replace("$moment", layout.time.sql("at_text")).replace("$numbers", numbers)
         statement = statement.replace("$latest", f"TIMESTAMPTZ {quoted(latest)}")
         db.execute("INSERT INTO reading BY NAME " + statement.replace("$texts", texts))
@@ -324,13 +430,17 @@ def _scan(
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
         if len(sources) > 1:
             for source in sources:
-                _scan(db, layout, [source], latest, statistic)
+                _scan(db, layout, [source], latest, understood)
         else:
-            _log.warning("%s: %s", sources[0].file, error)
-            sources[0].layout = None
-            sources[0].error = f"the file cannot be read to its end ({brief(error)}): send it again"
+            _refuse_damaged(sources[0], error)
     finally:
         drop_rejects(db)
+
+
+def _refuse_damaged(source: Source, error: Exception) -> None:
+    _log.warning("%s: %s", source.file, error)
+    source.layout = None
+    source.error = f"the file cannot be read to its end ({brief(error)}): send it again"
 
 
 def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source]) -> None:
@@ -340,7 +450,14 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
     if zone == "UTC" or zone.startswith("Etc/"):
         return
     first, last = one_row(db, f"SELECT min(sampled_at), max(sampled_at) FROM reading WHERE file IN ({files})")
-    for begin in times.repeated_hours(zone, first, last):
+    begins = times.repeated_hours(zone, first, last)
+    if not begins:
+        return
+    backwards = db.execute(f"""
+        SELECT file FROM reading WHERE file IN ({files}) AND sampled_at IS NOT NULL GROUP BY file
+        HAVING arg_min(sampled_at, rowid) > arg_max(sampled_at, rowid)""").fetchall()
+    newest_first = ", ".join(str(file) for (file,) in backwards) or "NULL"
+    for begin in begins:
         # DuckDB takes such times for the second hour; a row is of the first where its text comes again later.
         db.execute(f"""
             UPDATE reading SET sampled_at = sampled_at - INTERVAL 1 HOUR WHERE rowid IN (
@@ -349,11 +466,12 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
                     FROM reading WHERE file IN ({files}) AND sampled_at >= TIMESTAMP '{begin}'
                         AND sampled_at < TIMESTAMP '{begin}' + INTERVAL 1 HOUR AND evidence IS NULL
                     WINDOW same AS (PARTITION BY file, server_id, sampled_at, {_for_each("% IS NULL")}
-                        ORDER BY rowid ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+                        ORDER BY CASE WHEN file IN ({newest_first}) THEN -rowid ELSE rowid END
+                        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
                 ) WHERE times = 2 AND place = 1)""")
 
 
-def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source], statistic: str) -> tuple[str, str]:
+def _texts(layout: Layout, sources: Sequence[Source], understood: Mapping[str, Meaning]) -> tuple[str, str]:
     """A SELECT over files of one layout that gives every canonical column as text, NULL where there is none, and the
     expressions that make the metrics' numbers of these texts."""
     scan = scan_of(layout, [source.readable for source in sources])
@@ -377,7 +495,6 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         numbers[metric] = _ours(found, numbers[metric])
     else:
         name, key = name_text(layout), key_text(layout)
-        understood = _names(db, layout, scan, sources, statistic)
         known = ", ".join(quoted(one) for one in understood) or "NULL"
         unknown_metric = f"CASE WHEN {key} IN ({known}) THEN NULL ELSE {name} END"
         values = {}
@@ -407,7 +524,7 @@ def _texts(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Sour
         server, named = f"coalesce({cell['server_id']}, '')", server
         server = f"coalesce(nullif(clean({server}), ''), {named})" if layout.export else server
     if layout.owners:
-        server = _owner(layout, server, understood if layout.shape == "long" else {}, key)
+        server = _owner(layout, server, understood, key)
     texts = {
         "file": f"[{orders}][file_index::BIGINT + 1]",
         "at_text": time_text(layout),
@@ -453,21 +570,36 @@ def _by_key(keys: Mapping[str, Meaning], number: str) -> str:
     return f"CASE {cases} END"
 
 
-def _names(
-    db: duckdb.DuckDBPyConnection, layout: Layout, scan: str, sources: Sequence[Source], statistic: str
-) -> dict[str, Meaning]:
-    """What the names in a long file's metric column mean, by name and unit; the reasons of others are kept."""
-    keys = [key for (key,) in db.execute(f"SELECT DISTINCT {key_text(layout)} FROM {scan}").fetchall()]
-    for source in sources:
-        source.names.update(key.partition("\x1f")[0] for key in keys)
+def _find_keys(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source]) -> None:
+    """Find what stands in the metric columns of files of one layout; where one breaks the scan, of each by itself."""
+    try:
+        scan = scan_of(layout, [source.readable for source in sources])
+        keys = {key for (key,) in db.execute(f"SELECT DISTINCT {key_text(layout)} FROM {scan}").fetchall()}
+        for source in sources:
+            source.keys = keys
+    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
+        if len(sources) > 1:
+            for source in sources:
+                _find_keys(db, layout, [source])
+        else:
+            _refuse_damaged(sources[0], error)
+    finally:
+        drop_rejects(db)
+
+
+def _meant(
+    layout: Layout, rules: FileRules, keys: Collection[str], statistic: str
+) -> tuple[dict[str, Meaning], list[tuple[str, str]]]:
+    """What the names in a long file's metric column mean, by name and unit; and names that are not read, with why."""
     understood: dict[str, Meaning] = {}
+    unclear: list[tuple[str, str]] = []
     for key in sorted(keys):
         name, _, unit = key.partition("\x1f")
-        found = meaning_of_cell(layout, name, unit, sources[0].rules)
+        found = meaning_of_cell(layout, name, unit, rules)
         if isinstance(found, Meaning):
             understood[key] = found
         elif isinstance(found, Unclear):
-            db.execute("INSERT INTO unclear_name VALUES (?, ?)", [name, f"{found.metric}: {name!r} {found.reason}"])
+            unclear.append((name, f"{found.metric}: {name!r} {found.reason}"))
     taken: dict[str, Meaning] = {}
     for metric in metrics.columns():
         candidates = [(key, found) for key, found in understood.items() if found.metric == metric]
@@ -478,12 +610,8 @@ def _names(
             else:
                 name = key.partition("\x1f")[0]
                 shown = repr(name) if name else "what the file's name says"
-                reason = f"{metric}: {shown} is another statistic than what was measured on average"
-                db.execute("INSERT INTO unclear_name VALUES (?, ?)", [name, reason])
-    db.execute(
-        "CREATE OR REPLACE TABLE unclear_name AS SELECT name, min(reason) AS reason FROM unclear_name GROUP BY name"
-    )
-    return taken
+                unclear.append((name, f"{metric}: {shown} is another statistic than what was measured on average"))
+    return taken, unclear
 
 
 def _keep_rejects(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:

@@ -45,6 +45,7 @@ def planning(aws, monkeypatch) -> None:
     from infrastructure import machine
     from infrastructure.stack import Stack
 
+    import job_code
     import plan
 
     definition = machine.definition(Stack())
@@ -67,7 +68,7 @@ def planning(aws, monkeypatch) -> None:
         return made
 
     monkeypatch.setattr(stack, "client", client)
-    monkeypatch.setattr(plan, "job_code", lambda: {"run.sh": b"run", "jobs.txt": b"lock"})
+    monkeypatch.setattr(job_code, "read", lambda: {"run.sh": b"run", "jobs.txt": b"lock"})
 
 
 def test_a_dry_run_prints_the_exact_requests_and_changes_nothing(headroom, aws, planning) -> None:
@@ -98,7 +99,7 @@ def test_a_dry_run_prints_the_exact_requests_and_changes_nothing(headroom, aws, 
 def test_a_run_on_spark_is_asked_for_with_its_machines(headroom, aws) -> None:
     ended = headroom("run", "web", "--engine", "spark", "--instances", "4", "--no-follow", "--json")
     described = aws.stepfunctions.describe_execution(executionArn=ended.json["execution"])
-    asked = {"engine": "spark", "assess": {"instance_count": 4}}
+    asked = {"engine": "spark", "preprocess": {"instance_count": 4}, "assess": {"instance_count": 4}}
     assert json.loads(described["input"]) == {"dataset": "web", "mode": "auto", "overrides": asked}
     ended = headroom("run", "web", "--instances", "4", "--no-follow")
     assert ended.code == 1 and "say --engine spark as well" in ended.err

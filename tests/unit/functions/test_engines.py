@@ -1,4 +1,4 @@
-"""AssessRisk runs on Spark where somebody asks for it, and where the panel is large."""
+"""Preprocess and AssessRisk run on Spark where somebody asks for it, and where files or panel are large."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ def test_the_choice_says_why():
     assert engines.told(choice, "ml.r5.4xlarge", 4) == (
         "Spark on 4 × ml.r5.4xlarge (the panel has about 61 GB, and Spark is used from 50 GB on)"
     )
+    files = engines.choose(None, "auto", 61.2, 50, job="preprocess")
+    assert files.why == "the new files have about 61 GB, and Spark is used from 50 GB on"
     alone = engines.choose("machine", "auto", 61.2, 50)
     assert engines.told(alone, "ml.m5.xlarge", 1) == "one machine, ml.m5.xlarge (asked for)"
 

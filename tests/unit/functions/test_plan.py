@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 import images
+import job_code
 import plan
 import prices
 from environment import IngestSettings, from_environment
@@ -53,7 +54,7 @@ def register(status: str = "Approved", group: str = "headroom-demo", **given: st
     ]:
         sagemaker.create_model_package_group(ModelPackageGroupName=group, ModelPackageGroupDescription="x")
     facts = {
-        "code": plan.code_hash(plan.job_code()),
+        "code": job_code.version(job_code.read()),
         "settings": plan.settings_hash(""),
         "relative_mase": "0.8",
     } | given
@@ -81,7 +82,7 @@ def with_model(aws, drifted: bool = False, **given: str) -> None:
 @pytest.fixture(autouse=True)
 def layer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The layer is built by `sam build`; here its three parts are given as they are."""
-    monkeypatch.setattr(plan, "job_code", lambda: {"run.sh": b"run", "jobs.txt": b"lock", "headroom/a.py": b"code"})
+    monkeypatch.setattr(job_code, "read", lambda: {"run.sh": b"run", "jobs.txt": b"lock", "headroom/a.py": b"code"})
 
 
 def test_the_first_run_takes_every_waiting_file_and_trains(aws) -> None:
@@ -248,10 +249,10 @@ def test_an_override_changes_one_job_of_one_run(aws) -> None:
 
 def test_a_large_panel_is_assessed_by_spark_and_the_manifest_says_so(aws, monkeypatch) -> None:
     with_model(aws)
-    monkeypatch.setenv("SPARK_FROM_GB", "0.05")
+    monkeypatch.setenv("SPARK_FROM_GB", "0.005")
     plan._environment.cache_clear()
     assert start(aws)["jobs"]["assess"]["engine"] == "machine"
-    aws.s3.put_object(Bucket="artifact-bucket", Key="runs/demo/run1/panel/panel.parquet", Body=bytes(10**8))
+    aws.s3.put_object(Bucket="artifact-bucket", Key="runs/demo/run1/panel/panel.parquet", Body=bytes(10**7))
     planned = start(aws)
     assess = planned["jobs"]["assess"]
     assert (assess["engine"], assess["image"]) == ("spark", images.aws_spark_image("us-east-1"))
@@ -259,12 +260,31 @@ def test_a_large_panel_is_assessed_by_spark_and_the_manifest_says_so(aws, monkey
     manifest = json.loads(read(aws, f"{planned['run_uri']}/manifest.json"))
     assert manifest["engine"].startswith("Spark on 4 × ml.r5.4xlarge (the panel has about 0 GB")
     assert "on 4 × ml.r5.4xlarge" in manifest["cost_estimate"]
+    assert planned["jobs"]["preprocess"]["engine"] == "machine"
+    assert {job: one["engine"] for job, one in manifest["engines"].items()} == {
+        "preprocess": "machine", "assess": "spark"
+    }  # fmt: skip
+    assert manifest["engines"]["assess"]["told"] == manifest["engine"]
     assert start(aws, overrides={"engine": "machine"})["jobs"]["assess"]["engine"] == "machine"
+
+
+def test_many_gigabytes_of_new_files_are_read_by_spark(aws, monkeypatch) -> None:
+    monkeypatch.setenv("SPARK_FROM_GB", "0.05")
+    plan._environment.cache_clear()
+    drop(aws, replace(a_file(), size=10**8))
+    planned = start(aws)
+    preprocess = planned["jobs"]["preprocess"]
+    assert (preprocess["engine"], preprocess["image"]) == ("spark", images.aws_spark_image("us-east-1"))
+    assert preprocess["cluster"]["InstanceCount"] == 4
+    manifest = json.loads(read(aws, f"{planned['run_uri']}/manifest.json"))
+    assert manifest["engines"]["preprocess"]["told"].startswith("Spark on 4 × ml.r5.4xlarge (the new files have about")
 
 
 def test_several_instances_without_spark_are_refused(aws) -> None:
     with pytest.raises(plan.CannotPlan, match=r'say "engine": "spark" as well'):
         start(aws, overrides={"assess": {"instance_count": 4}})
+    with pytest.raises(plan.CannotPlan, match=r'say "engine": "spark" as well'):
+        start(aws, overrides={"preprocess": {"instance_count": 4}})
     with pytest.raises(plan.CannotPlan, match=r"train\.instance_count"):
         start(aws, overrides={"engine": "spark", "train": {"instance_count": 4}})
 

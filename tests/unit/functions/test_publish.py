@@ -345,3 +345,12 @@ def test_a_model_held_back_is_told_of_with_the_way_to_approve_it(finished) -> No
 def test_a_subject_fits_into_an_email_whatever_the_data_says() -> None:
     assert subject("Ünï\ncode") == "?n??code"
     assert len(subject("x" * 300)) == 100
+
+
+def test_the_notification_says_what_spark_did_and_nothing_of_one_machine(finished) -> None:
+    spark = {"engine": "spark", "told": "Spark on 4 × ml.r5.4xlarge (asked for)"}
+    machine = {"engine": "machine", "told": "one machine, ml.m5.xlarge (the panel is not too large for it)"}
+    write(finished, manifest=MANIFEST | {"engines": {"preprocess": spark, "assess": machine}})
+    message = text(publish.handler(EVENT, finished.context))
+    assert "Files read by Spark on 4 × ml.r5.4xlarge (asked for)." in message
+    assert "Assessed by" not in message

@@ -24,14 +24,14 @@ MONDAY = datetime(2024, 1, 1)
 def test_days_are_put_together_until_a_slice_is_full(monkeypatch, rows, slices):
     monkeypatch.setattr(merge, "_SLICE_ROWS", 10)
     days = [(MONDAY + number * DAY, count) for number, count in enumerate(rows)]
-    assert merge._slices(days) == [(MONDAY + begin * DAY, MONDAY + end * DAY) for begin, end in slices]
+    assert merge.slices_of(days) == [(MONDAY + begin * DAY, MONDAY + end * DAY) for begin, end in slices]
 
 
 def test_more_metrics_make_smaller_slices(monkeypatch):
     monkeypatch.setattr(merge, "_SLICE_ROWS", 10)
     monkeypatch.setattr(merge.table, "columns", lambda: tuple("abcdefghij"))
     days = [(MONDAY + number * DAY, 5) for number in range(2)]
-    assert len(merge._slices(days)) == 2 and merge._slice_rows() == 5
+    assert len(merge.slices_of(days)) == 2 and merge._slice_rows() == 5
 
 
 def test_the_panel_is_the_same_however_much_fits_into_memory(tmp_path, monkeypatch):

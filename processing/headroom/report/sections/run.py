@@ -40,6 +40,7 @@ def section(found: Assessment) -> dict[str, Any]:
         ("Mode", run.get("mode")),
         ("Code", run.get("code", {}).get("hash")),
         ("Cost estimate", run.get("cost_estimate")),
+        ("Files read by", run.get("engines", {}).get("preprocess", {}).get("told")),
         ("Assessed by", run.get("engine")),
         ("Files", f"{len(files):,}, {megabytes:.2g} MB" if files else None),
         ("Rows read", wording.count(quality["rows"]["read"]) if quality else None),
