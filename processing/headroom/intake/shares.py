@@ -18,7 +18,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.intake.entities import server_of
-from headroom.intake.tables import one_row
+from headroom.intake.tables import for_each, insert_all
 
 if TYPE_CHECKING:
     from headroom.intake.layout import Layout
@@ -37,7 +37,8 @@ _NO_COURSE, _COURSE = 0.3, 0.5
 # How far samples lie apart (standard deviation by mean): a busy server without a course is one that works to its limit
 # all day, at 0.01 at most in these traces; of those that never exceed 1 %, 98 % are above 0.07.
 _NOISE = 0.05
-# Rows of a file that tell how many decimals it has, and the busiest servers, whose course is compared.
+# About so many rows of a file, evenly spread, tell how many decimals it has; its so many busiest servers have a course
+# to compare with.
 _ROWS, _OTHERS = 10_000, 5
 _NAMES = 3
 
@@ -98,11 +99,8 @@ def find(
     """Columns in doubt (file, metric, reason), servers in doubt within others (file, metric, reason, server), and what
     these files can say of others' servers. ``idle``: what all files say, where these are not all; empty if it is not
     known yet."""
-    highest = ", ".join(
-        f"max({metric}), min({metric}), count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
-        for metric in metrics.percent_names()
-    )
-    found = db.execute(f"SELECT file, {highest} FROM reading GROUP BY file ORDER BY file").fetchall()
+    highest = for_each(metrics.percent_names(), "max(%_most), min(%_least), bool_or(%_fractions)")
+    found = db.execute(f"SELECT file, {highest} FROM extent GROUP BY file ORDER BY file").fetchall()
     by_order = {source.order: source for source in sources}
     columns: Doubts = []
     percent: dict[tuple[str, bool], list[tuple[Source, bool]]] = defaultdict(list)
@@ -143,22 +141,21 @@ def _seen(
     metric: str,
     free: bool,
     files: Sequence[tuple[Source, bool]],
-    low: Mapping[int, Sequence[str]],
+    low: Mapping[int, Collection[str]],
 ) -> Seen:
-    by_order = {source.order: source for source, _ in files}
-    number = _number(metric, free)
-    highest: dict[Alike, dict[str, float]] = defaultdict(dict)
-    for file, server, most in db.execute(f"""
-        SELECT file, {server_of()} AS server,
-            CASE WHEN isnan(max({number})) THEN 'infinity' ELSE max({number}) END AS most
-        FROM reading
-        WHERE file IN ({", ".join(map(str, by_order))}) AND {metric} IS NOT NULL
-        GROUP BY ALL HAVING most > {_ONE}""").fetchall():
-        alike = by_order[file].known_layout, metric, free
-        highest[alike][server] = max(most, highest[alike].get(server, most))
+    alike_of = {source.order: (source.known_layout, metric, free) for source, _ in files}
+    numbered = {alike: number for number, alike in enumerate(dict.fromkeys(alike_of.values()))}
+    db.execute("CREATE OR REPLACE TEMP TABLE alike_file (file INTEGER, alike INTEGER)")
+    insert_all(db, "alike_file", [(file, numbered[alike]) for file, alike in alike_of.items()])
+    servers: dict[int, dict[str, float]] = defaultdict(dict)
+    for number, server, most in db.execute(f"""
+        SELECT alike, {server_of()} AS server, max({_most(metric, free)}) AS most FROM extent
+        JOIN alike_file USING (file) GROUP BY ALL HAVING most > {_ONE}""").fetchall():
+        servers[number][server] = most
+    highest = {alike: servers[number] for alike, number in numbered.items()}
     low_of: dict[Alike, set[str]] = defaultdict(set)
-    for file, servers in low.items():
-        low_of[by_order[file].known_layout, metric, free].update(servers)
+    for file, names in low.items():
+        low_of[alike_of[file]].update(names)
     return Seen(highest, low_of)
 
 
@@ -167,31 +164,36 @@ def _number(metric: str, free: bool) -> str:
     return f"(100 - {metric})" if free else metric
 
 
+def _most(metric: str, free: bool) -> str:
+    """The SQL of a server's highest value, as the file has it."""
+    return f"(100 - {metric}_least)" if free else f"{metric}_most"
+
+
 def _decimals(number: str) -> str:
     return f"CASE {' '.join(f'WHEN {_fits(number, places)} THEN {places}' for places in range(1, 7))} ELSE 7 END"
 
 
 def _low_servers(
     db: duckdb.DuckDBPyConnection, metric: str, free: bool, files: Sequence[tuple[Source, bool]]
-) -> dict[int, list[str]]:
-    """The servers that never exceed 1, by files in which others do (table ``low_server``); with each file, whether it
-    has such low numbers at all."""
+) -> dict[int, dict[str, int]]:
+    """The servers that never exceed 1 and their decimals, by files in which others do; with each file, whether it has
+    such low numbers at all."""
     number = _number(metric, free)
-    decimals = _decimals(number)
     orders = ", ".join(str(source.order) for source, has_low in files if has_low)
-    db.execute(f"""
-        CREATE OR REPLACE TEMP TABLE low AS
-        SELECT file, server_id, max({decimals}) AS decimals, bool_or({number} <> floor({number})) AS fractions
-        FROM reading WHERE file IN ({orders}) AND {number} BETWEEN 0 AND {_ONE} GROUP BY file, server_id;
-        CREATE OR REPLACE TEMP TABLE low_server AS
-        SELECT file, {server_of()} AS server, max(decimals) AS decimals FROM low
-        GROUP BY ALL HAVING bool_or(fractions)""")
-    db.execute(f"""
-        DELETE FROM low_server USING (
-            SELECT DISTINCT file, server_id FROM reading WHERE file IN ({orders}) AND {number} > {_ONE}) AS higher
-        WHERE higher.file = low_server.file AND {server_of("higher.server_id")} = server""")
-    low = db.execute("SELECT file, list(server ORDER BY server) FROM low_server GROUP BY file ORDER BY file").fetchall()
-    return dict(low)
+    low: dict[int, dict[str, int]] = defaultdict(dict)
+    for file, server, decimals in db.execute(f"""
+        WITH never_higher AS (
+            SELECT file, {server_of()} AS server FROM extent WHERE file IN ({orders})
+            GROUP BY ALL HAVING max({_most(metric, free)}) <= {_ONE}
+        ), number AS (
+            SELECT file, {server_of()} AS server, {number} AS number FROM reading
+            SEMI JOIN (FROM extent WHERE file IN ({orders}) AND {_most(metric, free)} <= {_ONE}) USING (file, server_id)
+            WHERE {number} BETWEEN 0 AND {_ONE}
+        )
+        SELECT file, server, max({_decimals("number")}) FROM number SEMI JOIN never_higher USING (file, server)
+        GROUP BY file, server HAVING bool_or(number <> floor(number)) ORDER BY file, server""").fetchall():
+        low[file][server] = decimals
+    return low
 
 
 def _servers(
@@ -199,16 +201,24 @@ def _servers(
     metric: str,
     free: bool,
     files: Sequence[tuple[Source, bool]],
-    low: Mapping[int, Sequence[str]],
+    low: Mapping[int, Mapping[str, int]],
     idle_elsewhere: Mapping[Alike, Collection[str]],
 ) -> DoubtsOfServers:
-    """The servers that never exceed 1 in files in which others do, and of which nothing says that they are idle."""
+    """The servers that never exceed 1 in files in which others do, and of which nothing says that they are idle.
+
+    Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
+    percent. And a CPU's numbers without a course, such as the noise of an idle server, beside others with one, and with
+    no more decimals than these, are percent too. A memory is never below 1 %, and a disk's numbers have no course.
+    """
     by_order = {source.order: source for source, _ in files}
-    found: DoubtsOfServers = []
-    for file, servers in low.items():
+    asked: dict[int, dict[str, int]] = {}
+    for file, written in low.items():
         elsewhere = idle_elsewhere.get((by_order[file].known_layout, metric, free), ())
-        idle = _idle(db, metric, _number(metric, free), file, elsewhere)
-        doubted = [server for server in servers if server not in idle]
+        asked[file] = {server: most for server, most in written.items() if most > 1 and server not in elsewhere}
+    idle = _without_course(db, metric, _number(metric, free), asked) if metric == "cpu" else {}
+    found: DoubtsOfServers = []
+    for file, written in asked.items():
+        doubted = [server for server in written if server not in idle.get(file, ())]
         if not doubted:
             continue
         names = ", ".join(server or "?" for server in doubted[:_NAMES]) + (", …" if len(doubted) > _NAMES else "")
@@ -221,39 +231,44 @@ def _servers(
     return found
 
 
-def _idle(db: duckdb.DuckDBPyConnection, metric: str, number: str, file: int, elsewhere: Collection[str]) -> set[str]:
-    """Those of a file's servers below 1 that are in percent, by what their numbers say.
-
-    Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
-    percent. And a CPU's numbers without a course, such as the noise of an idle server, beside others with one, and with
-    no more decimals than these, are percent too. A memory is never below 1 %, and a disk's numbers have no course.
-    """
-    written = dict(db.execute("SELECT server, decimals FROM low_server WHERE file = ?", [file]).fetchall())
-    idle = {server for server, most in written.items() if most <= 1}
-    idle |= written.keys() & set(elsewhere)
-    if metric != "cpu" or idle.issuperset(written):
-        return idle
-    of_file = f"FROM reading WHERE file = {file} AND {metric} IS NOT NULL"
-    [usual] = one_row(
-        db, f"SELECT max({_decimals(number)}) FROM (SELECT {metric} {of_file} AND {number} > {_ONE} LIMIT {_ROWS})"
-    )
-    asked = [server for server, most in written.items() if most <= usual and server not in idle]
-    busiest = [server for (server,) in db.execute(f"""
-        SELECT server_id {of_file} GROUP BY server_id ORDER BY avg({number}) DESC, server_id LIMIT {_OTHERS}""",
-    ).fetchall()]  # fmt: skip
-    course = {server: (alike, noise) for server, alike, noise in db.execute(f"""
-        SELECT server_id, corr(value, before), stddev(value) / avg(value) FROM (
-            SELECT server_id, {number} AS value, lag({number}) OVER (
-                PARTITION BY server_id ORDER BY sampled_at) AS before
-            {of_file} AND sampled_at IS NOT NULL AND server_id IN (SELECT unnest(?))
-        ) GROUP BY server_id HAVING count(before) >= {_SAMPLES} AND NOT isnan(corr(value, before))""",
-        [asked + busiest],
+def _without_course(
+    db: duckdb.DuckDBPyConnection, metric: str, number: str, low: Mapping[int, Mapping[str, int]]
+) -> dict[int, set[str]]:
+    """Those of some files' servers, given with their decimals, whose numbers have no course, and no more decimals than
+    those of others, which have one."""
+    files = ", ".join(str(file) for file, written in low.items() if written) or "NULL"
+    usual = dict(db.execute(f"""
+        SELECT file, max({_decimals(number)}) FROM reading
+        JOIN (SELECT file, min(rowid) AS first, count(*) // {_ROWS} + 1 AS step FROM reading
+            WHERE file IN ({files}) GROUP BY file) USING (file)
+        WHERE (reading.rowid - first) % step = 0 AND {number} > {_ONE} GROUP BY file""").fetchall())  # fmt: skip
+    asked = {(file, server) for file, written in low.items() for server, most in written.items()
+             if most <= usual.get(file, 0)}  # fmt: skip
+    files = ", ".join(map(str, {file for file, _ in asked})) or "NULL"
+    busiest = db.execute(f"""
+        SELECT file, server_id FROM reading WHERE file IN ({files}) AND {metric} IS NOT NULL GROUP BY file, server_id
+        QUALIFY row_number() OVER (PARTITION BY file ORDER BY avg({number}) DESC, server_id) <= {_OTHERS}""").fetchall()
+    db.execute("CREATE OR REPLACE TEMP TABLE compared (file INTEGER, server_id VARCHAR)")
+    insert_all(db, "compared", sorted({*asked, *busiest}))
+    course = {(file, server): (alike, noise) for file, server, alike, noise in db.execute(f"""
+        SELECT file, server_id, corr(value, before), stddev(value) / avg(value) FROM (
+            SELECT file, server_id, {number} AS value, lag({number}) OVER (
+                PARTITION BY file, server_id ORDER BY sampled_at) AS before
+            FROM reading SEMI JOIN compared USING (file, server_id)
+            WHERE {metric} IS NOT NULL AND sampled_at IS NOT NULL
+        ) GROUP BY file, server_id HAVING count(before) >= {_SAMPLES} AND NOT isnan(corr(value, before))""",
     ).fetchall()}  # fmt: skip
-    of_others = sorted(course[server][0] for server in busiest if server in course and server not in asked)
-    if of_others and of_others[len(of_others) // 2] >= _COURSE:
-        without = {server for server, (alike, noise) in course.items() if alike < _NO_COURSE and noise >= _NOISE}
-        idle |= without & set(asked)
-    return idle
+    of_others: dict[int, list[float]] = defaultdict(list)
+    for one in busiest:
+        if one in course and one not in asked:
+            of_others[one[0]].append(course[one][0])
+    found: dict[int, set[str]] = defaultdict(set)
+    for file, server in asked & course.keys():
+        others = sorted(of_others[file])
+        alike, noise = course[file, server]
+        if others and others[len(others) // 2] >= _COURSE and alike < _NO_COURSE and noise >= _NOISE:
+            found[file].add(server)
+    return found
 
 
 def _fits(number: str, places: int) -> str:
