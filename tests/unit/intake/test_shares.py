@@ -29,6 +29,11 @@ def test_a_column_that_never_exceeds_one_is_refused(tmp_path):
         exports.read(tmp_path, {"x.csv": table(idle("a"))})
 
 
+def test_a_cell_that_is_no_number_does_not_hide_shares(tmp_path):
+    with pytest.raises(InputError, match="shares of one"):
+        exports.read(tmp_path, {"x.csv": table(idle("a")) + "2024-03-01T00:00:00Z,a,NaN\n"})
+
+
 @pytest.mark.parametrize("digits", [2, 4, 9])
 def test_a_server_in_shares_beside_others_in_percent_is_set_aside_and_named(tmp_path, digits):
     panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, scaled("odd-1", 0.01, digits))})

@@ -117,3 +117,22 @@ def test_a_unit_that_the_settings_say_of_a_metric_does_not_override_the_heading(
         exports.read(tmp_path / "metric", {"a.csv": text}, "units: {cpu: ratio}")
     panel, _ = exports.read(tmp_path, {"a.csv": text}, "units: {'cpu [%]': percent}")
     assert panel["max"].tolist() == [0.24]
+
+
+@pytest.mark.parametrize(
+    "content, plain",
+    [
+        (b"a,b\n1,2\n", True),
+        ("a,b\nMünchen,2\n".encode(), True),
+        ("a,b\nMünchen,2\n".encode("cp1252"), False),
+        (b'a,b\n"x\ny",2\n', False),
+        (b"a,b\r\n1,2\r\n", False),
+        (b"a,b\n" + 3 * 2**20 * b"x" + b"\n", False),
+    ],
+)
+def test_several_readers_share_a_file_only_if_each_of_its_lines_is_a_row(tmp_path, monkeypatch, content, plain):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    assert not sources._is_plain(path, '"')  # small files lie beside others
+    monkeypatch.setattr(sources, "_LARGE", 1)
+    assert sources._is_plain(path, '"') == plain
