@@ -1,9 +1,9 @@
-"""How accurate Headroom's forecasts are beside what one would otherwise run: ``python -m bench.accuracy``.
+"""The accuracy of Headroom's forecasts compared with common alternatives: ``python -m bench.accuracy``.
 
-Rolling origin: at each cut-off everything after it is hidden, Headroom trains and forecasts as its jobs do, and so do
-the references. A series' errors are scaled by its seasonal naive's mean error within what was known (the season is
-the day of hours, the week of days); constant series have no such scale and are left out. The table shows means over
-series and cut-offs.
+Rolling origin: at each cut-off everything after it is hidden. Headroom trains and forecasts as its jobs do, and the
+references forecast from the same data. The errors of a series are scaled by the mean error of a seasonal naive forecast
+of its known values (the season is a day for hourly data and a week for daily data). Constant series have no such scale
+and are left out. The table shows means over series and cut-offs.
 """
 
 from __future__ import annotations
@@ -22,24 +22,25 @@ from bench.datasets import DAY_SEASON, SERIES, Case
 from bench.references import COLUMNS, QUANTILES, REFERENCES, Reference
 from headroom import train
 from headroom.core.panel import Panel
+from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 from headroom.forecast import model as forecast
 
 
-def headroom(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
+def headroom(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
     """Train and predict as the jobs do."""
     with tempfile.TemporaryDirectory() as folder:
         train.train(Panel.of(panel), pd.DataFrame(columns=["server_id"]), settings(frequency, horizon), Path(folder))
         return forecast.predict(forecast.load(Path(folder)), panel, pd.DataFrame(columns=["server_id"]))
 
 
-def settings(frequency: str, horizon: int) -> Settings:
-    """What the benchmarks' datasets are set to: holidays by the day, thresholds as they come."""
+def settings(frequency: Frequency, horizon: int) -> Settings:
+    """The settings of the benchmarks' datasets: holidays for daily data, default thresholds."""
     return Settings(frequency=frequency, horizon=horizon, holidays={"country": "US"} if frequency == "D" else None)
 
 
-def score(known: pd.DataFrame, future: pd.DataFrame, forecasts: pd.DataFrame, frequency: str) -> pd.DataFrame:
-    """One row per series: MASE, scaled quantile loss (both 2 × pinball, relative to the scale), coverage of 80 %."""
+def score(known: pd.DataFrame, future: pd.DataFrame, forecasts: pd.DataFrame, frequency: Frequency) -> pd.DataFrame:
+    """One row per series: scaled quantile loss and MASE (2 × pinball loss over the scale), coverage of 80 %."""
     season = DAY_SEASON[frequency]
     wide = known.pivot(index="ds", columns=SERIES, values="y")
     wide = wide.reindex(pd.date_range(wide.index.min(), wide.index.max(), freq=frequency))
@@ -62,10 +63,10 @@ def score(known: pd.DataFrame, future: pd.DataFrame, forecasts: pd.DataFrame, fr
 
 
 def evaluate(case: Case, name: str, method: Reference, keep: Path | None) -> dict[str, object]:
-    """Mean scores of one method on one case; with ``keep``, forecasts are taken from or left in that folder."""
+    """Mean scores of one method on one case; with ``keep``, forecasts are read from that folder, or stored there."""
     rows, seconds = [], 0.0
     for number, (known, future) in enumerate(case.splits()):
-        file = keep and keep / f"{case.name}-{name}-{number}.parquet"
+        file = keep / f"{case.name}-{name}-{number}.parquet" if keep else None
         if file and file.exists():
             forecasts = pd.read_parquet(file)
         else:
@@ -73,7 +74,7 @@ def evaluate(case: Case, name: str, method: Reference, keep: Path | None) -> dic
             forecasts = method(known, case.frequency, case.horizon)
             seconds += time.monotonic() - started
             if file:
-                keep.mkdir(parents=True, exist_ok=True)
+                file.parent.mkdir(parents=True, exist_ok=True)
                 forecasts.to_parquet(file)
         rows.append(score(known, future, forecasts, case.frequency))
     scores = pd.concat(rows)[["sql", "mase", "coverage_80"]]
@@ -81,7 +82,7 @@ def evaluate(case: Case, name: str, method: Reference, keep: Path | None) -> dic
 
 
 def cases(size: int) -> dict[str, Callable[[], Case]]:
-    """What makes each case; ``size`` is the number of made-up servers in those that are made up."""
+    """The function that makes each case; ``size`` is the number of servers in the generated ones."""
     return {
         "bitbrains-24": lambda: datasets.bitbrains(24, windows=5, step=24),
         "bitbrains-168": lambda: datasets.bitbrains(168, windows=3, step=72),
@@ -101,7 +102,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--cases", nargs="*", help="only these; by default all")
     arguments.add_argument("--methods", nargs="*", help="only these; by default all")
-    arguments.add_argument("--size", type=int, default=120, help="made-up servers in a case that is made up")
+    arguments.add_argument("--size", type=int, default=120, help="servers in each generated case")
     arguments.add_argument("--keep", type=Path, help="keep the references' forecasts in this folder between runs")
     given = arguments.parse_args()
     table = []

@@ -1,14 +1,14 @@
-"""What could anyone tell of crossings after so many days? ``PYTHONPATH=processing python -m bench.attainable``.
+"""How well could anyone predict crossings from so few days? ``PYTHONPATH=processing python -m bench.attainable``.
 
-Headroom is judged on servers of laws that it was not made for. A classifier that is trained on thousands of servers of
-the very laws that it is judged on (other seeds) knows more than a person ever does: how often each law comes, how steep
-its climbs are, and that a law which does not grow is never drawn so that it crosses. How far it gets bounds what the
-series can tell. Four are trained, each judged on the same servers:
+Headroom is judged on servers whose laws it was not tuned for. A classifier that is trained on thousands of servers of
+the very laws that it is judged on (with other seeds) knows more than anybody can: how frequent each law is, how steep
+its climbs are, and that servers of a law without growth never cross. Its figures are an upper bound on what the series
+can tell. Four classifiers are trained and judged on the same servers:
 
 - ``knows all``: the threshold, the mixture of laws, and that only some servers are younger than the rest;
 - ``any threshold``: trained on thresholds drawn at random, so that it cannot learn what was drawn around 90 %;
-- ``unknown laws``: each law is told by a classifier that has not seen it (nor the others of its quarter of the laws);
-- ``both``: neither the threshold nor the law were ever seen. That is Headroom's own position.
+- ``unknown laws``: each law is predicted by a classifier that has not seen it (nor the others of its quarter of laws);
+- ``both``: neither the threshold nor the law has been seen. That is Headroom's own position.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def chances(trained: LawFleet, judged: LawFleet) -> dict[str, pd.DataFrame]:
     after = np.pad(future, ((0, 0), (0, 6)), mode="edge")  # the rule looks a week ahead
     quarter = {law: number % QUARTERS for number, law in enumerate(judged.truth["law"].unique())}
     of_seen, of_shown = (fleet.truth["law"].map(quarter).to_numpy() for fleet in (trained, judged))
-    result = {}
+    result: dict[str, pd.DataFrame] = {}
     for threshold, (one, other) in zip(asked, (("knows all", "unknown laws"), ("any threshold", "both")), strict=True):
         table, judge = beside(seen, threshold), beside(shown, np.full(len(shown), CRITICAL))
         answer = crossing(after >= threshold[:, None], trained.horizon, 7) >= 0

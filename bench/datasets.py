@@ -1,7 +1,7 @@
-"""What the benchmarks forecast: real monitoring data, the generated fleet, and made-up shapes the product never saw.
+"""What the benchmarks forecast: real monitoring data, generated fleets, and synthetic loads of a kind of their own.
 
-A dataset is a list of panels (``server_id, metric, ds, y``) with its frequency, horizon and the cut-offs to forecast
-from; servers that were never measured at the same time are panels of their own.
+A dataset is a list of panels (``server_id, metric, ds, y``) with a frequency, a horizon and the cut-offs to forecast
+from. Servers that were not measured at the same time are in separate panels.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Case:
     panels: tuple[pd.DataFrame, ...]
 
     def splits(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-        """(what is known, what is to be forecast) for each panel and cut-off, oldest cut-off first."""
+        """(known rows, rows to forecast) for each panel and cut-off, the oldest cut-off first."""
         period = self.frequency.step
         for panel in self.panels:
             last = panel["ds"].max() - period * self.horizon
@@ -65,10 +65,10 @@ def cloudwatch(horizon: int, windows: int, step: int) -> Case:
 
 
 def _files(folder: str, pattern: str) -> list[Path]:
-    """The files of a dataset of real measurements, which are not part of the repository.
+    """The files of a dataset of real measurements. They are not part of the repository.
 
     Raises:
-        FileNotFoundError: they are not there.
+        FileNotFoundError: if there are none.
     """
     if not (found := sorted((DATA / folder).glob(pattern))):
         raise FileNotFoundError(f"real measurements are expected beside the repository, in ../shared/data/{folder}")
@@ -82,7 +82,7 @@ def _hourly_p95(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def fleet(servers: int, days: int, metrics: tuple[str, ...], horizon: int, seeds: tuple[int, ...]) -> Case:
-    """Daily P95 of generated fleets (hourly samples) and of what they went on to do."""
+    """Daily P95 of generated fleets (hourly samples), with their true future as the last periods."""
     panels = []
     for seed in seeds:
         made = generator.generate(servers, days, sampling="1h", metrics=metrics, horizon=horizon, seed=seed)
@@ -93,8 +93,8 @@ def fleet(servers: int, days: int, metrics: tuple[str, ...], horizon: int, seeds
 def loads(series: int, weeks: int, horizon: int, windows: int, seed: int) -> Case:
     """Hourly demand-like series with day and week seasons, at scales from 10 to 100,000 and of several characters.
 
-    Weekday and weekend profiles of one or two humps, slow weather-like drift, growth, bursts, noise that grows with
-    the level; some series sleep at night, some change their level, some have hardly any season.
+    Weekday and weekend profiles with one to three humps, slow weather-like drift, growth, bursts, and noise that grows
+    with the level. Some series are idle at night, some change their level once, some have hardly any season.
     """
     rng = np.random.default_rng(seed)
     periods = weeks * 168

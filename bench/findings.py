@@ -1,12 +1,12 @@
-"""Are the findings true? Generated fleets, whose truth is known, through train and assess; and the time of assess.
+"""Are the findings true? Runs train and assess on generated fleets whose truth is known, and times assess.
 
     PYTHONPATH=processing python -m bench.findings [--seeds 1 2 3] [--servers 500] [--only truth|speed|laws]
 
 prints, for each seed: recall and precision of servers that cross the critical threshold within the horizon, the median
 error of the date, how well the planted clusters are recovered (adjusted Rand index), recall and precision of idle and
-of oversized servers; then time and memory of assess on 1,000 servers x 5 metrics x 365 days. Exits with 1 where a
-target is missed. ``--only laws`` asks instead how well crossings are told at short and long histories, beside what else
-one could use; see :mod:`bench.laws`, which has more options.
+of oversized servers; then time and memory of assess on 1,000 servers x 5 metrics x 365 days. Exits with 1 if a target
+is missed. ``--only laws`` measures instead how well crossings are predicted from short and long histories, compared
+with simpler methods; see :mod:`bench.laws`, which has more options.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def truth(servers: int, days: int, seed: int, folder: Path) -> dict[str, float]:
-    """The figures of one generated fleet."""
+    """Train and assess one generated fleet; the figures, with times and memory."""
     made = fleet.generate(servers=servers, days=days, sampling="1h", seed=seed)
     write_panel(made, folder / "panel")
     train_s, _ = run("train", "--panel", folder / "panel", "--model", folder / "model")
@@ -78,7 +78,7 @@ def truth(servers: int, days: int, seed: int, folder: Path) -> dict[str, float]:
 
 
 def speed(folder: Path) -> dict[str, float]:
-    """Time and memory of assess, training apart."""
+    """Time and memory of assess; training is timed separately."""
     made = fleet.generate(servers=1000, days=365, sampling="1D", metrics=tuple(fleet.METRICS), seed=1)
     write_panel(made, folder / "panel")
     train_s, _ = run("train", "--panel", folder / "panel", "--model", folder / "model")
@@ -87,7 +87,7 @@ def speed(folder: Path) -> dict[str, float]:
 
 
 def figures(true: pd.DataFrame, assessment: Path) -> dict[str, float]:
-    """How well an assessment's results tell the truth, by the files that a run leaves."""
+    """How well an assessment's files match the truth of the fleet."""
     risks = pd.read_parquet(assessment / "tables" / "risks" / "risks.parquet")
     advice = json.loads((assessment / "optimization_recommendations.json").read_text())["recommendations"]
     clusters = pd.read_csv(assessment / "server_clusters.csv", dtype={"server_id": str})
@@ -127,7 +127,7 @@ def assess(folder: Path) -> tuple[float, float]:
 
 
 def run(name: str, *arguments: object) -> tuple[float, float]:
-    """Run a job as its own process: seconds, and gigabytes at its highest.
+    """Run a job as a process of its own: seconds, and peak memory in gigabytes.
 
     Raises:
         SystemExit: the job failed; its output is shown.

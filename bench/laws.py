@@ -1,4 +1,4 @@
-"""How well are crossings told after few and after many days? Servers of known laws, beside what else one could use.
+"""How well are crossings predicted from few and from many days? Servers of known laws, Headroom and simpler methods.
 
     PYTHONPATH=processing python -m bench.laws [--seeds 1 2 3] [--servers 400] [--lengths 14 60] [--hourly-lengths 7]
         [--methods Headroom Theil-Sen] [--by-law] [--without-bitbrains] [--keep DIR]
@@ -55,7 +55,7 @@ MOST = {"never told": (0.03, 0), "date error": (7.0, 0)}
 # Bitbrains: hours known at least, and from one origin to the next.
 KNOWN, STEP = 240, 72
 
-Method = Callable[[pd.DataFrame, str, int], pd.DataFrame]
+Method = Callable[[pd.DataFrame, Frequency, int], pd.DataFrame]
 """(panel, frequency, horizon) -> ``server_id, metric, p`` (chance of crossing within the horizon; NaN counts as 0),
 ``date`` (by which a crossing is more likely than not, NaT if by none)."""
 

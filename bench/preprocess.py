@@ -1,13 +1,13 @@
-"""How fast and how lean preprocessing is, beside pandas doing the same: python -m bench.preprocess [--rows N].
+"""Speed and memory of preprocessing compared with pandas: python -m bench.preprocess [--rows N].
 
-    --times 3    the two in turns, three times each; the best of each counts (others may use the machine as well)
-    --files 1    one giant file, or many small ones
-    --lean       without pandas, which needs about 300 bytes of memory per row
+    --times 3    run each three times, in turns, and report the best (the machine may be busy with other work)
+    --files 1    the number of files: one giant file, or many small ones
+    --lean       leave pandas out, which needs about 300 bytes of memory per row
 
 Both read the same CSV files, drop rows and values that break the contract, keep the newest value of each sample,
 clip overshoot, aggregate five metrics to daily P95, P99, mean, maximum and count, and write the samples of the last
-62 days for late files. The job also explains what it dropped and writes its report; pandas does not. Each runs alone
-in a process of its own; memory is that process's peak.
+62 days for late files. The job also explains what it dropped and writes its report; pandas does not. Each runs in a
+process of its own, one after the other; memory is that process's peak.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _make_files(folder: Path, rows: int, files: int) -> int:
-    """Five-minute samples of some servers, each file a stretch of time."""
+    """Write five-minute samples of all servers; each file holds a stretch of time. Returns the bytes written."""
     import duckdb
 
     (folder / "raw").mkdir()
@@ -75,7 +75,7 @@ def _make_files(folder: Path, rows: int, files: int) -> int:
     with duckdb.connect() as db:
         db.execute("SET threads = 1; SELECT setseed(0.5)")
         for file in range(files):
-            # Names and numbers of our own.
+            # Only constants and numbers of this module go into the statement.
             db.execute(f"""
                 COPY (SELECT strftime(TIMESTAMP '2024-01-01' + to_minutes(5 * (row // {SERVERS})), '%Y-%m-%dT%H:%M:%SZ')
                         AS "timestamp", 'server-' || (row % {SERVERS}) AS server_id, {values}
@@ -134,7 +134,7 @@ def _pandas(folder: Path) -> None:
 
 
 def _compare(folder: Path) -> None:
-    """Both must have computed the same."""
+    """Raises AssertionError if the two results differ."""
     import numpy as np
     import pandas as pd
 

@@ -198,7 +198,8 @@ def main() -> None:
     arguments.add_argument("--servers", type=int, default=200, help="of the longest, four times of the shortest")
     arguments.add_argument("--rounds", type=int, default=40)
     given = arguments.parse_args()
-    random, names, lessons = np.random.default_rng(SEED), {}, []
+    random, lessons = np.random.default_rng(SEED), []
+    names: dict[str, int] = {}
     for days in LENGTHS:
         many = given.servers * (4 if days <= 30 else 2 if days <= 60 else 1)  # the shorter, the more the prior decides
         made = fleet.generate_laws(servers=many, days=days, seed=SEED + days)

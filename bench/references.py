@@ -1,7 +1,7 @@
-"""What a capacity engineer would otherwise run; each takes a panel and gives the five quantiles per series and period.
+"""The usual alternatives. Each takes a panel and gives five quantiles per series and period.
 
-Gaps are filled by interpolation first, since none of these accepts a missing period; forecasts of percent metrics
-are held within 0 to 100 afterwards, as Headroom's are.
+Gaps are interpolated first, since none of these methods accepts a missing period. Forecasts of percent metrics are
+clipped to 0 to 100, as Headroom's are.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import numpy as np
 import pandas as pd
 
 from bench.datasets import DAY_SEASON, LONG_SEASON, SERIES
+from headroom.core.periods import Frequency
 
 QUANTILES = (0.05, 0.1, 0.5, 0.9, 0.95)
 COLUMNS = ["q05", "q10", "q50", "q90", "q95"]
-Reference = Callable[[pd.DataFrame, str, int], pd.DataFrame]
+Reference = Callable[[pd.DataFrame, Frequency, int], pd.DataFrame]
+"""(panel, frequency, horizon) -> ``server_id, metric, ds`` and the quantiles ``COLUMNS``."""
 
 
-def filled(panel: pd.DataFrame, frequency: str) -> pd.DataFrame:
-    """A row for every period from a series' first to the panel's last one: ``unique_id, ds, y``."""
+def filled(panel: pd.DataFrame, frequency: Frequency) -> pd.DataFrame:
+    """One row per period, from the first of each series to the last of the panel: ``unique_id, ds, y``."""
     wide = panel.pivot(index="ds", columns=SERIES, values="y")
     wide = wide.reindex(pd.date_range(wide.index.min(), wide.index.max(), freq=frequency, name="ds"))
     wide = wide.interpolate(limit_area="inside").ffill()
@@ -29,7 +31,7 @@ def filled(panel: pd.DataFrame, frequency: str) -> pd.DataFrame:
     return wide.stack().rename("y").reset_index().sort_values(["unique_id", "ds"])[["unique_id", "ds", "y"]]
 
 
-def _statsforecast(model: object, panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
+def _statsforecast(model: object, panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
     from statsforecast import StatsForecast
     from statsforecast.models import Naive
 
@@ -43,29 +45,29 @@ def _statsforecast(model: object, panel: pd.DataFrame, frequency: str, horizon: 
     return _named(result.rename(columns=dict(zip(bounds, COLUMNS, strict=True))))
 
 
-def seasonal_naive(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
-    """statsforecast's SeasonalNaive over a day of hours or a week of days."""
+def seasonal_naive(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
+    """statsforecast's SeasonalNaive with a season of a day (hourly data) or a week (daily data)."""
     from statsforecast.models import SeasonalNaive
 
     return _statsforecast(SeasonalNaive(DAY_SEASON[frequency]), panel, frequency, horizon)
 
 
-def auto_ets(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
-    """statsforecast's AutoETS over a day of hours or a week of days."""
+def auto_ets(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
+    """statsforecast's AutoETS with a season of a day (hourly data) or a week (daily data)."""
     from statsforecast.models import AutoETS
 
     return _statsforecast(AutoETS(season_length=DAY_SEASON[frequency]), panel, frequency, horizon)
 
 
-def auto_theta(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
-    """statsforecast's AutoTheta over a day of hours or a week of days."""
+def auto_theta(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
+    """statsforecast's AutoTheta with a season of a day (hourly data) or a week (daily data)."""
     from statsforecast.models import AutoTheta
 
     return _statsforecast(AutoTheta(season_length=DAY_SEASON[frequency]), panel, frequency, horizon)
 
 
-def mstl(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
-    """statsforecast's MSTL over day and week of hours, or week and year of days where two years are there."""
+def mstl(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
+    """statsforecast's MSTL: seasons of a day and a week (hourly), or a week and, given two years, a year (daily)."""
     from statsforecast.models import MSTL
 
     periods = panel["ds"].nunique()
@@ -75,8 +77,8 @@ def mstl(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
     )
 
 
-def plain_lightgbm(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
-    """A default global LightGBM over lags and date parts by mlforecast, with its conformal intervals."""
+def plain_lightgbm(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
+    """One default LightGBM for all series, on lags and date parts, and mlforecast's conformal intervals."""
     import lightgbm
     from mlforecast import MLForecast
     from mlforecast.utils import PredictionIntervals
@@ -110,8 +112,8 @@ def plain_lightgbm(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.Data
     return result
 
 
-def prophet(panel: pd.DataFrame, frequency: str, horizon: int) -> pd.DataFrame:
-    """Prophet with its defaults, a series at a time."""
+def prophet(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.DataFrame:
+    """Prophet with its defaults, one series at a time."""
     from prophet import Prophet
 
     for name in ("prophet", "cmdstanpy"):

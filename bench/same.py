@@ -1,8 +1,7 @@
-"""``python -m bench.same --keep DIR``: what the three jobs write for three datasets; ``--against DIR`` compares.
+"""Does a change leave every result as it was? ``python -m bench.same --keep DIR``, later ``--against DIR``.
 
-For changes that must change no result: keep the files of the commit before, then compare after each step. The
-datasets are the demo's fleet, and bitbrains and cloudwatch of ``../shared/data`` where they are there. Files that
-are meant to differ are named with ``--but``.
+Keep what the three jobs write with the commit before, then compare after each step. The datasets are the demo's fleet
+and, if ``../shared/data`` has them, bitbrains and cloudwatch. Name files that are meant to differ with ``--but``.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ def main() -> None:
 
 
 def inputs(scratch: Path) -> list[tuple[str, Path, Path | None]]:
-    """(dataset, folder of raw files, settings) of each dataset that is there."""
+    """(dataset, folder of raw files, settings) of each available dataset."""
     made = scratch / "fleet"
     fleet.write(fleet.generate(servers=SERVERS, days=DAYS, sampling=SAMPLING), made)
     hourly = scratch / "hourly.yaml"
     hourly.write_text("frequency: h\nhorizon: 168\n")
-    given = [("demo", made / "incoming", made / "settings.yaml")]
+    given: list[tuple[str, Path, Path | None]] = [("demo", made / "incoming", made / "settings.yaml")]
     given += [(name, DATA / name, hourly) for name in ("bitbrains", "cloudwatch") if (DATA / name).is_dir()]
     return given
 
@@ -63,7 +62,7 @@ def chain(raw: Path, settings: Path | None, out: Path) -> None:
 
 
 def differences(before: Path, after: Path, but: set[str]) -> list[str]:
-    """A line per file that is missing, new or other than before."""
+    """One line per file that is missing, new or different."""
     found = []
     names = {path.relative_to(root) for root in (before, after) for path in root.rglob("*") if path.is_file()}
     for name in sorted(names):

@@ -1,9 +1,9 @@
-"""How train and assess grow with the fleet: seconds, and the memory of all their processes together.
+"""How the time and memory of train and assess grow with the fleet.
 
     PYTHONPATH=processing python -m bench.scale [--servers 20000] [--days 365]
 
-runs the two jobs as they are run in a container on a generated fleet with all metrics, and on a tenth of it. What is
-stated is the ratio of the two: ten times the servers shall take at most ten times the time and little more memory.
+runs both jobs, as a container would, on a generated fleet with all metrics and on a tenth of it, and prints the ratios:
+ten times the servers should take at most ten times as long and little more memory.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def write(servers: int, days: int, folder: Path) -> None:
-    """A generated fleet's daily panel and attributes, as preprocess leaves them; some thousand servers at a time."""
+    """A generated fleet's daily panel and attributes, as preprocess leaves them."""
     made = fleet.generate(servers, days, sampling="1D", metrics=tuple(fleet.METRICS), horizon=HORIZON, seed=1)
     folder.mkdir(parents=True)
     made.panel().sort_values(["server_id", "metric", "ds"]).to_parquet(folder / "panel.parquet", row_group_size=122_880)
@@ -54,7 +54,7 @@ def write(servers: int, days: int, folder: Path) -> None:
 
 
 def measure(name: str, folder: Path) -> tuple[float, float, float]:
-    """A job's seconds, its processor seconds and its highest memory in gigabytes, its processes together."""
+    """Seconds, processor seconds and peak memory in gigabytes of a job, all of its processes together."""
     command = [sys.executable, "-m", f"headroom.{name}", *JOBS[name]]
     started, highest = time.monotonic(), 0.0
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, env=environment()) as child:
@@ -77,7 +77,7 @@ def measure(name: str, folder: Path) -> tuple[float, float, float]:
 
 
 def resident(process: psutil.Process) -> float:
-    """Bytes in memory of a process and those that it started; 0 once it has ended."""
+    """Bytes of memory that a process and its descendants occupy; 0 once it has ended."""
     try:
         return float(sum(one.memory_info().rss for one in (process, *process.children(recursive=True))))
     except psutil.Error:

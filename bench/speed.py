@@ -1,11 +1,11 @@
-"""How fast Headroom trains and forecasts, and in how much memory, against what would otherwise be run.
+"""Time and memory of training and forecasting, compared with a loop over servers that a team might write itself.
 
     PYTHONPATH=processing python -m bench.speed [--only reference|fleet|metrics] [--scale 0.1] [--loop-servers 12]
 
-prints a table of measurements and targets. Every measurement is a process of its own: its seconds hold imports,
+prints a table of measurements and targets. Every measurement is a process of its own. Its seconds include imports,
 reading, training (all candidates, backtest, intervals), loading the model and forecasting every series; memory is the
-process' highest. Beside the reference loop, neither has its imports and reading counted. Exits with 1 where a target is
-missed at full scale.
+peak of the process. In the comparison with the loop, imports and reading are not counted for either. Exits with 1 if a
+target is missed at full scale.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from local import fleet
 
 HORIZON = 90
 CASES = ("reference", "fleet", "metrics")
-LAGS = (HORIZON, HORIZON + 1, HORIZON + 7, HORIZON + 14, HORIZON + 28)  # those that are known for the whole horizon
+LAGS = (HORIZON, HORIZON + 1, HORIZON + 7, HORIZON + 14, HORIZON + 28)  # all of them known over the whole horizon
 Row = tuple[str, float, str, bool | None]
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m bench.speed", description=__doc__.split("\n")[0])
     arguments.add_argument("--only", choices=CASES)
-    arguments.add_argument("--scale", type=float, default=1.0, help="of the servers (targets are for all of them)")
-    arguments.add_argument("--loop-servers", type=int, default=12, help="servers that the reference loop is run on")
+    arguments.add_argument("--scale", type=float, default=1.0, help="share of the servers (targets are for 1)")
+    arguments.add_argument("--loop-servers", type=int, default=12, help="number of servers in the reference loop")
     arguments.add_argument("--child", nargs=2, metavar=("METHOD", "DIR"), help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.child:
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def against_loop(given: argparse.Namespace) -> list[Row]:
-    """120 servers for four years, and the loop over some of them."""
+    """120 servers over four years, and the loop over some of them."""
     servers, days = round(120 * given.scale), 1461
     some = min(given.loop_servers, servers)
     with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +76,7 @@ def against_loop(given: argparse.Namespace) -> list[Row]:
 
 
 def large_fleet(given: argparse.Namespace) -> list[Row]:
-    """A large fleet, and half of it."""
+    """A fleet of 10,000 servers, and half of it."""
     rows, seconds = [], []
     for servers in (round(5_000 * given.scale), round(10_000 * given.scale)):
         with tempfile.TemporaryDirectory() as folder:
@@ -91,7 +91,7 @@ def large_fleet(given: argparse.Namespace) -> list[Row]:
 
 
 def many_metrics(given: argparse.Namespace) -> list[Row]:
-    """All metrics over two years."""
+    """1,000 servers with all metrics over two years."""
     servers = round(1_000 * given.scale)
     with tempfile.TemporaryDirectory() as folder:
         write(servers, 730, tuple(fleet.METRICS), Path(folder))
@@ -108,7 +108,7 @@ def write(servers: int, days: int, metrics: tuple[str, ...], folder: Path) -> No
 
 
 def measure(method: str, folder: Path) -> tuple[float, float, dict[str, float]]:
-    """A method in a process of its own: seconds, gigabytes at its highest, and its last line, which is JSON."""
+    """Run a method in a process of its own: seconds, peak memory in gigabytes, and its last line, which is JSON."""
     command = [sys.executable, "-m", "bench.speed", "--child", method, str(folder)]
     started = time.monotonic()
     with tempfile.TemporaryFile() as output:
@@ -136,9 +136,9 @@ def headroom(folder: Path) -> None:
 
 
 def loop(folder: Path) -> None:
-    """For each server day-of-week mean, Prophet and a forest of 150 trees on one split; the best of them is taken.
+    """For each server: a day-of-week mean, Prophet and a forest of 150 trees on one split, of which the best is taken.
 
-    Prophet draws no samples, since no intervals are asked for, and nothing is fitted again on the whole history.
+    Prophet draws no samples, since no intervals are needed, and nothing is fitted again on the whole history.
     """
     from prophet import Prophet
     from sklearn.ensemble import RandomForestRegressor

@@ -393,15 +393,14 @@ def get_log(
     """What a job of a run has written so far, the newest attempt at it; no lines where it has not begun."""
     call = _call_about(dataset)
     arn = _described(call, dataset, execution)["executionArn"]
-    if job is None:
-        begun = [one.name for one in following.steps(boto3.client("stepfunctions"), arn) if one.name in following.STEPS]
-        job = following.STEPS[begun[-1]] if begun else None
-    name, logs, log = call.environment.job_name_prefix, boto3.client("logs"), None
-    if job is not None:
-        start = job_name(name, dataset, job, arn)
-        log = following.job_log(logs, following.KINDS[job], f"{start}-", most)
-    lines = [line[:LONGEST_LINE] for line in log.lines] if log else []
-    return {"job": job, "name": log.job if log else None, "lines": lines}
+    wanted: str | None = job or following.newest_job(boto3.client("stepfunctions"), arn)
+    if wanted is None:
+        return {"job": None, "name": None, "lines": []}
+    start = job_name(call.environment.job_name_prefix, dataset, wanted, arn)
+    log = following.job_log(boto3.client("logs"), following.KINDS[wanted], f"{start}-", most)
+    if log is None:
+        return {"job": wanted, "name": None, "lines": []}
+    return {"job": wanted, "name": log.job, "lines": [line[:LONGEST_LINE] for line in log.lines]}
 
 
 def redrive_execution(dataset: Dataset, execution: Execution) -> Response[Any]:

@@ -76,6 +76,12 @@ def steps(stepfunctions: Any, execution: str) -> list[Step]:
     return found
 
 
+def newest_job(stepfunctions: Any, execution: str) -> str | None:
+    """Which of its jobs an execution (an ARN) has begun last; None where it has begun none."""
+    begun = [STEPS[one.name] for one in steps(stepfunctions, execution) if one.name in STEPS]
+    return begun[-1] if begun else None
+
+
 @dataclass(frozen=True)
 class Log:
     """The last lines that a job wrote."""

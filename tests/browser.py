@@ -30,3 +30,13 @@ def launched() -> Iterator[Any]:
         found = playwright.chromium.launch(executable_path=FOUND, args=FLAGS)
         yield found
         found.close()
+
+
+def watch(page: Any, own: tuple[str, ...], complaints: list[str], harmless: str | None = None) -> None:
+    """Write down what a page says on its console, its errors, and what it asks of others than ``own``.
+
+    Messages on the console that hold the words ``harmless`` do not count.
+    """
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.on("console", lambda said: (harmless and harmless in said.text) or complaints.append(f"console: {said.text}"))
+    page.on("request", lambda one: one.url.startswith(own) or complaints.append(one.url))

@@ -32,6 +32,13 @@ def browser() -> Iterator[Any]:
         yield found
 
 
+# The longest files, longest first: each is one worker's work for minutes.
+LONGEST = (
+    "test_faults.py", "test_time_outs.py", "test_report_in_browser.py", "test_runs.py", "test_service.py",
+    "test_challenger.py", "test_sagemaker_emulator.py", "test_spark.py", "test_job_image.py",
+)  # fmt: skip
+
+
 @pytest.hookimpl(trylast=True)  # after the marks are set
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that no worker is left alone with one at the end."""
@@ -40,5 +47,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _place(item: pytest.Item) -> int:
     if "integration" in item.path.parts:
-        return 0
-    return 1 if item.get_closest_marker("slow") else 2
+        name = item.path.name
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+    return len(LONGEST) + (1 if item.get_closest_marker("slow") else 2)

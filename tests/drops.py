@@ -59,7 +59,7 @@ def idle(day: str, level: float, little: str = "lazy-1") -> str:
     """A day of a server that is little used, beside one that is used."""
     begin = datetime.fromisoformat(day)
     rows = [
-        f"{begin + timedelta(hours=hour)},{server},{most + hour / 50:.2f}"
+        f"{begin + timedelta(hours=hour)},{server},{most + hour / 48:.3f}"
         for server, most in ((little, level), ("used-1", 60.0))
         for hour in range(24)
     ]

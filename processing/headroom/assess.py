@@ -9,6 +9,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -26,9 +27,9 @@ from headroom.core import metrics as table_of_metrics
 from headroom.core import panel as panels
 from headroom.core.archives import unpacked
 from headroom.core.findings import LEVELS, REASON_PARTS, Assessment
-from headroom.core.grid import Span
+from headroom.core.grid import SERIES, Span
 from headroom.core.periods import Frequency
-from headroom.core.plain import plain
+from headroom.core.plain import plain, text
 from headroom.core.settings import Settings
 from headroom.core.tables import COERCED, decoded, typed
 from headroom.forecast import challenger
@@ -78,7 +79,9 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
         for servers in panel.blocks(chosen.frequency)
     ]
     given.assessment.mkdir(parents=True, exist_ok=True)
-    fleet = written(found_in(blocks, loaded, given.engine), given.assessment / FORECASTS)
+    with ThreadPoolExecutor(1) as beside:  # while others work on the blocks
+        drift = beside.submit(lambda: drift_of(loaded, panel.newest(chosen.frequency.recent, [*SERIES, "ds", "y"])))
+        fleet = written(found_in(blocks, loaded, given.engine), given.assessment / FORECASTS)
     if challenge := challenger.outcome(given.challenger, given.challenged, chosen.frequency):
         metrics["challenger"] = challenge
     found = conclude(
@@ -88,7 +91,7 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
         run=_json_in(given.manifest),
         quality=_json_in(given.panel / "data_quality.json"),
         metrics=metrics,
-        drift=drift_of(loaded, panel.newest(chosen.frequency.recent)),
+        drift=drift.result(),
         previous=given.previous,
         decisions=_text_in(given.accepted),
     )
@@ -343,8 +346,7 @@ def write(found: Assessment, folder: Path) -> None:
         "model_metrics.json": found.metrics,
     }
     for name, document in documents.items():
-        text = json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / name).write_text(text + "\n", encoding="utf-8")
+        (folder / name).write_text(text(plain(document)) + "\n", encoding="utf-8")
     shown = open_view(found)
     pictures.write_risk_heatmap(shown, folder / "risk_heatmap.png")
     pictures.write_utilization_clusters(shown, folder / "utilization_clusters.png")

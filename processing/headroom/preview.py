@@ -68,7 +68,8 @@ def preview(path: Path, name: str, settings: Settings) -> tuple[list[str], bool]
             if source.error:
                 return [*lines, f"  refused: {source.error}"], False
             db.execute("CREATE TABLE kept AS FROM reading LIMIT 0; CREATE TABLE stored (server_id TEXT, metric TEXT)")
-            entities.settle(db)
+            if entities.settle(db):
+                entities.give_to_servers(db, "reading", "suspect")
             lines += _described(db, source, settings)
             if is_part:
                 lines.append("  judged by its beginning; a run looks at all of it")

@@ -72,8 +72,8 @@ def read_and_merge(
     past = cluster.parts(partial(distributed.read_past, settings=settings), distributed.past_of(before_run))
     told_past: list[Told] = list(cluster.results(past, _told))
     distributed.gather(db, told_past)
-    entities.settle(db)
-    entities.give_to_servers(db, "suspect")
+    if entities.settle(db):
+        entities.give_to_servers(db, "suspect")
 
     days = distributed.days_of([*told, *told_past])
     given = distributed.known(db, settings, merge.slices_of(days))
@@ -107,7 +107,7 @@ def read_and_merge(
     with_problems = db.execute("""
         SELECT file FROM suspect WHERE len(problems) > 0 UNION SELECT file FROM attribute_problem""").fetchall()
     here(sources, came, {file for (file,) in with_problems}, settings, work)
-    return Merge(keep_since, kept_days | done.kept_days, before_run.rows_dropped, done)
+    return Merge(keep_since, {**kept_days, **done.kept_days}, before_run.rows_dropped, done)
 
 
 def here(sources: list[Source], came: list[Source], orders: set[int], settings: Settings, work: Path) -> None:

@@ -21,7 +21,7 @@ from headroom.core.panel import Panel
 from headroom.core.settings import Settings
 from headroom.core.wording import percent, span
 from headroom.forecast import backtest, booster, challenger, drift, trend
-from headroom.forecast.features import FEATURE_VERSION, history_of, kinds
+from headroom.forecast.features import FEATURE_VERSION, history_of, kinds, side_by_side
 from headroom.forecast.model import Model, fallbacks, save, scale_of
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,8 @@ def train(panel: Panel, servers: pd.DataFrame, chosen: Settings, folder: Path) -
 
 
 def _train(panel: Panel, servers: pd.DataFrame, chosen: Settings, folder: Path) -> dict[str, Any]:
-    looks = [_look(panel, block, chosen) for block in panel.blocks(chosen.frequency)]
+    blocks = panel.blocks(chosen.frequency)
+    looks = side_by_side(lambda number: _look(panel, blocks[number], chosen), list(range(len(blocks))))
     series, never = (pd.concat(parts, ignore_index=True) for parts in zip(*looks, strict=True))
     sample = _sample(series)
     sampled = _history(panel, series.iloc[sample], chosen)
@@ -93,7 +94,9 @@ def _train(panel: Panel, servers: pd.DataFrame, chosen: Settings, folder: Path) 
         lean=lean,
         reach=metrics["backtested"],
         usual_scale=series.groupby("metric")["scale"].median().dropna().to_dict(),
-        baseline=drift.of_panel(panel.newest(chosen.frequency.recent), chosen.frequency.recent, chosen.drift_threshold),
+        baseline=drift.of_panel(
+            panel.newest(chosen.frequency.recent, [*SERIES, "ds", "y"]), chosen.frequency.recent, chosen.drift_threshold
+        ),
     )
     save(model, folder)
     if chosen.challenger:

@@ -93,16 +93,22 @@ MANAGED = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole",
 }
 
-# One `.sync` integration a job kind, as the documentation of Step Functions lists them.
-SYNC = {
-    *(f"sagemaker:{verb}{kind}Job" for kind in ("Processing", "Training") for verb in ("Create", "Describe", "Stop")),
-    "sagemaker:AddTags",
-    "sagemaker:ListTags",
-    "iam:PassRole",
-    "events:PutTargets",
-    "events:PutRule",
-    "events:DescribeRule",
-}
+
+def to_run(*kinds: str) -> set[str]:
+    """What a state machine calls that starts jobs of these kinds and waits for them (``.sync``), as the documentation
+    of Step Functions lists it per integration."""
+    return {
+        *(f"sagemaker:{verb}{kind}Job" for kind in kinds for verb in ("Create", "Describe", "Stop")),
+        "sagemaker:AddTags",
+        "sagemaker:ListTags",
+        "iam:PassRole",
+        "events:PutTargets",
+        "events:PutRule",
+        "events:DescribeRule",
+    }
+
+
+SYNC = to_run("Processing", "Training")
 
 
 @dataclass(frozen=True)
@@ -223,18 +229,11 @@ def not_what_the_state_machine_needs(stack: Stack) -> Iterator[str]:
 
 
 # What the challenger's state machine calls without waiting for it, and what its preparing job needs besides.
-CHALLENGER = {
+CHALLENGER = to_run("Processing", "Transform") | {
     *(f"sagemaker:{verb}AutoMLJobV2" for verb in ("Create", "Describe")),
     "sagemaker:StopAutoMLJob",
-    *(f"sagemaker:{verb}{kind}Job" for verb in ("Create", "Describe", "Stop") for kind in ("Processing", "Transform")),
     "sagemaker:CreateModel",
     "sagemaker:DeleteModel",
-    "sagemaker:AddTags",
-    "sagemaker:ListTags",
-    "iam:PassRole",
-    "events:PutTargets",
-    "events:PutRule",
-    "events:DescribeRule",
     "kms:CreateGrant",
     "kms:DescribeKey",
 }

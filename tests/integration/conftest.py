@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serving
 from integration.service import Service
 
 from cli import smoke
 from local import cloud as clouds
 from local import deploy, fleet, release
-from tests.unit.console import provider
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of the tests' OpenID provider."""
-    return provider.certificate(tmp_path_factory.mktemp("tls"))
+    """Of what the tests serve by TLS: the OpenID provider, Slack. The cloud trusts it."""
+    return serving.certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
-from browser import needed
+from browser import needed, watch
+from integration.service import Service, results_refused
+from serving import serving
 
 from cli.loopback import Server
 from cli.smoke import fleet
@@ -24,10 +25,8 @@ pytestmark = needed
 def server(cloud: Cloud, stack: Stack) -> Iterator[Server]:
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
     made = Server(api_address(cloud, stack), session, REGION)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with serving(made):
+        yield made
 
 
 @pytest.fixture
@@ -41,9 +40,7 @@ def open_page(browser: Any, server: Server, cloud: Cloud) -> Iterator[Callable[.
         page = context.new_page()
         page.set_default_timeout(60_000)
         own = (f"{server.origin}/", f"{cloud.endpoint}/", "data:", "blob:")
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("console", lambda said: "Failed to load resource" in said.text or complaints.append(said.text))
-        page.on("request", lambda one: one.url.startswith(own) or complaints.append(one.url))
+        watch(page, own, complaints, harmless="Failed to load resource")
         page.goto(server.page if key else server.origin)
         page.get_by_text("Loading …").wait_for(state="detached")
         return page
@@ -67,6 +64,7 @@ def test_a_file_is_looked_at_uploaded_and_its_run_followed_live_to_the_report(op
     page.get_by_role("link", name="Follow the run").click()
     page.get_by_role("button", name="Start a run").wait_for(timeout=120_000)
     page.locator(".steps").get_by_text("Preprocess").wait_for(timeout=RUN_MS)
+    page.wait_for_function("document.querySelector('.log').textContent.trim()", timeout=RUN_MS)
     page.get_by_text("The run has ended: published.").wait_for(timeout=RUN_MS)
     assert page.locator(".step.is-done").count() >= 5
     page.get_by_role("link", name="the current report").click()
@@ -79,6 +77,25 @@ def test_a_file_is_looked_at_uploaded_and_its_run_followed_live_to_the_report(op
     page.reload()
     page.frame_locator("iframe").locator("h1").wait_for()
     assert page.url == address, "an address that can be kept"
+
+
+def test_a_run_that_failed_is_told_with_its_log_and_redriven_on_the_page(open_page, service: Service) -> None:
+    page = open_page()
+    page.get_by_role("link", name="paged").click()
+    page.get_by_label("Mode").select_option("score")
+    with results_refused(service, "paged"):
+        page.get_by_role("button", name="Start a run").click()
+        page.get_by_text("The run has ended FAILED").wait_for(timeout=RUN_MS)
+        page.reload()
+        page.get_by_text("The run has ended FAILED").wait_for(timeout=RUN_MS)
+    assert "redrive it" in page.locator(".says").inner_text()
+    page.get_by_label("Job").select_option("preprocess")
+    page.get_by_text("headroom-paged-preprocess-").wait_for()
+    assert page.locator(".log").inner_text().strip()
+    page.get_by_role("button", name="Redrive this run").click()
+    page.get_by_text("The run has ended: published.").wait_for(timeout=RUN_MS)
+    assert page.get_by_role("button", name="Redrive").count() == 0
+    assert service.executions("paged")[-1]["status"] == "SUCCEEDED"
 
 
 def test_what_is_decided_saved_and_started_on_the_page_counts(open_page, cloud: Cloud, stack: Stack) -> None:

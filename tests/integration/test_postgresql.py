@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import gzip
-import ipaddress
 import json
 import os
 import pwd
@@ -24,10 +23,7 @@ from unittest import mock
 
 import pg8000.native
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from serving import certificate
 
 import collectors
 import postgresql
@@ -42,32 +38,13 @@ QUERY = """
 """
 
 
-def certificate(folder: Path, host: str) -> str:
-    """A key and a certificate for a host, signed by itself; the certificate as PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = datetime.datetime.now(UTC)
-    names: list[x509.GeneralName] = [x509.DNSName(host)]
-    if host[0].isdigit():
-        names = [x509.IPAddress(ipaddress.ip_address(host))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    (folder / "server.crt").write_bytes(pem)
-    plain = serialization.NoEncryption()
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    (folder / "server.key").write_bytes(key.private_bytes(encoding, form, plain))
-    return pem.decode()
+def identity(folder: Path) -> str:
+    """The server's files for TLS; its certificate, which signs itself, as PEM."""
+    both = certificate(folder, "localhost").read_text()
+    pem = both[both.index("-----BEGIN CERTIFICATE-----") :]
+    (folder / "server.crt").write_text(pem)
+    (folder / "server.key").write_text(both.removesuffix(pem))
+    return pem
 
 
 @dataclass
@@ -119,7 +96,7 @@ def server() -> Iterator[Server]:
         {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     )
     data, password = folder / "data", folder / "password"
-    authority = certificate(folder, "localhost")
+    authority = identity(folder)
     password.write_text("of all")
     for path in (folder, *folder.iterdir()):
         os.chown(path, user.pw_uid, user.pw_gid)
@@ -232,7 +209,7 @@ def test_only_a_server_that_proves_who_it_is_gets_the_password(server: Server, t
     with pytest.raises(OSError, match="certificate verify failed"):
         server.read(ca_certificates=None)
     with pytest.raises(OSError, match="certificate verify failed"):
-        server.read(ca_certificates=certificate(tmp_path, "localhost"))
+        server.read(ca_certificates=identity(tmp_path))
     with pytest.raises(OSError, match="IP address mismatch"):
         server.read(host="127.0.0.1")
 

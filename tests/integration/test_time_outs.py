@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
-import http.server
 import io
-import ipaddress
 import json
-import ssl
-import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -17,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from integration.service import Service
 from integration.test_alarms import becomes, physical
 from integration.test_faults import failure, files_of, intact, item, letter, redrive, start_by_hand
+from serving import Quiet, serving
 
 from local import deploy
 
@@ -183,59 +176,24 @@ def test_an_arrival_whose_function_dies_comes_back_and_is_in_a_run(
         sqs.set_queue_attributes(QueueUrl=queue, Attributes=hidden)
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of 127.0.0.1 with its key, trusted by whoever is told to."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    path = tmp_path_factory.mktemp("tls") / "slack.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
 @contextmanager
-def channel(certificate: Path, words: str, answers: list[int]) -> Iterator[tuple[str, list[int]]]:
+def channel(tls: Path, words: str, answers: list[int]) -> Iterator[tuple[str, list[int]]]:
     """A Slack that answers so to a message with these words, one after the other, and 200 to all else.
 
     Its address, and what it has answered to the message.
     """
     given: list[int] = []
 
-    class Slack(http.server.BaseHTTPRequestHandler):
+    class Slack(Quiet):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             code = 200
-            if words in json.loads(body)["blocks"][1]["text"]["text"]:
+            if words in json.loads(self.body())["blocks"][1]["text"]["text"]:
                 code = answers[len(given)] if len(given) < len(answers) else 200
                 given.append(code)
-            self.send_response(code)
-            self.end_headers()
+            self.answer(code)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slack)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"https://127.0.0.1:{server.server_port}/services/T/B/x", given
-    server.shutdown()
+    with serving(Slack, tls) as address:
+        yield f"{address}/services/T/B/x", given
 
 
 @pytest.fixture(scope="module")
@@ -247,14 +205,14 @@ def with_slack(service: Service) -> str:
     return physical(service.cloud, service.stack, "SlackFunction")
 
 
-def post_to(service: Service, function: str, certificate: Path, webhook: str) -> None:
+def post_to(service: Service, function: str, tls: Path, webhook: str) -> None:
     """Let Slack's function post there and trust our certificate."""
     client = service.cloud.client("lambda")
     service.cloud.client("ssm").put_parameter(
         Name="/headroom/slack", Type="SecureString", Value=webhook, Overwrite=True
     )
     variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    variables |= {"SSL_CERT_FILE": str(certificate), "FRESH": webhook}
+    variables |= {"SSL_CERT_FILE": str(tls), "FRESH": webhook}
     client.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
 
 

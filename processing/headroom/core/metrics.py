@@ -78,9 +78,8 @@ _table: dict[str, Metric] = dict(BUILT_IN)
 
 def use(own: Mapping[str, Metric]) -> None:
     """Make a dataset's own metrics, by name, those of this process, in place of any others."""
-    _table.clear()
-    _table.update(BUILT_IN)
-    _table.update(own)
+    global _table  # at once: another thread may be asking
+    _table = {**BUILT_IN, **own}
 
 
 def of(name: str) -> Metric:

@@ -28,6 +28,8 @@ from headroom.forecast.features import (
 LEVELS = (0.1, 0.5, 0.9)
 ROWS = 30_000
 FEWEST = 400
+# Rows of features in memory at a time: 64 columns of 4 bytes.
+PREDICTED = 25_000
 ROUNDS = 60
 # A model per thread: LightGBM's own threads wait for each other actively, which is slow on a busy machine.
 PARAMETERS = {
@@ -122,7 +124,7 @@ def predict(
     days = calendar(known.coming(settings.horizon), settings)
     start_from = base(at)
     result = np.empty((count, horizon, len(LEVELS)))
-    chunk = max(100_000 // horizon, 1)
+    chunk = max(PREDICTED // horizon, 1)
     for start in range(0, count, chunk):
         these = np.arange(start, min(start + chunk, count))
         rows, steps = np.repeat(these, horizon), np.tile(np.arange(horizon), len(these))

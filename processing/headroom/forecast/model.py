@@ -19,6 +19,8 @@ from headroom.core.wording import periods
 from headroom.forecast import backtest, booster, drift, intervals, methods, trend
 from headroom.forecast.features import FEATURE_VERSION, history_of, level_and_scale
 
+# This many series at a time are combined, for memory and the processor's cache.
+CHUNK = 512
 COLUMNS = [f"q{100 * level:02.0f}" for level in trend.LEVELS]
 
 
@@ -117,19 +119,24 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> tuple[np.nda
     weight[:, simple] = (np.array(backtest.CANDIDATES) == methods.AVERAGE)[:, None]
     theta = weight[backtest.THETA] > 0
     now = backtest.forecast(history, history, model.trained, servers, settings, theta)
-    points = backtest.combine(now.points, weight)
     own = known[["own_below", "own_above"]].to_numpy(float)
     short = backtest.too_short(history, settings)
     scale = np.where(short, np.maximum(now.scale, _usual_scale(history, model.usual_scale)), now.scale)
     own = np.where(np.isnan(own), model.calibration.typical[number], own) * scale[:, None]
     below, above = (np.where(short[:, None], np.nan, learned) for learned in (now.below, now.above))
-    spreads = intervals.spread(below, above, own, backtest.disagreement(now.points, points, weight))
-    quantiles = trend.dense(intervals.around(points, spreads, number, model.calibration))
     share = trend.share(model.lean, number, now.laws, model.reach, settings.frequency)
     share[simple] = 0
     now.laws.climbing[simple] = np.nan  # of whose forecast the laws have no say, nothing is claimed by them
-    quantiles = trend.leaning(quantiles, now.laws.quantiles, share)
-    return np.clip(quantiles, 0, history.upper[:, None, None]), now.laws
+    upper, quantiles = history.upper[:, None, None], np.empty_like(now.laws.quantiles)
+    for start in range(0, len(quantiles), CHUNK):
+        rows = slice(start, start + CHUNK)
+        points = backtest.combine(now.points[:, rows], weight[:, rows])
+        apart = backtest.disagreement(now.points[:, rows], points, weight[:, rows])
+        spreads = intervals.spread(below[rows], above[rows], own[rows], apart)
+        around = trend.dense(intervals.around(points, spreads, number[rows], model.calibration))
+        leaning = trend.leaning(around, now.laws.quantiles[rows], share[rows])
+        np.clip(leaning, 0, upper[rows], out=quantiles[rows])
+    return quantiles, now.laws
 
 
 def scale_of(history: Grid, settings: Settings) -> np.ndarray:

@@ -323,7 +323,7 @@ class Laws:
     kinds: list[str]
 
     @cached_property
-    def fits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def fits(self) -> tuple[np.ndarray, np.ndarray, int]:
         """The first law of each pair of shapes and sizes, those of one part before those of two, which one each law
         has, and how many are of one part: laws that differ in their ends alone explain the past alike."""
         both = np.concatenate([self.shapes, self.sizes], axis=1)

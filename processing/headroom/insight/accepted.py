@@ -64,6 +64,8 @@ def judge(
     Args:
         risks: ``server_id, metric, level``, and ``entity`` where the panel has entities.
     """
+    if not decisions:
+        return Judged()
     levels = dict(zip(_names(risks), risks["level"], strict=True))
     there = {name for name, level in levels.items() if level != "none"}
     there |= {
@@ -88,11 +90,13 @@ def judge(
 
 def hidden_risks(risks: pd.DataFrame, hidden: set[Finding]) -> np.ndarray:
     """Which rows of the risks are hidden: bool array."""
-    return np.array([name in hidden for name in _names(risks)], dtype=bool)
+    return np.array([name in hidden for name in _names(risks)] if hidden else [False] * len(risks), dtype=bool)
 
 
 def quieted(risks: pd.DataFrame, judged: Judged) -> pd.DataFrame:
     """The risks as they stand without accepted findings, which have no level and no score; their reason says why."""
+    if not judged.hidden:
+        return risks.copy()
     words = {(one["server_id"], one["metric"], one["entity"]): decision_in_words(one) for one in judged.hidden
              if one["kind"] == RISK}  # fmt: skip
     told = [words.get(name[:3], "") for name in _names(risks)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -293,15 +294,18 @@ def _label(points: np.ndarray, described: pd.DataFrame, previous_k: int | None, 
     most = min(LARGEST_K, len(points) - 1, len(np.unique(points.round(6), axis=0)))
     sample = np.random.default_rng(seed).permutation(len(points))[:_SAMPLE]
     own_names = np.array([name_of(one) for _, one in described[list(FEATURES)].iloc[sample].fillna(0).iterrows()])
-    tried: list[tuple[np.ndarray, float, float]] = []
-    # One thread adds up in one order: the same clusters on a machine with any number of cores.
-    with threadpool_limits(1):
-        for k in range(2, most + 1):
-            label = KMeans(k, n_init=20, random_state=seed).fit(points).labels_
-            label, names = _named_alike(_large_enough(label, points), described)
-            if len(set(label[sample])) > 1:
-                fitting = float((names[label[sample]] == own_names).mean())
-                tried.append((label, silhouette_score(points[sample], label[sample]), fitting))
+
+    def of_number(k: int) -> tuple[np.ndarray, float, float] | None:
+        label = KMeans(k, n_init=20, random_state=seed).fit(points).labels_
+        label, names = _named_alike(_large_enough(label, points), described)
+        if len(set(label[sample])) == 1:
+            return None
+        fitting = float((names[label[sample]] == own_names).mean())
+        return label, silhouette_score(points[sample], label[sample]), fitting
+
+    # One thread adds up in one order: the same clusters on a machine with any number of cores. Two at a time.
+    with threadpool_limits(1), ThreadPoolExecutor(2, initializer=threadpool_limits, initargs=(1,)) as pool:
+        tried = [one for one in pool.map(of_number, range(most, 1, -1)) if one is not None][::-1]
     if not tried:
         return np.zeros(len(points), dtype=int)
     near = [one for one in tried if one[1] >= max(worth for _, worth, _ in tried) - _SILHOUETTE_MARGIN]

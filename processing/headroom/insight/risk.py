@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ RANKING = (
     + ", ".join(f"{weight:g} for {word}" for word, weight in WEIGHTS.items())
     + " criticality (medium where it is not given)."
 )
-_CRITICALITY = {
+_SPELLINGS = {
     "critical": ("critical", "mission critical", "business critical", "very high", "tier 0", "tier 1"),
     "high": ("high", "production", "prod", "tier 2"),
     "low": ("low", "development", "dev", "test", "sandbox", "tier 4"),
@@ -458,8 +459,13 @@ ATTRIBUTES = ["business_unit", "region", "criticality", "instance_type", *SIZES]
 
 def criticality(word: object) -> str:
     """One of WEIGHTS for what an owner wrote as a server's criticality."""
-    text = str(word).strip().lower().replace("-", " ").replace("_", " ")
-    return next((name for name, spellings in _CRITICALITY.items() if text in spellings), "medium")
+    return _criticality(str(word))
+
+
+@cache
+def _criticality(word: str) -> str:
+    text = word.strip().lower().replace("-", " ").replace("_", " ")
+    return next((name for name, spellings in _SPELLINGS.items() if text in spellings), "medium")
 
 
 def _draws(periods: int) -> tuple[np.ndarray, np.ndarray]:

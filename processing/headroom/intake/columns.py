@@ -14,7 +14,7 @@ from headroom.core import metrics
 from headroom.core.settings import FileRules
 from headroom.intake import times
 from headroom.intake.brackets import in_brackets, without_brackets
-from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_metric, statistic_of, with_said
+from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_metric, statistic_of, with_said, words_of
 from headroom.intake.units import unit_of
 
 TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
@@ -45,7 +45,8 @@ _ATTRIBUTE_OF = {
 }  # fmt: skip
 # The more certain a name, the earlier; of columns in one row of the list, the table's first is taken.
 _TIMES = [
-    "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc timegenerated clock epoch unixtime",
+    "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc utctime utctimestamp utcdatetime timegenerated",
+    "clock epoch unixtime",
     "intervalbreakdown samplingtime collectiontime begintimeseconds summarydate zeitstempel horodatage fechahora",
     "datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
     "date datum zeit fecha",
@@ -56,18 +57,35 @@ _SERVERS = [
     "pod podname", "host hostname hostid fqdn", "computer computername machine machineid machinename",
     "instance instanceid instancename", "node nodeid nodename nodo knoten",
     "guest entity entityname resource resourcename displayname name label object objectname system target asset",
-    "device deviceid devicename",
+    "device deviceid devicename dbinstanceidentifier cacheclusterid servicename autoscalinggroupname",
 ]  # fmt: skip
 _METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey itemname parameter", "name"]
 _VALUES = ["value metricvalue countervalue", "average avg mean valueavg"]
-_UNITS = ["unit units unitname uom metricunit"]
+_UNITS = ["unit units unitname uom metricunit valueunit"]
 _ENTITIES_WORDS = """
     entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
-    adapter core cpu gpu container queue instance instancename objectinstance dev iface port datastore
+    adapter core cpu gpu container queue instance instancename objectinstance dev iface port datastore process
+    processname pid thread numanode socket
 """
 _ENTITIES = set(_ENTITIES_WORDS.split())
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
+
+
+# Words that say of which part of the time or the memory a number is, those that do so only under headings that ask for
+# it (a team may be called system, a city Nice), and words that may stand beside them.
+_OF_A_PART = set(["idle", "iowait", "steal", "softirq", "irq", "cached", "buffered", "buffers"])
+_OF_A_PART_IF_ASKED_WORDS = """
+    user system kernel guest nice interrupt privileged dpc wait free available avail
+"""
+_OF_A_PART_IF_ASKED = set(_OF_A_PART_IF_ASKED_WORDS.split())
+_BESIDE = set(["cpu", "mem", "memory", "usage", "utilization", "percent", "pct", "time", "processor"])
+_ASKING_WORDS = """
+    field fieldname type kind item itemname attribute submetric dimension category measure measurename variable property
+    component detail
+"""
+_ASKING = set(_ASKING_WORDS.split())
+_CORE = re.compile(r"(v?cpu|core|processor)[ _#-]?\d{1,3}", re.IGNORECASE)
 
 
 Shape = Literal["wide", "long", "two-column", "inventory"]
@@ -124,7 +142,7 @@ def understand(
     headings = [heading.strip() for heading in headings]
     places: dict[str, int] = {}
     _place_mapped(headings, rules, places)
-    _place(places, "timestamp", _TIMES, headings)
+    _place_time(places, headings)
     _place_clock(places, headings, sample)
     for place, heading in enumerate(headings):
         attribute = _ATTRIBUTE_OF.get(_plain(heading))
@@ -192,7 +210,7 @@ def of_inventory(headings: Sequence[str], rules: FileRules) -> dict[str, int]:
     headings = [heading.strip() for heading in headings]
     places: dict[str, int] = {}
     _place_mapped(headings, rules, places)
-    _place(places, "timestamp", _TIMES, headings)
+    _place_time(places, headings)
     if "timestamp" in places:
         return {}
     for place, heading in enumerate(headings):
@@ -207,7 +225,7 @@ def place_of_time(headings: Sequence[str], rules: FileRules) -> int:
     """Which column is the time, of headings that ``measures_something`` takes for a header."""
     places: dict[str, int] = {}
     _place_mapped(headings, rules, places)
-    _place(places, "timestamp", _TIMES, headings)
+    _place_time(places, headings)
     return places["timestamp"]
 
 
@@ -391,6 +409,13 @@ def _place(
                 places[role] = place
 
 
+def _place_time(places: dict[str, int], headings: Sequence[str]) -> None:
+    """Of several times the one that says that it is in UTC: the other is the same moment on a local clock."""
+    in_utc = [heading if times.says_utc(heading) else "" for heading in headings]
+    _place(places, "timestamp", [" ".join(_TIMES)], in_utc)
+    _place(places, "timestamp", _TIMES, headings)
+
+
 def _numbers_under_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
     """Headings that could be a server's in another table, but have numbers: netdata's ``guest`` and ``system``."""
     return {
@@ -426,6 +451,22 @@ def _has_numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
 def _written(sample: Sequence[Sequence[str]], place: int) -> Iterator[str]:
     """The cells of a column that are not empty; as a rule the first of them tells."""
     return (cell for row in sample if place < len(row) and (cell := row[place].strip()))
+
+
+def part_in(heading: str, cells: Sequence[str], cores: bool) -> str | None:
+    """A cell of a column that says that its row is of a part of the time or the memory (``usage_idle``).
+
+    With ``cores``, also one that says that it is of a single core.
+    """
+    asked = _plain(heading) in _ASKING
+    for cell in cells:
+        words = set(words_of(cell))
+        of_a_part = words & (_OF_A_PART | _OF_A_PART_IF_ASKED if asked else _OF_A_PART)
+        if of_a_part and words <= of_a_part | _BESIDE and _plain(heading) != "status":
+            return cell
+        if cores and _CORE.fullmatch(cell.strip()):
+            return cell
+    return None
 
 
 def is_number(cell: str) -> bool:

@@ -59,7 +59,9 @@ _TOLD = {
     "part_told": "*",
 }
 # What a bucket must know of the whole fleet.
-_KNOWN = ("refused_file", "busiest_file", "together_file", "part_of", "member", "group_problem", "attribute")
+_KNOWN = (
+    "owner_file", "refused_file", "busiest_file", "together_file", "part_of", "member", "group_problem", "attribute",
+)  # fmt: skip
 # What a bucket tells of its servers.
 _FOUND = ("panel", "duplicate", "replaced", "unconfirmed", "group_problem")
 
@@ -381,7 +383,8 @@ def _bucket(rows: Iterator[Rows], given: Known) -> Iterator[tuple[duckdb.DuckDBP
         for one in rows:
             _insert(db, one.kind, _unpack(one.packed),
                     "WHERE file NOT IN (FROM refused_file)" if one.kind == "usable_row" else "")  # fmt: skip
-        entities.give_to_servers(db, "usable_row")
+        if given.tables["owner_file"].num_rows:
+            entities.give_to_servers(db, "usable_row")
         try:
             yield db, folder
         except duckdb.Error as error:

@@ -145,7 +145,7 @@ def _counters(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
             ), steps AS (
                 SELECT file, server_id, {metric} AS value, lag({metric}) OVER series AS before
                 FROM reading SEMI JOIN looked_at USING (file, server_id)
-                WHERE {metric} IS NOT NULL AND sampled_at IS NOT NULL
+                WHERE isfinite({metric}) AND sampled_at IS NOT NULL
                 WINDOW series AS (PARTITION BY file, server_id ORDER BY sampled_at)
             )
             SELECT file, min(server_id) FROM (

@@ -52,12 +52,12 @@ def tell(db: duckdb.DuckDBPyConnection) -> None:
         db.execute(f"INSERT INTO part_told {_seen_in('reading')}")
 
 
-def settle(db: duckdb.DuckDBPyConnection) -> None:
+def settle(db: duckdb.DuckDBPyConnection) -> bool:
     """Decide which parts have series of their own (``part_of``): those of a server that has several of the metric, in
-    this run or before. The rest are their server."""
+    this run or before. The rest are their server (see ``give_to_servers``). Gives whether files have parts at all."""
     db.execute("CREATE TABLE part_of (server_id VARCHAR, metric VARCHAR, parts BIGINT, known BOOLEAN)")
     if db.execute("SELECT 1 FROM owner_file LIMIT 1").fetchone() is None:
-        return
+        return False
     db.execute(f"""
         INSERT INTO part_of
         SELECT server_id, metric, count(*) OVER (PARTITION BY {server_of()}, metric) AS parts,
@@ -70,12 +70,11 @@ def settle(db: duckdb.DuckDBPyConnection) -> None:
             ) GROUP BY ALL);
         UPDATE name_in_file SET server_id = {server_of()} WHERE contains(server_id, {MARK})
             AND server_id NOT IN (SELECT server_id FROM part_of WHERE parts > 1 OR known)""")
+    return True
 
 
 def give_to_servers(db: duckdb.DuckDBPyConnection, *tables: str) -> None:
     """Give the samples of parts that have no series of their own (see ``settle``) to their servers."""
-    if db.execute("SELECT 1 FROM part_of LIMIT 1").fetchone() is None:
-        return
     alone = " AND ".join(
         f"({name} IS NULL OR server_id NOT IN (SELECT server_id FROM part_of WHERE metric = '{name}' "
         "AND (parts > 1 OR known)))"

@@ -56,7 +56,8 @@ class Layout:
     ``header_line`` is the physical line (from 1) before the first row, 0 in Parquet and exports. ``meanings`` say how
     numbers become ours, ``named`` what an export's unnamed metric is by the file's name, ``parts`` which columns name
     a part of a server; ``wholes`` that only rows of all parts together count of the metrics ``of_wholes`` (in the long
-    form their names); ``owners`` that parts may have series of their own. ``decimal`` is the decimal mark where it
+    form their names); ``of_parts`` columns of which a cell says that its row is of a part of the time or of a core (the
+    column and cell); ``owners`` that parts may have series of their own. ``decimal`` is the decimal mark where it
     is known.
     """
 
@@ -81,6 +82,7 @@ class Layout:
     unclear: tuple[tuple[str, str], ...] = ()
     spread: tuple[Spread, ...] = ()
     labels: tuple[int, ...] = ()
+    of_parts: tuple[tuple[int, str], ...] = ()
     time: TimeLayout = field(default_factory=TimeLayout)
     sample_times: tuple[str, ...] = ()
     zone: str | None = None
@@ -289,6 +291,12 @@ def _layout(
     }
     ignored = [heading.strip() for place, heading in enumerate(headings) if place not in used and heading.strip()]
     decimal = file.rules.decimal_mark or _decimal_mark(rows, delimiter)
+    of_parts = []
+    for place in sorted({*range(len(headings))} - {*places.values(), *(spot for _, spot, *_ in found.spread)}):
+        cells = dict(where).get(place) or sorted({row[place].strip() for row in rows if place < len(row)})
+        part = columns.part_in(headings[place], cells, cores=place not in found.entities)
+        if part is not None and columns.role_of(headings[place], file.rules) != "ignore":
+            of_parts.append((place, part))
     labels = () if "server_id" in places or file.rules.server else _labels(headings, rows, used)
     return Layout(
         name="Parquet" if kind == "parquet" else "CSV",
@@ -307,6 +315,7 @@ def _layout(
         unclear=found.unclear,
         spread=found.spread,
         labels=labels,
+        of_parts=tuple(of_parts),
         sample_times=_sample_times(places, rows),
         zone=found.zone,
         decimal=decimal,

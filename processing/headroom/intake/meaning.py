@@ -56,7 +56,7 @@ _UTILIZATION_WORDS = """
 """
 _UTILIZATION = set(_UTILIZATION_WORDS.split())
 _FREE_WORDS = """
-    idle free available avail usable unused libre libres frei freier disponible livre libero vrij
+    idle free available avail usable unused libre libres frei freier leerlauf disponible disponibile livre libero vrij
 """
 _FREE = set(_FREE_WORDS.split())
 _PERCENT = {"percent", "pct", "percentage", "perc", "prozent"}
@@ -84,6 +84,7 @@ _CONTRACT_NETWORK = re.compile(
 _MOUNT = re.compile(r"(?<![\w.|:\\/])(/[\w./-]*|[A-Z]:\\?)(?=$|[\s\[(])")
 _MOUNT_IN_BRACKETS = re.compile(r"[\[(]\s*(/[\w./-]*|[A-Z]:\\?)\s*[\])]")
 _DATADOG = re.compile(r"(avg|max|min|sum):([\w.]+)\{[^{}]*\}(?: by \{[^{}]*\})?")
+_FUNCTION = re.compile(r"(avg|mean|max|min)\(([^()]*)\)", re.IGNORECASE)  # of SQL
 _CARD = re.compile(r"(?<![A-Za-z0-9])((?:eth|ens|eno|enp|em|bond|team|vmnic|wlan)\d+(?:[a-z]\d+)*)(?![A-Za-z0-9])")
 
 # Names whose meaning is defined by a tool: (metric, unit, free). Folded to lower case.
@@ -165,9 +166,10 @@ def meaning_of(name: str, unit: str = "") -> Meaning | Unclear | None:
     name = " ".join(name.replace("\\_", "_").split())
     if (own := _own(name, unit)) is not None:
         return own
-    if query := _DATADOG.fullmatch(name):
+    query = _DATADOG.fullmatch(name) or _FUNCTION.fullmatch(name)
+    if query:
         found = meaning_of(query[2], unit)
-        return replace(found, statistic=_STATISTIC[query[1]]) if isinstance(found, Meaning) else found
+        return replace(found, statistic=_STATISTIC[query[1].casefold()]) if isinstance(found, Meaning) else found
     mount = _MOUNT_IN_BRACKETS.search(name) or _MOUNT.search(without_brackets(name))
     found = _by_words(name, name[: mount.start()] + name[mount.end() :] if mount else name, unit)
     if isinstance(found, Meaning) and mount and found.metric == "disk":
@@ -269,6 +271,8 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
     only_used = "used" in others and not set(others) & (_UTILIZATION - {"used"})
     if not units and resource != "cpu" and (free or only_used):
         return Unclear(resource, "could be bytes: say the unit, such as [%] in its heading or under `units`")
+    if resource == "memory" and "active" in others:
+        return Unclear(resource, "is what was touched lately, and not all that is used")
     if not units and resource == "disk" and "active" in others:
         return Unclear(resource, "is the time that a disk is busy")
     return _with_unit(resource, units, free, statistic)
@@ -347,7 +351,7 @@ _WITHOUT_BLANKS = {
 _DATE = re.compile(r"[-_ ]*\d{4}-?\d{2}-?\d{2}(?:[-_ T]+\d{1,2}[-_:h]?\d{2}(?:[-_:]?\d{2})?)?")
 _GRAFANA = re.compile(r"(.*?)-data(?:-as-\w+)?(?=-\d{4}|$)")
 _SAYS_NOTHING_WORDS = """
-    data export report metrics metric query result results query_data usage values stats stat history hist
+    q data export report metrics metric query result results query_data usage values stats stat history hist
     grafana_data_export render trends download sheet1 series timeseries ts file output test render csv sample samples
     table
 """

@@ -104,8 +104,8 @@ def merge(
     read_kept(db, before_run.kept)
     if before_run.panel is not None:
         read_stored(db, before_run.panel)
-    entities.settle(db)
-    entities.give_to_servers(db, "reading", "suspect")
+    if entities.settle(db):
+        entities.give_to_servers(db, "reading", "suspect")
     days = days_of(db)
     slices = repeated_in(db, slices_of(days))
     if refuse_conflicts(db, conflicts(db, slices), sources):
@@ -117,7 +117,7 @@ def merge(
     work = Work(before_run.closed_before, keep_since, min(new_days, default=None), confirmed(sources, settings))
     done = make_panel(db, days, slices, work, settings, samples)
     list_servers(db)
-    return Merge(keep_since, kept_days | done.kept_days, before_run.rows_dropped, done)
+    return Merge(keep_since, {**kept_days, **done.kept_days}, before_run.rows_dropped, done)
 
 
 def prepare(db: duckdb.DuckDBPyConnection) -> None:

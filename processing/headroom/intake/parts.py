@@ -103,6 +103,8 @@ def settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: 
     chosen = {place for place, _ in layout.where} & set(layout.parts)
     of_cores = not chosen and any(same(layout.columns[place]) in _CORE_HEADINGS for place in layout.parts)
     cores = [one for one in found if of_cores and one.is_core and "cpu" in _meant(layout, one.metric, rules)]
+    if not chosen and any(same(layout.columns[place]) in _PROCESS_HEADINGS for place in layout.parts):
+        cores += [one for one in found if one.inner and not one.whole and _needs_whole(layout, one.metric, rules)]
     several = [one for one in found if one.parts > 1 and not one.whole] + cores
     of_wholes = {one.metric for one in found if one.parts > 1 and one.whole}
     if rules.entities == "own":
@@ -206,6 +208,7 @@ def _parts_of_servers(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) 
     return [_Parts(*row) for row in found]
 
 
+_PROCESS_HEADINGS = ("process", "process name", "processname", "pid", "thread")
 _CORE_HEADINGS = ("cpu", "core", "processor", "instance", "instance name", "instancename", "entity")
 
 

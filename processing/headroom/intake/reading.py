@@ -323,7 +323,13 @@ def read_rows(
     seen = doubts.find(db, sources, idle)
     db.execute(_judge(db.execute("SELECT 1 FROM doubt_of_server LIMIT 1").fetchone() is not None))
     make_views(db)
-    for refused in (whole_files.put_together, whole_files.without_servers, inventory.contradictions):
+    for refused in (
+        whole_files.days_before_months,
+        whole_files.with_names_left_out,
+        whole_files.put_together,
+        whole_files.without_servers,
+        inventory.contradictions,
+    ):
         refuse(db, list(refused(db, sources)))
     tell(db)
     read = "SELECT file FROM file_told UNION SELECT file FROM rejected"
@@ -446,7 +452,14 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
     if zone == "UTC" or zone.startswith("Etc/"):
         return
     first, last = one_row(db, f"SELECT min(sampled_at), max(sampled_at) FROM reading WHERE file IN ({files})")
-    for begin in times.repeated_hours(zone, first, last):
+    begins = times.repeated_hours(zone, first, last)
+    if not begins:
+        return
+    backwards = db.execute(f"""
+        SELECT file FROM reading WHERE file IN ({files}) AND sampled_at IS NOT NULL GROUP BY file
+        HAVING arg_min(sampled_at, rowid) > arg_max(sampled_at, rowid)""").fetchall()
+    newest_first = ", ".join(str(file) for (file,) in backwards) or "NULL"
+    for begin in begins:
         # DuckDB takes such times for the second hour; a row is of the first where its text comes again later.
         db.execute(f"""
             UPDATE reading SET sampled_at = sampled_at - INTERVAL 1 HOUR WHERE rowid IN (
@@ -455,7 +468,8 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
                     FROM reading WHERE file IN ({files}) AND sampled_at >= TIMESTAMP '{begin}'
                         AND sampled_at < TIMESTAMP '{begin}' + INTERVAL 1 HOUR AND evidence IS NULL
                     WINDOW same AS (PARTITION BY file, server_id, sampled_at, {_for_each("% IS NULL")}
-                        ORDER BY rowid ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+                        ORDER BY CASE WHEN file IN ({newest_first}) THEN -rowid ELSE rowid END
+                        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
                 ) WHERE times = 2 AND place = 1)""")
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
@@ -44,6 +44,15 @@ _NAMES = 3
 
 Doubts = list[tuple[int, str, str]]
 DoubtsOfServers = list[tuple[int, str, str, str]]
+
+
+class _Low(NamedTuple):
+    """A server that never exceeds one: the decimals of its numbers, and whether they vary as those of an idle one."""
+
+    decimals: int
+    varies: bool
+
+
 # Files that can speak for each other's servers: their layout, the metric, and whether its values are what is free.
 Alike = tuple["Layout", str, bool]
 
@@ -121,12 +130,13 @@ def find(
                 percent[metric, free].append((by_order[file], has_low))
     servers: DoubtsOfServers = []
     seen: list[Seen] = []
-    for (metric, free), files in percent.items():
+    for (metric, free), files in sorted(percent.items(), key=lambda item: item[0][0] == "cpu"):
         low = _low_servers(db, metric, free, files) if any(has_low for _, has_low in files) else {}
         if low or idle is not None:
             seen.append(_seen(db, metric, free, files, low))
         if low:
-            servers += _servers(db, metric, free, files, low, idle or seen[-1].idle())
+            already = {(file, server) for file, _, _, server in servers}
+            servers += _servers(db, metric, free, files, already, low, idle or seen[-1].idle())
     return columns, servers, together(seen)
 
 
@@ -175,24 +185,28 @@ def _decimals(number: str) -> str:
 
 def _low_servers(
     db: duckdb.DuckDBPyConnection, metric: str, free: bool, files: Sequence[tuple[Source, bool]]
-) -> dict[int, dict[str, int]]:
-    """The servers that never exceed 1 and their decimals, by files in which others do; with each file, whether it has
-    such low numbers at all."""
+) -> dict[int, dict[str, _Low]]:
+    """The servers that never exceed 1, by files in which others do; with each file, whether it has such low numbers at
+    all."""
     number = _number(metric, free)
     orders = ", ".join(str(source.order) for source, has_low in files if has_low)
-    low: dict[int, dict[str, int]] = defaultdict(dict)
-    for file, server, decimals in db.execute(f"""
+    low: dict[int, dict[str, _Low]] = defaultdict(dict)
+    for file, server, decimals, varies in db.execute(f"""
         WITH never_higher AS (
             SELECT file, {server_of()} AS server FROM extent WHERE file IN ({orders})
             GROUP BY ALL HAVING max({_most(metric, free)}) <= {_ONE}
-        ), number AS (
-            SELECT file, {server_of()} AS server, {number} AS number FROM reading
+        ), low AS (
+            SELECT file, server_id, count(*) AS samples, max({_decimals(number)}) AS decimals,
+                stddev({number}) / nullif(avg({number}), 0) AS noise, bool_or({number} <> floor({number})) AS fractions
+            FROM reading
             SEMI JOIN (FROM extent WHERE file IN ({orders}) AND {_most(metric, free)} <= {_ONE}) USING (file, server_id)
-            WHERE {number} BETWEEN 0 AND {_ONE}
+            WHERE {number} BETWEEN 0 AND {_ONE} GROUP BY file, server_id
         )
-        SELECT file, server, max({_decimals("number")}) FROM number SEMI JOIN never_higher USING (file, server)
-        GROUP BY file, server HAVING bool_or(number <> floor(number)) ORDER BY file, server""").fetchall():
-        low[file][server] = decimals
+        SELECT file, {server_of()} AS server, max(decimals),
+            coalesce(sum(samples) >= {_SAMPLES} AND max(noise) >= {_NOISE}, false)
+        FROM low GROUP BY ALL HAVING bool_or(fractions) AND (file, server) IN (SELECT (file, server) FROM never_higher)
+        ORDER BY file, server""").fetchall():
+        low[file][server] = _Low(decimals, varies)
     return low
 
 
@@ -201,24 +215,29 @@ def _servers(
     metric: str,
     free: bool,
     files: Sequence[tuple[Source, bool]],
-    low: Mapping[int, Mapping[str, int]],
+    doubted_already: set[tuple[int, str]],
+    low: Mapping[int, Mapping[str, _Low]],
     idle_elsewhere: Mapping[Alike, Collection[str]],
 ) -> DoubtsOfServers:
-    """The servers that never exceed 1 in files in which others do, and of which nothing says that they are idle.
+    """Those of the ``low`` servers of which nothing says that they are idle.
 
     Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
-    percent. And a CPU's numbers without a course, such as the noise of an idle server, beside others with one, and with
-    no more decimals than these, are percent too. A memory is never below 1 %, and a disk's numbers have no course.
+    percent. So may a CPU be (see ``_idle_cpus``); a memory is never below 1 %, and a disk's numbers have no course. A
+    server (by file) whose memory or disk is doubted is not idle either.
     """
     by_order = {source.order: source for source, _ in files}
-    asked: dict[int, dict[str, int]] = {}
-    for file, written in low.items():
+    asked: dict[int, dict[str, _Low]] = {}
+    for file, servers in low.items():
         elsewhere = idle_elsewhere.get((by_order[file].known_layout, metric, free), ())
-        asked[file] = {server: most for server, most in written.items() if most > 1 and server not in elsewhere}
-    idle = _without_course(db, metric, _number(metric, free), asked) if metric == "cpu" else {}
+        asked[file] = {server: one for server, one in servers.items() if one.decimals > 1 and server not in elsewhere}
+    idle = _idle_cpus(db, metric, _number(metric, free), asked) if metric == "cpu" else set()
     found: DoubtsOfServers = []
-    for file, written in asked.items():
-        doubted = [server for server in written if server not in idle.get(file, ())]
+    for file, servers in low.items():
+        doubted = [
+            server
+            for server in servers
+            if (server in asked[file] and (file, server) not in idle) or (file, server) in doubted_already
+        ]
         if not doubted:
             continue
         names = ", ".join(server or "?" for server in doubted[:_NAMES]) + (", …" if len(doubted) > _NAMES else "")
@@ -231,22 +250,35 @@ def _servers(
     return found
 
 
-def _without_course(
-    db: duckdb.DuckDBPyConnection, metric: str, number: str, low: Mapping[int, Mapping[str, int]]
-) -> dict[int, set[str]]:
-    """Those of some files' servers, given with their decimals, whose numbers have no course, and no more decimals than
-    those of others, which have one."""
-    files = ", ".join(str(file) for file, written in low.items() if written) or "NULL"
+def _idle_cpus(
+    db: duckdb.DuckDBPyConnection, metric: str, number: str, low: Mapping[int, Mapping[str, _Low]]
+) -> set[tuple[int, str]]:
+    """Those of some files' servers whose CPU is in percent by what its numbers say, each with its file.
+
+    One that varies, with two decimals where the others have two: of a share those would be whole percents, beside
+    hundredths of a percent. And one whose numbers have no course, such as the noise of an idle server, beside others
+    with one, and with no more decimals than these.
+    """
+    files = ", ".join(str(file) for file, servers in low.items() if servers) or "NULL"
     usual = dict(db.execute(f"""
         SELECT file, max({_decimals(number)}) FROM reading
         JOIN (SELECT file, min(rowid) AS first, count(*) // {_ROWS} + 1 AS step FROM reading
             WHERE file IN ({files}) GROUP BY file) USING (file)
-        WHERE (reading.rowid - first) % step = 0 AND {number} > {_ONE} GROUP BY file""").fetchall())  # fmt: skip
-    asked = {(file, server) for file, written in low.items() for server, most in written.items()
-             if most <= usual.get(file, 0)}  # fmt: skip
+        WHERE (reading.rowid - first) % step = 0 AND {number} > {_ONE} AND isfinite({metric})
+        GROUP BY file""").fetchall())  # fmt: skip
+    idle: set[tuple[int, str]] = set()
+    asked: set[tuple[int, str]] = set()
+    for file, servers in low.items():
+        for server, one in servers.items():
+            if one.decimals == usual.get(file) == 2 and one.varies:
+                idle.add((file, server))
+            elif one.decimals <= usual.get(file, 0):
+                asked.add((file, server))
+    if not asked:
+        return idle
     files = ", ".join(map(str, {file for file, _ in asked})) or "NULL"
     busiest = db.execute(f"""
-        SELECT file, server_id FROM reading WHERE file IN ({files}) AND {metric} IS NOT NULL GROUP BY file, server_id
+        SELECT file, server_id FROM reading WHERE file IN ({files}) AND isfinite({metric}) GROUP BY file, server_id
         QUALIFY row_number() OVER (PARTITION BY file ORDER BY avg({number}) DESC, server_id) <= {_OTHERS}""").fetchall()
     db.execute("CREATE OR REPLACE TEMP TABLE compared (file INTEGER, server_id VARCHAR)")
     insert_all(db, "compared", sorted({*asked, *busiest}))
@@ -255,20 +287,19 @@ def _without_course(
             SELECT file, server_id, {number} AS value, lag({number}) OVER (
                 PARTITION BY file, server_id ORDER BY sampled_at) AS before
             FROM reading SEMI JOIN compared USING (file, server_id)
-            WHERE {metric} IS NOT NULL AND sampled_at IS NOT NULL
+            WHERE isfinite({metric}) AND sampled_at IS NOT NULL
         ) GROUP BY file, server_id HAVING count(before) >= {_SAMPLES} AND NOT isnan(corr(value, before))""",
     ).fetchall()}  # fmt: skip
     of_others: dict[int, list[float]] = defaultdict(list)
     for one in busiest:
         if one in course and one not in asked:
             of_others[one[0]].append(course[one][0])
-    found: dict[int, set[str]] = defaultdict(set)
     for file, server in asked & course.keys():
         others = sorted(of_others[file])
         alike, noise = course[file, server]
         if others and others[len(others) // 2] >= _COURSE and alike < _NO_COURSE and noise >= _NOISE:
-            found[file].add(server)
-    return found
+            idle.add((file, server))
+    return idle
 
 
 def _fits(number: str, places: int) -> str:

@@ -20,7 +20,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
-from headroom.intake import json_tables, meaning, parts
+from headroom.intake import json_tables, meaning, parts, rows
 from headroom.intake.columns import same
 from headroom.intake.formats import Export, Sample, format_of
 from headroom.intake.layout import (
@@ -38,10 +38,8 @@ from headroom.intake.layout import (
 )
 from headroom.intake.meaning import FileName, Meaning
 from headroom.intake.tables import (
-    counts,
     field_of,
     one_row,
-    quoted,
     scan_of,
     time_text,
 )
@@ -142,7 +140,7 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
                 _whole_name(source)
             if layout.spread:
                 layout = parts.as_rows(source, replace(file, name=source.name), layout)
-        source.layout = layout if layout.shape == "inventory" else _settle(db, source, layout)
+        source.layout = layout if layout.shape == "inventory" else _settle(db, source, layout, settings.statistic)
     except UnreadableFile as error:
         source.error = str(error)
     except OSError as error:
@@ -232,7 +230,7 @@ def _whole_name(source: Source) -> None:
         source.name = FileName(stem, None)
 
 
-def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout) -> Layout:
+def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, statistic: str) -> Layout:
     """The layout with what only all rows of a file can tell: how its times are written, its servers, its parts.
 
     Raises:
@@ -252,7 +250,7 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout) -> La
                 "nothing says which server this is: add a column server_id, name the file after the server, or put it "
                 "into a folder named so"
             )
-        _refuse_states(db, source, layout, scan)
+        layout = rows.settle(db, source, layout, scan, statistic)
         if layout.labels:
             _refuse_nameless(db, layout, scan)
         if not layout.decimal and layout.delimiter not in ("", ","):
@@ -268,29 +266,6 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout) -> La
         more = f"; and {len(layout.unclear) - _TOLD} more" if len(layout.unclear) > _TOLD else ""
         source.said.append(f"not read: {'; '.join(told)}{more}.")
     return layout
-
-
-_STATE_HEADINGS = ("mode", "state", "cpu_state", "cpu_mode")
-_STATES_WORDS = """
-    idle user system iowait wait nice steal irq softirq interrupt guest free cached buffered buffers
-"""
-
-
-def _refuse_states(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: str) -> None:
-    """A column that says of which part of the time a row is (``mode``: idle) makes another thing of its number."""
-    ignored = {same(heading) for heading, column in source.rules.columns.items() if column == "ignore"}
-    used = {place for _, place in layout.places}
-    for place, heading in enumerate(layout.columns):
-        if same(heading) not in _STATE_HEADINGS or same(heading) in ignored or place in used:
-            continue
-        state = f"lower(clean({field_of(layout, place)}))"
-        words = ", ".join(map(quoted, _STATES_WORDS.split()))
-        [found] = one_row(db, f"SELECT min({state}) FILTER ({state} IN ({words})) FROM {scan} WHERE {counts(layout)}")
-        if found is not None:
-            raise UnreadableFile(
-                f"its rows are of parts of the time or the memory ({heading}: {found}), and not of what is used: "
-                f"export what is used, or choose its rows under `sources` (where: {{{heading}: used}})"
-            )
 
 
 def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:

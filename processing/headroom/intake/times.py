@@ -101,6 +101,12 @@ def is_clock(text: str) -> bool:
     return _CLOCK.fullmatch(text.strip()) is not None
 
 
+def says_utc(heading: str) -> bool:
+    """Whether a heading says that its times are in UTC, in brackets or as a word (``time_utc``, ``Time GMT``)."""
+    words = re.split(r"[\W_]+|(?<=[a-z])(?=UTC$)", heading.strip(" ])"))
+    return any(word.upper() in ("UTC", "GMT") for word in (words[0], words[-1])) and not re.search(r"[+-]\d", heading)
+
+
 def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
     """The zone in a heading such as ``Timestamp (Europe/Berlin)`` or ``Time [UTC]``, as DuckDB names it.
 
@@ -124,7 +130,7 @@ def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
                 f"the zone {text!r} of the heading {heading!r} can mean several: map it under `zones`, such as "
                 f'{{{text}: "+01:00"}}, or use a name such as Europe/Berlin'
             )
-    return None
+    return "UTC" if says_utc(heading) else None
 
 
 def repeated_hours(zone: str, first: datetime | None, last: datetime | None) -> list[datetime]:

@@ -38,6 +38,32 @@ def without_servers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) ->
         yield by_order[file], told
 
 
+def with_names_left_out(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files that name a server in its first row only, as spreadsheets with merged cells do."""
+    found = db.execute("""
+        SELECT file, sum(rows) FILTER (server_id = '') AS without FROM name_in_file
+        GROUP BY file HAVING without * 2 >= sum(rows) AND without < sum(rows) ORDER BY file""").fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, without in found:
+        yield by_order[file], f"{without} of its rows name no server: write the server's name into each row"
+
+
+def days_before_months(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files of which some dates have the day before the month (2024-18-03): the others would be read as of others."""
+    found = db.execute(r"""
+        SELECT file, min(evidence[1]) FROM reading
+        WHERE evidence IS NOT NULL AND sampled_at IS NULL
+            AND regexp_matches(evidence[1], '^\s*\d{4}[-/.](1[3-9]|2\d|3[01])[-/.](0?[1-9]|1[0-2])(\D|$)')
+        GROUP BY file HAVING count(*) > 1 ORDER BY file""").fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, example in found:
+        told = (
+            f"{example.strip()!r} has the day before the month: say how its times are written under `sources` in the "
+            "settings (time_format: '%Y-%d-%m %H:%M:%S')"
+        )
+        yield by_order[file], told
+
+
 def put_together(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
     """Files put together: a header in the midst must be that of the beginning, and rows must name their server."""
     found = db.execute("""

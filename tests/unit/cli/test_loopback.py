@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import TokenRetrievalError
+from serving import Quiet, serving
 
 from cli.loopback import Server
 from cli.stack import api_address_of
@@ -22,35 +21,23 @@ def asked() -> Iterator[tuple[list[Any], str]]:
     """What an API was asked, and its address; it answers everything with a redirect."""
     seen: list[Any] = []
 
-    class Api(BaseHTTPRequestHandler):
+    class Api(Quiet):
         def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            seen.append((self.command, self.path, dict(self.headers.items()), body))
-            self.send_response(302)
-            self.send_header("Location", "http://example.com/elsewhere")
-            self.send_header("Set-Cookie", "a=b")
-            self.end_headers()
+            seen.append((self.command, self.path, dict(self.headers.items()), self.body()))
+            self.answer(302, headers={"Location": "http://example.com/elsewhere", "Set-Cookie": "a=b"})
 
         do_POST = do_GET
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield seen, f"http://127.0.0.1:{server.server_port}/base"
-    server.shutdown()
-    server.server_close()
+    with serving(Api) as address:
+        yield seen, f"{address}/base"
 
 
 @pytest.fixture
 def page(asked: tuple[list[Any], str]) -> Iterator[Server]:
     session = boto3.Session(aws_access_key_id="AKIATEST", aws_secret_access_key="secret", region_name="eu-central-1")
     server = Server(asked[1], session, "eu-central-1")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 def ask(page: Server, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any, bytes]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from serving import Quiet, serving
 
 import api
 from tests.unit.conftest import LambdaContext
@@ -25,15 +25,15 @@ def claims(token: str) -> dict[str, Any]:
 def served() -> Iterator[str]:
     """The origin of the page. Tokens of the provider sign in; routes and their authorization are the template's."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             address = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            body = self.body().decode()
             authorizer = None
             if not (self.command == "GET" and address.path in ("/", "/page/sign-in")):
                 scheme, _, token = self.headers.get("Authorization", "").partition(" ")
                 if scheme != "Bearer" or token.count(".") != 2:
-                    self._answer(401, {"Content-Type": "application/json"}, '{"message":"Unauthorized"}')
+                    self.answer(401, b'{"message":"Unauthorized"}', {"Content-Type": "application/json"})
                     return
                 authorizer = {"jwt": {"claims": claims(token), "scopes": []}}
             event = {
@@ -48,26 +48,9 @@ def served() -> Iterator[str]:
             headers = answer.get("headers", {}) | {
                 name: ", ".join(values) for name, values in answer.get("multiValueHeaders", {}).items()
             }
-            self._answer(answer["statusCode"], headers, answer["body"])
+            self.answer(answer["statusCode"], answer["body"].encode(), headers)
 
         do_POST = do_PUT = do_GET
 
-        def _answer(self, status: int, headers: dict[str, str], body: str) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            content = body.encode()
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as origin:
+        yield origin

@@ -7,26 +7,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import json
 import secrets
-import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import NameOID
+from serving import Quiet, serving
 
 CLIENT = "the-page"
 KEYS = "/oauth2/keys"
@@ -73,33 +67,12 @@ def _public() -> dict[str, str]:
     return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "1", "n": n, "e": e}
 
 
-def certificate(folder: Path) -> Path:
-    """A certificate for 127.0.0.1 with its key, in one file, as its own authority."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests of Headroom")])
-    now, of_tls = datetime.now(UTC), key("tls")
-    made = (
-        x509.CertificateBuilder(name, name, of_tls.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
-        .sign(of_tls, hashes.SHA256())
-    )
-    path = folder / "provider.pem"
-    plain = serialization.NoEncryption()
-    path.write_bytes(
-        of_tls.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
 @contextmanager
 def provided(tls: Path | None = None) -> Iterator[Provider]:
     """A provider on loopback, by TLS with this certificate where it is given one."""
     provider = Provider()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             address = urlsplit(self.path)
             if address.path == "/.well-known/openid-configuration":
@@ -116,12 +89,10 @@ def provided(tls: Path | None = None) -> Iterator[Provider]:
             code = secrets.token_urlsafe()
             provider.begun[code] = asked
             back = {"state": asked["state"]} | ({"error": provider.refuses} if provider.refuses else {"code": code})
-            self.send_response(302)
-            self.send_header("Location", f"{asked['redirect_uri']}?{urlencode(back)}")
-            self.end_headers()
+            self.answer(302, headers={"Location": f"{asked['redirect_uri']}?{urlencode(back)}"})
 
         def do_POST(self) -> None:
-            given = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            given = dict(parse_qsl(self.body().decode()))
             asked = provider.begun.pop(given["code"], None)
             digest = hashlib.sha256(given["code_verifier"].encode()).digest()
             right = base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -132,24 +103,8 @@ def provided(tls: Path | None = None) -> Iterator[Provider]:
             self._json(200, {"id_token": token(provider.claim(nonce=nonce))})
 
         def _json(self, status: int, body: Any) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Access-Control-Allow-Origin", "*")
-            self.end_headers()
-            self.wfile.write(json.dumps(body).encode())
+            headers = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}
+            self.answer(status, json.dumps(body).encode(), headers)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if tls is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(tls)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    provider.issuer = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(Handler, tls) as provider.issuer:
         yield provider
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
-from browser import needed
+from browser import needed, watch
 
 import api
 import decisions
@@ -125,10 +125,8 @@ def open_page(browser: Any, web: Any, provider: Provider) -> Iterator[Open]:
             context = browser.new_context(**(DESKTOP | options))
             contexts.append(context)
             page = context.new_page()
-            page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-            page.on("console", lambda said: "Failed to load resource" in said.text or complaints.append(said.text))
-            page.on("request", lambda one: one.url.startswith((f"{origin}/", provider.issuer, REPORTS, UPLOADS))
-                    or complaints.append(one.url))  # fmt: skip
+            own = (f"{origin}/", provider.issuer, REPORTS, UPLOADS)
+            watch(page, own, complaints, harmless="Failed to load resource")
             context.route(f"{UPLOADS}**", lambda route: taken_by_s3(web.s3, route))
             context.route(f"{REPORTS}**", lambda route: route.fulfill(content_type="text/html", body=REPORT))
             if signed_in:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from headroom.core.grid import by_phase, last_seen, mean, median, of_panel, quantile
+from headroom.core.grid import by_phase, coded, last_seen, mean, median, of_panel, quantile, rows_of, series_in
 from headroom.core.periods import Frequency
 
 DAYS = pd.date_range("2026-01-01", periods=200)
@@ -66,3 +67,22 @@ def test_the_means_and_quantiles_of_nothing_are_missing_without_a_warning():
 
 def test_phases_end_with_the_newest_period():
     np.testing.assert_array_equal(by_phase(np.arange(5.0)[None], 3), [[[np.nan, 0, 1], [2, 3, 4]]])
+
+
+NAMES = pd.DataFrame({"server_id": ["web", "Db", "web", "web", "app"], "metric": ["cpu", "cpu", "disk", "cpu", "cpu"]})
+
+UNSORTED = pd.CategoricalDtype(["web", "cpu", "app", "Db", "disk"])
+
+
+@pytest.mark.parametrize(
+    "table", [NAMES, coded(NAMES), NAMES.astype("category"), NAMES.astype(UNSORTED)],
+    ids=["texts", "coded", "categories", "categories in another order"],
+)  # fmt: skip
+def test_the_series_of_a_table_are_found_whether_its_names_are_texts_or_categories(table):
+    found = series_in(table)
+    assert found.to_numpy().tolist() == [["Db", "cpu"], ["app", "cpu"], ["web", "cpu"], ["web", "disk"]]
+    assert found.dtypes.tolist() == [object, object]
+    assert rows_of(table, found).tolist() == [2, 0, 3, 2, 1]
+    other = pd.DataFrame({"server_id": ["web", "db", "app"], "metric": ["disk", "cpu", "memory"]})
+    assert rows_of(table, other).tolist() == [-1, -1, 0, -1, -1], "what has no row there has none"
+    assert len(series_in(table[:0])) == 0

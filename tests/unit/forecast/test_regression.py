@@ -8,6 +8,7 @@ import pytest
 
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
+from headroom.forecast import regression
 from headroom.forecast.regression import Fit, Shape, distances, fit_and_forecast
 
 DAILY, HOURLY = Settings(horizon=28), Settings(frequency="h", horizon=48)
@@ -101,3 +102,15 @@ def test_each_series_is_fitted_as_if_it_were_alone(frequency):
 def test_constants_are_tried_at_distances_from_the_next_period_to_the_horizon():
     assert distances(90, 1000).tolist()[0] == 1 and distances(90, 1000).tolist()[-1] == 90
     assert distances(90, 30).max() == 10
+
+
+def test_what_is_left_over_is_carried_the_same_whatever_lies_beside_it(monkeypatch):
+    random = np.random.default_rng(1)
+    left = random.normal(size=(20, 120))
+    left[random.random(left.shape) < 0.1] = np.nan
+    left[3] = np.nan
+    together = regression._carried(left, 30)
+    monkeypatch.setattr(regression, "CARRIED", 7)
+    np.testing.assert_array_equal(regression._carried(left, 30), together)
+    alone = [regression._carried(one[None], 30)[0] for one in left]
+    np.testing.assert_array_equal(alone, together)

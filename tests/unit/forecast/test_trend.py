@@ -375,3 +375,16 @@ def test_the_prior_names_nothing_that_no_law_has():
 def test_the_prior_says_what_it_was_measured_on():
     assert "made-up" in trend.measured_on()
     assert all(np.isfinite(weight) for weight in trend.prior().values())
+
+
+@pytest.mark.parametrize("days", [10, 40, 180])
+def test_laws_that_explain_the_past_alike_are_weighed_once_and_every_law_as_if_alone(days):
+    values = np.stack(noisy(np.linspace(0, 3, days), many=3))
+    explained = trend.explain(values, trend.knots(90), 1.0, 7)
+    laws = explained.laws
+    assert len(laws.fits[0]) < len(laws.parts)
+    for number, noise in enumerate(laws.noises):
+        products = (explained.products[number][:, laws.shapes[:, part]] for part in (0, 1))
+        left = trend._fitted(explained.squares[number][:, None], *products, *noise.precision).left
+        wanted = trend._evidence(noise.likely, left, days)
+        np.testing.assert_array_equal(explained.evidence[:, number], wanted, strict=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 import zlib
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+
+from serving import Quiet, serving
 
 from ledger import connect
 from tests.unit.conftest import a_file
@@ -72,48 +71,33 @@ def test_published_files_wait_no_more_and_expire(aws) -> None:
     assert not aws.ledger.record("demo", a_file()), "the event of a published file may come again"
 
 
-class Busy(BaseHTTPRequestHandler):
+class Busy(Quiet):
     """DynamoDB's address, where the first five requests are throttled and the others succeed."""
 
     protocol_version = "HTTP/1.1"
     throttled = 0
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.body()
         busy = Busy.throttled < 5
         Busy.throttled += busy
         answer = {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"} if busy else {}
         body = json.dumps(answer).encode()
-        self.send_response(400 if busy else 200)
-        for name, value in {
-            "Content-Type": "application/x-amz-json-1.0",
-            "Content-Length": len(body),
-            "x-amz-crc32": zlib.crc32(body),
-        }.items():
-            self.send_header(name, str(value))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        headers = {"Content-Type": "application/x-amz-json-1.0", "x-amz-crc32": zlib.crc32(body)}
+        self.answer(400 if busy else 200, body, headers)
 
 
 def test_a_table_that_throttles_is_waited_for(monkeypatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr("botocore.endpoint.time.sleep", pauses.append)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     for name, value in {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
         "NO_PROXY": "127.0.0.1",
     }.items():
         monkeypatch.setenv(name, value)
-    try:
+    with serving(Busy) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         assert connect("ledger").record("demo", a_file(), NOW)
-    finally:
-        server.shutdown()
-        server.server_close()
     assert len(pauses) == 5

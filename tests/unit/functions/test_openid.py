@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import ExitStack
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from serving import Quiet, serving
 
 import openid
 import page
@@ -21,34 +21,21 @@ from problems import Problem
 @pytest.fixture
 def described() -> Iterator[Callable[[Any], str]]:
     """A provider that describes itself so; its issuer. ISSUER in the text stands for that."""
-    servers = []
 
     def describe(description: Any) -> str:
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_GET(self) -> None:
                 text = description if isinstance(description, str) else json.dumps(description)
-                content = text.replace("ISSUER", issuer).encode()
                 found = self.path == "/.well-known/openid-configuration"
-                self.send_response(200 if found else 404)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
+                self.answer(200 if found else 404, text.replace("ISSUER", issuer).encode())
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        server = HTTPServer(("127.0.0.1", 0), Handler)
-        servers.append(server)
-        issuer = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        issuer = servers.enter_context(serving(Handler))
         return issuer
 
     openid.provider.cache_clear()
-    yield describe
+    with ExitStack() as servers:
+        yield describe
     openid.provider.cache_clear()
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 USUAL = {"issuer": "ISSUER/", "authorization_endpoint": "ISSUER/authorize", "token_endpoint": "http://other:1/token"}

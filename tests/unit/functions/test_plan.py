@@ -248,10 +248,10 @@ def test_an_override_changes_one_job_of_one_run(aws) -> None:
 
 def test_a_large_panel_is_assessed_by_spark_and_the_manifest_says_so(aws, monkeypatch) -> None:
     with_model(aws)
-    monkeypatch.setenv("SPARK_FROM_GB", "0.05")
+    monkeypatch.setenv("SPARK_FROM_GB", "0.005")
     plan._environment.cache_clear()
     assert start(aws)["jobs"]["assess"]["engine"] == "machine"
-    aws.s3.put_object(Bucket="artifact-bucket", Key="runs/demo/run1/panel/panel.parquet", Body=bytes(10**8))
+    aws.s3.put_object(Bucket="artifact-bucket", Key="runs/demo/run1/panel/panel.parquet", Body=bytes(10**7))
     planned = start(aws)
     assess = planned["jobs"]["assess"]
     assert (assess["engine"], assess["image"]) == ("spark", images.aws_spark_image("us-east-1"))

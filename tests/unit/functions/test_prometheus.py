@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from serving import Quiet, serving
 
 import collect
 import collectors
@@ -73,30 +72,18 @@ def whole(given: dict[str, str]) -> dict[str, Any]:
 def server() -> Iterator[Server]:
     told = Server(lambda given: (200, {}, json.dumps(whole(given)).encode()))
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            told.asked.append(dict(urllib.parse.parse_qsl(body)) | {"path": self.path})
+            told.asked.append(dict(urllib.parse.parse_qsl(self.body().decode())) | {"path": self.path})
             told.headers.append(dict(self.headers.items()))
             status, headers, answer = told.answer(told.asked[-1])
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer)
+            self.answer(status, answer, headers)
 
         do_GET = do_POST
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        told.address = f"http://127.0.0.1:{http.server_port}/prom/"
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(Handler) as address:
+        told.address = f"{address}/prom/"
         yield told
-        http.shutdown()
-        thread.join()
 
 
 def test_a_query_is_asked_for_a_span_and_answered_in_percent(server):

@@ -18,7 +18,9 @@ def places(headings, *rows, **rules):
         (["time", "Host", "VM", "cpu"], "VM"), (["time", "instance", "host", "cpu"], "host"),
         (["time", "node", "pod", "cpu [%]"], "pod"), (["time", "device", "hostname", "cpu"], "hostname"),
         (["time", "Computer", "InstanceName", "cpu"], "Computer"), (["time", "Name", "cpu"], "Name"),
-        (["time", "Resource", "cpu"], "Resource"), (["time", "Instance-ID", "cpu"], "Instance-ID"),
+        (["time", "Resource", "cpu"], "Resource"), (["time", "ServiceName", "host", "cpu"], "host"),
+        (["time", "DBInstanceIdentifier", "cpu"], "DBInstanceIdentifier"),
+        (["time", "Instance-ID", "cpu"], "Instance-ID"),
     ],
 )  # fmt: skip
 def test_of_several_names_the_server_is_the_one_that_is_surest_to_be_it(headings, server):

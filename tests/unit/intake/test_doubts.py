@@ -13,6 +13,16 @@ def file(values, metric="cpu", server="a"):
     return f"timestamp,server_id,{metric}\n" + rows
 
 
+@pytest.mark.parametrize(
+    "values, metric, why",
+    [([350, 380, "NaN", 90, 410], "cpu", "exceeds 110 % often"), ([8] * 30 + ["NaN"], "cpu", "never changes here"),
+     ([1000 + 37 * place for place in range(48)] + ["NaN"], "network_in", "only grows")],
+)  # fmt: skip
+def test_a_cell_that_is_not_a_number_hides_no_doubt(tmp_path, values, metric, why):
+    with pytest.raises(InputError, match=why):
+        exports.read(tmp_path, {"x.csv": file(values, metric)})
+
+
 def test_percent_per_core_is_explained_and_the_servers_that_vanish_are_named(tmp_path):
     good = exports.wide(exports.fleet("good-1"))
     panel, quality = exports.read(tmp_path, {**good, "top.csv": file([350, 380, 90, 410], server="busy-1")})

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headroom import preprocess
-from headroom.core.job import InputError
 from headroom.intake.columns import WHOLE
 from tests import exports
 from tests.exports import disks
@@ -135,14 +134,6 @@ def test_dimensions_of_cloudwatch_name_the_entity_by_its_path(tmp_path):
     ]  # fmt: skip
     panel, _ = exports.read(tmp_path, {"stream-1": "".join(json.dumps(line) + "\n" for line in lines)})
     assert exports.entities(panel) == [("i-1", "/", "disk", 20.5), ("i-1", "/var", "disk", 90.5)]
-
-
-def test_a_column_of_states_makes_another_thing_of_the_numbers(tmp_path):
-    rows = "".join(f"2024-02-13 {hour:02}:00,a,idle,90\n" for hour in HOURS)
-    with pytest.raises(InputError, match="parts of the time or the memory"):
-        exports.read(tmp_path / "idle", {"a.csv": f"time,host,mode,cpu [%]\n{rows}"})
-    panel, _ = exports.read(tmp_path, {"a.csv": f"time,host,state,cpu [%]\n{rows.replace('idle', 'running')}"})
-    assert exports.entities(panel.assign(entity="")) == [("a", "", "cpu", 90)]
 
 
 @pytest.mark.parametrize("name", ["_Total", "Average", "Gesamt"])

@@ -103,3 +103,36 @@ def test_no_name_is_a_surprise(name, unit):
 )  # fmt: skip
 def test_zabbix_names_the_mount_as_a_whole(key, mount):
     assert meaning_of(key).entity == mount
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CPU Leerlauf (%)", "CPU inactif (%)", "CPU inactiva (%)", "CPU inattiva (%)", "CPU inactief (%)",
+        "CPU ociosa (%)", "CPU アイドル率 (%)", "CPU空闲率(%)", "CPU headroom %", "CPU left %", "CPU unutilized %",
+        "CPU not used %", "CPU remaining (%)", "CPU disponibile (%)", "Nicht genutzte CPU (%)", "CPU non utilisé (%)",
+        "CPU no usada (%)", "CPU não usada (%)", "CPU 未使用率 (%)", "CPU Usage (% idle)", "avg(cpu_idle)",
+        "CPU usage - idle", "cpu usage inverse %",
+    ],
+)  # fmt: skip
+def test_what_is_left_is_never_taken_for_what_is_used(name):
+    found = meaning_of(name)
+    assert not isinstance(found, Meaning) or found.free
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cpu % (of one core)", "CPU % of limit", "CPU wait %", "CPU throttled %", "cpu forecast %", "CPU threshold (%)",
+        "CPU Contention (%)", "CPU Demand (%)", "CPU reserved %", "memory cached %", "memory active %", "swap used %",
+        "pagefile usage %", "Memory Balloon %", "disk busy %", "disk time %", "inode usage %", "disk cache hit %",
+        "CPU (‰)", "network_in (Mbit)", "Network in (MB/min)", "net_in MB per 5 min", "GPU memory usage %",
+    ],
+)  # fmt: skip
+def test_what_has_the_word_and_is_another_thing_is_not_read(name):
+    assert not isinstance(meaning_of(name), Meaning)
+
+
+def test_a_function_of_sql_is_the_statistic():
+    assert meaning_of("avg(cpu_percent)") == Meaning("cpu", certain=True, statistic="avg")
+    assert meaning_of("MAX(cpu)") == Meaning("cpu", statistic="max")

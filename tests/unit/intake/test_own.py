@@ -100,6 +100,34 @@ def test_a_capacity_may_be_said_in_another_file_and_seldom(tmp_path):
     assert panel["max"].tolist() == [600] * 6 + [1600] * 4
 
 
+def test_a_capacity_said_before_counts_however_old_another_servers_new_file_is(tmp_path):
+    own = """
+metrics: {space: {unit: GB, direction: free, capacity: {column: size}}}
+keep_samples_days: 2
+"""
+    runs = [
+        {
+            "said.csv": "time,host,space,size\n2024-02-02 12:00,db-1,40,100\n",
+            "later.csv": "time,host,space\n2024-02-03 12:00,db-1,39\n2024-02-04 12:00,db-1,38\n",
+        },
+        {
+            "older.csv": "time,host,space,size\n2024-02-01 12:00,db-2,10,50\n",
+            "new.csv": "time,host,space\n2024-02-05 12:00,db-1,30\n",
+        },
+    ]
+    history = None
+    for number, files in enumerate(runs):
+        folder = tmp_path / str(number)
+        (folder / "raw").mkdir(parents=True)
+        (folder / "settings.yaml").write_text(own)
+        for name, content in files.items():
+            (folder / "raw" / name).write_text(content)
+        preprocess.preprocess(folder / "raw", history, folder / "settings.yaml", None, folder / "panel")
+        history = folder / "panel"
+    panel = pd.read_parquet(history / "panel.parquet").query("server_id == 'db-1'")
+    assert column(panel, "space") == [60, 61, 62, 70]
+
+
 def test_a_capacity_may_be_an_attribute_of_the_server(tmp_path):
     rows = "time,host,available,memory_gb\n" + "".join(f"{at},db-1,10,64\n" for at in HOURS)
     own = "metrics: {ram: {unit: GB, direction: free, capacity: {attribute: memory_gb}, names: [available]}}"

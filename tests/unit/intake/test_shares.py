@@ -6,6 +6,7 @@ import exports
 import pytest
 
 from headroom.core.job import InputError
+from headroom.intake import shares
 
 BUSY = exports.fleet("web-1", "web-2", "db-1")
 
@@ -29,12 +30,16 @@ def test_a_column_that_never_exceeds_one_is_refused(tmp_path):
         exports.read(tmp_path, {"x.csv": table(idle("a"))})
 
 
-def test_a_cell_that_is_no_number_does_not_hide_shares(tmp_path):
+@pytest.mark.parametrize("nothing", ["NaN", "", "inf"])
+def test_cells_without_a_number_hide_no_shares(tmp_path, nothing):
+    gap = f"2024-02-13T00:05:00Z,odd-1,{nothing}\n"
     with pytest.raises(InputError, match="shares of one"):
-        exports.read(tmp_path, {"x.csv": table(idle("a")) + "2024-03-01T00:00:00Z,a,NaN\n"})
+        exports.read(tmp_path / "all", {"x.csv": table(scaled("odd-1", 0.01, 4)) + gap})
+    panel, _ = exports.read(tmp_path, {"x.csv": table(BUSY, scaled("odd-1", 0.01, 4)) + gap})
+    assert set(panel["server_id"]) == set(BUSY)
 
 
-@pytest.mark.parametrize("digits", [2, 4, 9])
+@pytest.mark.parametrize("digits", [4, 9])
 def test_a_server_in_shares_beside_others_in_percent_is_set_aside_and_named(tmp_path, digits):
     panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, scaled("odd-1", 0.01, digits))})
     assert exports.is_right(panel, quality, cpu=BUSY)
@@ -58,6 +63,28 @@ def test_an_idle_server_beside_busy_ones_is_believed(tmp_path, digits):
     quiet = idle("quiet-1", digits=digits)
     panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, quiet)})
     assert exports.is_right(panel, quality, cpu=BUSY | quiet)
+
+
+def test_an_idle_server_with_a_course_is_believed_where_all_numbers_have_two_decimals(tmp_path):
+    quiet = scaled("quiet-1", 0.007, 2)
+    panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, quiet)})
+    assert exports.is_right(panel, quality, cpu=BUSY | quiet)
+
+
+def test_shares_of_two_decimals_beside_percent_of_more_are_set_aside(tmp_path):
+    finer = {
+        server: [(at, round(v + 0.0001 * place, 4)) for place, (at, v) in enumerate(x)] for server, x in BUSY.items()
+    }
+    panel, quality = exports.read(tmp_path, {"x.csv": table(finer, scaled("odd-1", 0.01, 2))})
+    assert exports.is_right(panel, quality, cpu=finer)
+
+
+def test_a_server_whose_memory_never_exceeds_one_either_is_in_shares(tmp_path):
+    rows = [(at, server, v, v / 2) for server, made in BUSY.items() for at, v in made]
+    rows += [(at, "odd-1", v / 100, v / 200) for at, v in BUSY["db-1"]]
+    text = "\n".join(f"{exports.iso(at)},{server},{cpu:.2f},{memory:.2f}" for at, server, cpu, memory in rows)
+    panel, _ = exports.read(tmp_path, {"x.csv": f"timestamp,server_id,cpu,memory\n{text}"})
+    assert set(panel["server_id"]) == set(BUSY)
 
 
 def test_an_idle_server_whose_numbers_have_more_decimals_than_those_of_others_is_not(tmp_path):
@@ -89,3 +116,13 @@ def test_an_empty_disk_beside_fuller_ones_of_its_server_is_in_percent(tmp_path):
     panel, quality = exports.read(tmp_path, {"x.csv": text})
     assert {(row.server_id, row.entity) for row in panel.itertuples()} == {("a", "/"), ("a", "/boot")}
     assert any("disk of b never exceeds 1" in note for note in quality["notes"])
+
+
+def test_what_all_files_say_of_idle_servers_is_put_together_from_what_some_say():
+    daily = ("a layout", "cpu", False)
+    one = shares.Seen({daily: {"busy": 4.0, "idle": 3.0}}, {daily: {"unknown"}})
+    other = shares.Seen({daily: {"busy": 40.0}}, {daily: {"busy", "idle"}})
+    of_all = shares.together([one, other])
+    assert of_all.idle() == {daily: {"idle"}}
+    assert shares.would_differ(other, of_all.idle()) and not shares.would_differ(one, of_all.idle())
+    assert shares.would_differ(shares.Seen({daily: {"busy": 4.0}}, {daily: {"busy"}}), of_all.idle())

@@ -119,6 +119,33 @@ def test_a_unit_that_the_settings_say_of_a_metric_does_not_override_the_heading(
     assert panel["max"].tolist() == [0.24]
 
 
+def table(*rows, header="time,host,cpu [%]"):
+    return {"a.csv": "\n".join([header, *rows]) + "\n"}
+
+
+@pytest.mark.parametrize("heading", ["Time (UTC)", "utc_time", "timestamp_utc", "Timestamp GMT"])
+def test_of_a_local_time_and_the_same_in_utc_the_latter_counts(tmp_path, heading):
+    rows = ["2024-02-13 14:05,2024-02-13 13:05,a,50"]
+    files = table(*rows, header=f"Timestamp,{heading},host,cpu [%]")
+    panel, _ = exports.read(tmp_path, files, "{frequency: h, timezone: Europe/Berlin}")
+    assert panel["ds"].dt.hour.tolist() == [13]
+
+
+def test_days_before_months_are_not_taken_for_months(tmp_path):
+    rows = [f"2024-{day:02}-03 00:00,a,50" for day in range(5, 17)]
+    with pytest.raises(InputError, match="'2024-13-03 00:00' has the day before the month"):
+        exports.read(tmp_path, table(*rows))
+    panel, _ = exports.read(tmp_path / "said", table(*rows), 'time_format: "%Y-%d-%m %H:%M"')
+    assert panel["ds"].dt.day.tolist() == list(range(5, 17))
+
+
+def test_the_hour_that_comes_twice_is_understood_in_files_that_begin_with_the_newest_row(tmp_path):
+    times = ["03:00", "02:30", "02:00", "02:30", "02:00", "01:30"]
+    rows = [f"2024-10-27 {at},a,{15 - place}" for place, at in enumerate(times)]
+    panel, _ = exports.read(tmp_path, table(*rows), "{frequency: h, timezone: Europe/Berlin}")
+    assert panel["ds"].dt.hour.tolist() == [23, 0, 1, 2] and panel["max"].tolist() == [10, 12, 14, 15]
+
+
 @pytest.mark.parametrize(
     "content, plain",
     [

@@ -106,7 +106,7 @@ def test_bytes_of_noise_are_survived(tmp_path_factory, name, noise, places):
 
 KEYS = """
 MetricDataResults Label Timestamps Values Datapoints Timestamp data result metric values resultType matrix timeSeries
-points series pointlist value timespan sysstat hosts
+points series pointlist value timespan sysstat hosts results columns attributes group_tags times histdata
 """
 documents = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),

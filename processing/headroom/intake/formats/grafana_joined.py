@@ -17,7 +17,9 @@ _NOT_A_SERVER_WORDS = """
     user system idle iowait nice steal guest irq softirq used free buffers cached total min max avg mean value
     read write in out rx tx load load1 load5 load15 median p50 p90 p95 p99 count rate name status busy ready
     wait other kernel costop temperature temp cores limit limits request requests throttled credits balance swap
-    cache privileged interrupt dpc active inactive available shared slab committed
+    cache privileged interrupt dpc active inactive available shared slab committed threshold cluster fleet overall all
+    sum target baseline forecast predicted prediction trend capacity warning critical upper lower percentile quantile
+    gesamt summe durchschnitt mittelwert schwellwert moyenne promedio totale
 """
 _NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
 

@@ -24,7 +24,7 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """A series is a server's metric, or one of both where the file's name says the other."""
-    known = None
+    known: dict[str, tuple[str, str, str]] | None = None
     for row in export.rows():
         if known is None:
             known = {} if [name.strip().casefold() for name in row] == ["series", "time", "value"] else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -34,7 +36,7 @@ def find(fleet: Fleet) -> list[Advice]:
     """One piece of advice per server with free hours or weekends; none for business-critical servers."""
     if "cpu" not in fleet.recent or fleet.highest_cpu is None:
         return []
-    cpu, highest, ds = fleet.recent["cpu"], fleet.highest_cpu, fleet.ds
+    cpu, highest, week = fleet.recent["cpu"], fleet.highest_cpu, Week.of(fleet.ds)
     there, idle, busy = np.isfinite(cpu), cpu < IDLE_BELOW, highest >= IDLE_PEAK
     for metric in NETWORKS:
         if metric in fleet.recent:
@@ -44,12 +46,11 @@ def find(fleet: Fleet) -> list[Advice]:
         if server.is_idle() or server.busy or criticality(server.criticality) == "critical":
             continue
         row, use = server.row, server.use["cpu"]
-        daily, weekend = free_time(idle[row], busy[row], there[row], ds, fleet.frequency)
+        daily, weekend = free_time(idle[row], busy[row], there[row], week, fleet.frequency)
         hours = 5 * len(daily) + (48 if weekend else 2 * len(daily))
         if hours / HOURS_A_WEEK < LEAST_OFF_SHARE:
             continue
-        off = np.asarray(ds.hour.isin(daily) if daily else np.zeros(len(ds), dtype=bool))
-        off = there[row] & (off | (weekend & np.asarray(ds.weekday >= 5)))
+        off = there[row] & (np.isin(week.hour, daily) | (weekend & week.weekend))
         quiet, most = idle[row][off].mean(), highest[row][off].max()
         found.append(Advice(
             server_ids=[server.name],
@@ -73,25 +74,38 @@ def _when(daily: list[int], weekend: bool) -> str:
     return wording.listed([*when, *(["at weekends"] if weekend else [])])
 
 
+@dataclass(frozen=True)
+class Week:
+    """Where in the week each period lies: its hour, its day (a number) and whether that is of a weekend; (T,) each."""
+
+    hour: np.ndarray
+    day: np.ndarray
+    weekend: np.ndarray
+
+    @classmethod
+    def of(cls, ds: pd.DatetimeIndex) -> Week:
+        """Those of these periods."""
+        return cls(np.asarray(ds.hour), ds.to_numpy("datetime64[D]").astype(int), np.asarray(ds.weekday >= 5))
+
+
 def free_time(
-    idle: np.ndarray, busy: np.ndarray, there: np.ndarray, ds: pd.DatetimeIndex, frequency: Frequency
+    idle: np.ndarray, busy: np.ndarray, there: np.ndarray, week: Week, frequency: Frequency
 ) -> tuple[list[int], bool]:
     """The hours that are free every day, in order, and whether weekends are.
 
     A time of the week is free where 95 % of its periods are idle and none is busy.
     """
-    weekend = np.asarray(ds.weekday >= 5)
+    weekend = week.weekend
 
     def free(chosen: np.ndarray) -> bool:
         measured = np.count_nonzero(chosen & there)
         quiet = np.count_nonzero(chosen & there & idle) >= QUIET_SHARE * measured
         return bool(measured >= WEEKEND_DAYS and quiet and not (chosen & busy).any())
 
-    weekends = free(weekend) and ds[weekend & there].normalize().nunique() >= WEEKEND_DAYS
+    weekends = free(weekend) and len(np.unique(week.day[weekend & there])) >= WEEKEND_DAYS
     if not frequency.hourly:
         return [], weekends
-    hours = np.asarray(ds.hour)
-    quiet = [free((hours == hour) & ~(weekend & weekends)) for hour in range(24)]
+    quiet = [free((week.hour == hour) & ~(weekend & weekends)) for hour in range(24)]
     if all(quiet):
         return [], weekends
     # The longest run of quiet hours round the clock, beginning after a busy one.
