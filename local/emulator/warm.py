@@ -85,13 +85,22 @@ def _serve(listener: socket.socket, libraries: list[str]) -> None:
     gc.collect()
     gc.freeze()
     warnings.filterwarnings("ignore", message=".*multi-threaded")  # BLAS is, and stops its threads before a fork
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, _collect)
     while True:
         link, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
             _keep(link)
         link.close()
+
+
+def _collect(*_: object) -> None:
+    """Take note of what has ended; its processor time counts as the server's from then on."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
 
 
 def _keep(link: socket.socket) -> None:

@@ -10,6 +10,7 @@ import os
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from integration import service as services
 from integration.service import Service
 
+from local import processes
 from tests.unit.functions.messages import event
 
 OBJECTS, DATASETS = map(int, os.environ.get("BURST", "200,4").split(","))
@@ -63,6 +65,10 @@ def test_a_burst_becomes_a_few_runs_per_dataset_and_every_version_counts_once(
     repeat(service, chance.sample(versions, len(versions) // 3))
     newest = {(one["Key"], one["VersionId"]) for one in versions if one["IsLatest"]}
     assert len(versions) == len(firsts) + len(seconds)
+    deadline = time.monotonic() + services.RUN_SECONDS
+    while sum(len(ledger(service, name_of(number))) for number in range(DATASETS)) < len(versions):
+        assert time.monotonic() < deadline, "not all have come in"
+        time.sleep(2)
 
     runs, used = 0, []
     for dataset in map(name_of, range(DATASETS)):
@@ -94,9 +100,12 @@ def test_a_burst_becomes_a_few_runs_per_dataset_and_every_version_counts_once(
 
 
 def processor(pid: int) -> float:
-    """Seconds that a process and those that it has started have used."""
-    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
-    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+    """Seconds that the cloud and all that it has started have used: jobs are children of a process of their own."""
+    used = 0
+    for one in (pid, *processes.of_session(pid)):
+        with suppress(OSError):  # it has ended meanwhile
+            used += sum(map(int, Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    return used / os.sysconf("SC_CLK_TCK")
 
 
 def all_versions(service: Service) -> list[dict[str, Any]]:

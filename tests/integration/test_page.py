@@ -90,7 +90,7 @@ def test_a_run_that_failed_is_told_with_its_log_and_redriven_on_the_page(open_pa
         page.get_by_text("The run has ended FAILED").wait_for(timeout=RUN_MS)
     assert "redrive it" in page.locator(".says").inner_text()
     page.get_by_label("Job").select_option("preprocess")
-    page.get_by_text("headroom-paged-preprocess-").wait_for()
+    page.locator(".live .quiet").get_by_text("headroom-paged-preprocess-").wait_for()
     assert page.locator(".log").inner_text().strip()
     page.get_by_role("button", name="Redrive this run").click()
     page.get_by_text("The run has ended: published.").wait_for(timeout=RUN_MS)

@@ -58,13 +58,16 @@ def find(
 def _measure(db: duckdb.DuckDBPyConnection) -> None:
     """The table ``extent``: how far the numbers of each server in each file go, found in one look at all rows.
 
-    Of percentages ``_least``, ``_most``, ``_samples`` and whether there are ``_fractions`` (numbers that are none, NaN
-    and infinity, left out); of rates the ``_first`` row.
+    Of percentages ``_least``, ``_most``, the least ``_above`` one and the most ``_below`` 100 by more than one (see
+    ``shares``), ``_samples`` and whether there are ``_fractions``; NaN and infinity are left out. Of rates the
+    ``_first`` row.
     """
     percent = for_each(
         metrics.percent_names(),
-        """
+        f"""
         min(%) FILTER (isfinite(%)) AS %_least, max(%) FILTER (isfinite(%)) AS %_most,
+        min(%) FILTER (% > {shares.ONE} AND isfinite(%)) AS %_above,
+        max(%) FILTER (100 - % > {shares.ONE} AND isfinite(%)) AS %_below,
         count(*) FILTER (isfinite(%)) AS %_samples, bool_or(% BETWEEN 0 AND 100 AND % <> floor(%)) AS %_fractions""",
     )
     rates = for_each(_RATES, "min(rowid) FILTER (% IS NOT NULL) AS %_first")

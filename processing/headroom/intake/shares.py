@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from headroom.intake.sources import Source
 
 # Monitors overshoot a little, also in shares.
-_ONE = 1.1
+ONE = 1.1
 # Above one and up to here a server elsewhere in the same layout is plainly a little busy, and in percent.
 _A_LITTLE = 10.0
+# A server that works at times has numbers between these two as well; one whose unit has changed has none.
+_GAP = 3.0
 # So few numbers say nothing of their course.
 _SAMPLES = 24
 # How alike successive samples are (their correlation): below the first they have no course, above the second they do.
@@ -47,9 +49,10 @@ DoubtsOfServers = list[tuple[int, str, str, str]]
 
 
 class _Low(NamedTuple):
-    """A server that never exceeds one: the decimals of its numbers, and whether they vary as those of an idle one."""
+    """A server's numbers up to one: their decimals, whether they are many, and whether they vary as an idle one's."""
 
     decimals: int
+    many: bool
     varies: bool
 
 
@@ -119,21 +122,24 @@ def find(
             certain, free = said(by_order[file], metric)
             if most is None or not fractions or certain:
                 continue
-            if (least >= 99 and most <= 100) if free else (most <= _ONE and least >= 0):
+            if (least >= 99 and most <= 100) if free else (most <= ONE and least >= 0):
                 columns.append((
                     file, metric,
                     f"{metric} never exceeds 1 here: shares of one, or percent of idle servers? Say it under `units` "
                     f"in the settings ({metric}: ratio, or {metric}: percent) or in the heading ([%])",
                 ))  # fmt: skip
             else:
-                has_low = (most >= 100 - _ONE) if free else (least <= _ONE)
+                has_low = (most >= 100 - ONE) if free else (least <= ONE)
                 percent[metric, free].append((by_order[file], has_low))
     servers: DoubtsOfServers = []
     seen: list[Seen] = []
     for (metric, free), files in sorted(percent.items(), key=lambda item: item[0][0] == "cpu"):
-        low = _low_servers(db, metric, free, files) if any(has_low for _, has_low in files) else {}
+        any_low = any(has_low for _, has_low in files)
+        low, at_times = _low_servers(db, metric, free, files) if any_low else ({}, {})
         if low or idle is not None:
             seen.append(_seen(db, metric, free, files, low))
+        if at_times:
+            servers += _changed(db, metric, free, at_times)
         if low:
             already = {(file, server) for file, _, _, server in servers}
             servers += _servers(db, metric, free, files, already, low, idle or seen[-1].idle())
@@ -160,7 +166,7 @@ def _seen(
     servers: dict[int, dict[str, float]] = defaultdict(dict)
     for number, server, most in db.execute(f"""
         SELECT alike, {server_of()} AS server, max({_most(metric, free)}) AS most FROM extent
-        JOIN alike_file USING (file) GROUP BY ALL HAVING most > {_ONE}""").fetchall():
+        JOIN alike_file USING (file) GROUP BY ALL HAVING most > {ONE}""").fetchall():
         servers[number][server] = most
     highest = {alike: servers[number] for alike, number in numbered.items()}
     low_of: dict[Alike, set[str]] = defaultdict(set)
@@ -179,35 +185,72 @@ def _most(metric: str, free: bool) -> str:
     return f"(100 - {metric}_least)" if free else f"{metric}_most"
 
 
+def _above(metric: str, free: bool) -> str:
+    """The SQL of a server's lowest value above one, as the file has it."""
+    return f"(100 - {metric}_below)" if free else f"{metric}_above"
+
+
 def _decimals(number: str) -> str:
     return f"CASE {' '.join(f'WHEN {_fits(number, places)} THEN {places}' for places in range(1, 7))} ELSE 7 END"
 
 
 def _low_servers(
     db: duckdb.DuckDBPyConnection, metric: str, free: bool, files: Sequence[tuple[Source, bool]]
-) -> dict[int, dict[str, _Low]]:
-    """The servers that never exceed 1, by files in which others do; with each file, whether it has such low numbers at
-    all."""
+) -> tuple[dict[int, dict[str, _Low]], dict[int, dict[str, _Low]]]:
+    """The servers that never exceed 1, by files in which others do, and those that do so at times and never by a
+    little; with each file, whether it has such low numbers at all."""
     number = _number(metric, free)
     orders = ", ".join(str(source.order) for source, has_low in files if has_low)
     low: dict[int, dict[str, _Low]] = defaultdict(dict)
-    for file, server, decimals, varies in db.execute(f"""
-        WITH never_higher AS (
-            SELECT file, {server_of()} AS server FROM extent WHERE file IN ({orders})
-            GROUP BY ALL HAVING max({_most(metric, free)}) <= {_ONE}
+    at_times: dict[int, dict[str, _Low]] = defaultdict(dict)
+    for file, server, always, *rest in db.execute(f"""
+        WITH asked AS (
+            SELECT file, {server_of()} AS server, max({_most(metric, free)}) <= {ONE} AS always
+            FROM extent WHERE file IN ({orders}) GROUP BY ALL HAVING always OR min({_above(metric, free)}) > {_GAP}
         ), low AS (
             SELECT file, server_id, count(*) AS samples, max({_decimals(number)}) AS decimals,
                 stddev({number}) / nullif(avg({number}), 0) AS noise, bool_or({number} <> floor({number})) AS fractions
-            FROM reading
-            SEMI JOIN (FROM extent WHERE file IN ({orders}) AND {_most(metric, free)} <= {_ONE}) USING (file, server_id)
-            WHERE {number} BETWEEN 0 AND {_ONE} GROUP BY file, server_id
+            FROM reading SEMI JOIN (
+                SELECT file, server_id FROM extent WHERE (file, {server_of()}) IN (SELECT (file, server) FROM asked)
+            ) USING (file, server_id)
+            WHERE {number} BETWEEN 0 AND {ONE} GROUP BY file, server_id
+        ), of_server AS (
+            SELECT file, {server_of()} AS server, max(decimals) AS decimals, sum(samples) AS samples,
+                max(noise) AS noise
+            FROM low GROUP BY ALL HAVING bool_or(fractions)
         )
-        SELECT file, {server_of()} AS server, max(decimals),
-            coalesce(sum(samples) >= {_SAMPLES} AND max(noise) >= {_NOISE}, false)
-        FROM low GROUP BY ALL HAVING bool_or(fractions) AND (file, server) IN (SELECT (file, server) FROM never_higher)
-        ORDER BY file, server""").fetchall():
-        low[file][server] = _Low(decimals, varies)
-    return low
+        SELECT file, server, always, decimals, samples >= {_SAMPLES}, coalesce(noise >= {_NOISE}, false)
+        FROM of_server JOIN asked USING (file, server) ORDER BY file, server""").fetchall():
+        (low if always else at_times)[file][server] = _Low(*rest)
+    return low, at_times
+
+
+def _changed(
+    db: duckdb.DuckDBPyConnection, metric: str, free: bool, at_times: Mapping[int, Mapping[str, _Low]]
+) -> DoubtsOfServers:
+    """The servers whose numbers are below 1 at times, in finer numbers than others are, and never a little above."""
+    usual = _usual_decimals(db, metric, _number(metric, free), at_times)
+    found: DoubtsOfServers = []
+    for file, servers in at_times.items():
+        for server, one in servers.items():
+            if one.many and one.decimals > usual.get(file, 0):
+                reason = (
+                    f"{metric} of {server} is at times below 1, with more decimals than above: has it changed from "
+                    f"percent to shares of one? If all are percent, say units: {{{metric}: percent}} in the settings"
+                )
+                found.append((file, metric, reason, server))
+    return found
+
+
+def _usual_decimals(db: duckdb.DuckDBPyConnection, metric: str, number: str, files: Collection[int]) -> dict[int, int]:
+    """How many decimals the numbers above 1 of some files have at most."""
+    orders = ", ".join(map(str, files)) or "NULL"
+    return dict(db.execute(f"""
+        SELECT file, max({_decimals(number)}) FROM reading
+        JOIN (SELECT file, min(rowid) AS first, count(*) // {_ROWS} + 1 AS step FROM reading
+            WHERE file IN ({orders}) GROUP BY file) USING (file)
+        WHERE (reading.rowid - first) % step = 0 AND {number} > {ONE} AND isfinite({metric})
+        GROUP BY file""").fetchall())  # fmt: skip
 
 
 def _servers(
@@ -259,18 +302,12 @@ def _idle_cpus(
     hundredths of a percent. And one whose numbers have no course, such as the noise of an idle server, beside others
     with one, and with no more decimals than these.
     """
-    files = ", ".join(str(file) for file, servers in low.items() if servers) or "NULL"
-    usual = dict(db.execute(f"""
-        SELECT file, max({_decimals(number)}) FROM reading
-        JOIN (SELECT file, min(rowid) AS first, count(*) // {_ROWS} + 1 AS step FROM reading
-            WHERE file IN ({files}) GROUP BY file) USING (file)
-        WHERE (reading.rowid - first) % step = 0 AND {number} > {_ONE} AND isfinite({metric})
-        GROUP BY file""").fetchall())  # fmt: skip
+    usual = _usual_decimals(db, metric, number, [file for file, servers in low.items() if servers])
     idle: set[tuple[int, str]] = set()
     asked: set[tuple[int, str]] = set()
     for file, servers in low.items():
         for server, one in servers.items():
-            if one.decimals == usual.get(file) == 2 and one.varies:
+            if one.decimals == usual.get(file) == 2 and one.many and one.varies:
                 idle.add((file, server))
             elif one.decimals <= usual.get(file, 0):
                 asked.add((file, server))

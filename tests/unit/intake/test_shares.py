@@ -51,6 +51,17 @@ def test_a_server_in_shares_beside_others_in_percent_is_set_aside_and_named(tmp_
     assert set(panel["server_id"]) == {*BUSY, "odd-1"}
 
 
+def test_a_server_that_changes_to_shares_in_the_midst_is_set_aside(tmp_path):
+    made = BUSY["db-1"]
+    changed = {"odd-1": made[:48] + [(at, round(v / 100, 4)) for at, v in made[48:]]}
+    panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, changed)})
+    assert exports.is_right(panel, quality, cpu=BUSY)
+    assert any("cpu of odd-1 is at times below 1, with more decimals" in note for note in quality["notes"])
+    at_night = {"night-1": made[:48] + idle("night-1")["night-1"][48:]}
+    panel, quality = exports.read(tmp_path / "night", {"x.csv": table(BUSY, at_night)})
+    assert exports.is_right(panel, quality, cpu=BUSY | at_night)
+
+
 def test_what_is_free_in_shares_is_set_aside_too(tmp_path):
     free = {server: [(at, round(100 - v, 2)) for at, v in made] for server, made in BUSY.items()}
     odd = {"odd-1": [(at, round(v / 100, 4)) for at, v in free["db-1"]]}

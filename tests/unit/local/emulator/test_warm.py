@@ -45,6 +45,7 @@ def code(tmp_path: Path) -> Path:
     for name, text in {
         "__init__": "", "tell": PROGRAM, "fail": "raise ValueError('no rows left')", "leave": "import sys; sys.exit(3)",
         "die": "import os; os.abort()", "hang": "import time; print('up', flush=True); time.sleep(60)",
+        "work": "import time\nwhile time.process_time() < 0.3: pass",
         "loaded": "import sys; print('decimal' in sys.modules, [one for one in sys.modules if 'local' == one])",
     }.items():  # fmt: skip
         (tmp_path / "headroom" / f"{name}.py").write_text(text)
@@ -95,6 +96,15 @@ def test_it_ends_with_the_group_of_its_job(programs: Path, code: Path, number: i
     assert job.stdout.read() == b"", "nobody holds it open"
     deadline = time.monotonic() + 10
     while any(one.info["cwd"] == str(code) for one in psutil.process_iter(["cwd"])):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_its_processor_time_is_known_once_it_has_ended(programs: Path, code: Path) -> None:
+    [server] = [one for one in psutil.Process().children() if "serve" in one.cmdline()]
+    run(programs / "python3", code, "-m", "headroom.work")
+    deadline = time.monotonic() + 10
+    while server.cpu_times().children_user + server.cpu_times().children_system < 0.25:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
