@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from headroom import engine, spread
+from headroom import engine
 from headroom.core import job, metrics, settings
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import database, merge, quality, reading
@@ -69,6 +69,8 @@ def preprocess(
         db = database.open_in(work)
         latest = _latest(manifest)
         if where == engine.SPARK:
+            from headroom import spread  # and pyarrow with it, which one machine has no need to load
+
             with engine.cluster() as cluster:
                 merged = spread.read_and_merge(cluster, db, sources, history, effective, before, latest, work)
         else:

@@ -6,7 +6,7 @@ Everything is decided by headings, the settings' rules, and a few rows that tell
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -347,8 +347,11 @@ def _metrics(
 
 def _unit_of_cells(sample: Sequence[Sequence[str]], place: int) -> str:
     """Percent where every cell says so."""
-    cells = [row[place].strip() for row in sample if place < len(row) and row[place].strip()]
-    return "%" if cells and all(re.fullmatch(r"[\d.,]+ ?%", cell) for cell in cells) else ""
+    return (
+        "%"
+        if any(_written(sample, place)) and all(re.fullmatch(r"[\d.,]+ ?%", cell) for cell in _written(sample, place))
+        else ""
+    )
 
 
 def _in_percent(heading: str, unit: str) -> bool:
@@ -442,8 +445,12 @@ def _place_clock(places: dict[str, int], headings: Sequence[str], sample: Sequen
 
 def _has_numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
     """Whether some cell of a column is a number; a column whose cells are all empty may have some further down."""
-    cells = [row[place].strip() for row in sample if place < len(row) and row[place].strip()]
-    return not cells or any(is_number(cell) for cell in cells)
+    return any(is_number(cell) for cell in _written(sample, place)) or not any(_written(sample, place))
+
+
+def _written(sample: Sequence[Sequence[str]], place: int) -> Iterator[str]:
+    """The cells of a column that are not empty; as a rule the first of them tells."""
+    return (cell for row in sample if place < len(row) and (cell := row[place].strip()))
 
 
 def part_in(heading: str, cells: Sequence[str], cores: bool) -> str | None:

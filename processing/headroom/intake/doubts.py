@@ -17,7 +17,7 @@ import duckdb
 from headroom.core import metrics
 from headroom.intake import shares
 from headroom.intake.layout import PERCENT_LIMIT
-from headroom.intake.tables import insert_all
+from headroom.intake.tables import for_each, insert_all
 
 if TYPE_CHECKING:
     from headroom.intake.sources import Source
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _OFTEN = 0.05
 # A rate that has not fallen once in so many samples, and has doubled, is a count since some start.
 _COUNTER_SAMPLES = 24
+_RATES = [name for name, one in metrics.BUILT_IN.items() if not one.percent]
 # What numbers of cores and gigabytes usually are; 1 and 2 alone may as well be the percent of an idle server.
 _SIZES = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 36, 40, 48, 56, 60, 64, 72, 80, 96)
 
@@ -41,6 +42,7 @@ def find(
     Where the sources are not all files, ``idle`` says which servers are idle by what all say (see ``shares.find``);
     gives what these can say.
     """
+    _measure(db)
     db.execute("CREATE TABLE doubt (file INTEGER, metric VARCHAR, reason VARCHAR, server VARCHAR)")
     columns, servers, seen = shares.find(db, sources, idle)
     found = [*_unreadable_numbers(db), *_sizes(db, sources), *columns, *_more_than_all(db), *_counters(db)]
@@ -51,6 +53,27 @@ def find(
         CREATE TABLE doubt_of_server AS SELECT file, server, {each} FROM doubt WHERE server IS NOT NULL
         GROUP BY file, server""")
     return seen
+
+
+def _measure(db: duckdb.DuckDBPyConnection) -> None:
+    """The table ``extent``: how far the numbers of each server in each file go, found in one look at all rows.
+
+    Of percentages ``_least``, ``_most``, the least ``_above`` one and the most ``_below`` 100 by more than one (see
+    ``shares``), ``_samples`` and whether there are ``_fractions``; NaN and infinity are left out. Of rates the
+    ``_first`` row.
+    """
+    percent = for_each(
+        metrics.percent_names(),
+        f"""
+        min(%) FILTER (isfinite(%)) AS %_least, max(%) FILTER (isfinite(%)) AS %_most,
+        min(%) FILTER (% > {shares.ONE} AND isfinite(%)) AS %_above,
+        max(%) FILTER (100 - % > {shares.ONE} AND isfinite(%)) AS %_below,
+        count(*) FILTER (isfinite(%)) AS %_samples, bool_or(% BETWEEN 0 AND 100 AND % <> floor(%)) AS %_fractions""",
+    )
+    rates = for_each(_RATES, "min(rowid) FILTER (% IS NOT NULL) AS %_first")
+    db.execute(f"""
+        CREATE OR REPLACE TEMP TABLE extent AS
+        SELECT file, server_id, {percent}, {rates} FROM reading GROUP BY file, server_id""")
 
 
 def _unreadable_numbers(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
@@ -77,14 +100,9 @@ def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tup
     by_order = {source.order: source for source in sources}
     for metric in ("cpu", "memory"):
         rows = db.execute(f"""
-            SELECT file, min(least), max(most) FROM (
-                SELECT file, min({metric}) AS least, max({metric}) AS most, count(*) AS samples FROM reading
-                WHERE isfinite({metric}) AND file IN (
-                    SELECT file FROM reading WHERE isfinite({metric}) GROUP BY file HAVING max({metric}) IN {_SIZES})
-                GROUP BY file, server_id
-            ) GROUP BY file
-            HAVING bool_and(least = most AND most IN {_SIZES}) AND max(most) >= 4
-                AND min(samples) >= {_COUNTER_SAMPLES}""").fetchall()
+            SELECT file, min({metric}_least), max({metric}_most) FROM extent WHERE {metric}_samples > 0 GROUP BY file
+            HAVING bool_and({metric}_least = {metric}_most AND {metric}_most IN {_SIZES}) AND max({metric}_most) >= 4
+                AND min({metric}_samples) >= {_COUNTER_SAMPLES}""").fetchall()
         for file, least, most in rows:
             if not shares.said(by_order[file], metric)[0]:
                 found.append((
@@ -97,42 +115,36 @@ def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tup
 
 def _more_than_all(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
     """Columns in which a server often exceeds what a monitor overshoots by: percent of one core, or another unit."""
-    highest = ", ".join(f"max({metric}) FILTER (isfinite({metric}))" for metric in metrics.percent_names())
     found = []
-    for file, *most in db.execute(f"SELECT file, {highest} FROM reading GROUP BY file").fetchall():
-        for metric, value in zip(metrics.percent_names(), most, strict=True):
-            if value is None or not value > PERCENT_LIMIT:
-                continue
-            servers = db.execute(f"""
-                SELECT server_id, count(*) FILTER ({metric} > {PERCENT_LIMIT}) AS above, count({metric}), max({metric})
-                FROM reading WHERE file = ? AND isfinite({metric}) GROUP BY server_id
-                HAVING above > 1 AND above > {_OFTEN} * count({metric}) ORDER BY above DESC, server_id""", [file],
-            ).fetchall()  # fmt: skip
-            if servers:
-                names = ", ".join(str(server) for server, *_ in servers[:3]) + (", …" if len(servers) > 3 else "")
-                likely = " (100 % per core, perhaps)" if metric == "cpu" else ""
-                found.append((
-                    file, metric,
-                    f"{metric} exceeds {PERCENT_LIMIT} % often, of {names} up to {servers[0][3]:g}: not percent "
-                    f"of the whole server{likely}. Nothing under this heading is used; export percent of the whole",
-                ))  # fmt: skip
+    for metric in metrics.percent_names():
+        rows = db.execute(f"""
+            SELECT file, list(server_id ORDER BY above DESC, server_id), arg_max(most, (above, most)) FROM (
+                SELECT file, server_id, count(*) FILTER ({metric} > {PERCENT_LIMIT}) AS above, max({metric}) AS most
+                FROM reading SEMI JOIN (FROM extent WHERE {metric}_most > {PERCENT_LIMIT}) USING (file, server_id)
+                WHERE isfinite({metric}) GROUP BY file, server_id
+                HAVING above > 1 AND above > {_OFTEN} * count({metric})
+            ) GROUP BY file ORDER BY file""").fetchall()
+        for file, servers, most in rows:
+            names = ", ".join(map(str, servers[:3])) + (", …" if len(servers) > 3 else "")
+            likely = " (100 % per core, perhaps)" if metric == "cpu" else ""
+            found.append((
+                file, metric,
+                f"{metric} exceeds {PERCENT_LIMIT} % often, of {names} up to {most:g}: not percent "
+                f"of the whole server{likely}. Nothing under this heading is used; export percent of the whole",
+            ))  # fmt: skip
     return found
 
 
 def _counters(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
     """Rates that only grow. Of each file the first three servers are looked at: a column is of one kind."""
-    rates = [name for name, one in metrics.BUILT_IN.items() if not one.percent]
     found = []
-    for metric in rates:
+    for metric in _RATES:
         rows = db.execute(f"""
             WITH looked_at AS (
-                SELECT file, server_id FROM (
-                    SELECT DISTINCT file, server_id FROM reading
-                    WHERE {metric} IS NOT NULL AND rowid IN (
-                        SELECT unnest(range(first, least(first + 2000, last + 1))) FROM (
-                            SELECT min(rowid) AS first, max(rowid) AS last FROM reading
-                            WHERE {metric} IS NOT NULL GROUP BY file))
-                ) QUALIFY row_number() OVER (PARTITION BY file ORDER BY server_id) <= 3
+                SELECT file, server_id FROM extent
+                JOIN (SELECT file, min({metric}_first) AS begin FROM extent GROUP BY file) USING (file)
+                WHERE {metric}_first < begin + 2000
+                QUALIFY row_number() OVER (PARTITION BY file ORDER BY server_id) <= 3
             ), steps AS (
                 SELECT file, server_id, {metric} AS value, lag({metric}) OVER series AS before
                 FROM reading SEMI JOIN looked_at USING (file, server_id)

@@ -367,7 +367,7 @@ def _is_unit_row(row: Sequence[str]) -> bool:
 
 def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     """The decimal mark, where some number of the table can be read in one way only."""
-    cells = [cell.strip().rstrip("% ") for row in rows for cell in row]
+    cells = [cell.strip().rstrip("% ") for row in rows for cell in row if "," in cell]  # others tell nothing
     comma = any(re.fullmatch(r"[-+]?(\d{1,3}(\.\d{3})+,\d+|\d+,(\d{1,2}|\d{4,})|0,\d+)", cell) for cell in cells)
     point = any(re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})", cell) for cell in cells)
     return "," if comma and not point else "." if point and not comma else ""
@@ -389,8 +389,10 @@ def _sample_times(places: Mapping[str, int], rows: Sequence[Sequence[str]]) -> t
     texts = [" ".join(row[place].strip() for place in wanted) for row in rows if max(wanted) < len(row)]
     texts = list(dict.fromkeys(text for text in texts if re.search(r"\d", text)))
     strange = [text for text in texts if not PLAIN.fullmatch(text.strip())]
+    if not strange:
+        return ()
     plain = [text for text in texts if PLAIN.fullmatch(text.strip())]
-    return (*strange[:_HEAD_LINES], *plain[:_HEAD_LINES]) if strange else ()
+    return (*strange[:_HEAD_LINES], *plain[:_HEAD_LINES])
 
 
 def first_bytes(path: Path, most: int = _HEAD_BYTES) -> bytes:

@@ -12,19 +12,19 @@ from headroom.intake.layout import open_bytes
 from headroom.intake.sources import Source
 
 
-def line_numbers(
-    source: Source, positions: Sequence[int], rows: int, rejected_lines: Sequence[int]
-) -> list[int] | None:
+def one_each(source: Source, rows: int) -> bool:
+    """Whether each of a file's rows is one line and follows the one before, so that its line is its position
+    from 0 + 1 + header line; Parquet, which has no lines, is counted so. ``rows`` is how many rows the file has."""
+    layout = source.known_layout
+    return layout.format == "parquet" or _count_lines(source.readable) == layout.header_line + rows
+
+
+def line_numbers(source: Source, positions: Sequence[int], rejected_lines: Sequence[int]) -> list[int]:
     """The lines, as an editor counts them from 1, of some rows of a file, given by their positions from 0.
 
-    ``rows`` is how many rows the file has; ``rejected_lines`` are the lines that are not rows, ascending. ``None``
-    says that each row is one line and follows the one before, so that line = position + 1 + header line.
+    ``rejected_lines`` are the lines that are not rows, ascending.
     """
     layout = source.known_layout
-    if layout.format == "parquet" or not positions:
-        return None
-    if not rejected_lines and _count_lines(source.readable) == layout.header_line + rows:
-        return None
     # Positions among all records, with those that were rejected.
     before = [line - layout.header_line - 1 - index for index, line in enumerate(rejected_lines)]
     records = [position + bisect_right(before, position) for position in positions]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from headroom.core.wording import counted
 from headroom.intake import groups, inventory
 from headroom.intake.columns import same
 from headroom.intake.entities import server_of
-from headroom.intake.lines import line_numbers
+from headroom.intake.lines import line_numbers, one_each
 from headroom.intake.merge import Merge
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, insert_all, one_row, quoted
@@ -160,10 +161,7 @@ def _collect_problems(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
         FROM (SELECT DISTINCT file, row FROM problem WHERE row IS NOT NULL)
         JOIN file_told USING (file)""")
     db.execute("CREATE TABLE line_of (file INTEGER, row BIGINT, line BIGINT)")
-    with_problems = {file for (file,) in db.execute("SELECT DISTINCT file FROM place").fetchall()}
-    for source in sources:
-        if source.order in with_problems:
-            _add_lines(db, source)
+    _add_lines(db, sources)
     db.execute(f"""
         CREATE TABLE quarantine AS
         SELECT row_number() OVER (ORDER BY file, line, "column", value, reason) AS place, *
@@ -179,20 +177,26 @@ def _collect_problems(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) 
         )""")
 
 
-def _add_lines(db: duckdb.DuckDBPyConnection, source: Source) -> None:
-    found = db.execute("SELECT row, position, rows FROM place WHERE file = ? ORDER BY row", [source.order]).fetchall()
-    if source.layout is None:
-        return
-    rejected = db.execute("SELECT line FROM rejected WHERE file = ? ORDER BY line", [source.order]).fetchall()
-    lines = line_numbers(source, [position for _, position, _ in found], found[0][2], [line for (line,) in rejected])
-    if lines is None:
-        db.execute(
-            "INSERT INTO line_of SELECT file, row, position + 1 + ? FROM place WHERE file = ?",
-            [source.layout.header_line, source.order],
-        )
-    else:
-        rows = [(source.order, row, line) for (row, _, _), line in zip(found, lines, strict=True)]
-        insert_all(db, "line_of", rows)
+def _add_lines(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Fill the table ``line_of``: of each row with a problem, the line of its file as an editor counts it."""
+    rejected: dict[int, list[int]] = defaultdict(list)
+    for file, line in db.execute("SELECT file, line FROM rejected ORDER BY file, line").fetchall():
+        rejected[file].append(line)
+    rows_of = dict(db.execute("SELECT DISTINCT file, rows FROM place").fetchall())
+    simple: list[int] = []
+    for source in sources:
+        file = source.order
+        if source.layout is None or file not in rows_of:
+            continue
+        if file not in rejected and one_each(source, rows_of[file]):
+            simple.append(file)
+            continue
+        places = db.execute("SELECT row, position FROM place WHERE file = ? ORDER BY row", [file]).fetchall()
+        lines = line_numbers(source, [position for _, position in places], rejected[file])
+        insert_all(db, "line_of", [(file, row, line) for (row, _), line in zip(places, lines, strict=True)])
+    db.execute(f"""
+        INSERT INTO line_of SELECT file, row, position + 1 + header_line FROM place JOIN source USING (file)
+        WHERE file IN ({", ".join(map(str, simple)) or "NULL"})""")
 
 
 def _files(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[dict[str, Any]]:

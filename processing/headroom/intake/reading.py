@@ -315,7 +315,10 @@ def read_rows(
             insert_all(db, "owner_file", files)
             if any(entities.together(name) for name in metrics.columns()):
                 insert_all(db, "together_file", files)
-        _scan(db, layout, group, latest, names.meant.get(alike, {}))
+        for plain in (True, False):
+            some = [source for source in group if source.plain == plain]
+            if some:
+                _scan(db, layout, some, latest, names.meant.get(alike, {}))
     _look_at_names(db, settings)
     seen = doubts.find(db, sources, idle)
     db.execute(_judge(db.execute("SELECT 1 FROM doubt_of_server LIMIT 1").fetchone() is not None))
@@ -415,6 +418,7 @@ def _scan(
     understood: Mapping[str, Meaning],
 ) -> None:
     """Insert all rows of files of one layout; where one of them breaks the scan, they are read one by one."""
+    drop_rejects(db)
     try:
         if layout.shape == "inventory":
             inventory.scan(db, layout, sources)
@@ -433,8 +437,6 @@ def _scan(
                 _scan(db, layout, [source], latest, understood)
         else:
             _refuse_damaged(sources[0], error)
-    finally:
-        drop_rejects(db)
 
 
 def _refuse_damaged(source: Source, error: Exception) -> None:
@@ -474,7 +476,7 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
 def _texts(layout: Layout, sources: Sequence[Source], understood: Mapping[str, Meaning]) -> tuple[str, str]:
     """A SELECT over files of one layout that gives every canonical column as text, NULL where there is none, and the
     expressions that make the metrics' numbers of these texts."""
-    scan = scan_of(layout, [source.readable for source in sources])
+    scan = scan_of(layout, [source.readable for source in sources], all(source.plain for source in sources))
     cell = {column: field_of(layout, place) for column, place in layout.places}
     orders = ", ".join(str(source.order) for source in sources)
     servers = ", ".join(quoted(source.name.server) for source in sources)
@@ -573,7 +575,7 @@ def _by_key(keys: Mapping[str, Meaning], number: str) -> str:
 def _find_keys(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source]) -> None:
     """Find what stands in the metric columns of files of one layout; where one breaks the scan, of each by itself."""
     try:
-        scan = scan_of(layout, [source.readable for source in sources])
+        scan = scan_of(layout, [source.readable for source in sources], all(source.plain for source in sources))
         keys = {key for (key,) in db.execute(f"SELECT DISTINCT {key_text(layout)} FROM {scan}").fetchall()}
         for source in sources:
             source.keys = keys
@@ -583,8 +585,6 @@ def _find_keys(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[
                 _find_keys(db, layout, [source])
         else:
             _refuse_damaged(sources[0], error)
-    finally:
-        drop_rejects(db)
 
 
 def _meant(

@@ -12,20 +12,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
 from headroom.core import metrics
 from headroom.intake.entities import server_of
-from headroom.intake.tables import one_row
+from headroom.intake.tables import for_each, insert_all
 
 if TYPE_CHECKING:
     from headroom.intake.layout import Layout
     from headroom.intake.sources import Source
 
 # Monitors overshoot a little, also in shares.
-_ONE = 1.1
+ONE = 1.1
 # Above one and up to here a server elsewhere in the same layout is plainly a little busy, and in percent.
 _A_LITTLE = 10.0
 # A server that works at times has numbers between these two as well; one whose unit has changed has none.
@@ -39,12 +39,23 @@ _NO_COURSE, _COURSE = 0.3, 0.5
 # How far samples lie apart (standard deviation by mean): a busy server without a course is one that works to its limit
 # all day, at 0.01 at most in these traces; of those that never exceed 1 %, 98 % are above 0.07.
 _NOISE = 0.05
-# Rows of a file that tell how many decimals it has, and the busiest servers, whose course is compared.
+# About so many rows of a file, evenly spread, tell how many decimals it has; its so many busiest servers have a course
+# to compare with.
 _ROWS, _OTHERS = 10_000, 5
 _NAMES = 3
 
 Doubts = list[tuple[int, str, str]]
 DoubtsOfServers = list[tuple[int, str, str, str]]
+
+
+class _Low(NamedTuple):
+    """A server's numbers up to one: their decimals, whether they are many, and whether they vary as an idle one's."""
+
+    decimals: int
+    many: bool
+    varies: bool
+
+
 # Files that can speak for each other's servers: their layout, the metric, and whether its values are what is free.
 Alike = tuple["Layout", str, bool]
 
@@ -100,12 +111,8 @@ def find(
     """Columns in doubt (file, metric, reason), servers in doubt within others (file, metric, reason, server), and what
     these files can say of others' servers. ``idle``: what all files say, where these are not all; empty if it is not
     known yet."""
-    highest = ", ".join(
-        f"max({metric}) FILTER (isfinite({metric})), min({metric}), "
-        f"count(*) FILTER ({metric} BETWEEN 0 AND 100 AND {metric} <> floor({metric}))"
-        for metric in metrics.percent_names()
-    )
-    found = db.execute(f"SELECT file, {highest} FROM reading GROUP BY file ORDER BY file").fetchall()
+    highest = for_each(metrics.percent_names(), "max(%_most), min(%_least), bool_or(%_fractions)")
+    found = db.execute(f"SELECT file, {highest} FROM extent GROUP BY file ORDER BY file").fetchall()
     by_order = {source.order: source for source in sources}
     columns: Doubts = []
     percent: dict[tuple[str, bool], list[tuple[Source, bool]]] = defaultdict(list)
@@ -115,23 +122,24 @@ def find(
             certain, free = said(by_order[file], metric)
             if most is None or not fractions or certain:
                 continue
-            if (least >= 99 and most <= 100) if free else (most <= _ONE and least >= 0):
+            if (least >= 99 and most <= 100) if free else (most <= ONE and least >= 0):
                 columns.append((
                     file, metric,
                     f"{metric} never exceeds 1 here: shares of one, or percent of idle servers? Say it under `units` "
                     f"in the settings ({metric}: ratio, or {metric}: percent) or in the heading ([%])",
                 ))  # fmt: skip
             else:
-                has_low = (most >= 100 - _ONE) if free else (least <= _ONE)
+                has_low = (most >= 100 - ONE) if free else (least <= ONE)
                 percent[metric, free].append((by_order[file], has_low))
     servers: DoubtsOfServers = []
     seen: list[Seen] = []
     for (metric, free), files in sorted(percent.items(), key=lambda item: item[0][0] == "cpu"):
-        low = _low_servers(db, metric, free, files) if any(has_low for _, has_low in files) else {}
+        any_low = any(has_low for _, has_low in files)
+        low, at_times = _low_servers(db, metric, free, files) if any_low else ({}, {})
         if low or idle is not None:
             seen.append(_seen(db, metric, free, files, low))
-        if any(has_low for _, has_low in files):
-            servers += _changed(db, metric, free)
+        if at_times:
+            servers += _changed(db, metric, free, at_times)
         if low:
             already = {(file, server) for file, _, _, server in servers}
             servers += _servers(db, metric, free, files, already, low, idle or seen[-1].idle())
@@ -149,20 +157,21 @@ def _seen(
     metric: str,
     free: bool,
     files: Sequence[tuple[Source, bool]],
-    low: Mapping[int, Sequence[str]],
+    low: Mapping[int, Collection[str]],
 ) -> Seen:
-    by_order = {source.order: source for source, _ in files}
-    number = _number(metric, free)
-    highest: dict[Alike, dict[str, float]] = defaultdict(dict)
-    for file, server, most in db.execute(f"""
-        SELECT file, {server_of()} AS server, max({number}) AS most FROM reading
-        WHERE file IN ({", ".join(map(str, by_order))}) AND isfinite({metric})
-        GROUP BY ALL HAVING most > {_ONE}""").fetchall():
-        alike = by_order[file].known_layout, metric, free
-        highest[alike][server] = max(most, highest[alike].get(server, most))
+    alike_of = {source.order: (source.known_layout, metric, free) for source, _ in files}
+    numbered = {alike: number for number, alike in enumerate(dict.fromkeys(alike_of.values()))}
+    db.execute("CREATE OR REPLACE TEMP TABLE alike_file (file INTEGER, alike INTEGER)")
+    insert_all(db, "alike_file", [(file, numbered[alike]) for file, alike in alike_of.items()])
+    servers: dict[int, dict[str, float]] = defaultdict(dict)
+    for number, server, most in db.execute(f"""
+        SELECT alike, {server_of()} AS server, max({_most(metric, free)}) AS most FROM extent
+        JOIN alike_file USING (file) GROUP BY ALL HAVING most > {ONE}""").fetchall():
+        servers[number][server] = most
+    highest = {alike: servers[number] for alike, number in numbered.items()}
     low_of: dict[Alike, set[str]] = defaultdict(set)
-    for file, servers in low.items():
-        low_of[by_order[file].known_layout, metric, free].update(servers)
+    for file, names in low.items():
+        low_of[alike_of[file]].update(names)
     return Seen(highest, low_of)
 
 
@@ -171,60 +180,77 @@ def _number(metric: str, free: bool) -> str:
     return f"(100 - {metric})" if free else metric
 
 
+def _most(metric: str, free: bool) -> str:
+    """The SQL of a server's highest value, as the file has it."""
+    return f"(100 - {metric}_least)" if free else f"{metric}_most"
+
+
+def _above(metric: str, free: bool) -> str:
+    """The SQL of a server's lowest value above one, as the file has it."""
+    return f"(100 - {metric}_below)" if free else f"{metric}_above"
+
+
 def _decimals(number: str) -> str:
     return f"CASE {' '.join(f'WHEN {_fits(number, places)} THEN {places}' for places in range(1, 7))} ELSE 7 END"
 
 
 def _low_servers(
     db: duckdb.DuckDBPyConnection, metric: str, free: bool, files: Sequence[tuple[Source, bool]]
-) -> dict[int, list[str]]:
-    """The servers that never exceed 1, by files in which others do (table ``low_server``); with each file, whether it
-    has such low numbers at all."""
+) -> tuple[dict[int, dict[str, _Low]], dict[int, dict[str, _Low]]]:
+    """The servers that never exceed 1, by files in which others do, and those that do so at times and never by a
+    little; with each file, whether it has such low numbers at all."""
     number = _number(metric, free)
-    decimals = _decimals(number)
     orders = ", ".join(str(source.order) for source, has_low in files if has_low)
-    db.execute(f"""
-        CREATE OR REPLACE TEMP TABLE low AS
-        SELECT file, server_id, count(*) AS samples, max({decimals}) AS decimals,
-            stddev({number}) / nullif(avg({number}), 0) AS noise, bool_or({number} <> floor({number})) AS fractions
-        FROM reading WHERE file IN ({orders}) AND {number} BETWEEN 0 AND {_ONE} GROUP BY file, server_id;
-        CREATE OR REPLACE TEMP TABLE low_server AS
-        SELECT file, {server_of()} AS server, sum(samples) AS samples, max(decimals) AS decimals, max(noise) AS noise
-        FROM low
-        GROUP BY ALL HAVING bool_or(fractions)""")
-    db.execute(f"""
-        CREATE OR REPLACE TEMP TABLE higher AS
-        SELECT file, {server_of()} AS server, min({number}) AS least FROM reading
-        WHERE file IN ({orders}) AND {number} > {_ONE} AND isfinite({metric}) GROUP BY ALL;
-        CREATE OR REPLACE TEMP TABLE low_at_times AS
-        SELECT file, server, samples, decimals, least FROM low_server JOIN higher USING (file, server);
-        DELETE FROM low_server WHERE (file, server) IN (SELECT (file, server) FROM higher)""")
-    low = db.execute("SELECT file, list(server ORDER BY server) FROM low_server GROUP BY file ORDER BY file").fetchall()
-    return dict(low)
+    low: dict[int, dict[str, _Low]] = defaultdict(dict)
+    at_times: dict[int, dict[str, _Low]] = defaultdict(dict)
+    for file, server, always, *rest in db.execute(f"""
+        WITH asked AS (
+            SELECT file, {server_of()} AS server, max({_most(metric, free)}) <= {ONE} AS always
+            FROM extent WHERE file IN ({orders}) GROUP BY ALL HAVING always OR min({_above(metric, free)}) > {_GAP}
+        ), low AS (
+            SELECT file, server_id, count(*) AS samples, max({_decimals(number)}) AS decimals,
+                stddev({number}) / nullif(avg({number}), 0) AS noise, bool_or({number} <> floor({number})) AS fractions
+            FROM reading SEMI JOIN (
+                SELECT file, server_id FROM extent WHERE (file, {server_of()}) IN (SELECT (file, server) FROM asked)
+            ) USING (file, server_id)
+            WHERE {number} BETWEEN 0 AND {ONE} GROUP BY file, server_id
+        ), of_server AS (
+            SELECT file, {server_of()} AS server, max(decimals) AS decimals, sum(samples) AS samples,
+                max(noise) AS noise
+            FROM low GROUP BY ALL HAVING bool_or(fractions)
+        )
+        SELECT file, server, always, decimals, samples >= {_SAMPLES}, coalesce(noise >= {_NOISE}, false)
+        FROM of_server JOIN asked USING (file, server) ORDER BY file, server""").fetchall():
+        (low if always else at_times)[file][server] = _Low(*rest)
+    return low, at_times
 
 
-def _changed(db: duckdb.DuckDBPyConnection, metric: str, free: bool) -> DoubtsOfServers:
+def _changed(
+    db: duckdb.DuckDBPyConnection, metric: str, free: bool, at_times: Mapping[int, Mapping[str, _Low]]
+) -> DoubtsOfServers:
     """The servers whose numbers are below 1 at times, in finer numbers than others are, and never a little above."""
+    usual = _usual_decimals(db, metric, _number(metric, free), at_times)
     found: DoubtsOfServers = []
-    at_times = db.execute(
-        "SELECT file, server, decimals FROM low_at_times WHERE samples >= ? AND least > ? ORDER BY ALL",
-        [_SAMPLES, _GAP],
-    )
-    for file, server, most in at_times.fetchall():
-        if most > _usual_decimals(db, metric, _number(metric, free), file):
-            reason = (
-                f"{metric} of {server} is at times below 1, with more decimals than above: has it changed from percent "
-                f"to shares of one? If all are percent, say units: {{{metric}: percent}} in the settings"
-            )
-            found.append((file, metric, reason, server))
+    for file, servers in at_times.items():
+        for server, one in servers.items():
+            if one.many and one.decimals > usual.get(file, 0):
+                reason = (
+                    f"{metric} of {server} is at times below 1, with more decimals than above: has it changed from "
+                    f"percent to shares of one? If all are percent, say units: {{{metric}: percent}} in the settings"
+                )
+                found.append((file, metric, reason, server))
     return found
 
 
-def _usual_decimals(db: duckdb.DuckDBPyConnection, metric: str, number: str, file: int) -> int:
-    """How many decimals a file's numbers above 1 have at most."""
-    above = f"FROM reading WHERE file = {file} AND isfinite({metric}) AND {number} > {_ONE} LIMIT {_ROWS}"
-    [usual] = one_row(db, f"SELECT coalesce(max({_decimals(number)}), 0) FROM (SELECT {metric} {above})")
-    return usual
+def _usual_decimals(db: duckdb.DuckDBPyConnection, metric: str, number: str, files: Collection[int]) -> dict[int, int]:
+    """How many decimals the numbers above 1 of some files have at most."""
+    orders = ", ".join(map(str, files)) or "NULL"
+    return dict(db.execute(f"""
+        SELECT file, max({_decimals(number)}) FROM reading
+        JOIN (SELECT file, min(rowid) AS first, count(*) // {_ROWS} + 1 AS step FROM reading
+            WHERE file IN ({orders}) GROUP BY file) USING (file)
+        WHERE (reading.rowid - first) % step = 0 AND {number} > {ONE} AND isfinite({metric})
+        GROUP BY file""").fetchall())  # fmt: skip
 
 
 def _servers(
@@ -233,19 +259,28 @@ def _servers(
     free: bool,
     files: Sequence[tuple[Source, bool]],
     doubted_already: set[tuple[int, str]],
-    low: Mapping[int, Sequence[str]],
+    low: Mapping[int, Mapping[str, _Low]],
     idle_elsewhere: Mapping[Alike, Collection[str]],
 ) -> DoubtsOfServers:
     """Those of the ``low`` servers of which nothing says that they are idle.
 
-    A server (by file) whose memory or disk is doubted is not idle either.
+    Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
+    percent. So may a CPU be (see ``_idle_cpus``); a memory is never below 1 %, and a disk's numbers have no course. A
+    server (by file) whose memory or disk is doubted is not idle either.
     """
     by_order = {source.order: source for source, _ in files}
-    found: DoubtsOfServers = []
+    asked: dict[int, dict[str, _Low]] = {}
     for file, servers in low.items():
         elsewhere = idle_elsewhere.get((by_order[file].known_layout, metric, free), ())
-        idle = _idle(db, metric, _number(metric, free), file, elsewhere)
-        doubted = [server for server in servers if server not in idle or (file, server) in doubted_already]
+        asked[file] = {server: one for server, one in servers.items() if one.decimals > 1 and server not in elsewhere}
+    idle = _idle_cpus(db, metric, _number(metric, free), asked) if metric == "cpu" else set()
+    found: DoubtsOfServers = []
+    for file, servers in low.items():
+        doubted = [
+            server
+            for server in servers
+            if (server in asked[file] and (file, server) not in idle) or (file, server) in doubted_already
+        ]
         if not doubted:
             continue
         names = ", ".join(server or "?" for server in doubted[:_NAMES]) + (", …" if len(doubted) > _NAMES else "")
@@ -258,44 +293,49 @@ def _servers(
     return found
 
 
-def _idle(db: duckdb.DuckDBPyConnection, metric: str, number: str, file: int, elsewhere: Collection[str]) -> set[str]:
-    """Those of a file's servers below 1 that are in percent, by what their numbers say.
+def _idle_cpus(
+    db: duckdb.DuckDBPyConnection, metric: str, number: str, low: Mapping[int, Mapping[str, _Low]]
+) -> set[tuple[int, str]]:
+    """Those of some files' servers whose CPU is in percent by what its numbers say, each with its file.
 
-    Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
-    percent. So is a CPU that varies, with two decimals where the others have two: of a share those would be whole
-    percents, beside hundredths of a percent. And numbers without a course, such as the noise of an idle server, beside
-    others with one, and with no more decimals than these, are percent too. A memory is never below 1 %, and a disk's
-    numbers have no course.
+    One that varies, with two decimals where the others have two: of a share those would be whole percents, beside
+    hundredths of a percent. And one whose numbers have no course, such as the noise of an idle server, beside others
+    with one, and with no more decimals than these.
     """
-    known = db.execute(
-        "SELECT server, decimals, samples >= ? AND noise >= ? FROM low_server WHERE file = ?", [_SAMPLES, _NOISE, file]
-    ).fetchall()
-    written = {server: most for server, most, _ in known}
-    idle = {server for server, most in written.items() if most <= 1}
-    idle |= written.keys() & set(elsewhere)
-    if metric != "cpu" or idle.issuperset(written):
-        return idle
-    of_file = f"FROM reading WHERE file = {file} AND isfinite({metric})"
-    usual = _usual_decimals(db, metric, number, file)
-    idle |= {server for server, most, varies in known if most == usual == 2 and varies}
-    asked = [server for server, most in written.items() if most <= usual and server not in idle]
+    usual = _usual_decimals(db, metric, number, [file for file, servers in low.items() if servers])
+    idle: set[tuple[int, str]] = set()
+    asked: set[tuple[int, str]] = set()
+    for file, servers in low.items():
+        for server, one in servers.items():
+            if one.decimals == usual.get(file) == 2 and one.many and one.varies:
+                idle.add((file, server))
+            elif one.decimals <= usual.get(file, 0):
+                asked.add((file, server))
     if not asked:
         return idle
-    busiest = [server for (server,) in db.execute(f"""
-        SELECT server_id {of_file} GROUP BY server_id ORDER BY avg({number}) DESC, server_id LIMIT {_OTHERS}""",
-    ).fetchall()]  # fmt: skip
-    course = {server: (alike, noise) for server, alike, noise in db.execute(f"""
-        SELECT server_id, corr(value, before), stddev(value) / avg(value) FROM (
-            SELECT server_id, {number} AS value, lag({number}) OVER (
-                PARTITION BY server_id ORDER BY sampled_at) AS before
-            {of_file} AND sampled_at IS NOT NULL AND server_id IN (SELECT unnest(?))
-        ) GROUP BY server_id HAVING count(before) >= {_SAMPLES} AND NOT isnan(corr(value, before))""",
-        [asked + busiest],
+    files = ", ".join(map(str, {file for file, _ in asked})) or "NULL"
+    busiest = db.execute(f"""
+        SELECT file, server_id FROM reading WHERE file IN ({files}) AND isfinite({metric}) GROUP BY file, server_id
+        QUALIFY row_number() OVER (PARTITION BY file ORDER BY avg({number}) DESC, server_id) <= {_OTHERS}""").fetchall()
+    db.execute("CREATE OR REPLACE TEMP TABLE compared (file INTEGER, server_id VARCHAR)")
+    insert_all(db, "compared", sorted({*asked, *busiest}))
+    course = {(file, server): (alike, noise) for file, server, alike, noise in db.execute(f"""
+        SELECT file, server_id, corr(value, before), stddev(value) / avg(value) FROM (
+            SELECT file, server_id, {number} AS value, lag({number}) OVER (
+                PARTITION BY file, server_id ORDER BY sampled_at) AS before
+            FROM reading SEMI JOIN compared USING (file, server_id)
+            WHERE isfinite({metric}) AND sampled_at IS NOT NULL
+        ) GROUP BY file, server_id HAVING count(before) >= {_SAMPLES} AND NOT isnan(corr(value, before))""",
     ).fetchall()}  # fmt: skip
-    of_others = sorted(course[server][0] for server in busiest if server in course and server not in asked)
-    if of_others and of_others[len(of_others) // 2] >= _COURSE:
-        without = {server for server, (alike, noise) in course.items() if alike < _NO_COURSE and noise >= _NOISE}
-        idle |= without & set(asked)
+    of_others: dict[int, list[float]] = defaultdict(list)
+    for one in busiest:
+        if one in course and one not in asked:
+            of_others[one[0]].append(course[one][0])
+    for file, server in asked & course.keys():
+        others = sorted(of_others[file])
+        alike, noise = course[file, server]
+        if others and others[len(others) // 2] >= _COURSE and alike < _NO_COURSE and noise >= _NOISE:
+            idle.add((file, server))
     return idle
 
 

@@ -38,7 +38,6 @@ from headroom.intake.layout import (
 )
 from headroom.intake.meaning import FileName, Meaning
 from headroom.intake.tables import (
-    drop_rejects,
     field_of,
     one_row,
     scan_of,
@@ -57,7 +56,8 @@ class Source:
     ``readable`` is what DuckDB reads in its place: UTF-8, under a name of our own. ``said`` are sentences about what
     of the file was left alone; ``meanings`` how its numbers were read; ``names`` all headings and metrics that
     occur in it, which a mapping may mean; ``keys`` what stands in its metric column, with units (``tables.key_text``).
-    ``busiest``: of parts that count together, each moment has the busiest one's value.
+    ``busiest``: of parts that count together, each moment has the busiest one's value. ``plain``: it is large, and
+    each of its lines is a row for certain, so that several readers may share it.
     """
 
     order: int
@@ -73,6 +73,7 @@ class Source:
     names: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     busiest: bool = False
+    plain: bool = False
 
     @property
     def alike(self) -> tuple[Layout, str]:
@@ -177,6 +178,8 @@ def _table_of_json(source: Source, work: Path) -> Path | None:
 
 
 _TOLD = 6
+# Bytes of a file that is worth several readers: each takes 8 MB at a time.
+_LARGE = 32 * 2**20
 
 
 def _convert(source: Source, file: File, export: Export, module: ModuleType) -> Layout:
@@ -234,7 +237,8 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
         UnreadableFile: these rows cannot be read to the end, or in more than one way.
     """
     rules = source.rules
-    scan = f"(FROM {scan_of(layout, [source.readable])})"
+    source.plain = layout.format == "csv" and not layout.compressed and _is_plain(source.readable, layout.quote)
+    scan = f"(FROM {scan_of(layout, [source.readable], source.plain)})"
     absent = [name for name in rules.where if same(name) not in map(same, layout.columns)]
     if absent:
         raise UnreadableFile(f"`where` names a column that is not there ({', '.join(absent)}): correct the settings")
@@ -257,8 +261,6 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
         raise UnreadableFile(str(error)) from error
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
         raise UnreadableFile(f"the file cannot be read to its end ({brief(error)}): send it again") from error
-    finally:
-        drop_rejects(db)
     if layout.unclear:
         told = [f"{heading} {reason}" for heading, reason in layout.unclear[:_TOLD]]
         more = f"; and {len(layout.unclear) - _TOLD} more" if len(layout.unclear) > _TOLD else ""
@@ -299,6 +301,23 @@ def _refuse_unclear_marks(db: duckdb.DuckDBPyConnection, layout: Layout, scan: s
                 f"{example!r} under {layout.columns[place]!r} could be {example[:-4]} and a fraction, or thousands: "
                 "say decimal_mark: '.' or ',' under `sources` in the settings"
             )
+
+
+def _is_plain(path: Path, quote: str) -> bool:
+    """Whether a file is large, and nothing in it can make a reader that begins in its midst mistake where rows begin or
+    how many came before: quotation marks, carriage returns, bytes that are not UTF-8, or lines without an end."""
+    if path.stat().st_size < _LARGE:
+        return False
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while chunk := file.read(1 << 20):
+                if quote.encode() in chunk or b"\r" in chunk or b"\n" not in chunk:
+                    return False
+                decoder.decode(chunk)
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def _check_gzip(path: Path) -> None:

@@ -40,7 +40,11 @@ def insert_all(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[A
 
 
 def drop_rejects(db: duckdb.DuckDBPyConnection) -> None:
-    """Drop the tables in which DuckDB keeps the lines that a scan could not make rows of (see ``scan_of``)."""
+    """Drop the tables in which DuckDB keeps the lines that scans could not make rows of (see ``scan_of``).
+
+    Who reads them does so before its scan, and nobody after theirs: it takes a millisecond, which counts where files
+    are many.
+    """
     db.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
 
 
@@ -52,20 +56,23 @@ def field_of(layout: Layout, place: int) -> str:
     return f'CAST("{name}" AS VARCHAR)'
 
 
-def scan_of(layout: Layout, files: Sequence[Path]) -> str:
-    """A relation with all rows of files of one layout; ``file_index`` counts the files from 0."""
+def scan_of(layout: Layout, files: Sequence[Path], plain: bool = False) -> str:
+    """A relation with all rows of files of one layout; ``file_index`` counts the files from 0.
+
+    ``plain``: in each of them every line is a row for certain.
+    """
     paths = ", ".join(quoted(str(file)) for file in files)
     if layout.format == "parquet":
         return f"read_parquet([{paths}], hive_partitioning = false)"
     # One column more than the header has shows rows that are too long. Of a short row the missing fields come
     # as NULL, which an empty field does not because no field equals this null string. DuckDB's parallel
-    # scan of a single file guesses where rows begin, wrongly in messy files, so each file has one reader.
+    # scan of a single file guesses where rows begin, wrongly in messy files, so each of these has one reader.
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(layout.columns)))
     return (
         f"read_csv([{paths}], auto_detect = false, columns = {{{columns}, 'beyond': 'VARCHAR'}}, "
         f"delim = {quoted(layout.delimiter)}, quote = {quoted(layout.quote)}, escape = {quoted(layout.quote)}, "
         f"header = false, skip = {layout.header_line}, nullstr = chr(1), null_padding = true, strict_mode = false, "
-        f"parallel = false, store_rejects = true, hive_partitioning = false, "
+        f"parallel = {plain}, store_rejects = true, hive_partitioning = false, "
         f"compression = '{'gzip' if layout.compressed else 'none'}')"
     )
 

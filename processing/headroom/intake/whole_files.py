@@ -11,7 +11,7 @@ import duckdb
 from headroom.core import metrics
 from headroom.intake import meaning
 from headroom.intake.sources import Source
-from headroom.intake.tables import drop_rejects, field_of, one_row, quoted, scan_of, time_text
+from headroom.intake.tables import field_of, one_row, quoted, scan_of, time_text
 
 Refusals = Iterator[tuple[Source, str]]
 
@@ -92,7 +92,6 @@ def put_together(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Re
         rows = db.execute(f"""
             SELECT DISTINCT [{texts}] FROM {scan_of(layout, [source.readable])}
             WHERE {time_text(layout)} = {quoted(at_text)}""").fetchall()
-        drop_rejects(db)
         others = [
             row for (row,) in rows if [name.casefold() for name in row] != [name.casefold() for name in layout.columns]
         ]
@@ -119,7 +118,6 @@ def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int,
         fields = ", ".join(f"coalesce({field_of(layout, place)}, '')" for place in range(len(layout.columns)))
         found = db.execute(f"SELECT {fields} FROM {scan_of(layout, [source.readable])} LIMIT 1 OFFSET {row - first}")
         rows.append(found.fetchone() or ())
-    drop_rejects(db)
     values = {place for column, place in layout.places if column in metrics.columns() or column == "value"}
     differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
     return [layout.columns[place] for place in differ if layout.columns[place]]

@@ -144,3 +144,22 @@ def test_the_hour_that_comes_twice_is_understood_in_files_that_begin_with_the_ne
     rows = [f"2024-10-27 {at},a,{15 - place}" for place, at in enumerate(times)]
     panel, _ = exports.read(tmp_path, table(*rows), "{frequency: h, timezone: Europe/Berlin}")
     assert panel["ds"].dt.hour.tolist() == [23, 0, 1, 2] and panel["max"].tolist() == [10, 12, 14, 15]
+
+
+@pytest.mark.parametrize(
+    "content, plain",
+    [
+        (b"a,b\n1,2\n", True),
+        ("a,b\nMünchen,2\n".encode(), True),
+        ("a,b\nMünchen,2\n".encode("cp1252"), False),
+        (b'a,b\n"x\ny",2\n', False),
+        (b"a,b\r\n1,2\r\n", False),
+        (b"a,b\n" + 3 * 2**20 * b"x" + b"\n", False),
+    ],
+)
+def test_several_readers_share_a_file_only_if_each_of_its_lines_is_a_row(tmp_path, monkeypatch, content, plain):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    assert not sources._is_plain(path, '"')  # small files lie beside others
+    monkeypatch.setattr(sources, "_LARGE", 1)
+    assert sources._is_plain(path, '"') == plain
