@@ -90,6 +90,8 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
     steps = trend.knots(HORIZON)
     explained = trend.explain(scaled, steps, SETTINGS.frequency.law_pace, SEASON)
     laws, with_jumps = explained.laws, explained.jumps
+    if with_jumps is None:
+        raise ValueError("the prior is measured by the day, where laws with jumps are weighed")
     parts = [(*noise.parts, *of_law) for noise in laws.noises for of_law in laws.parts] + with_jumps.parts
     for name in [name for part in parts for name in part] + [*trend.share_names(), *jumps.NUMBERS]:
         names.setdefault(name, len(names))

@@ -112,7 +112,9 @@ def weighed(values: np.ndarray, around: Noises, ahead: np.ndarray, shape: float,
 
 def _names() -> list[tuple[str, ...]]:
     """The names in the prior of all staircases and teeth."""
-    of_stairs = [(f"stairs {common}, own {own:g}", f"stairs {common} x {size:g}") for common, size, own in STAIRS]
+    of_stairs: list[tuple[str, ...]] = [
+        (f"stairs {common}, own {own:g}", f"stairs {common} x {size:g}") for common, size, own in STAIRS
+    ]
     return of_stairs + [(f"teeth x {saw:g}", f"teeth on line x {line:g}") for line, saw in TEETH]
 
 

@@ -181,7 +181,7 @@ def _of_series(values: np.ndarray, upper: np.ndarray, pace: float, horizon: int,
     weight += _measured_prior(periods, tuple(steps.tolist()), pace, season)
     weight += log_prior_of_shares(explained.laws, size / upper, prior())[:, None, :]
     weight = weight.reshape(count, -1)
-    if explained.jumps:
+    if explained.jumps is not None:
         with_jumps = explained.jumps.evidence + log_prior_of_jumps(explained.jumps, prior())
         weight = np.concatenate([weight, with_jumps], axis=1)
     most = min(MOST_LAWS, weight.shape[1] - 1)
@@ -651,10 +651,20 @@ def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> 
         squares.append(square)
         products.append(product)
         level.append((noise.carried.T @ whitened).T)
-    of_noises = ([getattr(noise, name) for noise in laws.noises] for name in ("gram", "variance", "columns"))
-    stacked = (np.stack(each) for each in (squares, products, level, *of_noises))
-    with_jumps = laws.around_jumps and jumps.weighed(values, laws.around_jumps, steps, SHAPE, RATE)
-    return Explained(laws, steps / pace, periods, evidence, *stacked, with_jumps)
+    around = laws.around_jumps
+    return Explained(
+        laws=laws,
+        steps=steps / pace,
+        periods=periods,
+        evidence=evidence,
+        squares=np.stack(squares),
+        products=np.stack(products),
+        level=np.stack(level),
+        grams=np.stack([noise.gram for noise in laws.noises]),
+        variance=np.stack([noise.variance for noise in laws.noises]),
+        columns=np.stack([noise.columns for noise in laws.noises]),
+        jumps=None if around is None else jumps.weighed(values, around, steps, SHAPE, RATE),
+    )
 
 
 def _evidence(likely: np.ndarray | float, left: np.ndarray, periods: int) -> np.ndarray:
