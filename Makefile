@@ -44,8 +44,8 @@ audit: .venv-lint/installed  ## are the locked libraries known to have holes? As
 bench: .venv-bench/installed  ## ONLY=accuracy for one of them
 	for one in $(or $(ONLY),preprocess findings accuracy speed); do PYTHONPATH=processing .venv-bench/bin/python -m bench.$$one || exit 1; done
 
-screenshots: install  ## docs/images, with the present code; needs chromium. ONLY=reports or ONLY=page
-	$(BIN)/python -m local.screenshots $(ONLY)
+screenshots: install  ## docs/images, with the present code; needs chromium
+	$(BIN)/python -m local.screenshots
 
 deploy: install
 	PYTHON="$(CURDIR)/$(BIN)/python" $(BIN)/sam build && $(BIN)/sam deploy $(if $(ENV),--config-env $(ENV))

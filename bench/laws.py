@@ -1,7 +1,7 @@
 """How well are crossings predicted from few and from many days? Servers of known laws, Headroom and simpler methods.
 
     PYTHONPATH=processing python -m bench.laws [--seeds 1 2 3] [--servers 400] [--lengths 14 60] [--hourly-lengths 7]
-        [--methods Headroom Theil-Sen] [--by-law] [--without-bitbrains] [--keep DIR]
+        [--methods Headroom Theil-Sen] [--by-law] [--other-laws] [--without-bitbrains] [--keep DIR]
 
 For each length of history, fleets of :func:`local.fleet.generate_laws` are given to each method, which says of each
 server how likely it crosses the critical threshold within the horizon (90 days, or a week of hours) and when. The
@@ -42,6 +42,7 @@ from headroom.insight import risk, seasonality
 from headroom.insight.risk import LIKELY
 from local.fleet import CRITICAL, LawFleet, generate_laws
 from local.fleet.generator import crossing
+from local.fleet.laws import LAWS, OTHER_LAWS
 
 LENGTHS = {"D": (14, 21, 30, 45, 60, 90, 120, 180, 270, 400), "h": (3, 7, 14, 30)}
 SEEDS, SERVERS = (1, 2, 3), 400
@@ -70,6 +71,7 @@ def main() -> None:
     )
     arguments.add_argument("--methods", nargs="+", choices=list(methods(None)), default=list(methods(None)))
     arguments.add_argument("--by-law", action="store_true", help="also how Headroom does on each law")
+    arguments.add_argument("--other-laws", action="store_true", help="laws that the prior of the trends has not seen")
     arguments.add_argument("--without-bitbrains", action="store_true", help="no real servers")
     arguments.add_argument("--keep", type=Path, metavar="DIR", help="keep the slow references' forecasts here")
     sys.exit(run(**vars(arguments.parse_args())))
@@ -82,6 +84,7 @@ def run(
     hourly_lengths: Sequence[int] = LENGTHS["h"],
     methods: Sequence[str] | None = None,
     by_law: bool = False,
+    other_laws: bool = False,
     without_bitbrains: bool = False,
     keep: Path | None = None,
 ) -> bool:
@@ -89,7 +92,7 @@ def run(
     missed = []
     cases = [(Frequency.DAY, days) for days in lengths] + [(Frequency.HOUR, days) for days in hourly_lengths]
     for frequency, days in cases:
-        told = evaluate(frequency, days, seeds, servers, methods, keep)
+        told = evaluate(frequency, days, seeds, servers, methods, keep, tuple(OTHER_LAWS if other_laws else LAWS))
         table = pd.DataFrame({name: figures(one, frequency) for name, one in told.items()}).T
         some = next(iter(told.values()))
         title = f"{days} days by the {frequency.word}"
@@ -108,12 +111,21 @@ def run(
 
 
 def evaluate(
-    frequency: Frequency, days: int, seeds: Sequence[int], servers: int, chosen: Sequence[str] | None, keep: Path | None
+    frequency: Frequency,
+    days: int,
+    seeds: Sequence[int],
+    servers: int,
+    chosen: Sequence[str] | None,
+    keep: Path | None,
+    followed: tuple[str, ...] = tuple(LAWS),
 ) -> dict[str, pd.DataFrame]:
-    """By method, a row for each server of each seed's fleet: the fleet's truth, ``p, date, crosses, seconds``."""
+    """By method, a row for each server of each seed's fleet: the fleet's truth, ``p, date, crosses, seconds``.
+
+    ``followed``: the laws that the servers follow.
+    """
     found: dict[str, list[pd.DataFrame]] = {}
     for seed in seeds:
-        fleet = generate_laws(servers, days, seed, frequency)
+        fleet = generate_laws(servers, days, seed, frequency, followed)
         for name, method in methods(keep).items():
             if (chosen and name not in chosen) or (name == "last-week" and not frequency.hourly):
                 continue

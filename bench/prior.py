@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from headroom.core.settings import Settings
-from headroom.forecast import methods, trend
+from headroom.forecast import jumps, methods, trend
 from headroom.forecast.features import history_of, side_by_side
 from local import fleet
 
@@ -52,8 +52,8 @@ class Lesson:
 
     ``evidence`` and ``pair``: n × KEPT, logarithms, and which pairs they are of. ``chance``: n × KEPT × questions;
     ``answer``: n × questions, which have these ``counts``. ``share``: n × KEPT, a weight that a pair has for this
-    series alone, -1 for none. ``member``: all pairs × weights, which weights a pair's prior is the sum of; ``alike``:
-    what is taken from it.
+    series alone (how large its law would be, or how many jumps there are), -1 for none. ``member``: all pairs ×
+    weights, which weights a pair's prior is the sum of; ``alike``: what is taken from it.
     """
 
     evidence: np.ndarray
@@ -89,15 +89,21 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
     scaled, level, size, effects = trend.standardised(values, SEASON)
     steps = trend.knots(HORIZON)
     explained = trend.explain(scaled, steps, SETTINGS.frequency.law_pace, SEASON)
-    laws, evidence = explained.laws, explained.evidence.reshape(len(values), -1)
-    parts = [(*noise.parts, *of_law) for noise in laws.noises for of_law in laws.parts]
-    for name in [name for part in parts for name in part] + trend.share_names():
+    laws, with_jumps = explained.laws, explained.jumps
+    if with_jumps is None:
+        raise ValueError("the prior is measured by the day, where laws with jumps are weighed")
+    parts = [(*noise.parts, *of_law) for noise in laws.noises for of_law in laws.parts] + with_jumps.parts
+    for name in [name for part in parts for name in part] + [*trend.share_names(), *jumps.NUMBERS]:
         names.setdefault(name, len(names))
     times = Counter(laws.parts)
-    alike = np.tile(np.log([times[of_law] for of_law in laws.parts]), len(laws.noises))
-    pair = _counting(evidence - alike, evidence + trend.log_prior(laws, trend.prior()).ravel())
-    noise, law = np.divmod(pair, len(laws.parts))
-    centre, scale = explained.forecasts(noise, law, explained.fitted(noise, law))
+    alike = np.zeros(len(parts))
+    alike[: -len(with_jumps.parts)] = np.tile(np.log([times[of_law] for of_law in laws.parts]), len(laws.noises))
+    evidence = np.concatenate([explained.evidence.reshape(len(values), -1), with_jumps.evidence], axis=1)
+    known = np.zeros(evidence.shape)
+    known[:, : -len(with_jumps.parts)] = trend.log_prior(laws, trend.prior()).ravel()
+    known[:, -len(with_jumps.parts) :] = trend.log_prior_of_jumps(with_jumps, trend.prior())
+    pair = _counting(evidence - alike, evidence + known)
+    centre, scale = explained.forecasts(pair, explained.fitted(pair))
     now, spread = values[:, -7:].mean(axis=1), np.maximum(np.ptp(np.quantile(values, (0.1, 0.9), axis=1), axis=0), 3)
     chance, answer, counts = [], [], []
     for at in ASKED:
@@ -116,7 +122,11 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
             counts.append(count)
     row = [number for number, part in enumerate(parts) for _ in part]
     bound = np.where(random.integers(UNBOUNDED, size=len(values)) == 0, np.inf, 100.0)
-    share = np.take_along_axis(trend.shares(laws, size / bound), law, axis=1)
+    share = np.take_along_axis(trend.shares(laws, size / bound), explained.without_jumps(pair)[1], axis=1)
+    share = np.where(share < 0, -1, np.array([names[name] for name in trend.share_names()])[share])
+    number = np.array([names[name] for name in jumps.NUMBERS])[with_jumps.number]
+    of_jumps = explained.of_jumps(pair)
+    share = np.where(of_jumps < 0, share, np.take_along_axis(number, np.maximum(of_jumps, 0), axis=1))
     evidence = np.take_along_axis(evidence, pair, axis=1)
     return Lesson(
         (evidence - evidence.max(axis=1, keepdims=True)).astype(np.float32),
@@ -124,7 +134,7 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
         np.stack(chance, axis=2),
         np.stack(answer, axis=1),
         np.array(counts),
-        np.where(share < 0, -1, np.array([names[name] for name in trend.share_names()])[share]),
+        share,
         csr_array((np.ones(len(row)), (row, [names[name] for part in parts for name in part]))),
         alike,
     )
@@ -163,8 +173,11 @@ def busier(made: fleet.LawFleet, random: np.random.Generator) -> tuple[pd.DataFr
     return with_more(made.panel), with_more(made.future)
 
 
-def learn(lessons: list[Lesson], start: np.ndarray, rounds: int) -> tuple[np.ndarray, float]:
-    """The logarithms of the weights with the least loss, searched for from ``start`` on, and that loss."""
+def learn(lessons: list[Lesson], start: np.ndarray, rounds: int, free: np.ndarray) -> tuple[np.ndarray, float]:
+    """The logarithms of the weights with the least loss, searched for from ``start`` on, and that loss.
+
+    Only those that are ``free`` change.
+    """
     asked = sum(len(one.answer) * one.counts.sum() for one in lessons)
 
     def of_lesson(number: int, given: np.ndarray) -> tuple[float, np.ndarray]:
@@ -187,7 +200,7 @@ def learn(lessons: list[Lesson], start: np.ndarray, rounds: int) -> tuple[np.nda
     def loss(given: np.ndarray) -> tuple[float, np.ndarray]:
         found = side_by_side(lambda number: of_lesson(number, given), list(range(len(lessons))))
         ridge = RIDGE * (given**2).sum(), 2 * RIDGE * given
-        return sum(one for one, _ in found) + ridge[0], sum(one for _, one in found) + ridge[1]
+        return sum(one for one, _ in found) + ridge[0], free * (sum(one for _, one in found) + ridge[1])
 
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": rounds})
     return found.x, float(found.fun)
@@ -197,6 +210,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m bench.prior", description=__doc__.splitlines()[0])
     arguments.add_argument("--servers", type=int, default=200, help="of the longest, four times of the shortest")
     arguments.add_argument("--rounds", type=int, default=40)
+    arguments.add_argument("--only", nargs="+", metavar="WORD", help="only weights whose names hold one of these words")
     given = arguments.parse_args()
     random, lessons = np.random.default_rng(SEED), []
     names: dict[str, int] = {}
@@ -214,10 +228,10 @@ def main() -> None:
         lessons += lessons_of(company.panel(), company.future(), names, random)
         print(f"{days} days: {sum(len(one.answer) for one in lessons)} series so far", flush=True)
     start = np.array([trend.prior().get(name, 0.0) for name in names])
-    weights, loss = learn(lessons, start, given.rounds)
+    free = np.array([not given.only or any(word in name for word in given.only) for name in names])
+    weights, loss = learn(lessons, start, given.rounds, free)
     about = {
         "measured_on": f"{sum(len(one.answer) for one in lessons)} made-up series",
-        "loss": round(loss, 4),
         "log_weights": {name: round(float(weights[number]), 2) for name, number in sorted(names.items())},
     }
     trend.PRIOR.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

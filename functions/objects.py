@@ -55,3 +55,9 @@ def is_there(s3: S3Client, bucket: str, key: str) -> bool:
             raise
         return False
     return True
+
+
+def sizes(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
+    """The bytes of each object under a prefix, by key."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])}

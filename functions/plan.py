@@ -8,14 +8,11 @@ Returns the plan that the state machine's later states read.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import math
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -26,6 +23,7 @@ from botocore.config import Config
 from pydantic import ValidationError
 
 import engines
+import job_code
 import prices
 from commands import ask_sweep, start
 from dataset_settings import read_config, read_settings, switched_on, whole_number
@@ -33,11 +31,12 @@ from environment import JOBS, PlanSettings, from_environment
 from images import aws_image
 from ledger import File, Ledger, State, connect, in_days
 from locks import take_lock
+from machines import challenger_of, cluster, machine, spark_machines, training_options, vpc
 from models import Models, models
 from names import job_name, run_token
-from objects import fetched_json
+from objects import fetched_json, sizes
 from opening import Opened, open_all
-from run_input import Override, RunInput
+from run_input import RunInput
 
 logger = Logger()
 tracer = Tracer()
@@ -82,12 +81,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     ledger.plan(dataset, waiting, execution)
     opened = open_waiting(s3, environment, waiting)
     ledger.set_aside(dataset, opened.refused, execution)
-    code = job_code()
-    found = look(s3, environment, dataset, state, waiting, opened, code_hash(code))
+    code = job_code.read()
+    found = look(s3, environment, dataset, state, waiting, opened, job_code.version(code))
     plan, texts = make_plan(environment, given, event["execution"], found, now)
 
     ledger.begin(dataset, now, whole_number(found.config, "minutes_between_runs"))
-    upload_code(s3, environment.artifact_bucket, plan["code_uri"], code)
+    job_code.upload(s3, environment.artifact_bucket, plan["code_uri"], code)
     for name, text in texts.items():
         write(s3, f"{plan['run_uri']}/{name}", text.encode())
     metrics.add_metric("FilesPlanned", MetricUnit.Count, len(found.files))
@@ -101,7 +100,7 @@ def rehearse(s3: Any, ledger: Ledger, environment: PlanSettings, given: RunInput
     state = ledger.state(given.dataset)
     waiting = share(ledger.waiting(given.dataset, environment.most_files), environment.preprocess_volume_gb)
     opened = open_waiting(s3, environment, waiting)
-    found = look(s3, environment, given.dataset, state, waiting, opened, code_hash(job_code()))
+    found = look(s3, environment, given.dataset, state, waiting, opened, job_code.version(job_code.read()))
     plan, texts = make_plan(environment, given, execution, found, datetime.now(UTC))
     manifest = json.loads(texts["manifest.json"])
     told = {name: manifest.get(name) for name in ("cost_estimate", "engine", "notes")}
@@ -183,7 +182,7 @@ def previous_results(s3: Any, environment: PlanSettings, dataset: str, current_r
     if current_run is None:
         return Before()
     bucket, run = environment.artifact_bucket, f"runs/{dataset}/{current_run}"
-    panel = _sizes(s3, bucket, f"{run}/panel/")
+    panel = sizes(s3, bucket, f"{run}/panel/")
     if f"{run}/panel/panel.parquet" not in panel:
         raise CannotPlan(
             f"the panel of the current run {current_run} is gone (s3://{bucket}/{run}/panel/panel.parquet), and every "
@@ -192,7 +191,7 @@ def previous_results(s3: Any, environment: PlanSettings, dataset: str, current_r
             "then redrive this run. Otherwise start over from all files under incoming/:\n"
             + "\n".join(ask_sweep(environment.sweep_function, "start_over", dataset))
         )
-    return Before(sum(panel.values()), bool(_sizes(s3, bucket, f"{run}/assessment/risk_summary.json")))
+    return Before(sum(panel.values()), bool(sizes(s3, bucket, f"{run}/assessment/risk_summary.json")))
 
 
 def with_file(s3: Any, known: Models) -> Models:
@@ -200,7 +199,7 @@ def with_file(s3: Any, known: Models) -> Models:
     if known.approved is None:
         return known
     bucket, _, key = known.approved.uri.removeprefix("s3://").partition("/")
-    if key in _sizes(s3, bucket, key):
+    if key in sizes(s3, bucket, key):
         return known
     return replace(known, approved=None, gone=known.approved.uri)
 
@@ -305,8 +304,8 @@ def make_plan(
     train, reason = choose_mode(environment, given, found, now)
     size = sum(map(unpacked, taken))
     panel_gb = (prices.PANEL_SHARE * size + found.before.panel_bytes) / 1e9
-    sizes: dict[engines.Job, float] = {"preprocess": size / 1e9, "assess": panel_gb}
-    choices = {job: choose_engine(environment, given, job, gigabytes) for job, gigabytes in sizes.items()}
+    amounts: dict[engines.Job, float] = {"preprocess": size / 1e9, "assess": panel_gb}
+    choices = {job: choose_engine(environment, given, job, gigabytes) for job, gigabytes in amounts.items()}
     machines = {job: machine(environment, job, getattr(given.overrides, job)) for job in JOBS}
     for job, choice in choices.items():
         if choice.engine == "spark":
@@ -345,7 +344,7 @@ def make_plan(
     for job, choice in choices.items():
         plan["jobs"][job] |= {"engine": choice.engine, "image": image_of(environment, choice, image)}
     plan["model_group"] = model_group(environment, dataset)
-    plan["challenger"] = {"on": challenged, **challenger_of(environment, dataset, run)}
+    plan["challenger"] = {"on": challenged, **challenger_of(environment, dataset, run.id, run.token)}
     return plan, texts_of(environment, run, found, manifest)
 
 
@@ -440,28 +439,6 @@ def choose_mode(environment: PlanSettings, given: RunInput, found: Found, now: d
     return False, "the current model is recent and fits"
 
 
-def challenger_of(environment: PlanSettings, dataset: str, run: Run) -> dict[str, Any]:
-    """What the challenger's state machine is given: names, places and machines.
-
-    Its files lie apart from the run's, where they expire: AutoML leaves models that nobody uses again. The name of an
-    AutoML job has at most 32 characters, of which each attempt adds some.
-    """
-    folder = f"s3://{environment.artifact_bucket}/challenger/{dataset}/{run.id}"
-    key = {"KmsKeyId": environment.output_key_arn} if environment.output_key_arn else {}
-    volume = {"VolumeKmsKeyId": environment.volume_key_arn} if environment.volume_key_arn else {}
-    return {
-        "machine": environment.challenger_arn,
-        "name": f"{environment.job_name_prefix}-{run.token}",
-        "uri": folder,
-        "seconds": 60 * environment.challenger_minutes,
-        "automl_output": {"S3OutputPath": f"{folder}/automl"} | key,
-        "security": {"EnableInterContainerTrafficEncryption": False} | vpc(environment) | volume,
-        "model_options": vpc(environment) | {"EnableNetworkIsolation": environment.network_isolation},
-        "transform_output": {"S3OutputPath": f"{folder}/result/forecast", "AssembleWith": "Line"} | key,
-        "transform_resources": {"InstanceType": environment.challenger_instance_type, "InstanceCount": 1} | volume,
-    }
-
-
 def check_cost(environment: PlanSettings, given: RunInput, cost: prices.Estimate) -> None:
     """Raise :class:`CannotPlan` where the run is estimated to cost more than it may."""
     most = given.max_usd if given.max_usd is not None else environment.most_usd
@@ -502,15 +479,6 @@ def settings_hash(config: str) -> str:
     return hashlib.sha256(config.encode()).hexdigest()[:16]
 
 
-def machine(environment: PlanSettings, job: str, override: Override) -> dict[str, Any]:
-    """Instance type, count and volume of a job: the stack's, or what this run overrides."""
-    return {
-        "instance_type": override.instance_type or getattr(environment, f"{job}_instance_type"),
-        "instance_count": override.instance_count or 1,
-        "volume_gb": override.volume_gb or getattr(environment, f"{job}_volume_gb"),
-    }
-
-
 def choose_engine(environment: PlanSettings, given: RunInput, job: engines.Job, gigabytes: float) -> engines.Choice:
     """Who does a job's work; raises :class:`CannotPlan` where that cannot be."""
     try:
@@ -526,15 +494,6 @@ def choose_engine(environment: PlanSettings, given: RunInput, job: engines.Job, 
         raise CannotPlan(str(error)) from error
 
 
-def spark_machines(environment: PlanSettings, job: str, override: Override) -> dict[str, Any]:
-    """Instance type, count and volume of a job on Spark."""
-    return {
-        "instance_type": override.instance_type or environment.spark_instance_type,
-        "instance_count": override.instance_count or environment.spark_instances,
-        "volume_gb": override.volume_gb or getattr(environment, f"{job}_volume_gb"),
-    }
-
-
 def image_of(environment: PlanSettings, choice: engines.Choice, image: str) -> str:
     """The image of a job that can run on Spark: that of the other jobs, or Spark's."""
     if choice.engine == "machine":
@@ -545,75 +504,9 @@ def image_of(environment: PlanSettings, choice: engines.Choice, image: str) -> s
         raise CannotPlan(str(error)) from error
 
 
-def cluster(environment: PlanSettings, machine: dict[str, Any]) -> dict[str, Any]:
-    """A job's machine as SageMaker's requests have it."""
-    key = {"VolumeKmsKeyId": environment.volume_key_arn} if environment.volume_key_arn else {}
-    return {
-        "InstanceType": machine["instance_type"],
-        "InstanceCount": machine["instance_count"],
-        "VolumeSizeInGB": machine["volume_gb"],
-    } | key
-
-
-def vpc(environment: PlanSettings) -> dict[str, Any]:
-    """``VpcConfig``, which must be absent where the jobs have no subnets."""
-    if not environment.subnet_ids:
-        return {}
-    return {"VpcConfig": {"SecurityGroupIds": environment.security_group_ids, "Subnets": environment.subnet_ids}}
-
-
-def training_options(environment: PlanSettings, run_uri: str) -> dict[str, Any]:
-    """What Train's request holds only where the stack asks for it; the state machine merges it over the rest."""
-    options = vpc(environment)
-    if environment.network_isolation:
-        options["EnableNetworkIsolation"] = True
-    if environment.output_key_arn:
-        options["OutputDataConfig"] = {"S3OutputPath": f"{run_uri}/model/", "KmsKeyId": environment.output_key_arn}
-    if environment.train_on_spot:
-        options["EnableManagedSpotTraining"] = True
-        options["StoppingCondition"] = {"MaxRuntimeInSeconds": 10_800, "MaxWaitTimeInSeconds": 14_100}
-    return options
-
-
 def unpacked(file: File) -> int:
     """The bytes of a file's content as text, roughly."""
     return 8 * file.size if file.key.lower().endswith((".gz", ".parquet")) else file.size
-
-
-def job_code() -> dict[str, bytes]:
-    """The files of the job code by relative path: the layer that this function carries (never imported here)."""
-    found = importlib.util.find_spec("headroom")
-    if found is None or found.origin is None:
-        raise RuntimeError("the layer with the job code is missing from this function")
-    root = Path(found.origin).parent.parent
-    paths = [root / "run.sh", root / "submit.py", root / "jobs.txt", *sorted((root / "headroom").rglob("*"))]
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in paths
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-
-
-def code_hash(code: dict[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for name, content in sorted(code.items()):
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()[:16]
-
-
-def upload_code(s3: Any, bucket: str, uri: str, code: dict[str, bytes]) -> None:
-    """Put the job code in place, once for each of its versions."""
-    prefix = re.sub(r"^s3://[^/]+/", "", uri)
-    there = _sizes(s3, bucket, prefix)
-    for name, content in code.items():
-        if prefix + name not in there:
-            s3.put_object(Bucket=bucket, Key=prefix + name, Body=content)
-
-
-def _sizes(s3: Any, bucket: str, prefix: str) -> dict[str, int]:
-    """The bytes of each object under a prefix, by key."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])}
 
 
 def write(s3: Any, uri: str, body: bytes) -> None:

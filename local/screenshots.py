@@ -1,8 +1,8 @@
-"""The pictures in ``docs/images``, made anew with the present code by ``make screenshots``: reports and the page.
+"""The pictures in ``docs/images``, made anew with the present code: ``make screenshots``.
 
 Runs the three jobs as plain programs on a generated fleet, and on the Bitbrains trace where ``../shared/data`` has it,
 each as of today and as of some time before, so that the report has a last run to compare with. A headless Chromium
-then photographs the reports. The page is that of the laptop cloud, with a run under way.
+then photographs the reports.
 """
 
 from __future__ import annotations
@@ -15,41 +15,27 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pandas as pd
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from cli.loopback import Server
-from local import cloud as clouds
-from local import deploy, fleet
+from local import fleet
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 BITBRAINS = ROOT.parent / "shared" / "data" / "bitbrains"
-RUN_MS = 600_000
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "color_scheme": "dark"}
 
 
-def main(only: str = "") -> None:
-    """Make the pictures, or ``only`` those of "reports" or of the "page"; those of the trace stay as they are where it
-    is not at hand."""
+def main() -> None:
+    """Make the pictures; those of the trace stay as they are where it is not at hand."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         sys.exit("No Chromium found: install the package chromium (Debian: apt-get install chromium).")
-    if only != "reports":
-        page(browser)
-    if only != "page":
-        reports(browser)
-
-
-def reports(browser: str) -> None:
-    """Pictures of reports."""
     with tempfile.TemporaryDirectory() as scratch, _photographs(browser) as photograph:
         generated = Path(scratch) / "demo"
         fleet.write(fleet.generate(servers=120, days=400, sampling="1h"), generated)
@@ -70,53 +56,6 @@ def reports(browser: str) -> None:
         hourly.write_text("{frequency: h, horizon: 168}\n")
         report = assess(BITBRAINS, "bitbrains", hourly, "2D")
         photograph(report, "report-bitbrains.png", viewport={"width": 1280, "height": 900})
-
-
-def page(browser: str) -> None:
-    """Pictures of the page on a laptop cloud: a run followed live, findings, an upload; at a desk and on a phone."""
-    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        cloud = clouds.start(Path(scratch) / "cloud", clouds.free_port(), with_parent=True)
-        stack = deploy.deploy(cloud)
-        fleet.write(fleet.generate(servers=60, days=300, sampling="1D"), Path(scratch))
-        files = sorted((Path(scratch) / "incoming").iterdir())
-        for file in files:
-            cloud.client("s3").upload_file(str(file), stack.outputs["IngestBucketName"], f"incoming/web/{file.name}")
-        keys = cloud.environment
-        session = boto3.Session(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name=clouds.REGION)
-        server = Server(deploy.api_address(cloud, stack), session, clouds.REGION)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
-
-        def opened(view: str, **look: Any) -> Any:
-            made = chromium.new_context(device_scale_factor=2, **look).new_page()
-            made.set_default_timeout(RUN_MS)
-            made.goto(server.page)
-            made.get_by_text("Loading …").wait_for(state="detached")
-            made.evaluate("(view) => { location.hash = `#/datasets/web${view}`; }", view)
-            return made
-
-        desk = opened("", viewport={"width": 1280, "height": 980})
-        desk.get_by_text("The run has ended: published.").wait_for()
-        desk.get_by_label("Mode").select_option("train")
-        desk.get_by_role("button", name="Start a run").click()
-        phone = opened("", **PHONE)
-        for one, name in ((desk, "page-overview.png"), (phone, "page-phone.png")):
-            one.locator(".steps").get_by_text("Preprocess").wait_for()
-            one.wait_for_function("document.querySelector('.log').textContent.trim()")
-            one.evaluate("document.activeElement.blur()")
-            _save(one.screenshot(), name, 560 if one is phone else 1280)
-        findings = opened("/findings", viewport={"width": 1280, "height": 860})
-        findings.locator("tbody tr").first.wait_for()
-        _save(findings.screenshot(), "page-findings.png", 1280)
-        upload = opened("/upload", viewport={"width": 1280, "height": 1000})
-        diary = {"name": "diary.csv", "mimeType": "text/csv", "buffer": b"dear diary\ntoday nothing happened\n"}
-        june = {"name": "june.csv", "mimeType": "text/csv", "buffer": files[-1].read_bytes()}
-        upload.locator("input[type=file]").set_input_files([june, diary])
-        upload.get_by_role("button", name="Upload 1 file").wait_for()
-        _save(upload.screenshot(), "page-upload.png", 1280)
-        chromium.close()
-        server.shutdown()
-        clouds.stop(cloud)
 
 
 def assess(raw: Path, dataset: str, settings: Path, before: str) -> Path:
@@ -183,4 +122,4 @@ def _save(png: bytes, name: str, width: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main()

@@ -159,6 +159,65 @@ def _bursts(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
     return level + height * ((since >= 0) & (since < random.uniform(0.5, 7))), np.nan
 
 
+def _exponential(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """Growing by the same share in the same time, as users do."""
+    rate, until = 1 / random.uniform(60, 400), random.uniform(0.1, 1.8) * 90
+    base = random.uniform(0, 30)
+    return base + (CRITICAL - base) * np.exp(rate * np.minimum(time - until, 60)), np.nan
+
+
+def _logistic(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """A migration: slow, fast and slow again, its middle before today or after."""
+    middle, pace = random.uniform(-0.5 * days, 60), random.uniform(5, 30)
+    low, rise = random.uniform(5, 50), random.uniform(10, 60)
+    return np.minimum(low + rise / (1 + np.exp(-(time - middle) / pace)), 99), np.nan
+
+
+def _staircase(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """Jumps of any size at any time, most of them upwards: tenants that join and leave."""
+    apart, size, up = np.exp(random.uniform(np.log(4), np.log(40))), random.uniform(1, 8), random.uniform(0.6, 1)
+    jump = (random.random(len(time)) < 1 / apart) * random.gamma(2, size / 2, len(time))
+    level = np.cumsum(jump * np.where(random.random(len(time)) < up, 1, -1))
+    return random.uniform(20, 85) + level - level[np.searchsorted(time, 0)], np.nan
+
+
+def _wandering_slope(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """A slope that changes a little every day."""
+    changes = random.standard_normal(len(time)) * np.exp(random.uniform(np.log(0.003), np.log(0.04)))
+    level = np.cumsum(random.uniform(-0.3, 0.5) + np.cumsum(changes) - changes.sum() / 2)
+    return 100 - np.abs(100 - np.abs(random.uniform(30, 85) + level - level[np.searchsorted(time, 0)])), np.nan
+
+
+def _turn(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """Two slopes, up or down, which meet some time ago."""
+    age = random.uniform(4, 0.8 * days)
+    before, after = random.uniform(-0.6, 0.6, 2)
+    now = random.uniform(30, 85)
+    return np.abs(now + after * time + (before - after) * np.minimum(time + age, 0)), age
+
+
+def _stages(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """Climbs and rests by turns, as a data centre is moved rack by rack."""
+    climb, rest, slope = random.uniform(5, 40), random.uniform(5, 40), random.uniform(0.1, 0.9)
+    turn = (time + random.uniform(0, climb + rest)) / (climb + rest)
+    level = slope * climb * (np.floor(turn) + np.minimum((turn % 1) * (climb + rest) / climb, 1))
+    return random.uniform(30, 85) + level - level[np.searchsorted(time, 0)], np.nan
+
+
+def _months(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """The month's rhythm, on a level or a slight slope."""
+    height, slope = random.uniform(2, 10), random.choice([0, random.uniform(-0.1, 0.3)])
+    wave = height * np.sin(2 * np.pi * (time / 30.4 + random.random()))
+    return random.uniform(20, 75) + slope * time + wave, np.nan
+
+
+def _regimes(time: np.ndarray, days: int, random: np.random.Generator) -> Level:
+    """Two levels that change places at random."""
+    apart, height = random.uniform(6, 60), random.uniform(5, 25)
+    high = np.cumsum(random.random(len(time)) < 1 / apart) % 2
+    return random.uniform(20, 82 - height) + height * high, np.nan
+
+
 @dataclass(frozen=True)
 class Law:
     """A law's ``level``, whether it ``grows`` without an end, and whether it has the rhythm of the ``season``."""
@@ -188,6 +247,19 @@ LAWS = {
 }
 
 
+# Of these the prior of the trends has seen none: they show how it does where it meets something new.
+OTHER_LAWS = {
+    "exponential": Law(_exponential, True),
+    "logistic": Law(_logistic, False),
+    "staircase": Law(_staircase, True),
+    "wandering slope": Law(_wandering_slope, False),
+    "turn": Law(_turn, False),
+    "stages": Law(_stages, True),
+    "months": Law(_months, False),
+    "regimes": Law(_regimes, False),
+}
+
+
 def generate_laws(
     servers: int = 400,
     days: int = 60,
@@ -203,8 +275,9 @@ def generate_laws(
     Raises:
         ValueError: an unknown law or frequency, or nothing to generate.
     """
-    if unknown := set(laws) - set(LAWS):
-        raise ValueError(f"unknown laws {sorted(unknown)}; known are {', '.join(LAWS)}")
+    known_laws = LAWS | OTHER_LAWS
+    if unknown := set(laws) - set(known_laws):
+        raise ValueError(f"unknown laws {sorted(unknown)}; known are {', '.join(known_laws)}")
     if frequency not in HORIZON or servers < 1 or days < 3 or not laws:
         raise ValueError("servers and laws must be at least one, days at least three, frequency D or h")
     horizon, window = HORIZON[frequency], WINDOW[frequency]
@@ -212,15 +285,15 @@ def generate_laws(
     # A law's day is a ninetieth of the horizon.
     day = horizon / HORIZON["D"]
     time = np.arange(1 - known, horizon + window) / day
-    turns = [law for law in laws for _ in range(2 if LAWS[law].grows else 1)]
+    turns = [law for law in laws for _ in range(2 if known_laws[law].grows else 1)]
     random = np.random.default_rng([seed, days, sorted(HORIZON).index(frequency)])
     values, truth = np.empty((servers, len(time))), []
     for number in range(servers):
         law = turns[number % len(turns)]
-        level, began = LAWS[law].level(time, max(round(known / day), 8), random)
-        values[number] = level + _around(level, LAWS[law].season or frequency == "h", frequency, random)
+        level, began = known_laws[law].level(time, max(round(known / day), 8), random)
+        values[number] = level + _around(level, known_laws[law].season or frequency == "h", frequency, random)
         metric = METRICS[int(random.integers(len(METRICS)))]  # a law may be any metric's
-        truth.append((f"srv-{number:04d}", metric, law, LAWS[law].grows, began * day))
+        truth.append((f"srv-{number:04d}", metric, law, known_laws[law].grows, began * day))
     values = np.clip(values, LEAST, MOST).round(2)
     start = pd.Timestamp(end).normalize() + pd.Timedelta(days=1)
     ds = pd.date_range(start - known * pd.Timedelta(1, str(frequency)), periods=len(time), freq=frequency)

@@ -8,7 +8,6 @@ from typing import Any
 import boto3
 import pytest
 from browser import needed, watch
-from integration.service import Service, results_refused
 from serving import serving
 
 from cli.loopback import Server
@@ -64,7 +63,6 @@ def test_a_file_is_looked_at_uploaded_and_its_run_followed_live_to_the_report(op
     page.get_by_role("link", name="Follow the run").click()
     page.get_by_role("button", name="Start a run").wait_for(timeout=120_000)
     page.locator(".steps").get_by_text("Preprocess").wait_for(timeout=RUN_MS)
-    page.wait_for_function("document.querySelector('.log').textContent.trim()", timeout=RUN_MS)
     page.get_by_text("The run has ended: published.").wait_for(timeout=RUN_MS)
     assert page.locator(".step.is-done").count() >= 5
     page.get_by_role("link", name="the current report").click()
@@ -77,25 +75,6 @@ def test_a_file_is_looked_at_uploaded_and_its_run_followed_live_to_the_report(op
     page.reload()
     page.frame_locator("iframe").locator("h1").wait_for()
     assert page.url == address, "an address that can be kept"
-
-
-def test_a_run_that_failed_is_told_with_its_log_and_redriven_on_the_page(open_page, service: Service) -> None:
-    page = open_page()
-    page.get_by_role("link", name="paged").click()
-    page.get_by_label("Mode").select_option("score")
-    with results_refused(service, "paged"):
-        page.get_by_role("button", name="Start a run").click()
-        page.get_by_text("The run has ended FAILED").wait_for(timeout=RUN_MS)
-        page.reload()
-        page.get_by_text("The run has ended FAILED").wait_for(timeout=RUN_MS)
-    assert "redrive it" in page.locator(".says").inner_text()
-    page.get_by_label("Job").select_option("preprocess")
-    page.locator(".live .quiet").get_by_text("headroom-paged-preprocess-").wait_for()
-    assert page.locator(".log").inner_text().strip()
-    page.get_by_role("button", name="Redrive this run").click()
-    page.get_by_text("The run has ended: published.").wait_for(timeout=RUN_MS)
-    assert page.get_by_role("button", name="Redrive").count() == 0
-    assert service.executions("paged")[-1]["status"] == "SUCCEEDED"
 
 
 def test_what_is_decided_saved_and_started_on_the_page_counts(open_page, cloud: Cloud, stack: Stack) -> None:

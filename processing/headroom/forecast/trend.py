@@ -33,7 +33,7 @@ from threadpoolctl import threadpool_limits
 from headroom.core.grid import Grid, median
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
-from headroom.forecast import intervals
+from headroom.forecast import intervals, jumps
 from headroom.forecast.features import side_by_side
 
 PRIOR = Path(__file__).with_name("trend_prior.json")
@@ -53,8 +53,9 @@ AGES = (9, 11, 13, 16, 19, 23, 28, 33, 40, 48, 58, 69, 83, 100, 120, 144)
 # project's, the mean squared error of chances on servers with a step fell from 0.108 to 0.006 at 60 days).
 OLDEST_STEP = 150
 COARSE_AGES = (11, 16, 23, 33, 48, 69, 100, 144)
-# The prior tells ages apart by these bounds.
+# The prior tells ages apart by these bounds, and the noises of series that are younger than a month.
 AGE_GROUPS = (8, 15, 30, 60, 120)
+OF_FIRST_WEEKS = " of the first weeks"
 # After how many periods from now a climb may end; it may also last.
 ENDS = (10, 30, 60)
 # How much a law moves a metric that has an upper bound, in shares of that bound (per period or at once): how steep a
@@ -89,6 +90,8 @@ OUTLIER = 6.0
 KNOTS = (0.0, 0.03, 0.07, 0.13, 0.2, 0.3, 0.42, 0.56, 0.72, 0.86, 1.0)
 PATHS = 199
 MOST_LAWS = 80
+# Laws with jumps are weighed under these noises, by the day only: by the hour rhythms jump too.
+AROUND_JUMPS = ("noise white", "noise memory 0.5")
 # This many series at a time, for the processor's cache.
 CHUNK = 64
 # A change of the slope is recent for this many days: backtests have seen hardly anything of it.
@@ -178,19 +181,21 @@ def _of_series(values: np.ndarray, upper: np.ndarray, pace: float, horizon: int,
     weight += _measured_prior(periods, tuple(steps.tolist()), pace, season)
     weight += log_prior_of_shares(explained.laws, size / upper, prior())[:, None, :]
     weight = weight.reshape(count, -1)
+    if explained.jumps is not None:
+        with_jumps = explained.jumps.evidence + log_prior_of_jumps(explained.jumps, prior())
+        weight = np.concatenate([weight, with_jumps], axis=1)
     most = min(MOST_LAWS, weight.shape[1] - 1)
     picked = np.argpartition(-weight, most, axis=1)[:, :most]
     weight = np.take_along_axis(weight, picked, axis=1)
     weight = np.exp(weight - weight.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
-    noise, law = np.divmod(picked, len(explained.laws.parts))
-    fit = explained.fitted(noise, law)
-    at_knots = mixed(weight, *explained.forecasts(noise, law, fit), explained.freedom)
+    fit = explained.fitted(picked)
+    at_knots = mixed(weight, *explained.forecasts(picked, fit), explained.freedom)
     between = np.stack([np.interp(np.arange(1, horizon + 1), steps, one) for one in np.eye(len(steps))], axis=1)
     quantiles = np.einsum("hs,nsl->nhl", between, at_knots)
     again = effects[:, np.arange(periods, periods + horizon) % season]
     quantiles = level[:, None, None] + size[:, None, None] * quantiles + again[:, :, None]
-    climbing, turned, slope, age = explained.climb(law, fit, weight)
+    climbing, turned, slope, age = explained.climb(picked, fit, weight)
     return Trend(quantiles, climbing, turned, slope / pace * size, age * pace, periods)
 
 
@@ -309,7 +314,8 @@ class Laws:
     ``noises``: what may lie around a law. And of the C laws: ``parts``, their names in the prior; ``shapes``, C × 2
     indices (the second is none for laws of one part); ``sizes``, C × 2, standard deviations of the coefficients;
     ``ends``, C, when a climb will end (infinity for never); ``kinds``, C, what the prior calls it where it asks how
-    large it is of all that is possible, "" where it does not.
+    large it is of all that is possible, "" where it does not. ``around_jumps``: what may lie around laws with
+    jumps, where there are any.
     """
 
     ages: np.ndarray
@@ -321,6 +327,7 @@ class Laws:
     sizes: np.ndarray
     ends: np.ndarray
     kinds: list[str]
+    around_jumps: jumps.Noises | None
 
     @cached_property
     def fits(self) -> tuple[np.ndarray, np.ndarray, int]:
@@ -413,7 +420,15 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> L
         sizes,
         np.array([end for _, _, _, end, _ in laws], dtype=float),
         kinds,
+        _around_jumps(noises) if pace == 1 else None,
     )
+
+
+def _around_jumps(noises: list[Noise]) -> jumps.Noises:
+    """Those of the noises under which laws with jumps are weighed."""
+    some = [noise for noise in noises if noise.parts[0].removesuffix(OF_FIRST_WEEKS) in AROUND_JUMPS]
+    names = ("parts", "factor", "carried", "variance")
+    return jumps.noises(*([getattr(noise, name) for noise in some] for name in names))
 
 
 def _age_group(age: float) -> str:
@@ -434,7 +449,7 @@ def _covariances(time: np.ndarray, periods: int, season: int) -> dict[tuple[str,
         f"waves {length}": 25 * np.exp(-0.5 * (apart / length) ** 2) + 0.5 * 0.6**apart + 0.7 * own
         for length in (12, 25, 50)
     }
-    young = " of the first weeks" if time[periods - 1] - time[0] < AGE_GROUPS[2] else ""
+    young = OF_FIRST_WEEKS if time[periods - 1] - time[0] < AGE_GROUPS[2] else ""
     noises = {f"noise {name}{young}": ANY_LEVEL + noise for name, noise in noises.items()}
     if periods >= SURE_SEASONS * season:
         return {(name,): noise for name, noise in noises.items()}
@@ -502,7 +517,10 @@ class Explained:
 
     ``evidence``: n × N × C, logarithms. ``squares``: N × n, the whitened series' sums of squares; ``products``: N × n ×
     shapes, those with the shapes. ``level``: N × n × S, the noise's own forecast at S steps ahead. And of each noise,
-    see :class:`Noise`: ``grams``, ``variance`` and ``columns``.
+    see :class:`Noise`: ``grams``, ``variance`` and ``columns``. ``jumps``: the J pairs of noise and law with jumps,
+    None where there are none.
+
+    A pair's number is that of noise times C plus that of the law; the pairs with jumps follow those N × C.
     """
 
     laws: Laws
@@ -515,22 +533,33 @@ class Explained:
     grams: np.ndarray
     variance: np.ndarray
     columns: np.ndarray
+    jumps: jumps.Jumps | None
 
     @property
     def freedom(self) -> float:
         """The degrees of freedom of the forecasts' Student t distributions."""
         return 2 * SHAPE + self.periods
 
-    def fitted(self, noise: np.ndarray, law: np.ndarray) -> Fitted:
-        """Some pairs of noise and law (n × K each), fitted to their series."""
+    def without_jumps(self, pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The noise and the law of pairs (n × K each); the first of each for those with jumps."""
+        return np.divmod(np.where(self.of_jumps(pair) < 0, pair, 0), len(self.laws.parts))
+
+    def of_jumps(self, pair: np.ndarray) -> np.ndarray:
+        """Which of ``jumps`` pairs are, negative for the others."""
+        return pair - len(self.laws.noises) * len(self.laws.parts)
+
+    def fitted(self, pair: np.ndarray) -> Fitted:
+        """Some pairs of noise and law (n × K), fitted to their series; those with jumps have been fitted already."""
+        noise, law = self.without_jumps(pair)
         row = np.arange(len(noise))[:, None]
         one, two = np.moveaxis(self.laws.shapes[law], -1, 0)
         of_one, of_two = np.moveaxis(1 / self.laws.sizes[law] ** 2, -1, 0)
         grams = self.grams[noise, one, one] + of_one, self.grams[noise, two, two] + of_two, self.grams[noise, one, two]
         return _fitted(self.squares[noise, row], self.products[noise, row, one], self.products[noise, row, two], *grams)
 
-    def forecasts(self, noise: np.ndarray, law: np.ndarray, fit: Fitted) -> tuple[np.ndarray, np.ndarray]:
-        """Centres and scales (n × K × S) of the Student t forecasts by pairs of noise and law and their fit."""
+    def forecasts(self, pair: np.ndarray, fit: Fitted) -> tuple[np.ndarray, np.ndarray]:
+        """Centres and scales (n × K × S) of the Student t forecasts by pairs of noise and law (n × K) and their fit."""
+        noise, law = self.without_jumps(pair)
         row = np.arange(len(noise))[:, None]
         first, second = np.moveaxis(self.laws.shapes[law], -1, 0)
         over = np.maximum(self.steps - self.laws.ends[law][..., None], 0)
@@ -539,20 +568,29 @@ class Explained:
         squared = fit.precise_two[..., None] * one**2 + fit.precise_one[..., None] * two**2
         added = (squared - 2 * fit.together[..., None] * one * two) / fit.determinant[..., None]
         size = (RATE + 0.5 * fit.left) / (SHAPE + self.periods / 2)
-        return centre, np.sqrt(np.maximum(self.variance[noise] + added, 1e-9) * size[..., None])
+        scale = np.sqrt(np.maximum(self.variance[noise] + added, 1e-9) * size[..., None])
+        if self.jumps:
+            row, column = np.nonzero(self.of_jumps(pair) >= 0)
+            jump = self.of_jumps(pair)[row, column]
+            centre[row, column], scale[row, column] = self.jumps.centre[row, jump], self.jumps.scale[row, jump]
+        return centre, scale
 
-    def climb(self, law: np.ndarray, fit: Fitted, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+    def climb(self, pair: np.ndarray, fit: Fitted, weight: np.ndarray) -> tuple[np.ndarray, ...]:
         """The chances that each series climbs now and that it has turned lately; its slope and age if it climbs.
 
-        Given weighed laws (n × K each) and their fit. Four arrays (n), slopes and ages in the laws' days. What would
+        Given weighed pairs (n × K each) and their fit. Four arrays (n), slopes and ages in the laws' days. What would
         not move a series within the horizon by twice its noise is neither climb nor change.
         """
-        shapes = self.laws.shapes[law]
+        shapes = self.laws.shapes[self.without_jumps(pair)[1]]
         coefficients = np.stack([fit.one, fit.two], axis=2)
         least = 2 * np.sqrt(fit.left / self.periods) / self.steps[-1]
         slope = (coefficients * self.laws.slopes[shapes]).sum(axis=2)
-        climbs = np.where(slope > least, weight, 0.0)
         age = self.laws.ages[shapes].min(axis=2)
+        if self.jumps:
+            row, column = np.nonzero(self.of_jumps(pair) >= 0)
+            slope[row, column] = self.jumps.slope[row, self.of_jumps(pair)[row, column]]
+            age[row, column] = self.periods
+        climbs = np.where(slope > least, weight, 0.0)
         changed = (np.abs(coefficients * self.laws.turns[shapes]) > least[..., None]).any(axis=2)
         turned = np.where(changed & (age < LATELY), weight, 0.0).sum(axis=1)
         return climbs.sum(axis=1), turned, _weighted_median(slope, climbs), _weighted_median(age, climbs)
@@ -613,9 +651,20 @@ def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> 
         squares.append(square)
         products.append(product)
         level.append((noise.carried.T @ whitened).T)
-    of_noises = ([getattr(noise, name) for noise in laws.noises] for name in ("gram", "variance", "columns"))
-    stacked = (np.stack(each) for each in (squares, products, level, *of_noises))
-    return Explained(laws, steps / pace, periods, evidence, *stacked)
+    around = laws.around_jumps
+    return Explained(
+        laws=laws,
+        steps=steps / pace,
+        periods=periods,
+        evidence=evidence,
+        squares=np.stack(squares),
+        products=np.stack(products),
+        level=np.stack(level),
+        grams=np.stack([noise.gram for noise in laws.noises]),
+        variance=np.stack([noise.variance for noise in laws.noises]),
+        columns=np.stack([noise.columns for noise in laws.noises]),
+        jumps=None if around is None else jumps.weighed(values, around, steps, SHAPE, RATE),
+    )
 
 
 def _evidence(likely: np.ndarray | float, left: np.ndarray, periods: int) -> np.ndarray:
@@ -648,6 +697,12 @@ def log_prior_of_shares(laws: Laws, size: np.ndarray, weights: dict[str, float])
     table = np.array([weights.get(name, 0.0) for name in share_names()])
     number = shares(laws, size)
     return np.where(number < 0, 0.0, table[number])
+
+
+def log_prior_of_jumps(found: jumps.Jumps, weights: Mapping[str, float]) -> np.ndarray:
+    """The logarithms of the prior of each pair with jumps, by how many a series has (n × J)."""
+    of_pair = np.array([sum(weights.get(part, 0.0) for part in parts) for parts in found.parts])
+    return of_pair + np.array([weights.get(name, 0.0) for name in jumps.NUMBERS])[found.number]
 
 
 def share_names() -> list[str]:

@@ -328,9 +328,9 @@ def _idle_cpus(
         ) GROUP BY file, server_id HAVING count(before) >= {_SAMPLES} AND NOT isnan(corr(value, before))""",
     ).fetchall()}  # fmt: skip
     of_others: dict[int, list[float]] = defaultdict(list)
-    for one in busiest:
-        if one in course and one not in asked:
-            of_others[one[0]].append(course[one][0])
+    for file, server in busiest:
+        if (file, server) in course and (file, server) not in asked:
+            of_others[file].append(course[file, server][0])
     for file, server in asked & course.keys():
         others = sorted(of_others[file])
         alike, noise = course[file, server]

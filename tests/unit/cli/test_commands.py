@@ -45,6 +45,7 @@ def planning(aws, monkeypatch) -> None:
     from infrastructure import machine
     from infrastructure.stack import Stack
 
+    import job_code
     import plan
 
     definition = machine.definition(Stack())
@@ -67,7 +68,7 @@ def planning(aws, monkeypatch) -> None:
         return made
 
     monkeypatch.setattr(stack, "client", client)
-    monkeypatch.setattr(plan, "job_code", lambda: {"run.sh": b"run", "jobs.txt": b"lock"})
+    monkeypatch.setattr(job_code, "read", lambda: {"run.sh": b"run", "jobs.txt": b"lock"})
 
 
 def test_a_dry_run_prints_the_exact_requests_and_changes_nothing(headroom, aws, planning) -> None:

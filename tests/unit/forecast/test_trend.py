@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from headroom.core.grid import Grid
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
-from headroom.forecast import intervals, trend
+from headroom.forecast import intervals, jumps, trend
 from headroom.insight import risk
 
 DAYS = Settings()
@@ -364,11 +364,13 @@ def test_what_a_law_is_of_all_that_is_possible_counts_only_where_there_is_a_boun
 
 def test_the_prior_names_nothing_that_no_law_has():
     steps = tuple(trend.knots(90).tolist())
-    known = set(trend.share_names())
+    known = {*trend.share_names(), *jumps.NUMBERS}
     for periods in (7, 10, 20, 40, 100, 180):
         laws = trend.laws_of(periods, steps, 1.0, 7)
         known |= {part for parts in laws.parts for part in parts}
         known |= {part for noise in laws.noises for part in noise.parts}
+        with_jumps = trend.explain(np.zeros((1, periods)), np.array(steps), 1.0, 7).jumps
+        known |= {part for parts in with_jumps.parts for part in parts}
     assert set(trend.prior()) <= known
 
 

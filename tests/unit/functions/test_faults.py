@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import job_code
 import plan
 import run_status
 from dataset_settings import whole_number
@@ -474,7 +475,7 @@ def test_a_failure_that_is_told_late_does_not_free_the_run_that_was_redriven_mea
 
 def with_run(world: World, **facts: Any) -> None:
     """A dataset with a published run and its approved model."""
-    world.models = [version(1, code=plan.code_hash(plan.job_code()), settings=plan.settings_hash(""), **facts)]
+    world.models = [version(1, code=job_code.version(job_code.read()), settings=plan.settings_hash(""), **facts)]
     world.put("artifacts", "1.tar.gz", b"model")
     drop(world, "first.csv")
     world.run(started(world))

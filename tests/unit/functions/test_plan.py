@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 import images
+import job_code
 import plan
 import prices
 from environment import IngestSettings, from_environment
@@ -53,7 +54,7 @@ def register(status: str = "Approved", group: str = "headroom-demo", **given: st
     ]:
         sagemaker.create_model_package_group(ModelPackageGroupName=group, ModelPackageGroupDescription="x")
     facts = {
-        "code": plan.code_hash(plan.job_code()),
+        "code": job_code.version(job_code.read()),
         "settings": plan.settings_hash(""),
         "relative_mase": "0.8",
     } | given
@@ -81,7 +82,7 @@ def with_model(aws, drifted: bool = False, **given: str) -> None:
 @pytest.fixture(autouse=True)
 def layer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The layer is built by `sam build`; here its three parts are given as they are."""
-    monkeypatch.setattr(plan, "job_code", lambda: {"run.sh": b"run", "jobs.txt": b"lock", "headroom/a.py": b"code"})
+    monkeypatch.setattr(job_code, "read", lambda: {"run.sh": b"run", "jobs.txt": b"lock", "headroom/a.py": b"code"})
 
 
 def test_the_first_run_takes_every_waiting_file_and_trains(aws) -> None:

@@ -23,6 +23,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 import ingest
+import job_code
 import plan
 import publish
 import run_status
@@ -111,7 +112,7 @@ class World:
             mock.patch.dict("os.environ", ENVIRONMENT | environment),
             mock.patch.object(boto3, "client", self.client),
             mock.patch.object(boto3, "resource", lambda *_, **__: self),
-            mock.patch.object(plan, "job_code", lambda: {"run.sh": b"run", "jobs.txt": b"lock"}),
+            mock.patch.object(job_code, "read", lambda: {"run.sh": b"run", "jobs.txt": b"lock"}),
             mock.patch.multiple("ingest", datetime=self.clock()),
             mock.patch.multiple("plan", datetime=self.clock()),
             mock.patch.multiple("publish", datetime=self.clock()),

@@ -188,3 +188,18 @@ def test_by_the_hour_a_week_of_hours_lies_ahead_and_nights_are_calmer(hourly):
     steady = hourly.panel[hourly.panel["server_id"].isin(of_law(hourly, "steady")["server_id"])]
     by_hour = steady.groupby(steady["ds"].dt.hour)["y"].mean()
     assert by_hour[[22, 23, 0, 1, 2, 3]].max() < by_hour[range(8, 19)].min()
+
+
+@pytest.mark.parametrize("law", laws.OTHER_LAWS)
+def test_laws_that_the_prior_has_not_seen_move_and_stay_between_1_and_100(law):
+    made = fleet.generate_laws(servers=30, days=60, seed=1, laws=(law,))
+    history, future = matrix(made.panel, made).to_numpy(), matrix(made.future, made).to_numpy()
+    assert history.shape == (30, 60) and future.shape == (30, 90)
+    both = np.concatenate([history, future], axis=1)
+    assert ((both >= 1) & (both <= 100)).all()
+    assert np.median(np.ptp(both, axis=1)) > 8
+    assert set(made.truth["law"]) == {law} and (made.truth["grows"] == laws.OTHER_LAWS[law].grows).all()
+
+
+def test_laws_that_the_prior_has_not_seen_are_not_among_those_it_is_measured_on():
+    assert not set(laws.OTHER_LAWS) & set(laws.LAWS)
