@@ -55,12 +55,12 @@ def long(names: Mapping[str, str], day: str = "2024-02-13", server: str = "long-
     return "\n".join(["Time;Host;Metric;Unit;Value", *rows]) + "\n"
 
 
-def idle(day: str, level: float, little: str = "lazy-1") -> str:
+def idle(day: str, level: float) -> str:
     """A day of a server that is little used, beside one that is used."""
     begin = datetime.fromisoformat(day)
     rows = [
         f"{begin + timedelta(hours=hour)},{server},{most + hour / 48:.3f}"
-        for server, most in ((little, level), ("used-1", 60.0))
+        for server, most in (("lazy-1", level), ("used-1", 60.0))
         for hour in range(24)
     ]
     return "\n".join(["time,host,cpu", *rows]) + "\n"
@@ -100,10 +100,6 @@ def many_things() -> Drop:
             f"2024-02-13 {hour:02}:00,share-1,{hour / 30:.3f}\n" for hour in range(24)),
         "idle/1.csv": idle("2024-02-11", 0.3),
         "idle/2.csv": idle("2024-02-12", 4.3),
-        "idle/3.csv": idle("2024-02-13", 0.4, little="lazy-2"),
-        "idle/4.csv": idle("2024-02-14", 44.3),
-        "idle/5.csv": idle("2024-02-13", 0.5, little="lazy-3"),
-        "idle/6.csv": idle("2024-02-14", 3.2, little="lazy-3"),
         "two-inventories.csv": "server_id,region,vcpus\nweb-1,ap,16\nweb-1,ap,8\n",
         "utf-16.csv": wide("wide-char-ä", day="2024-02-11").encode("utf-16"),
         "=formula.csv": wide("=cmd()", "web-0 ", day="2024-02-10").replace(",40.", ",140.", 2),

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OutOfTime
 from concurrent.futures.process import BrokenProcessPool
@@ -197,12 +197,6 @@ class Cluster:
 
         return Parts(parts.rdd.mapPartitions(partial(_each, work)).persist(StorageLevel.DISK_ONLY), parts.names)
 
-    def without(self, parts: Parts, numbers: Collection[int]) -> Parts:
-        """The same parts, of which some are empty."""
-        if not numbers:
-            return parts
-        return Parts(parts.rdd.mapPartitionsWithIndex(partial(_unless, frozenset(numbers))), parts.names)
-
     def shuffled(
         self, all_parts: Sequence[Parts], work: Callable[[Any], Iterator[tuple[int, Any]]], count: int, name: str
     ) -> Parts:
@@ -262,10 +256,6 @@ def _each(work: Callable[[Any], Iterator[Any]], things: Iterator[Any]) -> Iterat
             yield from work(thing)
         except Exception as error:
             yield _fault(error, thing)
-
-
-def _unless(numbers: frozenset[int], number: int, things: Iterator[Any]) -> Iterator[Any]:
-    return iter(()) if number in numbers else things
 
 
 def _addressed(pair: Any) -> tuple[int, Any]:

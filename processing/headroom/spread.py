@@ -1,7 +1,7 @@
 """Intake on a cluster: files are read in shares and servers merged in buckets, wherever there is a core.
 
 What all files must say before any server can be merged is decided here, by the functions of one machine, from the
-small tables that the shares tell (``intake.distributed``): the names in metric columns, idle servers, files to refuse,
+small tables that the shares tell (``intake.distributed``): the names in metric columns, files to refuse,
 which parts of servers have series of their own, inventories, attributes, groups, and which samples are kept.
 """
 
@@ -18,7 +18,7 @@ import duckdb
 
 from headroom.core.settings import Settings
 from headroom.engine import Cluster
-from headroom.intake import distributed, entities, merge, reading, shares
+from headroom.intake import distributed, entities, merge, reading
 from headroom.intake.distributed import Files, Known, Rows, Told
 from headroom.intake.merge import Merge
 from headroom.intake.sources import Source, name_all
@@ -48,15 +48,8 @@ def read_and_merge(
     looked_at = cluster.parts(_look_at, files)
     seen = [source for some in cluster.results(looked_at, _sources) for source in some]
     names = reading.names_of(seen, settings.statistic)
-    read = cluster.then(looked_at, partial(distributed.read, latest=latest, names=names, idle={}))
+    read = cluster.then(looked_at, partial(distributed.read, latest=latest, names=names))
     told: list[Told] = list(cluster.results(read, _told))
-    # Seldom does a file of one share say of a server in another what changes how that is read.
-    idle = shares.together([one.seen for one in told]).idle()
-    again = [number for number, one in enumerate(told) if shares.would_differ(one.seen, idle)]
-    reread = cluster.parts(partial(_read_anew, latest=latest, names=names, idle=idle), [files[n] for n in again])
-    for number, one in zip(again, cluster.results(reread, _told), strict=True):
-        told[number] = one
-    read = cluster.without(read, again)
     sources[:] = [source for one in told for source in one.sources]
     for source, known in zip(sources, seen, strict=True):
         source.names |= known.names
@@ -77,14 +70,8 @@ def read_and_merge(
 
     days = distributed.days_of([*told, *told_past])
     given = distributed.known(db, settings, merge.slices_of(days))
-    doubtful = [number for number, one in enumerate(told) if one.repeated and number not in again]
-    doubtful_again = [place for place, number in enumerate(again) if told[number].repeated]
-    found = [
-        one
-        for parts, numbers in ((read, doubtful), (reread, doubtful_again))
-        for part in cluster.results(parts, partial(_conflicts, given), numbers)
-        for one in part
-    ]
+    doubtful = [number for number, one in enumerate(told) if one.repeated]
+    found = [one for part in cluster.results(read, partial(_conflicts, given), doubtful) for one in part]
     in_conflict = {one.file for one in found}
     here(sources, came, in_conflict, settings, work)
     if merge.refuse_conflicts(db, found, sources):
@@ -99,7 +86,7 @@ def read_and_merge(
     log.info("%d shares of files and %d of the run before, %d buckets of servers", len(told), len(told_past), buckets)
     given = distributed.known(db, settings, merge.slices_of(days), to_do)
     cut = partial(_cut, buckets=buckets, chosen_by=distributed.together(db))
-    apart = cluster.shuffled([read, reread, past], cut, buckets, "servers of bucket {number} of {count}")
+    apart = cluster.shuffled([read, past], cut, buckets, "servers of bucket {number} of {count}")
     done = distributed.finish(
         db, cluster.results(apart, partial(distributed.merged, given=given)), samples, work / "pieces"
     )
@@ -118,10 +105,6 @@ def here(sources: list[Source], came: list[Source], orders: set[int], settings: 
 
 def _look_at(share: Files) -> Iterator[Files]:
     yield distributed.look_at(share)
-
-
-def _read_anew(share: Files, **how: Any) -> Iterator[Told | Rows]:
-    return distributed.read(distributed.look_at(share), **how)
 
 
 def _sources(things: Iterator[Files]) -> list[Source]:

@@ -31,14 +31,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterat
 
 
 OTHERS = "exports-of-others"
+GIVEN = {"Collectors": "on", "Challenger": "on", "DataArns": f"arn:aws:s3:::{OTHERS}/servers/*"}
 
 
 @pytest.fixture(scope="session")
 def stack(cloud: clouds.Cloud) -> deploy.Stack:
     """The real template, built and deployed by the real ``sam``; with collectors, which have nothing to collect yet,
     with a challenger, which no dataset has until its settings ask for one, and a bucket of others to copy from."""
-    given = {"Collectors": "on", "Challenger": "on", "DataArns": f"arn:aws:s3:::{OTHERS}/servers/*"}
-    return deploy.deploy(cloud, given)
+    return deploy.deploy(cloud, GIVEN)
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def test_a_challenger_forecasts_the_newest_window_and_is_compared_in_metrics_rep
     assert service.read_json("contest", run, "assessment/risk_summary.json")["challenger"] == found
     [letter] = service.mail(f"run {run}: published")
     assert found["words"] in letter.body
-    assert "AutoML for at most 120 min" in letter.body
+    assert "AutoML at most 120 min, assumed to be on 6 × ml.m5.12xlarge" in letter.body
 
     # What it was given ends where the window begins.
     bucket, s3 = service.stack.outputs["ArtifactBucketName"], service.cloud.client("s3")

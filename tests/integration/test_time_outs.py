@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.conftest import GIVEN
 from integration.service import Service
 from integration.test_alarms import becomes, physical
 from integration.test_faults import failure, files_of, intact, item, letter, redrive, start_by_hand
@@ -201,7 +202,7 @@ def with_slack(service: Service) -> str:
     """The stack with Slack: its function's name."""
     webhook = {"Name": "/headroom/slack", "Type": "SecureString", "Value": "https://127.0.0.1:9/", "Overwrite": True}
     service.cloud.client("ssm").put_parameter(**webhook)
-    deploy.deploy(service.cloud, {"SlackWebhookParameter": "/headroom/slack"})
+    deploy.deploy(service.cloud, GIVEN | {"SlackWebhookParameter": "/headroom/slack"})
     return physical(service.cloud, service.stack, "SlackFunction")
 
 

@@ -273,7 +273,9 @@ def test_a_large_file_that_several_cores_read_gives_the_same_panel_and_the_right
 
 def test_on_one_machine_no_library_is_loaded_that_takes_longer_than_small_files():
     loaded = "import sys, headroom.preprocess; print(*({'pandas', 'numpy', 'pyarrow'} & sys.modules.keys()))"
-    done = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], cwd=ROOT / "processing", check=True, capture_output=True, text=True
+    )
     assert done.stdout.strip() == ""
 
 

@@ -86,7 +86,7 @@ def test_the_drops_have_in_them_what_they_are_to_prove(on_one_machine):
     for what in ("different values at the same moment", "another statistic", "damaged gzip", "shares of one",
                  "were replaced by other values", "no server name", "vcpus of web-1 is"):  # fmt: skip
         assert what in told, what
-    assert "idle/1.csv: cpu of lazy-1 never exceeds 1" in told and "lazy-3 never" not in told
+    assert "idle/1.csv: cpu of lazy-1 never exceeds 1" in told
     assert first["rows"]["duplicates"] and first["inventory"]["without_data"] == ["unmeasured"]
     assert "came too late" in json.dumps(second) and "more than tenfold" in json.dumps(second)
     assert second["panel"]["rows_changed"]

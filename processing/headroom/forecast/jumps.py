@@ -21,6 +21,9 @@ from scipy.special import gammaincc, gammaln, logsumexp
 
 # A level piece has at least so many periods, and explains at least so much more: squared sizes of the noise.
 SHORTEST_PIECE, PENALTY = 3, 12.0
+# Where a staircase has so few jumps, the lowest has at least this share of the highest's height: without it 3 of 21
+# servers with a lasting step were warned of at 90 days.
+FEW, LEAST_HEIGHT = 3, 0.2
 # From how many usual distances on a fall is a drop.
 DROP = 6.0
 # Series with more than one and up to the next of these numbers of jumps are weighed together; more are no law.
@@ -121,16 +124,22 @@ def _names() -> list[tuple[str, ...]]:
 def stairs(values: np.ndarray) -> np.ndarray:
     """On which periods series (n × T) jump that are level otherwise and go in one direction only (n × T booleans).
 
-    One jump alone is a step and no staircase.
+    One jump alone is a step and no staircase, and so is one beside few that are much lower.
     """
     begins = pieces(values)
     starts = begins.copy()
     starts[:, 0] = True
     row, first = np.nonzero(starts)[0], np.flatnonzero(starts)
     level = np.add.reduceat(values.ravel(), first) / np.diff(first, append=values.size)
-    same, up = np.diff(row) == 0, np.diff(level) > 0
+    same, jump = np.diff(row) == 0, np.diff(level)
+    up = jump > 0
+    height = np.zeros((2, len(values)))
+    height[0] = np.inf
+    np.minimum.at(height[0], row[1:][same], np.abs(jump[same]))
+    np.maximum.at(height[1], row[1:][same], np.abs(jump[same]))
+    unlike = (height[0] < LEAST_HEIGHT * height[1]) & (begins.sum(axis=1) <= FEW)
     both_ways = np.bincount(row[1:], same & up, len(values)) * np.bincount(row[1:], same & ~up, len(values)) > 0
-    return begins & ~both_ways[:, None] & (begins.sum(axis=1, keepdims=True) > 1)
+    return begins & ~(both_ways | unlike)[:, None] & (begins.sum(axis=1, keepdims=True) > 1)
 
 
 def pieces(values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import copy
 import io
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from headroom.core import job, metrics
 from headroom.core.settings import Settings
-from headroom.intake import database, entities, merge, reading, shares
+from headroom.intake import database, entities, merge, reading
 from headroom.intake.entities import MARK, server_of
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, one_row, quoted
@@ -106,14 +106,12 @@ class Past:
 @dataclass(frozen=True)
 class Told:
     """What a share tells: ``days`` are (file, day, rows with a value); samples kept are of the file -1. ``repeated``:
-    whether a file has, or may have, several rows of a server at one moment. ``seen``: what its files can say of others'
-    servers."""
+    whether a file has, or may have, several rows of a server at one moment."""
 
     sources: Sequence[Source] = ()
     tables: Tables = field(default_factory=dict)
     days: Sequence[tuple[int, datetime, int]] = ()
     repeated: bool = False
-    seen: shares.Seen = field(default_factory=shares.Seen)
 
 
 @dataclass(frozen=True)
@@ -187,9 +185,7 @@ def _look_at(sources: Sequence[Source], settings: Settings, work: Path) -> None:
         reading.look_at(db, sources, settings, work)
 
 
-def read(
-    share: Files, latest: str, names: reading.Names, idle: Mapping[shares.Alike, Collection[str]]
-) -> Iterator[Told | Rows]:
+def read(share: Files, latest: str, names: reading.Names) -> Iterator[Told | Rows]:
     """Read a share that has been looked at (see ``reading.read_rows``): first what it tells, then its usable rows.
 
     On another machine than where it was looked at, the files are looked at again.
@@ -197,7 +193,7 @@ def read(
     with _database(share.settings) as (db, _):
         readable_here(share.sources, share.came, share.settings, share.work)
         reading.prepare(db)
-        seen = reading.read_rows(db, share.sources, share.settings, latest, names, idle)
+        reading.read_rows(db, share.sources, share.settings, latest, names)
         any_value = for_each(metrics.columns(), "% IS NOT NULL", " OR ")
         days = db.execute(f"""
             SELECT file, date_trunc('day', sampled_at)::TIMESTAMP AS day, count(*) FROM usable_row WHERE {any_value}
@@ -210,7 +206,7 @@ def read(
         rows, distinct = one_row(
             db, f"SELECT count(*), count(DISTINCT hash(file, {server_of()}, sampled_at)) FROM usable_row"
         )
-        yield Told(share.sources, tables, days, rows != distinct, seen)
+        yield Told(share.sources, tables, days, rows != distinct)
         yield from _packed(db, "usable_row", f"""
             SELECT file, row - first AS row, server_id, sampled_at, {", ".join(metrics.columns())}
             FROM usable_row JOIN (SELECT file, first FROM file_told) USING (file)""")  # fmt: skip

@@ -9,7 +9,7 @@ the reason.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -31,20 +31,12 @@ _RATES = [name for name, one in metrics.BUILT_IN.items() if not one.percent]
 _SIZES = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 36, 40, 48, 56, 60, 64, 72, 80, 96)
 
 
-def find(
-    db: duckdb.DuckDBPyConnection,
-    sources: Sequence[Source],
-    idle: Mapping[shares.Alike, Collection[str]] | None = None,
-) -> shares.Seen:
+def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     """Make the tables ``doubt`` (file, metric, reason, and server where only its values are doubted), ``doubt_of_file``
-    and ``doubt_of_server`` (one row per file, or file and server, with ``<metric>_doubt``).
-
-    Where the sources are not all files, ``idle`` says which servers are idle by what all say (see ``shares.find``);
-    gives what these can say.
-    """
+    and ``doubt_of_server`` (one row per file, or file and server, with ``<metric>_doubt``)."""
     _measure(db)
     db.execute("CREATE TABLE doubt (file INTEGER, metric VARCHAR, reason VARCHAR, server VARCHAR)")
-    columns, servers, seen = shares.find(db, sources, idle)
+    columns, servers = shares.find(db, sources)
     found = [*_unreadable_numbers(db), *_sizes(db, sources), *columns, *_more_than_all(db), *_counters(db)]
     insert_all(db, "doubt", [*((*one, None) for one in found), *servers])
     each = ", ".join(f"min(reason) FILTER (metric = '{metric}') AS {metric}_doubt" for metric in metrics.columns())
@@ -52,7 +44,6 @@ def find(
         CREATE TABLE doubt_of_file AS SELECT file, {each} FROM doubt WHERE server IS NULL GROUP BY file;
         CREATE TABLE doubt_of_server AS SELECT file, server, {each} FROM doubt WHERE server IS NOT NULL
         GROUP BY file, server""")
-    return seen
 
 
 def _measure(db: duckdb.DuckDBPyConnection) -> None:

@@ -18,7 +18,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
-from headroom.intake import cells, doubts, entities, inventory, shares, times, whole_files
+from headroom.intake import cells, doubts, entities, inventory, times, whole_files
 from headroom.intake.columns import ATTRIBUTES, best
 from headroom.intake.identity import canonical
 from headroom.intake.layout import (
@@ -299,12 +299,11 @@ def read_rows(
     settings: Settings,
     latest: str,
     names: Names,
-    idle: Mapping[shares.Alike, Collection[str]] | None = None,
-) -> shares.Seen:
+) -> None:
     """Read the rows of some files that have been looked at, judge them, and ``tell`` what there is.
 
-    What is found of a file rests on its own rows, on ``names`` and on ``idle`` (see ``doubts.find``), so that it does
-    not matter which files are read together.
+    What is found of a file rests on its own rows and on ``names``, so that it does not matter which files are read
+    together.
     """
     insert_all(db, "unclear_name", list(names.unclear.items()))
     insert_all(db, "busiest_file", [(source.order,) for source in sources if source.busiest])
@@ -320,7 +319,7 @@ def read_rows(
             if some:
                 _scan(db, layout, some, latest, names.meant.get(alike, {}))
     _look_at_names(db, settings)
-    seen = doubts.find(db, sources, idle)
+    doubts.find(db, sources)
     db.execute(_judge(db.execute("SELECT 1 FROM doubt_of_server LIMIT 1").fetchone() is not None))
     make_views(db)
     for refused in (
@@ -337,7 +336,6 @@ def read_rows(
     for source in sources:
         if source.error is None and source.order not in with_rows:
             source.error = "the file has a header but no rows: export it again"
-    return seen
 
 
 def tell(db: duckdb.DuckDBPyConnection) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
@@ -21,13 +20,10 @@ from headroom.intake.entities import server_of
 from headroom.intake.tables import for_each, insert_all
 
 if TYPE_CHECKING:
-    from headroom.intake.layout import Layout
     from headroom.intake.sources import Source
 
 # Monitors overshoot a little, also in shares.
 ONE = 1.1
-# Above one and up to here a server elsewhere in the same layout is plainly a little busy, and in percent.
-_A_LITTLE = 10.0
 # A server that works at times has numbers between these two as well; one whose unit has changed has none.
 _GAP = 3.0
 # So few numbers say nothing of their course.
@@ -39,6 +35,8 @@ _NO_COURSE, _COURSE = 0.3, 0.5
 # How far samples lie apart (standard deviation by mean): a busy server without a course is one that works to its limit
 # all day, at 0.01 at most in these traces; of those that never exceed 1 %, 98 % are above 0.07.
 _NOISE = 0.05
+# Steps between a server's numbers: of shares they would be three percent of the machine.
+_WIDE = 0.03
 # About so many rows of a file, evenly spread, tell how many decimals it has; its so many busiest servers have a course
 # to compare with.
 _ROWS, _OTHERS = 10_000, 5
@@ -56,61 +54,11 @@ class _Low(NamedTuple):
     varies: bool
 
 
-# Files that can speak for each other's servers: their layout, the metric, and whether its values are what is free.
-Alike = tuple["Layout", str, bool]
+def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> tuple[Doubts, DoubtsOfServers]:
+    """Columns in doubt (file, metric, reason), and servers in doubt within others (file, metric, reason, server).
 
-
-@dataclass(frozen=True)
-class Seen:
-    """What files can say of each other's servers.
-
-    Attributes:
-        highest: of files that are alike, each server's highest number, where it is above one.
-        low: of files that are alike, the servers that never exceed one in some file in which others do.
+    What is found of a file rests on its own rows alone: files may come in any order, and one by one.
     """
-
-    highest: Mapping[Alike, Mapping[str, float]] = field(default_factory=dict)
-    low: Mapping[Alike, Collection[str]] = field(default_factory=dict)
-
-    def idle(self) -> dict[Alike, set[str]]:
-        """The servers that are plainly a little busy, and so in percent."""
-        return {
-            alike: {server for server, most in servers.items() if most <= _A_LITTLE}
-            for alike, servers in self.highest.items()
-        }
-
-
-def together(seen: Sequence[Seen]) -> Seen:
-    """What all files say of each other's servers, from what some say."""
-    highest: dict[Alike, dict[str, float]] = defaultdict(dict)
-    low: dict[Alike, set[str]] = defaultdict(set)
-    for one in seen:
-        for alike, servers in one.highest.items():
-            for server, most in servers.items():
-                highest[alike][server] = max(most, highest[alike].get(server, most))
-        for alike, names in one.low.items():
-            low[alike].update(names)
-    return Seen(highest, low)
-
-
-def would_differ(seen: Seen, of_all: Mapping[Alike, Collection[str]]) -> bool:
-    """Whether some files would be read differently if they knew which servers are idle by what all files say."""
-    own = seen.idle()
-    return any(
-        (server in own.get(alike, ())) != (server in of_all.get(alike, ()))
-        for alike, servers in seen.low.items()
-        for server in servers
-    )
-
-
-def find(
-    db: duckdb.DuckDBPyConnection,
-    sources: Sequence[Source],
-    idle: Mapping[Alike, Collection[str]] | None = None,
-) -> tuple[Doubts, DoubtsOfServers, Seen]:
-    """Columns in doubt (file, metric, reason), servers in doubt within others (file, metric, reason, server), and what
-    these files can say of others' servers. ``idle``: what all files say, where these are not all; empty if it is not
-    known yet."""
     highest = for_each(metrics.percent_names(), "max(%_most), min(%_least), bool_or(%_fractions)")
     found = db.execute(f"SELECT file, {highest} FROM extent GROUP BY file ORDER BY file").fetchall()
     by_order = {source.order: source for source in sources}
@@ -132,47 +80,21 @@ def find(
                 has_low = (most >= 100 - ONE) if free else (least <= ONE)
                 percent[metric, free].append((by_order[file], has_low))
     servers: DoubtsOfServers = []
-    seen: list[Seen] = []
     for (metric, free), files in sorted(percent.items(), key=lambda item: item[0][0] == "cpu"):
         any_low = any(has_low for _, has_low in files)
         low, at_times = _low_servers(db, metric, free, files) if any_low else ({}, {})
-        if low or idle is not None:
-            seen.append(_seen(db, metric, free, files, low))
         if at_times:
             servers += _changed(db, metric, free, at_times)
         if low:
             already = {(file, server) for file, _, _, server in servers}
-            servers += _servers(db, metric, free, files, already, low, idle or seen[-1].idle())
-    return columns, servers, together(seen)
+            servers += _servers(db, metric, free, already, low)
+    return columns, servers
 
 
 def said(source: Source, metric: str) -> tuple[bool, bool]:
     """Whether a file says the unit of a metric, and whether its values are what is free."""
     meanings = [meaning for name, meaning in source.meanings if name == metric]
     return all(meaning.certain for meaning in meanings), any(meaning.free for meaning in meanings)
-
-
-def _seen(
-    db: duckdb.DuckDBPyConnection,
-    metric: str,
-    free: bool,
-    files: Sequence[tuple[Source, bool]],
-    low: Mapping[int, Collection[str]],
-) -> Seen:
-    alike_of = {source.order: (source.known_layout, metric, free) for source, _ in files}
-    numbered = {alike: number for number, alike in enumerate(dict.fromkeys(alike_of.values()))}
-    db.execute("CREATE OR REPLACE TEMP TABLE alike_file (file INTEGER, alike INTEGER)")
-    insert_all(db, "alike_file", [(file, numbered[alike]) for file, alike in alike_of.items()])
-    servers: dict[int, dict[str, float]] = defaultdict(dict)
-    for number, server, most in db.execute(f"""
-        SELECT alike, {server_of()} AS server, max({_most(metric, free)}) AS most FROM extent
-        JOIN alike_file USING (file) GROUP BY ALL HAVING most > {ONE}""").fetchall():
-        servers[number][server] = most
-    highest = {alike: servers[number] for alike, number in numbered.items()}
-    low_of: dict[Alike, set[str]] = defaultdict(set)
-    for file, names in low.items():
-        low_of[alike_of[file]].update(names)
-    return Seen(highest, low_of)
 
 
 def _number(metric: str, free: bool) -> str:
@@ -257,22 +179,18 @@ def _servers(
     db: duckdb.DuckDBPyConnection,
     metric: str,
     free: bool,
-    files: Sequence[tuple[Source, bool]],
     doubted_already: set[tuple[int, str]],
     low: Mapping[int, Mapping[str, _Low]],
-    idle_elsewhere: Mapping[Alike, Collection[str]],
 ) -> DoubtsOfServers:
     """Those of the ``low`` servers of which nothing says that they are idle.
 
-    Nobody writes shares with one decimal. A server that exceeds 1 by a little in another file of the same layout is in
-    percent. So may a CPU be (see ``_idle_cpus``); a memory is never below 1 %, and a disk's numbers have no course. A
-    server (by file) whose memory or disk is doubted is not idle either.
+    Nobody writes shares with one decimal. A CPU may be in percent by its numbers (see ``_idle_cpus``); a memory is
+    never below 1 %, and a disk's numbers have no course. A server (by file) whose memory or disk is doubted is not idle
+    either.
     """
-    by_order = {source.order: source for source, _ in files}
-    asked: dict[int, dict[str, _Low]] = {}
-    for file, servers in low.items():
-        elsewhere = idle_elsewhere.get((by_order[file].known_layout, metric, free), ())
-        asked[file] = {server: one for server, one in servers.items() if one.decimals > 1 and server not in elsewhere}
+    asked = {
+        file: {server: one for server, one in servers.items() if one.decimals > 1} for file, servers in low.items()
+    }
     idle = _idle_cpus(db, metric, _number(metric, free), asked) if metric == "cpu" else set()
     found: DoubtsOfServers = []
     for file, servers in low.items():
@@ -299,8 +217,9 @@ def _idle_cpus(
     """Those of some files' servers whose CPU is in percent by what its numbers say, each with its file.
 
     One that varies, with two decimals where the others have two: of a share those would be whole percents, beside
-    hundredths of a percent. And one whose numbers have no course, such as the noise of an idle server, beside others
-    with one, and with no more decimals than these.
+    hundredths of a percent. Then, with no more decimals than the others, one whose numbers have no course, such as the
+    noise of an idle server, beside others with one; and one that is at nothing for most of the time and otherwise makes
+    steps so wide that no tool measures shares by them.
     """
     usual = _usual_decimals(db, metric, number, [file for file, servers in low.items() if servers])
     idle: set[tuple[int, str]] = set()
@@ -327,6 +246,20 @@ def _idle_cpus(
             WHERE isfinite({metric}) AND sampled_at IS NOT NULL
         ) GROUP BY file, server_id HAVING count(before) >= {_SAMPLES} AND NOT isnan(corr(value, before))""",
     ).fetchall()}  # fmt: skip
+    idle |= (
+        set(
+            db.execute(f"""
+        SELECT file, server_id FROM (
+            SELECT file, server_id, value, samples, value - lag(value) OVER (
+                PARTITION BY file, server_id ORDER BY value) AS step
+            FROM (SELECT file, server_id, {number} AS value, count(*) AS samples
+                FROM reading SEMI JOIN compared USING (file, server_id) WHERE isfinite({metric}) GROUP BY ALL)
+        ) GROUP BY file, server_id
+        HAVING min(step) >= {_WIDE} AND sum(samples) FILTER (value = 0) > sum(samples) / 2
+            AND sum(samples) >= {_SAMPLES}""").fetchall()
+        )
+        & asked
+    )
     of_others: dict[int, list[float]] = defaultdict(list)
     for file, server in busiest:
         if (file, server) in course and (file, server) not in asked:

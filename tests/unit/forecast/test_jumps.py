@@ -50,6 +50,9 @@ def test_what_goes_up_and_comes_down_is_no_staircase():
 
 def test_one_jump_is_a_step_and_no_staircase():
     assert not jumps.stairs(noisy(np.repeat([0.0, 12], [12, 18]))[None]).any()
+    beside_a_low_one = noisy(np.repeat([0.0, 5, 40], [20, 20, 20]))[None]
+    assert jumps.pieces(beside_a_low_one).sum() == 2
+    assert not jumps.stairs(beside_a_low_one).any()
 
 
 @pytest.mark.parametrize("apart", [6, 9, 13])

@@ -49,6 +49,6 @@ def test_files_that_became_others_on_another_machine_are_made_again(tmp_path):
     looked_at = distributed.look_at(share)
     looked_at.sources[0].readable.unlink()
     names = reading.names_of(looked_at.sources, "p95")
-    told, rows = distributed.read(looked_at, "2030-01-01 00:00:00+00", names, {})
+    told, rows = distributed.read(looked_at, "2030-01-01 00:00:00+00", names)
     assert told.tables["name_in_file"].to_pylist() == [{"file": 0, "server_id": "wéb-1", "rows": 1}]
     assert distributed._unpack(rows.packed).to_pylist()[0]["row"] == 0

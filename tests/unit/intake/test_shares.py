@@ -6,7 +6,6 @@ import exports
 import pytest
 
 from headroom.core.job import InputError
-from headroom.intake import shares
 
 BUSY = exports.fleet("web-1", "web-2", "db-1")
 
@@ -110,14 +109,29 @@ def test_a_server_at_its_limit_all_day_has_no_course_and_is_not_idle(tmp_path):
     assert exports.is_right(panel, quality, cpu=BUSY)
 
 
-def test_a_server_that_is_a_little_busy_on_another_day_is_in_percent(tmp_path):
+def test_a_server_that_does_nothing_most_of_the_time_and_little_in_wide_steps_is_idle(tmp_path):
+    finer = {server: [(at, round(v * 0.913, 3)) for at, v in made] for server, made in BUSY.items()}
+    steps = [0, 0, 0.067, 0, 0.133, 0.2, 0.267, 0, 0, 0, 0.867, 1.0, 0.933, 0, 0, 0]
+
+    def stepping(nothing):
+        return {"rare-1": [(at, steps[n % len(steps)] or nothing) for n, (at, _) in enumerate(BUSY["db-1"])]}
+
+    panel, quality = exports.read(tmp_path / "idle", {"x.csv": table(finer, stepping(0))})
+    assert exports.is_right(panel, quality, cpu=finer | stepping(0))
+    panel, quality = exports.read(tmp_path / "busy", {"x.csv": table(finer, stepping(0.533))})
+    assert exports.is_right(panel, quality, cpu=finer), "a machine of fifteen parts, never at rest"
+
+
+def test_what_is_believed_of_a_server_does_not_depend_on_the_files_that_come_with_it(tmp_path):
     nearly_idle = scaled("quiet-1", 0.01, 4)
     later = exports.fleet(*BUSY, day="2024-02-14")
     little = {"quiet-1": [(at, round(v / 15, 2)) for at, v in later["db-1"]]}
-    files = {"13.csv": table(BUSY, nearly_idle), "14.csv": table(later, little)}
-    panel, quality = exports.read(tmp_path, files)
-    truth = {server: BUSY[server] + later[server] for server in BUSY}
-    assert exports.is_right(panel, quality, cpu=truth | {"quiet-1": nearly_idle["quiet-1"] + little["quiet-1"]})
+    first, second = table(BUSY, nearly_idle), table(later, little)
+    alone, _ = exports.read(tmp_path / "alone", {"13.csv": first})
+    beside, quality = exports.read(tmp_path / "beside", {"13.csv": first, "14.csv": second})
+    day = beside[beside["ds"] < "2024-02-14"].reset_index(drop=True)
+    assert day.equals(alone), "files may come one by one"
+    assert any("cpu of quiet-1 never exceeds 1" in note for note in quality["notes"])
 
 
 def test_an_empty_disk_beside_fuller_ones_of_its_server_is_in_percent(tmp_path):
@@ -127,13 +141,3 @@ def test_an_empty_disk_beside_fuller_ones_of_its_server_is_in_percent(tmp_path):
     panel, quality = exports.read(tmp_path, {"x.csv": text})
     assert {(row.server_id, row.entity) for row in panel.itertuples()} == {("a", "/"), ("a", "/boot")}
     assert any("disk of b never exceeds 1" in note for note in quality["notes"])
-
-
-def test_what_all_files_say_of_idle_servers_is_put_together_from_what_some_say():
-    daily = ("a layout", "cpu", False)
-    one = shares.Seen({daily: {"busy": 4.0, "idle": 3.0}}, {daily: {"unknown"}})
-    other = shares.Seen({daily: {"busy": 40.0}}, {daily: {"busy", "idle"}})
-    of_all = shares.together([one, other])
-    assert of_all.idle() == {daily: {"idle"}}
-    assert shares.would_differ(other, of_all.idle()) and not shares.would_differ(one, of_all.idle())
-    assert shares.would_differ(shares.Seen({daily: {"busy": 4.0}}, {daily: {"busy"}}), of_all.idle())
