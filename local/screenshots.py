@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from typing import Any
 import boto3
 import pandas as pd
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from cli.loopback import Server
 from local import cloud as clouds
@@ -76,47 +77,53 @@ def page(browser: str) -> None:
     """Pictures of the page on a laptop cloud: a run followed live, findings, an upload; at a desk and on a phone."""
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         cloud = clouds.start(Path(scratch) / "cloud", clouds.free_port(), with_parent=True)
-        stack = deploy.deploy(cloud)
-        fleet.write(fleet.generate(servers=60, days=300, sampling="1D"), Path(scratch))
-        files = sorted((Path(scratch) / "incoming").iterdir())
-        for file in files:
-            cloud.client("s3").upload_file(str(file), stack.outputs["IngestBucketName"], f"incoming/web/{file.name}")
-        keys = cloud.environment
-        session = boto3.Session(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name=clouds.REGION)
-        server = Server(deploy.api_address(cloud, stack), session, clouds.REGION)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            _pictures_of_page(cloud, chromium, Path(scratch))
+        finally:
+            chromium.close()
+            clouds.stop(cloud)
 
-        def opened(view: str, **look: Any) -> Any:
-            made = chromium.new_context(device_scale_factor=2, **look).new_page()
-            made.set_default_timeout(RUN_MS)
-            made.goto(server.page)
-            made.get_by_text("Loading …").wait_for(state="detached")
-            made.evaluate("(view) => { location.hash = `#/datasets/web${view}`; }", view)
-            return made
 
-        desk = opened("", viewport={"width": 1280, "height": 980})
-        desk.get_by_text("The run has ended: published.").wait_for()
-        desk.get_by_label("Mode").select_option("train")
-        desk.get_by_role("button", name="Start a run").click()
-        phone = opened("", **PHONE)
-        for one, name in ((desk, "page-overview.png"), (phone, "page-phone.png")):
-            one.locator(".steps").get_by_text("Preprocess").wait_for()
-            one.wait_for_function("document.querySelector('.log').textContent.trim()")
-            one.evaluate("document.activeElement.blur()")
-            _save(one.screenshot(), name, 560 if one is phone else 1280)
-        findings = opened("/findings", viewport={"width": 1280, "height": 860})
-        findings.locator("tbody tr").first.wait_for()
-        _save(findings.screenshot(), "page-findings.png", 1280)
-        upload = opened("/upload", viewport={"width": 1280, "height": 1000})
-        diary = {"name": "diary.csv", "mimeType": "text/csv", "buffer": b"dear diary\ntoday nothing happened\n"}
-        june = {"name": "june.csv", "mimeType": "text/csv", "buffer": files[-1].read_bytes()}
-        upload.locator("input[type=file]").set_input_files([june, diary])
-        upload.get_by_role("button", name="Upload 1 file").wait_for()
-        _save(upload.screenshot(), "page-upload.png", 1280)
-        chromium.close()
-        server.shutdown()
-        clouds.stop(cloud)
+def _pictures_of_page(cloud: clouds.Cloud, chromium: Browser, scratch: Path) -> None:
+    stack = deploy.deploy(cloud)
+    fleet.write(fleet.generate(servers=60, days=300, sampling="1D"), scratch)
+    files = sorted((scratch / "incoming").iterdir())
+    for file in files:
+        cloud.client("s3").upload_file(str(file), stack.outputs["IngestBucketName"], f"incoming/web/{file.name}")
+    keys = cloud.environment
+    session = boto3.Session(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name=clouds.REGION)
+    server = Server(deploy.api_address(cloud, stack), session, clouds.REGION)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def opened(view: str, **look: Any) -> Any:
+        made = chromium.new_context(device_scale_factor=2, **look).new_page()
+        made.set_default_timeout(RUN_MS)
+        made.goto(server.page)
+        made.get_by_text("Loading …").wait_for(state="detached")
+        made.evaluate("(view) => { location.hash = `#/datasets/web${view}`; }", view)
+        return made
+
+    desk = opened("", viewport={"width": 1280, "height": 980})
+    desk.get_by_text("The run has ended: published.").wait_for()
+    desk.get_by_label("Mode").select_option("train")
+    desk.get_by_role("button", name="Start a run").click()
+    phone = opened("", **PHONE)
+    for one, name in ((desk, "page-overview.png"), (phone, "page-phone.png")):
+        one.locator(".steps").get_by_text("Preprocess").wait_for()
+        one.locator(".log").filter(has_text=re.compile(r"\S")).wait_for()
+        one.evaluate("document.activeElement.blur()")
+        _save(one.screenshot(), name, 560 if one is phone else 1280)
+    findings = opened("/findings", viewport={"width": 1280, "height": 860})
+    findings.locator("tbody tr").first.wait_for()
+    _save(findings.screenshot(), "page-findings.png", 1280)
+    upload = opened("/upload", viewport={"width": 1280, "height": 1000})
+    diary = {"name": "diary.csv", "mimeType": "text/csv", "buffer": b"dear diary\ntoday nothing happened\n"}
+    june = {"name": "june.csv", "mimeType": "text/csv", "buffer": files[-1].read_bytes()}
+    upload.locator("input[type=file]").set_input_files([june, diary])
+    upload.get_by_role("button", name="Upload 1 file").wait_for()
+    _save(upload.screenshot(), "page-upload.png", 1280)
+    server.shutdown()
 
 
 def assess(raw: Path, dataset: str, settings: Path, before: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_a_file_is_looked_at_uploaded_and_its_run_followed_live_to_the_report(op
     page.get_by_role("link", name="Follow the run").click()
     page.get_by_role("button", name="Start a run").wait_for(timeout=120_000)
     page.locator(".steps").get_by_text("Preprocess").wait_for(timeout=RUN_MS)
-    page.wait_for_function("document.querySelector('.log').textContent.trim()", timeout=RUN_MS)
+    page.locator(".log").filter(has_text=re.compile(r"\S")).wait_for(timeout=RUN_MS)
     page.get_by_text("The run has ended: published.").wait_for(timeout=RUN_MS)
     assert page.locator(".step.is-done").count() >= 5
     page.get_by_role("link", name="the current report").click()
