@@ -54,8 +54,9 @@ async function appear(look, signal) {
 
 function standing(dataset, one) {
   return h("ul.facts",
-    h("li", levels(one.levels), h("span", one.current_run
-      ? h("a", { href: address("datasets", dataset, "report") }, "the current report") : "no run is published yet")),
+    one.current_run
+      ? h("li", levels(one.levels), h("span", h("a", { href: address("datasets", dataset, "report") }, "the current report")))
+      : h("li", h("strong", "–"), h("span", "no run is published yet")),
     h("li", h("strong", (one.as_of || "–").slice(0, 10)), h("span", "data to")),
     h("li", h("strong", one.servers === null ? "–" : one.servers.toLocaleString("en-US")), h("span", "servers")),
     h("li", h("strong", one.waiting), h("span", one.waiting === 1 ? "file waits" : "files wait")),
@@ -70,7 +71,10 @@ async function watch(now, look, run, status, signal) {
     for (;;) {
       // A run that has ended keeps the dataset for a moment.
       if (!now.running) run.ended = null;
-      else if (now.running !== run.ended && await run.follow(now.running)) run.ended = now.running;
+      else if (now.running !== run.ended && await run.follow(now.running)) {
+        run.ended = now.running;
+        now = await look(); // its results are there
+      }
       await pause(EVERY, signal);
       if (!document.hidden) now = await look();
     }

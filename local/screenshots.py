@@ -11,7 +11,6 @@ import contextlib
 import io
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -105,13 +104,13 @@ def _pictures_of_page(cloud: clouds.Cloud, chromium: Browser, scratch: Path) -> 
         return made
 
     desk = opened("", viewport={"width": 1280, "height": 980})
-    desk.get_by_text("The run has ended: published.").wait_for()
+    desk.get_by_text("the current report").wait_for()
     desk.get_by_label("Mode").select_option("train")
     desk.get_by_role("button", name="Start a run").click()
     phone = opened("", **PHONE)
     for one, name in ((desk, "page-overview.png"), (phone, "page-phone.png")):
-        one.locator(".steps").get_by_text("Preprocess").wait_for()
-        one.locator(".log").filter(has_text=re.compile(r"\S")).wait_for()
+        one.get_by_text("Train is under way.").wait_for()
+        one.locator(".log").filter(has_text="horizon").wait_for()
         one.evaluate("document.activeElement.blur()")
         _save(one.screenshot(), name, 560 if one is phone else 1280)
     findings = opened("/findings", viewport={"width": 1280, "height": 860})

@@ -420,6 +420,16 @@ def test_findings_are_searched_and_the_most_urgent_come_first(open_page: Open) -
     assert page.locator("tbody tr").count() == 1 and page.get_by_text("1 finding", exact=True).is_visible()
 
 
+def test_words_and_buttons_stay_whole_beside_long_reasons(open_page: Open) -> None:
+    page = open_page(at("/findings"))
+    page.evaluate("""() => document.querySelectorAll('tbody td[data-label="Why"]').forEach(
+        (cell) => { cell.textContent = 'CPU is expected to cross 90 % before the end of the quarter. '.repeat(6); })""")
+    one_line = page.get_by_label("Search").bounding_box()
+    for button in page.locator("tbody button").all():
+        assert button.bounding_box()["height"] <= one_line["height"] + 2, button.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_hostile_names_are_text_and_nothing_else(open_page: Open) -> None:
     page = open_page(at("/findings"))
     assert "<img src=x" in page.locator("tbody").inner_text()
