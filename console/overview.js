@@ -66,11 +66,9 @@ function standing(dataset, one) {
 
 /** Look again and again, while somebody looks: a run that begins, here or elsewhere, is followed to its end. */
 async function watch(now, look, run, status, signal) {
-  let recalled = false;
-  for (;;) {
-    try {
-      if (!recalled && !now.running && now.last_execution) await run.recall(now.last_execution);
-      recalled = true;
+  try {
+    if (!now.running && now.last_execution) await run.recall(now.last_execution);
+    for (;;) {
       // A run that has ended keeps the dataset for a moment.
       if (!now.running) run.ended = null;
       else if (now.running !== run.ended && await run.follow(now.running)) {
@@ -79,19 +77,10 @@ async function watch(now, look, run, status, signal) {
       }
       await pause(EVERY, signal);
       if (!document.hidden) now = await look();
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      say(status, error);
-      if (!passing(error)) return;
-      await pause(EVERY, signal).catch(() => {});
-      if (signal.aborted) return;
     }
+  } catch (error) {
+    if (error.name !== "AbortError") say(status, error);
   }
-}
-
-/** Whether asking again may help: no answer, too many questions, or a fault of the other side. */
-function passing(error) {
-  return error.status === 0 || error.status === 429 || error.status >= 500;
 }
 
 /** A run as it goes: its states, what its job writes, why it failed, and a way to go on with it. */

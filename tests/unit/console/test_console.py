@@ -254,20 +254,6 @@ def test_a_run_is_started_and_followed_to_its_end_and_why_it_failed_is_told(open
     assert "full <img" in told and "headroom-web-1" in told and "redrive it" in told
 
 
-def test_a_run_is_followed_on_when_the_api_has_not_answered_for_a_moment(open_page, web, monkeypatch) -> None:
-    monkeypatch.setattr(following, "failure", lambda _: following.Failure("Job", "full", None))
-    monkeypatch.setattr(following, "steps", lambda *_: [following.Step("Preprocess", datetime.now(UTC))])
-    page = open_page(at())
-    page.get_by_role("button", name="Start a run").click()
-    page.get_by_text("Preprocess is under way.").wait_for()
-    page.route("**/executions/**", lambda route: route.abort("internetdisconnected"))
-    page.get_by_text("The API does not answer").wait_for(timeout=20_000)
-    page.unroute("**/executions/**")
-    [execution] = web.executions()
-    web.stepfunctions.stop_execution(executionArn=execution["executionArn"])
-    page.get_by_text("The run has ended ABORTED").wait_for(timeout=20_000)
-
-
 @pytest.fixture
 def failed(web: Any, monkeypatch) -> str:
     """The name of a run of "web" that failed in Train before anybody looked."""
