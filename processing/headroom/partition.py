@@ -21,10 +21,10 @@ from headroom.core.grid import SERIES, Grid, Span, coded, of_panel, rows_of, ser
 from headroom.core.series import have_entities
 from headroom.core.settings import Settings
 from headroom.core.tables import decoded, typed
-from headroom.insight import clusters, limits, over_time, parts, risk, seasonality
+from headroom.insight import clusters, limits, over_time, parts, risk, seasonality, unjudged
 from headroom.insight.clusters import Described
+from headroom.insight.crossing import QUANTILES
 from headroom.insight.recommend import facts
-from headroom.insight.risk import QUANTILES
 from headroom.insight.seasonality import Sums
 
 LEAST_HISTORY = 60
@@ -92,7 +92,7 @@ def judge(
     outlook, reasons = risk.judged(outlook, laid_out, chosen, judged_by)
     flagged = flag(panel, judged_by, outlook, chosen)
     risks = risk.risks(outlook, laid_out, chosen, reasons, climbs)
-    not_judged = risk.not_judged(outlook.keys, reasons, laid_out, chosen)
+    not_judged = unjudged.listed(outlook.keys, reasons, laid_out, chosen)
     every: dict[str, pd.DataFrame] = {}
     if entities:
         every = {"risks": parts.as_files(risks), "seasonality": parts.as_files(patterns)}
