@@ -16,7 +16,18 @@ from headroom.core.periods import Frequency
 from headroom.core.plain import plain
 from headroom.core.settings import Settings
 from headroom.core.tables import decoded
-from headroom.insight import accepted, changes, clusters, limits, over_time, parts, ranking, recommend, seasonality
+from headroom.insight import (
+    accepted,
+    behaviour,
+    changes,
+    clusters,
+    limits,
+    over_time,
+    parts,
+    ranking,
+    recommend,
+    seasonality,
+)
 from headroom.partition import Part
 
 TOP = 20
@@ -149,7 +160,7 @@ def _notes(fleet: Part, servers: pd.DataFrame, frequency: Frequency) -> list[str
             f"Servers whose risk is not judged, or not for every metric, because they have fallen silent or have too "
             f"little history: {len(not_judged)} ({named})."
         )
-    days, missing = clusters.too_short_for(fleet.described.longest, frequency)
+    days, missing = behaviour.too_short_for(fleet.described.longest, frequency)
     if missing:
         history = "Less than a day" if days == 0 else wording.periods(days, Frequency.DAY)
         notes.append(

@@ -10,7 +10,7 @@ import pandas as pd
 from headroom.core import wording
 from headroom.core.findings import Action
 from headroom.core.periods import Frequency
-from headroom.insight.clusters import IDLE_BELOW
+from headroom.insight.behaviour import IDLE_BELOW
 from headroom.insight.ranking import criticality
 from headroom.insight.recommend.facts import (
     IDLE_NETWORK,
