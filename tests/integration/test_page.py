@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
-from browser import needed, watch
+from browser import ANSWERED_NO, needed, opener, shown
 from integration.service import Service, results_refused
 from serving import serving
 
@@ -32,24 +32,9 @@ def server(cloud: Cloud, stack: Stack) -> Iterator[Server]:
 
 @pytest.fixture
 def open_page(browser: Any, server: Server, cloud: Cloud) -> Iterator[Callable[..., Any]]:
-    """Opens the page; at the end it may have asked nobody but itself and the buckets, and complained of nothing."""
-    contexts, complaints = [], []
-
-    def opened(key: bool = True) -> Any:
-        context = browser.new_context(viewport={"width": 1280, "height": 860})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        own = (f"{server.origin}/", f"{cloud.endpoint}/", "data:", "blob:")
-        watch(page, own, complaints, harmless="Failed to load resource")
-        page.goto(server.page if key else server.origin)
-        page.get_by_text("Loading …").wait_for(state="detached")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    """Opens the page, with its key unless told otherwise."""
+    with opener(browser, (f"{server.origin}/", f"{cloud.endpoint}/", "data:", "blob:"), ANSWERED_NO) as opened:
+        yield lambda key=True: shown(opened(server.page if key else server.origin))
 
 
 def test_a_file_is_looked_at_uploaded_and_its_run_followed_live_to_the_report(open_page) -> None:

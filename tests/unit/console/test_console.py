@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
-from browser import needed, watch
+from browser import ANSWERED_NO, needed, opener, shown
 
 import api
 import decisions
@@ -27,7 +27,6 @@ from tests.unit.console.page_server import served
 from tests.unit.console.provider import CLIENT, Provider, provided, token
 from tests.unit.functions.test_api import Lambda, with_redrives, write_log
 
-DESKTOP = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 THEMES = ["light", "dark"]
 VIEWS = ["", "/upload", "/findings", "/models", "/settings"]
@@ -116,31 +115,25 @@ def taken_by_s3(s3: Any, route: Any) -> None:
 
 @pytest.fixture
 def open_page(browser: Any, web: Any, provider: Provider) -> Iterator[Open]:
-    """Opens the page, signed in unless told otherwise; at the end nothing may have been asked of anybody else, no
-    script may have failed, and the policy may have refused nothing."""
-    contexts, complaints = [], []
-    with served() as origin:
+    """Opens the page, signed in unless told otherwise; what S3 would do is done here."""
+    with (
+        served() as origin,
+        opener(browser, (f"{origin}/", provider.issuer, REPORTS, UPLOADS), ANSWERED_NO) as opened,
+    ):
 
-        def opened(at: str = "", signed_in: bool = True, **options: Any) -> Any:
-            context = browser.new_context(**(DESKTOP | options))
-            contexts.append(context)
-            page = context.new_page()
-            own = (f"{origin}/", provider.issuer, REPORTS, UPLOADS)
-            watch(page, own, complaints, harmless="Failed to load resource")
-            context.route(f"{UPLOADS}**", lambda route: taken_by_s3(web.s3, route))
-            context.route(f"{REPORTS}**", lambda route: route.fulfill(content_type="text/html", body=REPORT))
-            if signed_in:
-                key = json.dumps(token(provider.claim()))
-                context.add_init_script(f"if (origin === '{origin}') sessionStorage.setItem('headroom-token', {key})")
-            page.goto(f"{origin}/{at}")
-            page.locator("h1").wait_for()
-            page.get_by_text("Loading …").wait_for(state="detached")
-            return page
+        def open_page(at: str = "", signed_in: bool = True, **options: Any) -> Any:
+            def prepare(context: Any) -> None:
+                context.route(f"{UPLOADS}**", lambda route: taken_by_s3(web.s3, route))
+                context.route(f"{REPORTS}**", lambda route: route.fulfill(content_type="text/html", body=REPORT))
+                if signed_in:
+                    key = json.dumps(token(provider.claim()))
+                    context.add_init_script(
+                        f"if (origin === '{origin}') sessionStorage.setItem('headroom-token', {key})"
+                    )
 
-        yield opened
-        for context in contexts:
-            context.close()
-    assert complaints == []
+            return shown(opened(f"{origin}/{at}", prepare, **options))
+
+        yield open_page
 
 
 def tab_to(page: Any, name: str) -> None:
@@ -176,20 +169,22 @@ def test_a_sign_in_that_was_not_begun_here_is_refused(open_page: Open) -> None:
     assert page.evaluate("sessionStorage.getItem('headroom-token')") is None
 
 
-def test_what_the_provider_refuses_is_told_in_its_words(open_page: Open, provider: Provider) -> None:
-    provider.refuses = "access_denied"
+def told_of_a_sign_in(open_page: Open) -> str:
+    """What is said of one that does not succeed."""
     page = open_page(signed_in=False)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("alert").wait_for()
-    assert "access_denied" in page.get_by_role("alert").inner_text()
+    return page.get_by_role("alert").inner_text()
+
+
+def test_what_the_provider_refuses_is_told_in_its_words(open_page: Open, provider: Provider) -> None:
+    provider.refuses = "access_denied"
+    assert "access_denied" in told_of_a_sign_in(open_page)
 
 
 def test_a_token_for_another_sign_in_is_refused(open_page: Open, provider: Provider) -> None:
     provider.nonce = "another"
-    page = open_page(signed_in=False)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("alert").wait_for()
-    assert "another sign-in" in page.get_by_role("alert").inner_text()
+    assert "another sign-in" in told_of_a_sign_in(open_page)
 
 
 def test_a_sign_in_that_has_ended_is_asked_for_again(open_page: Open) -> None:
