@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from cli import follow
 from functions import following, images, models, prices
+from functions.names import model_group
 
 EMULATOR = "000000000000"  # the laptop cloud's account
 SERVERS, DAYS = 6, 120
@@ -396,7 +397,8 @@ class Smoke:
             self.client("dynamodb").delete_item(TableName=self.outputs["LedgerTable"], Key=key)
 
     def _delete_models(self) -> None:
-        sagemaker, group = self.client("sagemaker"), f"{self.outputs['JobNamePrefix']}-{self.dataset}"
+        sagemaker = self.client("sagemaker")
+        group = model_group(self.outputs["JobNamePrefix"], self.dataset)
         if not models.has_group(sagemaker, group):
             return
         for version in list(models.versions(sagemaker, group)):

@@ -37,7 +37,7 @@ from callers import Caller, caller_of
 from environment import ApiSettings, from_environment
 from headroom.core import accepted, settings
 from ledger import Ledger, connect
-from names import LARGEST_PREVIEW, dataset_problem, job_name, name_problem
+from names import LARGEST_PREVIEW, dataset_problem, job_name, model_group, name_problem
 from overdue import NothingToGiveUp, give_up
 from problems import Problem, answer, of_problem, of_request
 from run_input import RunRequest
@@ -539,14 +539,14 @@ def _findings(call: Call, dataset: str) -> dict[str, Any]:
 
 def list_models(dataset: Dataset) -> list[dict[str, Any]]:
     call = _call_about(dataset)
-    return looking.models_of(boto3.client("sagemaker"), f"{call.environment.job_name_prefix}-{dataset}")
+    return looking.models_of(boto3.client("sagemaker"), model_group(call.environment.job_name_prefix, dataset))
 
 
 def approve_model(dataset: Dataset, version: Annotated[int, Path(ge=1)], approval: Approval) -> dict[str, Any]:
     """Runs score with an approved model from the next one on."""
     call = _call_about(dataset)
     sagemaker = boto3.client("sagemaker")
-    known = looking.models_of(sagemaker, f"{call.environment.job_name_prefix}-{dataset}")
+    known = looking.models_of(sagemaker, model_group(call.environment.job_name_prefix, dataset))
     found = next((one for one in known if one["version"] == version), None)
     if found is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"dataset {dataset!r} has no model {version}")
