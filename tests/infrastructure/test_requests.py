@@ -27,7 +27,7 @@ from headroom.forecast import challenger
 from ledger import File, State
 from local.emulator import automl
 from local.emulator.service_model import ServiceError, check, input_shape, unsupported
-from local.emulator.stepfunctions import doubtful
+from local.emulator.tasks import doubtful
 from models import Model, Models
 
 LONGEST_DATASET = "a-very-long-data-set-name-of-forty-chars"  # the schema of a run's input allows no more
