@@ -1,4 +1,4 @@
-"""How a run goes: its states, what its jobs write, why it failed, and whether it can go on. For all doors."""
+"""How a run goes: its states, what its jobs write, and whether it can go on. For all doors."""
 
 from __future__ import annotations
 
@@ -119,31 +119,3 @@ def job_log(logs: Any, kind: str, name: str, most: int) -> Log | None:
 
 def _job_of(stream: dict[str, Any]) -> str:
     return stream["logStreamName"].partition("/")[0]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an execution did not succeed: the error's name, a reason for people, and the job where it was one."""
-
-    error: str
-    reason: str
-    job: str | None
-    kind: str | None = None
-    """SageMaker's kind of that job."""
-
-
-def failure(description: dict[str, Any]) -> Failure:
-    """What DescribeExecution says of a failure; a failed job's cause is its whole description."""
-    error, cause = description.get("error") or description["status"], description.get("cause") or ""
-    try:
-        details = json.loads(cause)
-    except ValueError:
-        details = None
-    if not isinstance(details, dict):
-        return Failure(error, cause, None)
-    reasons = [details.get(key) for key in ("FailureReason", "ExitMessage", "errorMessage")]
-    reason = ": ".join(filter(None, reasons)) or cause
-    for kind in ("Processing", "Training"):
-        if job := details.get(f"{kind}JobName"):
-            return Failure(error, reason, job, kind)
-    return Failure(error, reason, None)

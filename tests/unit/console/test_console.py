@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from browser import ANSWERED_NO, needed, opener, shown
 
 import api
 import decisions
+import failures
 import following
 import openid
 import page as page_of_the_function
 import preview
+from cli.commands import accept
 from headroom import preview as of_the_jobs
 from tests.unit.conftest import ROOT
 from tests.unit.console.page_server import served
@@ -44,7 +47,9 @@ REPORT = """<h1>The report</h1><script>
 try { parent.document.title = parent.sessionStorage.length; } catch (error) { document.title = error.name; }
 document.body.append(document.title);</script>"""
 HOSTILE = '<img src=x onerror="document.title=1">\u202eevil\u0000'
-UNTIL = f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%d}"
+# What the page does every few seconds it does ten times as often.
+HURRY = "{ const pause = setTimeout; setTimeout = (does, ms, ...more) => pause(does, ms / 10, ...more); }"
+UNTIL = f"{datetime.now(UTC) + timedelta(days=signature(accept.accept).parameters['days'].default):%Y-%m-%d}"
 
 
 def finding(server: str, level: str = "high", kind: str = "risk", metric: str = "cpu") -> dict[str, Any]:
@@ -123,6 +128,7 @@ def open_page(browser: Any, web: Any, provider: Provider) -> Iterator[Open]:
 
         def open_page(at: str = "", signed_in: bool = True, **options: Any) -> Any:
             def prepare(context: Any) -> None:
+                context.add_init_script(HURRY)
                 context.route(f"{UPLOADS}**", lambda route: taken_by_s3(web.s3, route))
                 context.route(f"{REPORTS}**", lambda route: route.fulfill(content_type="text/html", body=REPORT))
                 if signed_in:
@@ -167,6 +173,12 @@ def test_a_sign_in_that_was_not_begun_here_is_refused(open_page: Open) -> None:
     page = open_page("?code=stolen&state=guessed", signed_in=False)
     assert "not begun here" in page.get_by_role("alert").inner_text()
     assert page.evaluate("sessionStorage.getItem('headroom-token')") is None
+
+
+def test_an_address_that_somebody_has_put_a_token_into_signs_nobody_in(open_page: Open, provider: Provider) -> None:
+    page = open_page(f"#key={token(provider.claim(sub='eve', email='eve@example.com'))}", signed_in=False)
+    assert page.locator("h1").inner_text() == "Sign in" and "key=" not in page.url
+    assert page.evaluate("sessionStorage.length") == 0
 
 
 def told_of_a_sign_in(open_page: Open) -> str:
@@ -220,8 +232,8 @@ def test_a_dataset_that_is_not_there_or_not_theirs_is_told_so(open_page: Open, d
 
 
 def test_a_run_is_started_and_followed_to_its_end_and_why_it_failed_is_told(open_page, web, monkeypatch) -> None:
-    why = following.Failure("Job", f"full {HOSTILE}", "headroom-web-1")  # of which the AWS in memory tells nothing
-    monkeypatch.setattr(following, "failure", lambda _: why)
+    why = failures.Failure(f"full {HOSTILE}", "headroom-web-1")  # of which the AWS in memory tells nothing
+    monkeypatch.setattr(failures, "of_execution", lambda *_: why)
     page = open_page(at())
     page.get_by_label("Mode").select_option("score")
     page.get_by_role("button", name="Start a run").click()
@@ -247,6 +259,20 @@ def test_a_run_is_started_and_followed_to_its_end_and_why_it_failed_is_told(open
     page.get_by_text("The run has ended ABORTED").wait_for(timeout=20_000)
     told = page.locator(".says").inner_text()
     assert "full <img" in told and "headroom-web-1" in told and "redrive it" in told
+
+
+def test_a_run_is_followed_on_when_the_api_has_not_answered_for_a_moment(open_page, web, monkeypatch) -> None:
+    monkeypatch.setattr(following, "steps", lambda *_: [following.Step("Preprocess", datetime.now(UTC))])
+    page = open_page(at())
+    page.get_by_role("button", name="Start a run").click()
+    page.get_by_text("Preprocess is under way.").wait_for()
+    page.route("**/executions/**", lambda route: route.abort("internetdisconnected"))
+    page.get_by_text("This page asks again by itself.").wait_for()
+    page.unroute("**/executions/**")
+    page.get_by_text("This page asks again by itself.").wait_for(state="detached")
+    [execution] = web.executions()
+    web.stepfunctions.stop_execution(executionArn=execution["executionArn"])
+    page.get_by_text("The run has ended ABORTED").wait_for()
 
 
 @pytest.fixture
