@@ -126,9 +126,7 @@ def _copy(s3: Any, one: Found, bucket: str, key: str) -> str | None:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in _REFUSED:
-            return (
-                f"s3://{one.bucket}/{one.key}: it, or the key that it is encrypted with, may not be used by this stack"
-            )
+            return f"s3://{one.bucket}/{one.key}: this stack may not use it, or the key that it is encrypted with"
         if code != "PreconditionFailed":
             raise
         return f"s3://{one.bucket}/{one.key} was changed meanwhile: ask again"
