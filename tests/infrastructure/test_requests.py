@@ -19,6 +19,7 @@ import pytest
 from infrastructure import machine
 from infrastructure.stack import ROOT, Stack
 
+import completion
 import plan
 import planning
 import publish
@@ -155,8 +156,8 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
         )
 
     def published(request: dict[str, Any]) -> dict[str, Any]:
-        finished = publish.Finished.model_validate(request["Payload"])
-        told = publish.notification(
+        finished = completion.Finished.model_validate(request["Payload"])
+        told = completion.notification(
             finished, "published", SUMMARY, QUALITY, {"files": [], "train_reason": "x"}, "s3://a/b/", None
         )
         message = publish.with_links(told["message"], LINKS, NOW)

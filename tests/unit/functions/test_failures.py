@@ -26,10 +26,17 @@ def test_a_job_that_was_killed_is_told_with_what_to_change_for_it() -> None:
     assert failed.reason.startswith("out of memory") and '{"train": {"instance_type":' in failed.reason
 
 
+def test_what_a_job_said_last_is_why_it_failed() -> None:
+    job = {"ProcessingJobName": "job-1", "FailureReason": "AlgorithmError: , exit code: 1", "ExitMessage": "no rows"}
+    failed = failures.of_execution(described(error="States.TaskFailed", cause=json.dumps(job)), STEPS)
+    assert (failed.reason, failed.job, failed.kind) == ("no rows", "job-1", "Processing")
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
         ({"status": "ABORTED"}, "it was stopped: no reason was given"),
+        ({"status": "TIMED_OUT"}, "it ran longer than the state machine allows"),
         ({"error": "States.Runtime", "cause": "odd"}, "States.Runtime: odd"),
         ({"error": "States.Runtime"}, "States.Runtime"),
         ({"error": "CannotPlan", "cause": '{"errorMessage": "no files yet"}'}, "no files yet"),
