@@ -16,7 +16,7 @@ REAL = Path(__file__).parents[3] / "shared" / "data"
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real monitoring data is not beside this repository")
 def test_weekly_files_of_real_monitoring_give_the_panel_of_all_at_once(service: Service, tmp_path: Path) -> None:
-    """Two weeks, in days, a run each; tests/unit/test_preprocess.py does the same to all weeks in hours, in any order."""
+    """Two weeks, in days, a run each; tests/unit/test_preprocess.py does it to all weeks in hours, in any order."""
     weeks = sorted((REAL / "bitbrains").glob("*.csv.gz"))[:2]
     # Without the trainings that drift asks for: they change no panel.
     settings = b"horizon: 7\ndrift_threshold: 100\n"
