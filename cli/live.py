@@ -47,10 +47,10 @@ def watch(
 
 
 def why(cloud: Cloud, description: dict[str, Any], steps: list[Step], lines: int = 15) -> list[str]:
-    """Why an execution did not succeed, with its job's last lines."""
+    """Why an execution did not succeed, with its job's last lines, as a terminal may be given them."""
     failure = failures.of_execution(description, steps)
     told = [f"the run ended {description['status']}: {failure.reason}"]
     if failure.job:
         told += ["", f"the last lines of {failure.job}:"]
         told += [f"  {line}" for line in follow.log_of_failed(cloud, failure, lines)]
-    return told
+    return [printable(line) for text in told for line in text.splitlines() or [""]]
