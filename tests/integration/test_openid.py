@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from browser import ANSWERED_NO, needed, opener, shown
+from infrastructure.stack import template
 
-from local import deploy
-from local.cloud import Cloud, CloudError
+from local import deploy, release
+from local.cloud import Cloud
 from tests.unit.console.provider import CLIENT, Provider, provided, token
 
 NAME = "openid"
@@ -91,9 +92,17 @@ def test_a_token_opens_the_datasets_of_its_claim_and_no_others(address, provider
 
 
 def test_a_provider_that_does_not_describe_itself_is_refused_at_the_deployment(cloud: Cloud, address: str) -> None:
-    given = {"OpenIdIssuer": f"{address.replace('http:', 'https:')}nobody", "OpenIdAudience": CLIENT}
-    with pytest.raises(CloudError):
-        deploy.deploy(cloud, given, "nobodys")
+    api = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "nobodys", "ProtocolType": "HTTP"}}
+    [authorizer] = [one for one in template()["Resources"].values() if one["Type"] == "AWS::ApiGatewayV2::Authorizer"]
+    issuer = {"Issuer": f"{address.replace('http:', 'https:')}nobody", "Audience": [CLIENT]}
+    properties = authorizer["Properties"] | {"ApiId": {"Ref": "Api"}, "JwtConfiguration": issuer}
+    resources = {"Api": api, "Authorizer": {"Type": authorizer["Type"], "Properties": properties}}
+    made = cloud.client("cloudformation").create_change_set(
+        StackName="nobodys", ChangeSetName="first", ChangeSetType="CREATE",
+        TemplateBody=json.dumps({"Resources": resources}),
+    )  # fmt: skip
+    with pytest.raises(release.ReleaseError, match=r"(?s)ROLLBACK.*Authorizer: .*Invalid issuer"):
+        release.execute(cloud.client, "nobodys", made["Id"])
 
 
 @pytest.fixture
