@@ -369,9 +369,10 @@ def get_log(
     """What a job of a run has written so far, the newest attempt at it; no lines where it has not begun."""
     call = _call_about(dataset)
     arn = _described(call, dataset, execution)["executionArn"]
-    wanted: str | None = job or following.newest_job(boto3.client("stepfunctions"), arn)
-    if wanted is None:
+    begun: list[str] = [job] if job else following.jobs_begun(boto3.client("stepfunctions"), arn)
+    if not begun:
         return {"job": None, "name": None, "lines": []}
+    wanted = begun[-1]
     start = job_name(call.environment.job_name_prefix, dataset, wanted, arn)
     log = following.job_log(boto3.client("logs"), following.KINDS[wanted], f"{start}-", most)
     if log is None:

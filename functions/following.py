@@ -76,10 +76,9 @@ def steps(stepfunctions: Any, execution: str) -> list[Step]:
     return found
 
 
-def newest_job(stepfunctions: Any, execution: str) -> str | None:
-    """Which of its jobs an execution (an ARN) has begun last; None where it has begun none."""
-    begun = [STEPS[one.name] for one in steps(stepfunctions, execution) if one.name in STEPS]
-    return begun[-1] if begun else None
+def jobs_begun(stepfunctions: Any, execution: str) -> list[str]:
+    """Which of its jobs an execution (an ARN) has begun, in that order; one that was begun again is there again."""
+    return [STEPS[one.name] for one in steps(stepfunctions, execution) if one.name in STEPS]
 
 
 @dataclass(frozen=True)
