@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from scipy.special import ndtri
 
 from headroom.core.grid import Grid
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 from headroom.forecast import intervals, trend
-from headroom.insight import risk
+from headroom.insight.crossing import chance_crossed
 
 DAYS = Settings()
 HOURS = Settings(frequency="h", horizon=168)
@@ -47,8 +48,9 @@ def with_memory(days: int, many: int, memory: float = 0.95, spread: float = 5.0)
 
 def chance_above(found: trend.Trend, threshold: float) -> np.ndarray:
     """The chance that each series crosses a threshold within the horizon, as the assessment works it out."""
-    scores = np.array([risk.ndtri(level) for level in trend.LEVELS])
-    return risk.chance_crossed(found.quantiles, np.ones(len(found.climbing)), threshold, Frequency.DAY, scores)[:, -1]
+    scores = np.array([ndtri(level) for level in trend.LEVELS])
+    noise = np.ones(len(found.climbing))
+    return chance_crossed(found.quantiles, noise, threshold, Frequency.DAY, scores)[:, -1]
 
 
 def middle(found: trend.Trend) -> np.ndarray:
@@ -246,11 +248,11 @@ def test_gaps_are_bridged_in_straight_lines_and_ends_stay_level():
 
 
 def test_dense_quantiles_keep_those_given_and_are_normal_between_them():
-    normal = 50 + 10 * risk.ndtri(np.array(intervals.LEVELS))
+    normal = 50 + 10 * ndtri(np.array(intervals.LEVELS))
     given_ones = np.stack([normal, [10, 11, 20, 70, 71], [5, 5, 5, 5, 5]])[None]
     found = trend.dense(given_ones)
     np.testing.assert_array_equal(found[:, :, trend.SPARSE], given_ones)
-    np.testing.assert_allclose(found[0, 0], 50 + 10 * risk.ndtri(np.array(trend.LEVELS)))
+    np.testing.assert_allclose(found[0, 0], 50 + 10 * ndtri(np.array(trend.LEVELS)))
     assert (np.diff(found, axis=2) >= 0).all()
 
 
@@ -363,4 +365,4 @@ def test_the_quantiles_of_a_mixture_are_those_of_its_parts():
     # By the root of the mixture's distribution function, at each level.
     exact = [7.0, 7.78, 8.75, 9.49, 10.17, 10.86, 11.68, 13.0, 49.16, 50.25, 50.84]
     np.testing.assert_allclose(found[0], exact, atol=0.3)
-    np.testing.assert_allclose(found[1], 30 + 3 * risk.ndtri(np.array(trend.LEVELS)), atol=0.1)
+    np.testing.assert_allclose(found[1], 30 + 3 * ndtri(np.array(trend.LEVELS)), atol=0.1)
