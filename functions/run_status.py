@@ -46,7 +46,7 @@ AFTER_JOBS = ("Publish", "NotifyCompletion")
 _NOT_THE_FILES = (
     "The job's libraries could not be installed",
     "The image's Python",
-    # Spark, when it was not memory that it lacked (processing/headroom/engine.py).
+    # Spark, when it was not memory that it lacked (processing/headroom/spark.py).
     "The Spark engine lost",
     "The Spark engine has",
     "The Spark engine ended",
