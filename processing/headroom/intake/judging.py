@@ -106,7 +106,7 @@ SELECT row, file, server_id, sampled_at, {for_each_metric("%")},
     cells - empty - used AS unusable,
     CASE WHEN usable THEN {for_each(percent, "(%_number > % IS TRUE)::INTEGER", " + ")} ELSE 0 END AS clipped,
     CASE WHEN row_problem IS NULL THEN value_problems ELSE [row_problem] END AS problems
-FROM judged""")
+FROM judged ORDER BY row""")
 
 
 def _texts_of_evidence() -> str:
