@@ -120,21 +120,17 @@ def test_steps_on_a_cluster_keep_the_parts_and_their_order_and_a_shuffle_makes_n
 
 
 @with_spark
-def test_a_part_of_a_cluster_that_fails_is_named_however_many_steps_come_after_it(context):
-    with (
-        pytest.raises(job.PartFailed, match=r"^b: KeyError: 'gone'$"),
-        spark.cluster() as cluster,
-    ):
-        list(cluster.results(cluster.then(cluster.parts(lines_of, ["a", "b"]), stumbles_at_b), list))
-
-
-@with_spark
-def test_a_part_of_a_cluster_that_is_killed_is_told_with_what_to_change_for_preprocess(context):
-    with (
-        pytest.raises(EngineFailed, match=r'ran out of memory.*"preprocess": \{"instance_type".*It was at b\.'),
-        spark.cluster() as cluster,
-    ):
-        list(cluster.results(cluster.then(cluster.parts(lines_of, ["a", "b"]), ends_at_b), list))
+@pytest.mark.parametrize(
+    ("step", "error", "words"),
+    [
+        (stumbles_at_b, job.PartFailed, r"^b: KeyError: 'gone'$"),
+        (ends_at_b, EngineFailed, r'ran out of memory.*"preprocess": \{"instance_type".*It was at b\.'),
+    ],
+    ids=["by an error", "killed, with what to change for preprocess"],
+)
+def test_a_part_of_a_cluster_that_fails_is_named_however_many_steps_come_after_it(context, step, error, words):
+    with pytest.raises(error, match=words), spark.cluster() as cluster:
+        list(cluster.results(cluster.then(cluster.parts(lines_of, ["a", "b"]), step), list))
 
 
 @with_spark
