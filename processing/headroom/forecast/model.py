@@ -16,7 +16,7 @@ from headroom.core.findings import CLIMB_COLUMNS
 from headroom.core.grid import SERIES, Grid, Span, last_seen
 from headroom.core.settings import Settings
 from headroom.core.wording import periods
-from headroom.forecast import backtest, booster, drift, intervals, methods, trend
+from headroom.forecast import backtest, booster, choice, drift, intervals, methods, trend
 from headroom.forecast.features import FEATURE_VERSION, history_of, level_and_scale
 
 # This many series at a time are combined, for memory and the processor's cache.
@@ -34,7 +34,7 @@ class Model:
 
     ``choices``: one row per series: server_id, metric, group, a weight per candidate, the own spread below and above in
     scales. ``group_weights``: candidates × (groups + 1), for series that training did not know. ``lean``: how far to
-    lean to the laws of trends, see :func:`backtest.lean`; ``reach``: how many steps ahead the backtests went.
+    lean to the laws of trends, see :func:`choice.lean`; ``reach``: how many steps ahead the backtests went.
     ``usual_scale``: by metric, the median of the scales of its series (:func:`scale_of`).
     """
 
@@ -130,8 +130,8 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> tuple[np.nda
     upper, quantiles = history.upper[:, None, None], np.empty_like(now.laws.quantiles)
     for start in range(0, len(quantiles), CHUNK):
         rows = slice(start, start + CHUNK)
-        points = backtest.combine(now.points[:, rows], weight[:, rows])
-        apart = backtest.disagreement(now.points[:, rows], points, weight[:, rows])
+        points = choice.combine(now.points[:, rows], weight[:, rows])
+        apart = choice.disagreement(now.points[:, rows], points, weight[:, rows])
         spreads = intervals.spread(below[rows], above[rows], own[rows], apart)
         around = trend.dense(intervals.around(points, spreads, number[rows], model.calibration))
         leaning = trend.leaning(around, now.laws.quantiles[rows], share[rows])
