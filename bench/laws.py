@@ -39,6 +39,7 @@ from bench.references import COLUMNS, Reference
 from headroom.core.grid import of_panel
 from headroom.core.periods import Frequency
 from headroom.insight import risk, seasonality
+from headroom.insight.crossing import chance_crossed
 from headroom.insight.risk import LIKELY
 from local.fleet import CRITICAL, LawFleet, generate_laws
 from local.fleet.generator import crossing
@@ -229,7 +230,7 @@ def through_the_rule(reference: Reference) -> Method:
         laid_out = of_panel(panel, frequency, frequency.assessed_history)
         patterns = seasonality.measure(laid_out, accuracy.settings(frequency, horizon))
         noise = keys.merge(patterns[[*SERIES, "noise"]], how="left", on=SERIES)["noise"].to_numpy()
-        chances = risk.chance_crossed(quantiles, noise, CRITICAL, frequency)
+        chances = chance_crossed(quantiles, noise, CRITICAL, frequency)
         return keys.assign(p=chances[:, -1], date=_first(chances >= LIKELY, panel, frequency))
 
     return method

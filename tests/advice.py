@@ -8,7 +8,7 @@ import pandas as pd
 from headroom.core import grid
 from headroom.core import metrics as metrics_table
 from headroom.core.settings import Settings
-from headroom.insight import recommend, risk
+from headroom.insight import ranking, recommend, risk
 from headroom.insight.recommend import facts
 
 DAYS = pd.date_range("2026-06-01", periods=120)
@@ -58,7 +58,7 @@ def advice(
                 "critical_date": date, "breach_earliest": date, "score": 100 * chance, "reason": f"{metric} grows.",
             })  # fmt: skip
     servers = pd.DataFrame([{"server_id": server, **(SIZE | (owned or {}).get(server, {}))} for server in use])
-    servers = servers.reindex(columns=["server_id", *risk.ATTRIBUTES])
+    servers = servers.reindex(columns=["server_id", *ranking.ATTRIBUTES])
     for column in SIZE:
         servers[column] = servers[column].astype(float)
     risks = pd.DataFrame(risks)

@@ -21,10 +21,10 @@ from headroom.core.grid import SERIES, Grid, Span, coded, of_panel, rows_of, ser
 from headroom.core.series import have_entities
 from headroom.core.settings import Settings
 from headroom.core.tables import decoded, typed
-from headroom.insight import clusters, limits, over_time, parts, risk, seasonality
-from headroom.insight.clusters import Described
+from headroom.insight import behaviour, limits, over_time, parts, risk, seasonality, unjudged
+from headroom.insight.behaviour import Described
+from headroom.insight.crossing import QUANTILES
 from headroom.insight.recommend import facts
-from headroom.insight.risk import QUANTILES
 from headroom.insight.seasonality import Sums
 
 LEAST_HISTORY = 60
@@ -92,7 +92,7 @@ def judge(
     outlook, reasons = risk.judged(outlook, laid_out, chosen, judged_by)
     flagged = flag(panel, judged_by, outlook, chosen)
     risks = risk.risks(outlook, laid_out, chosen, reasons, climbs)
-    not_judged = risk.not_judged(outlook.keys, reasons, laid_out, chosen)
+    not_judged = unjudged.listed(outlook.keys, reasons, laid_out, chosen)
     every: dict[str, pd.DataFrame] = {}
     if entities:
         every = {"risks": parts.as_files(risks), "seasonality": parts.as_files(patterns)}
@@ -109,7 +109,7 @@ def judge(
         not_judged=not_judged,
         over_time=over_time.of_forecasts(flagged, laid_out.ds[-1], chosen),
         peaks=seasonality.sums(laid_out),
-        described=clusters.describe_servers(panel, laid_out, patterns),
+        described=behaviour.of_servers(panel, laid_out, patterns),
         past=facts.past_of(laid_out, panel),
         every=every,
         gone=gone,
@@ -126,7 +126,7 @@ def together(found: Sequence[Part]) -> Part:
         not_judged=[one for part in found for one in part.not_judged],
         over_time=over_time.together([part.over_time for part in found]),
         peaks=seasonality.sums_together([part.peaks for part in found]),
-        described=clusters.together([part.described for part in found]),
+        described=behaviour.together([part.described for part in found]),
         past=facts.together([part.past for part in found]),
         every={name: pd.concat([part.every[name] for part in found], ignore_index=True) for name in found[0].every},
         gone=[name for part in found for name in part.gone],

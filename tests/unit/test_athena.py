@@ -12,7 +12,8 @@ from pyarrow import parquet
 from samtranslator.yaml_helper import yaml_parse
 from scipy.special import ndtri
 
-from headroom import assess
+from headroom import results
+from headroom.core.settings import Settings
 from local import fleet
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ def tables(tmp_path_factory):
     root = tmp_path_factory.mktemp("artifacts")
     made = fleet.generate(servers=60, days=120, sampling="1D", seed=3)
     whole = pd.concat([made.panel(), made.future().assign(mean=lambda rows: rows["y"])])
-    settings = assess.Settings(horizon=60)
+    settings = Settings(horizon=60)
     for run_id, end in RUNS.items():
         known = whole[whole["ds"] < end]
         coming = whole[(whole["ds"] >= end) & (whole["ds"] < pd.Timestamp(end) + pd.Timedelta(days=60))]
@@ -44,8 +45,8 @@ def tables(tmp_path_factory):
         found = whole_fleet.assessed(
             known, made.servers, forecasts, settings, run={"dataset": "demo", "run_id": run_id}
         )
-        for name, table in ({"forecasts": found.forecasts} | assess.queryable(found)).items():
-            assess.write_parquet(
+        for name, table in ({"forecasts": found.forecasts} | results.queryable(found)).items():
+            results.write_parquet(
                 table, root / "runs" / "demo" / run_id / "assessment" / "tables" / name / f"{name}.parquet"
             )
     return root

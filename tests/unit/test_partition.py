@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from fleet_in_blocks import CHOSEN, FEW, assessed, files, write
 
-from headroom import assess, partition
+from headroom import assess, conclusion, partition, results
 from headroom.core import job
 from headroom.core import panel as panels
 from headroom.core.panel import Panel
 from headroom.forecast.model import load
+from headroom.insight import ranking
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +55,7 @@ def test_the_report_of_a_fleet_in_blocks_shows_every_server(in_blocks):
     page = (in_blocks / "report.html").read_text()
     servers = pd.read_parquet(in_blocks / "tables" / "servers" / "servers.parquet")
     assert all(name in page for name in servers["server_id"])
-    assert (in_blocks / assess.FORECASTS).read_bytes() == (
+    assert (in_blocks / results.FORECASTS).read_bytes() == (
         in_blocks / "tables" / "forecasts" / "forecasts.parquet"
     ).read_bytes()
 
@@ -110,5 +111,5 @@ def test_parts_of_a_fleet_know_what_the_others_measure(folder):
     assert set(fleet_of_two.past.measures) == {"cpu", "memory", "disk"}
     assert sorted(fleet_of_two.peaks) == ["cpu", "disk", "memory"]
     attributes = pd.DataFrame({"server_id": [panel.servers[0], panel.servers[20]]})
-    found = assess.conclude(fleet_of_two, attributes.reindex(columns=["server_id", *assess.risk.ATTRIBUTES]), CHOSEN)
+    found = conclusion.conclude(fleet_of_two, attributes.reindex(columns=["server_id", *ranking.ATTRIBUTES]), CHOSEN)
     assert len(found.servers) == 2

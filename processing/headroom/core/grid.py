@@ -179,3 +179,17 @@ def by_phase(values: np.ndarray, season: int) -> np.ndarray:
     short = -values.shape[1] % season
     padded = np.pad(values, ((0, 0), (short, 0)), constant_values=np.nan)
     return padded.reshape(len(values), -1, season)
+
+
+def newest(keys: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Of some series (``server_id, metric``): the mean over the newest periods, and the date of the newest value."""
+    current, last_seen = np.full(len(keys), np.nan), np.full(len(keys), np.datetime64("NaT", "ns"))
+    row = pd.Index(grid.servers).get_indexer(keys["server_id"])
+    for metric, values in grid.by_metric.items():
+        mine = np.flatnonzero((keys["metric"] == metric) & (row >= 0))
+        own = values[row[mine]]
+        there = np.isfinite(own)
+        newest = own.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
+        current[mine] = mean(own[:, -grid.frequency.crossing_window :], axis=1)
+        last_seen[mine] = np.where(there.any(axis=1), grid.ds.to_numpy()[newest], np.datetime64("NaT"))
+    return current, last_seen

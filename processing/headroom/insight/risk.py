@@ -1,4 +1,4 @@
-"""When, and how surely, a server runs out: from forecast quantiles to probabilities, dates and levels.
+"""When, and how surely, a series runs out: from forecasts to chances, dates and levels.
 
 The rules are documented for their readers in ``docs/risk.md``.
 """
@@ -7,48 +7,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from headroom.core import metrics, wording
 from headroom.core.findings import CLIMB_COLUMNS, LEVELS, REASON_PARTS
-from headroom.core.grid import SERIES, Grid, coded, mean, rows_of, series_in
-from headroom.core.periods import Frequency, calendar, in_quarter_end
+from headroom.core.grid import SERIES, Grid, coded, newest, rows_of, series_in
+from headroom.core.periods import calendar, in_quarter_end
 from headroom.core.series import parts_of
 from headroom.core.settings import Settings
-from headroom.insight import exceedance, limits, reasons
+from headroom.insight import exceedance, limits, reasons, unjudged
+from headroom.insight.crossing import QUANTILES, chance_crossed
 from headroom.insight.exceedance import Standing
-
-QUANTILES = {"q05": 0.05, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q95": 0.95}
-_SCORES = ndtri(np.array(list(QUANTILES.values())))
-
-# One noisy period is not a crossing: of the crossing window's periods at least this many are above.
-CROSSING_PERIODS = 3
 
 # Chances from which on a crossing is expected, or possible; and the two ends of the range of dates.
 LIKELY, POSSIBLE = 0.5, 0.2
 EARLIEST, LATEST = 0.1, 0.9
 
-PATHS = 200
 _CHUNK = 500
-
-# What a server's criticality weighs in the ranking; an unknown word counts as medium.
-WEIGHTS = {"critical": 1.0, "high": 0.9, "medium": 0.8, "low": 0.6}
-RANKING = (
-    "Servers are ordered by level, then by score: up to 50 points for the chance of crossing the critical threshold, "
-    "30 for how soon, 20 for the chance of crossing the warning threshold; times "
-    + ", ".join(f"{weight:g} for {word}" for word, weight in WEIGHTS.items())
-    + " criticality (medium where it is not given)."
-)
-_SPELLINGS = {
-    "critical": ("critical", "mission critical", "business critical", "very high", "tier 0", "tier 1"),
-    "high": ("high", "production", "prod", "tier 2"),
-    "low": ("low", "development", "dev", "test", "sandbox", "tier 4"),
-}
 
 
 @dataclass(frozen=True)
@@ -131,80 +109,6 @@ def outlook(
     return Outlook(keys, pd.DatetimeIndex(ds), told, limited, crossed)
 
 
-def chance_crossed(
-    quantiles: np.ndarray,
-    noise: np.ndarray,
-    threshold: float | np.ndarray,
-    frequency: Frequency,
-    scores: np.ndarray = _SCORES,
-) -> np.ndarray:
-    """The chance that each series has crossed a threshold by each period.
-
-    A crossing is the first period at or above the threshold from which on ``CROSSING_PERIODS`` of
-    ``Frequency.crossing_window`` periods are. The chance is the share of ``PATHS`` sample paths that have crossed. A
-    path's value at a period has the distribution that the quantiles describe; between periods, a Gaussian copula with
-    one factor ties them: what the forecast may be wrong about as a whole (level, trend) is shared by all periods, and
-    what changes from one period to the next (``noise``) is drawn for each. Neither extreme would do: the highest chance
-    of any single period forgets that every period is another occasion, and the product over the periods forgets that a
-    level once wrong stays wrong.
-
-    Args:
-        quantiles: array (n, H, Q), rising along the last axis.
-        scores: array (Q,), the quantiles' normal scores, the second and the last but one those of 10 and 90 %.
-        threshold: in the metric's unit, one or array (n,).
-        noise: array (n,), standard deviation of what differs between periods; NaN counts as 0.
-
-    Returns:
-        Array (n, H), rising along H; NaN for series without any forecast.
-    """
-    window = min(frequency.crossing_window, quantiles.shape[1])
-    needed = min(CROSSING_PERIODS, window)
-    score = threshold_score(quantiles, threshold, scores)
-    spread = (quantiles[:, :, -2] - quantiles[:, :, 1]) / (scores[-2] - scores[1])
-    own = np.clip(np.nan_to_num(noise)[:, None] ** 2 / np.maximum(spread, 1e-9) ** 2, 0.001, 1)
-    # Windows at the end of the horizon look beyond it: the last window comes once more, and moves on as it did before.
-    moved = np.zeros((len(score), 1))
-    if score.shape[1] >= 2 * window:
-        moved = mean(score[:, -window:] - score[:, -2 * window : -window], axis=1)[:, None]
-    score = np.concatenate([score, score[:, -window:][:, : window - 1] + moved], axis=1)
-    own = np.concatenate([own, own[:, -window:][:, : window - 1]], axis=1)
-
-    periods = quantiles.shape[1]
-    chances = np.zeros((len(quantiles), periods))
-    open_question = np.flatnonzero(ndtr(-np.where(np.isnan(score), np.inf, score)).max(axis=1, initial=0) > 1e-3)
-    shared, separate = _draws(int(score.shape[1]))
-    for row in open_question:
-        # A path is at or above the threshold where its normal score is; NaN compares as below.
-        above = np.sqrt(1 - own[row]) * shared + np.sqrt(own[row]) * separate >= score[row]
-        total = np.cumsum(np.pad(above, ((0, 0), (1, 0))), axis=1)
-        enough = above[:, :periods] & (total[:, window:] - total[:, :periods] >= needed)
-        chances[row] = np.maximum.accumulate(enough, axis=1).mean(axis=0)
-    chances[np.isnan(quantiles).all(axis=(1, 2))] = np.nan
-    return chances
-
-
-def threshold_score(quantiles: np.ndarray, threshold: float | np.ndarray, scores: np.ndarray = _SCORES) -> np.ndarray:
-    """Where a threshold lies in the forecast distribution, as a normal score: array (n, H).
-
-    Between the quantiles the score is linear in the value; beyond them it goes on as in a normal distribution whose
-    spread is that of the outer half (q05 to q50, or q50 to q95).
-    """
-    threshold = np.broadcast_to(np.asarray(threshold, dtype=float), len(quantiles))[:, None]
-    values = quantiles + np.arange(len(scores)) * 1e-9
-    middle = len(scores) // 2
-    left = np.clip((values <= threshold[:, :, None]).sum(axis=2) - 1, 0, len(scores) - 2)
-    low, high = (np.take_along_axis(values, (left + step)[:, :, None], axis=2)[:, :, 0] for step in (0, 1))
-    inside = scores[left] + (threshold - low) / (high - low) * (scores[left + 1] - scores[left])
-    below = scores[0] + (threshold - values[:, :, 0]) * -scores[0] / np.maximum(
-        values[:, :, middle] - values[:, :, 0], 1e-9
-    )
-    above = scores[-1] + (threshold - values[:, :, -1]) * scores[-1] / np.maximum(
-        values[:, :, -1] - values[:, :, middle], 1e-9
-    )
-    return np.select([np.isnan(quantiles).any(axis=2), threshold < values[:, :, 0], threshold > values[:, :, -1]],
-                     [np.nan, below, above], inside)  # fmt: skip
-
-
 def judged(seen: Outlook, grid: Grid, settings: Settings, judged_by: Grid | None = None) -> tuple[Outlook, list[str]]:
     """The outlook as far as it can be judged: what is above a threshold already, and no chances where nothing can be.
 
@@ -213,44 +117,11 @@ def judged(seen: Outlook, grid: Grid, settings: Settings, judged_by: Grid | None
 
     Returns:
         The outlook, and for each series why its risk is not judged, "" where it is.
-
-    A short series that is above a threshold now is judged all the same.
     """
-    current, last_seen = _current(seen.keys, grid)
-    row = pd.Index(grid.servers).get_indexer(seen.keys["server_id"])
-    unlimited = limits.without_capacity(seen.keys, seen.limits)
-    reasons = []
-    warning, critical = (seen.limits[name].to_numpy() for name in ("warning", "critical"))
-    no_forecast = np.isnan(seen.quantiles).all(axis=(1, 2))
-    for number, (owner, metric) in enumerate(zip(seen.keys["server_id"], seen.keys["metric"], strict=True)):
-        there = np.isfinite(grid.by_metric[metric][row[number]])
-        points, limited = int(there.sum()), bool(np.isfinite(critical[number]))
-        pressed = limited and current[number] >= warning[number]
-        called = wording.metric(metric, parts_of(owner)[1])
-        name, have = wording.sentence(called), wording.verb(metric, "has", "have")
-        if _is_silent(there, grid):
-            since = wording.date(pd.Timestamp(last_seen[number]), grid.frequency)
-            reasons.append(f"{name} {have} not been reported since {since}: check whether the server still runs.")
-        elif points < grid.frequency.short and not pressed:
-            history = wording.periods(points, grid.frequency)
-            reasons.append(f"{name} {have} only {history} of history: too little to judge its risk.")
-        elif limited and no_forecast[number]:
-            reasons.append(f"There is no forecast for {called}: its risk is not known.")
-        elif unlimited[number]:
-            reasons.append(f"The capacity of {called} is not known: {_where_from(metric)}.")
-        else:
-            reasons.append("")
-    unknown = np.array([bool(reason) for reason in reasons])[:, None]
+    why = unjudged.why(seen.keys, seen.limits, np.isnan(seen.quantiles).all(axis=(1, 2)), grid)
+    unknown = np.array([bool(reason) for reason in why])[:, None]
     seen = replace(seen, crossed={name: np.where(unknown, np.nan, p) for name, p in seen.crossed.items()})
-    return replace(seen, above={name: _above(seen, name, judged_by or grid) for name in seen.crossed}), reasons
-
-
-def _where_from(metric: str) -> str:
-    """Where the capacity of a metric should have come from."""
-    meant = metrics.of(metric)
-    if meant.capacity_attribute is not None:
-        return f"say the server's {meant.capacity_attribute} (a column of that name in a file)"
-    return f"no file has said its {meant.capacity_column}"
+    return replace(seen, above={name: _above(seen, name, judged_by or grid) for name in seen.crossed}), why
 
 
 def _above(seen: Outlook, threshold: str, grid: Grid) -> list[Standing | None]:
@@ -265,85 +136,6 @@ def _above(seen: Outlook, threshold: str, grid: Grid) -> list[Standing | None]:
         soon = chances[number, min(tomorrow, chances.shape[1] - 1)] >= LIKELY
         found[number] = exceedance.of_series(grid.by_metric[metric][row[number]], grid.ds, limit, grid.frequency, soon)
     return found
-
-
-def not_judged(keys: pd.DataFrame, reasons: list[str], grid: Grid, settings: Settings) -> list[dict[str, Any]]:
-    """The servers of which something is not judged, one dict each, by name; see ``Assessment.not_judged``.
-
-    Args:
-        keys: ``server_id, metric`` of all series.
-        reasons: what :func:`judged` gave: "" for a series that is judged.
-    """
-    row = {owner: number for number, owner in enumerate(grid.servers)}
-    parts = [parts_of(owner) for owner in keys["server_id"]]
-    table = keys.assign(unknown=[bool(reason) for reason in reasons], why=reasons)
-    table = table.assign(server=[server for server, _ in parts], entity=[entity for _, entity in parts])
-    concerned = table[table["server"].isin(table.loc[table["unknown"], "server"])]
-    found = []
-    for server, own in concerned.groupby("server", sort=True):
-        whole = bool(own["unknown"].all())
-        # A metric without thresholds has no risk in any case.
-        judged = own["metric"].map(lambda name: name in settings.thresholds or metrics.of(name).has_capacity)
-        open_ones = own[own["unknown"] & (judged | whole)]
-        if open_ones.empty:
-            continue
-        there = {
-            wording.metric(one.metric, one.entity): np.isfinite(grid.by_metric[one.metric][row[one.server_id]])
-            for one in open_ones.itertuples()
-        }
-        seen = np.flatnonzero(np.any(list(there.values()), axis=0))
-        unlimited = [one.why for one in open_ones.itertuples() if one.why.startswith("The capacity of ")]
-        reason = " ".join(unlimited) if len(unlimited) == len(open_ones) else _what_to_do(there, whole, grid)
-        found.append({
-            "server_id": server,
-            "metrics": list(dict.fromkeys(open_ones["metric"])),
-            "last": grid.ds[seen[-1]].isoformat() if seen.size else None,
-            "periods": len(seen),
-            "reason": reason,
-        })  # fmt: skip
-    return found
-
-
-def _what_to_do(there: dict[str, np.ndarray], whole: bool, grid: Grid) -> str:
-    """Why these metrics of a server are not judged, and what its owner can do.
-
-    Args:
-        there: by what each is called, which periods have a value.
-        whole: whether they are all that the server has.
-    """
-    silent = {name: values for name, values in there.items() if _is_silent(values, grid)}
-    empty = [name for name, values in there.items() if not values.any()]
-    short = {name: values for name, values in there.items() if values.any() and name not in silent}
-    sentences = []
-    if silent:
-        last = max(grid.ds[np.flatnonzero(values)[-1]] for values in silent.values())
-        since = f"since {wording.date(last, grid.frequency)}"
-        sentences.append(
-            f"Nothing has been reported {since}: check whether the server, or only its monitoring, has stopped."
-            if whole and not short
-            else f"{_has(list(silent))} not been reported {since}, although the server reports other metrics: check "
-            "its monitoring."
-        )
-    if short:
-        points = min(int(values.sum()) for values in short.values())
-        least = grid.frequency.short
-        sentences.append(
-            f"{_has(list(short))} only {wording.periods(points, grid.frequency)} of history; risk is judged once "
-            f"there are {wording.periods(least, grid.frequency)}. Wait, or add older files."
-            if points < least
-            else f"{_has(list(short))} no forecast: train again."
-        )
-    if empty:
-        sentences.append(f"{_has(empty)} no usable value: data_quality.json says what was wrong with the files.")
-    return " ".join(sentences)
-
-
-def _has(names: list[str]) -> str:
-    return f"{wording.sentence(wording.listed(names))} {'has' if len(names) == 1 else 'have'}"
-
-
-def _is_silent(there: np.ndarray, grid: Grid) -> bool:
-    return bool(there.any() and not there[-grid.frequency.silent :].any())
 
 
 def risks(
@@ -367,7 +159,7 @@ def risks(
     table["unit"] = [metrics.of(name).unit for name in table["metric"]]
     table[["capacity", "warning", "critical"]] = seen.limits[["capacity", "warning", "critical"]].to_numpy()
     table["level"] = np.array(LEVELS, dtype=object)[seen.levels[:, -1]]
-    table["current"], last_seen = _current(seen.keys, grid)
+    table["current"], last_seen = newest(seen.keys, grid)
     median, upper = seen.quantiles[:, :, 2], seen.quantiles[:, :, 4]
     table["peak_q50"], table["peak_ds"] = _peak(median, seen.ds)
     table["peak_q95"] = _peak(upper, seen.ds)[0]
@@ -403,95 +195,6 @@ def risks(
         table[part] = [one.get(part, "") for one in told]
     table["reason"] = [wording.sentences(one.values()) for one in told]
     return table
-
-
-def servers(table: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
-    """A server's risk is its worst metric's, weighted by the server's criticality; the most urgent comes first.
-
-    A server of high or critical criticality is one level higher where its metric's level is low or medium, one of low
-    criticality one level lower where it is medium or high. "critical" and "none" are facts about the forecast
-    and stay.
-
-    Args:
-        table: see :func:`risks`.
-        attributes: the panel's ``servers.parquet``; a server missing there has none.
-
-    Returns:
-        ``server_id, level, worst_metric, worst_entity, score, reason, adjusted`` (why the level is not the metric's, or
-        "") and the attributes.
-    """
-    rank = table["level"].map(LEVELS.index)
-    worst = table.assign(rank=rank).sort_values(
-        ["server_id", "rank", "score", "metric"], ascending=[True, False, False, True]
-    )
-    worst = worst.drop_duplicates("server_id").rename(columns={"metric": "worst_metric", "entity": "worst_entity"})
-    worst = worst.merge(attributes.drop_duplicates("server_id"), how="left", on="server_id")
-    how = worst["criticality"].map(criticality)
-    rank = worst["rank"].to_numpy()
-    raised = how.isin(["high", "critical"]).to_numpy() & np.isin(rank, [1, 2])
-    lowered = (how == "low").to_numpy() & np.isin(rank, [2, 3])
-    rank = rank + raised - lowered
-    worst["level"] = np.array(LEVELS, dtype=object)[rank]
-    worst["score"] = worst["score"] * how.map(WEIGHTS)
-    before = np.array(LEVELS, dtype=object)[worst["rank"]]
-    worst["adjusted"] = [reasons.adjusted(*one) for one in zip(before, worst["level"], how, strict=True)]
-    worst["reason"] = [wording.sentences(one) for one in zip(worst["reason"], worst["adjusted"], strict=True)]
-    worst["rank"] = rank
-    worst = worst.sort_values(["rank", "score", "server_id"], ascending=[False, False, True], ignore_index=True)
-    worst = worst.reindex(
-        columns=[
-            "server_id",
-            "level",
-            "worst_metric",
-            "worst_entity",
-            "score",
-            "reason",
-            "adjusted",
-            *ATTRIBUTES,
-        ]
-    )
-    return worst.astype({name: float if name in SIZES else object for name in ATTRIBUTES})
-
-
-SIZES = ("vcpus", "memory_gb", "monthly_cost_usd")
-ATTRIBUTES = ["business_unit", "region", "criticality", "instance_type", *SIZES]
-
-
-def criticality(word: object) -> str:
-    """One of WEIGHTS for what an owner wrote as a server's criticality."""
-    return _criticality(str(word))
-
-
-@cache
-def _criticality(word: str) -> str:
-    text = word.strip().lower().replace("-", " ").replace("_", " ")
-    return next((name for name, spellings in _SPELLINGS.items() if text in spellings), "medium")
-
-
-def _draws(periods: int) -> tuple[np.ndarray, np.ndarray]:
-    """Normal scores of the paths: shared (PATHS, 1), evenly over the distribution, and separate (PATHS, periods).
-
-    All series use the same ones, so that a difference between two servers is never a sampling artefact.
-    """
-    shared = ndtri((np.arange(PATHS) + 0.5) / PATHS)[:, None]
-    separate = np.random.default_rng(0).standard_normal((PATHS // 2, periods))
-    # Each draw beside its opposite, and shuffled against the shared scores.
-    separate = np.concatenate([separate, -separate])
-    return shared, np.random.default_rng(1).permutation(separate)
-
-
-def _current(keys: pd.DataFrame, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over the newest periods of each series, and the date of its newest value."""
-    current, last_seen = np.full(len(keys), np.nan), np.full(len(keys), np.datetime64("NaT", "ns"))
-    row = pd.Index(grid.servers).get_indexer(keys["server_id"])
-    for metric, values in grid.by_metric.items():
-        mine = np.flatnonzero((keys["metric"] == metric) & (row >= 0))
-        own = values[row[mine]]
-        there = np.isfinite(own)
-        newest = own.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
-        current[mine] = mean(own[:, -grid.frequency.crossing_window :], axis=1)
-        last_seen[mine] = np.where(there.any(axis=1), grid.ds.to_numpy()[newest], np.datetime64("NaT"))
-    return current, last_seen
 
 
 def _peak(values: np.ndarray, ds: pd.DatetimeIndex) -> tuple[np.ndarray, pd.DatetimeIndex]:

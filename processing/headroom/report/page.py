@@ -25,7 +25,7 @@ import pandas as pd
 from headroom.core import one_file, wording
 from headroom.core.findings import LEVELS, Assessment, RiskOverTime
 from headroom.core.plain import plain
-from headroom.report import cluster_map, fleet, sections, servers
+from headroom.report import cluster_map, details, fleet, lines, sections, servers
 from headroom.report.sections import actions, groups, top
 
 MAX_BYTES = 7_800_000
@@ -58,8 +58,8 @@ def render(assessment: Assessment) -> str:
         metrics = [str(metric) for metric in pd.unique(assessment.risks["metric"])]
         table = servers.facts(assessment, shown)
         view = _json(_view(assessment, shown, table, metrics))
-        details = _json(list(servers.sections(assessment, shown, table, metrics)))
-        if len(view.encode()) + len(details) < MAX_BYTES * 0.55 or most <= 50:
+        each_server = _json(list(details.sections(assessment, shown, table, metrics)))
+        if len(view.encode()) + len(each_server) < MAX_BYTES * 0.55 or most <= 50:
             break
         most //= 2
     style, script, plotly = _asset("report.css"), one_file.bundled(ASSETS, ENTRY), PLOTLY.read_text(encoding="utf-8")
@@ -70,12 +70,12 @@ def render(assessment: Assessment) -> str:
         "style": style,
         "without_script": _without_script(assessment),
         "view": view,
-        "details": details,
+        "details": each_server,
         "plotly": base64.b64encode(_deflated(plotly)).decode("ascii"),
         "script": script,
     }
     room = MAX_BYTES - len(_asset("report.html")) - sum(len(part.encode()) for part in parts.values())
-    parts["series"] = _json(servers.series(assessment, shown, metrics, room))
+    parts["series"] = _json(lines.series(assessment, shown, metrics, room))
     return one_file.filled(_asset("report.html"), parts)
 
 
@@ -122,7 +122,7 @@ def _view(assessment: Assessment, shown: pd.DataFrame, table: pd.DataFrame, metr
         "top": servers.cut(plain(top.top(assessment))),
         "sections": servers.cut(plain(sections.all_sections(assessment, over_time, len(shown)))),
         "servers": servers.columns(assessment, shown, table, metrics),
-        "sparks": servers.sparks(assessment, shown),
+        "sparks": lines.sparks(assessment, shown),
         "overTime": _over_time(over_time, position, len(assessment.servers)),
         "breaches": _breaches(assessment, over_time),
         "profiles": servers.cut(plain([groups.profile(one) for one in _profiles(assessment)])),
@@ -135,7 +135,7 @@ def _metric(assessment: Assessment, metric: str) -> dict[str, Any]:
     return {
         "label": wording.metric(metric),
         "unit": wording.unit(metric),
-        "thresholds": servers.thresholds_of_all(assessment, metric),
+        "thresholds": details.thresholds_of_all(assessment, metric),
     }
 
 

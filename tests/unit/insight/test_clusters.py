@@ -5,36 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from kinds import DAYS, described, make
 
 from headroom.core import grid
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
-from headroom.insight import clusters, seasonality
-
-DAYS = pd.date_range("2025-09-01", periods=400)
-
-
-def make(kinds, seed=0, days=DAYS):
-    """A panel and its grid: ``kinds`` is {server_id: kind}."""
-    random = np.random.default_rng(seed)
-    size = len(days)
-    shapes = {
-        "steady": np.full(size, 55.0),
-        "office": 20 + 40.0 * (days.weekday < 5),
-        "growing": 30 + 0.1 * np.arange(size),
-        "idle": np.full(size, 2.0),
-        "step": 40 + 20.0 * (np.arange(size) > 200),
-    }
-    rows = []
-    for server, kind in kinds.items():
-        y = np.clip(shapes[kind] + random.normal(0, 0.02 * shapes[kind].mean(), size), 0, 100)
-        rows.append(pd.DataFrame({"server_id": server, "metric": "cpu", "ds": days, "y": y, "mean": y * 0.9}))
-    return pd.concat(rows, ignore_index=True)
-
-
-def described(panel):
-    laid_out = grid.of_panel(panel, Frequency.DAY)
-    return clusters.describe_servers(panel, laid_out, seasonality.measure(laid_out, Settings()))
+from headroom.insight import behaviour, clusters, seasonality
 
 
 def found(panel, previous=None):
@@ -115,7 +91,7 @@ def a_month(kinds, seed=0):
 def found_in_hours(panel):
     laid_out = grid.of_panel(panel, Frequency.HOUR)
     patterns = seasonality.measure(laid_out, Settings(frequency="h"))
-    return clusters.find(clusters.describe_servers(panel, laid_out, patterns))
+    return clusters.find(behaviour.of_servers(panel, laid_out, patterns))
 
 
 def test_a_month_of_history_says_nothing_of_years_month_ends_and_lasting_steps():
@@ -150,24 +126,6 @@ def test_no_two_clusters_have_the_same_name_or_a_number_for_one():
     high[["y", "mean"]] += 25
     both = pd.concat([low, high], ignore_index=True)
     assert {one["name"]: one["size"] for one in found(both).profiles} == {"growing": 20}
-
-
-@pytest.mark.parametrize(
-    ("periods", "missing"),
-    [
-        (20, ["weekends (3 of them)", "growth, steps and leaks (8 weeks)", "ends of months (3 of them)"]),
-        (30, ["growth, steps and leaks (8 weeks)", "ends of months (3 of them)"]),
-        (60, ["ends of months (3 of them)"]),
-        (120, []),
-    ],
-)
-def test_what_a_history_is_too_short_for_is_said(periods, missing):
-    days = pd.date_range("2026-08-12", periods=periods)
-    panel = make({"a": "steady"}, days=days)
-    assert clusters.too_short_for(described(panel).longest, Frequency.DAY) == (periods, missing)
-    gone = make({"b": "steady"}, days=days - pd.Timedelta(days=400))
-    both = clusters.together([described(gone), described(panel)])
-    assert clusters.too_short_for(both.longest, Frequency.DAY) == (periods, missing)
 
 
 @pytest.mark.parametrize("previous", [pd.DataFrame(), pd.DataFrame({"server_id": ["a"], "cluster": ["x"]})])

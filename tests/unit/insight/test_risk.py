@@ -1,4 +1,4 @@
-"""From quantiles to chances, dates and levels."""
+"""From forecasts to chances, dates and levels."""
 
 from __future__ import annotations
 
@@ -8,40 +8,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import ndtr, ndtri
+from outlooks import LAST, assessed, forecast
 
 from headroom.core import grid, metrics
 from headroom.core.findings import CLIMB_COLUMNS
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings, parse
 from headroom.insight import risk
-
-LAST = pd.Timestamp("2026-10-31")
-SHARES = np.array([0.05, 0.1, 0.5, 0.9, 0.95])
-
-
-def forecast(median, spread, server="s1", metric="cpu"):
-    """Normal forecasts around ``median`` (H,) with a standard deviation (H,)."""
-    median = np.asarray(median, float)
-    values = median[:, None] + np.broadcast_to(spread, median.shape)[:, None] * ndtri(SHARES)
-    table = pd.DataFrame(values, columns=list(risk.QUANTILES))
-    table.insert(0, "ds", pd.date_range(LAST + pd.Timedelta(days=1), periods=len(median)))
-    table.insert(0, "metric", metric)
-    table.insert(0, "server_id", server)
-    return table
-
-
-def assessed(forecasts, noise=0.5, history=50.0, settings=None, climbs=None):
-    settings = settings or Settings()
-    keys = forecasts[["server_id", "metric"]].drop_duplicates()
-    days = pd.date_range(end=LAST, periods=30)
-    panel = keys.merge(pd.DataFrame({"ds": days, "y": history}), how="cross")
-    seen = risk.outlook(forecasts, keys.assign(noise=noise), settings)
-    return seen, risk.risks(seen, grid.of_panel(panel, settings.frequency), settings, climbs=climbs)
-
-
-def attributes(**columns):
-    return pd.DataFrame(columns).reindex(columns=["server_id", *risk.ATTRIBUTES])
+from headroom.insight.crossing import QUANTILES
 
 
 def test_a_sure_climb_is_critical_on_the_day_it_reaches_the_threshold():
@@ -77,45 +51,6 @@ def test_a_crossing_on_the_very_last_day_of_a_climb_counts():
     assert row["critical_date"] >= LAST + pd.Timedelta(days=88)
 
 
-def test_the_chance_of_crossing_lies_between_all_days_as_one_and_each_for_itself():
-    quantiles = forecast(np.full(90, 80.0), 6.0)[list(risk.QUANTILES)].to_numpy()[None]
-    shared = risk.chance_crossed(quantiles, np.array([0.0]), 84, Frequency.DAY)[0, -1]
-    mixed = risk.chance_crossed(quantiles, np.array([3.0]), 84, Frequency.DAY)[0, -1]
-    separate = risk.chance_crossed(quantiles, np.array([6.0]), 84, Frequency.DAY)[0, -1]
-    marginal = ndtr((80 - 84) / 6)
-    assert shared == pytest.approx(marginal, abs=0.03)
-    assert shared < mixed < separate
-
-
-def test_chances_of_a_bad_forecast_are_unknown_not_zero():
-    quantiles = np.full((1, 5, 5), np.nan)
-    assert np.isnan(risk.chance_crossed(quantiles, np.array([1.0]), 90, Frequency.DAY)).all()
-
-
-def test_a_certain_forecast_needs_no_spread():
-    above = risk.chance_crossed(np.full((1, 10, 5), 95.0), np.array([0.0]), 90, Frequency.DAY)
-    below = risk.chance_crossed(np.full((1, 10, 5), 85.0), np.array([np.nan]), 90, Frequency.DAY)
-    assert (above == 1).all() and (below == 0).all()
-
-
-def test_thresholds_lie_in_the_forecast_distribution_where_a_normal_one_has_them():
-    quantiles = (50 + 10 * ndtri(SHARES))[None, None, :]
-    for threshold in (20, 36, 48, 50, 60, 80):
-        assert risk.threshold_score(quantiles, threshold)[0, 0] == pytest.approx((threshold - 50) / 10, abs=1e-6)
-
-
-@given(
-    quantiles=st.lists(st.floats(0, 100), min_size=5, max_size=5).map(sorted),
-    low=st.floats(0, 100), high=st.floats(0, 100),
-)  # fmt: skip
-def test_a_higher_threshold_is_never_likelier_to_be_crossed(quantiles, low, high):
-    low, high = sorted((low, high))
-    array = np.tile(quantiles, (1, 12, 1))
-    lower, higher = (risk.chance_crossed(array, np.array([1.0]), one, Frequency.DAY)[0] for one in (low, high))
-    assert (lower >= higher - 1e-12).all()
-    assert (np.diff(lower) >= 0).all() and lower.min() >= 0 and lower.max() <= 1
-
-
 def test_the_level_of_each_day_only_rises_and_ends_at_the_servers_level():
     seen, risks = assessed(forecast(np.linspace(70, 95, 90), 2.0))
     assert (np.diff(seen.levels[0]) >= 0).all()
@@ -147,49 +82,6 @@ def test_the_next_holiday_and_quarter_end_show_their_own_peaks():
     # The next holiday is Veterans Day on 11 November, with the days beside it; Thanksgiving is another one.
     assert (row["holiday_peak"], row["holiday_ds"]) == (50, pd.Timestamp("2026-11-10"))
     assert np.isnan(assessed(forecast(median, 1))[1].iloc[0]["holiday_peak"])
-
-
-def test_a_servers_level_is_its_worst_metrics():
-    forecasts = pd.concat([forecast(np.full(30, 95.0), 1, metric="disk"), forecast(np.full(30, 30.0), 1)])
-    servers = risk.servers(assessed(forecasts)[1], attributes(server_id=["s1"]))
-    assert servers.iloc[0][["level", "worst_metric"]].tolist() == ["critical", "disk"]
-
-
-@pytest.mark.parametrize(
-    ("word", "median", "level"),
-    [
-        ("medium", 82, "medium"), ("critical", 82, "high"), ("high", 82, "high"), ("low", 82, "low"),
-        ("Dev", 82, "low"), (None, 82, "medium"), ("what?", 82, "medium"),
-        ("low", 95, "critical"), ("critical", 95, "critical"), ("critical", 40, "none"),
-    ],
-)  # fmt: skip
-def test_criticality_moves_a_level_but_neither_makes_nor_hides_a_breach(word, median, level):
-    risks = assessed(forecast(np.full(30, float(median)), 0.5))[1]
-    servers = risk.servers(risks, attributes(server_id=["s1"], criticality=[word]))
-    assert servers.iloc[0]["level"] == level
-
-
-def test_a_level_that_criticality_has_moved_says_so():
-    risks = assessed(forecast(np.full(30, 82.0), 0.5))[1]
-    reason = {
-        word: risk.servers(risks, attributes(server_id=["s1"], criticality=[word])).iloc[0]["reason"]
-        for word in ("production", "dev", None)
-    }
-    assert reason["production"].endswith("Raised to high for the server's criticality, high.")
-    assert reason["dev"].endswith("Lowered to low for the server's criticality, low.")
-    assert "criticality" not in reason[None]
-
-
-def test_of_two_servers_alike_the_critical_one_comes_first():
-    forecasts = pd.concat([forecast(np.full(30, 95.0), 1, server=name) for name in ("a", "b")])
-    servers = risk.servers(assessed(forecasts)[1], attributes(server_id=["a", "b"], criticality=["low", "critical"]))
-    assert servers["server_id"].tolist() == ["b", "a"]
-    assert servers["score"].between(0, 100).all()
-
-
-def test_a_server_without_attributes_is_not_lost():
-    servers = risk.servers(assessed(forecast(np.full(30, 95.0), 1))[1], attributes(server_id=["another"]))
-    assert servers["server_id"].tolist() == ["s1"]
 
 
 def hours_of_a_batch(hours=24 * 20, level=97.0):
@@ -328,7 +220,7 @@ def test_more_quantiles_tell_more_of_what_lies_between_them():
     for share in (60, 70, 80):
         table[f"q{share}"] = 95.0
     table[["q05", "q10", "q50", "q90", "q95"]] = [49.0, 50, 50, 95, 96]
-    five = table[["server_id", "metric", "ds", *risk.QUANTILES]]
+    five = table[["server_id", "metric", "ds", *QUANTILES]]
     many, few = (assessed(one, noise=0.1)[0] for one in (table, five))
     assert many.quantiles.shape == few.quantiles.shape == (1, 90, 5)
     assert many.crossed["critical"][0, -1] == pytest.approx(0.41, abs=0.05)

@@ -1,15 +1,12 @@
-"""What the report says of single servers."""
+"""The table of servers."""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import json
-import zlib
 
 from synthetic_assessment import assessment
 
-from headroom.report import fleet, servers
+from headroom.report import servers
 
 
 def test_what_drives_a_crossing_to_come_is_told_where_the_columns_say_the_rest() -> None:
@@ -29,20 +26,6 @@ def test_what_drives_a_crossing_to_come_is_told_where_the_columns_say_the_rest()
         one.endswith(" climbs and falls back by 4 points per month, as with a leak and restarts; it rises by 4 points "
                      "at the end of a quarter.") for one in coming
     )  # fmt: skip
-
-
-def test_a_server_s_section_begins_with_its_worst_metric_and_marks_when_it_turns_critical() -> None:
-    found = assessment()
-    shown = found.servers.head(1)
-    table = servers.facts(found, shown)
-    [packed] = servers.sections(found, shown, table, ["cpu", "memory", "disk"])
-    section = json.loads(zlib.decompress(base64.b64decode(packed)))
-    first, worst = section["metrics"][0], shown["worst_metric"].iloc[0]
-    mine = table[table["metric"] == worst].iloc[0]
-    assert first["title"].lower() == worst and first["mark"]["text"] == f"critical {mine['critical_date']:%-d %b}"
-    assert first["mark"]["at"] == (mine["critical_date"] - fleet.last_period(found)).days
-    told = dict(map(tuple, first["facts"]["facts"]))
-    assert told["Last 7 days"] == f"{mine['current']:.0f} %" and told["Critical by"] in first["mark"]["text"]
 
 
 def test_texts_too_long_are_cut_wherever_they_are() -> None:

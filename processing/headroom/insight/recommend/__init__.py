@@ -50,7 +50,7 @@ def recommend(
     Args:
         past: see ``facts.past_of``.
         risks: see ``risk.risks``.
-        servers: see ``risk.servers``: the attributes and the score of each server.
+        servers: see ``ranking.servers``: the attributes and the score of each server.
         not_judged: servers of which something is not judged: nothing is taken from what may be gone, or is not known.
     """
     fleet = look(past, risks, servers, settings)

@@ -16,7 +16,7 @@ from headroom.core.findings import Action
 from headroom.core.grid import Grid, quantile
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
-from headroom.insight.clusters import IDLE_BELOW
+from headroom.insight.behaviour import IDLE_BELOW
 from headroom.insight.recommend.sizes import RESOURCES, Size, monthly_cost
 from headroom.insight.seasonality import highest_by_day
 

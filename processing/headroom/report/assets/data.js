@@ -28,7 +28,7 @@ export async function unpacked(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** A server's section without its charts; servers.py says what it holds. */
+/** A server's section without its charts; details.py says what it holds. */
 export async function detailOf(server) {
   packed.details = packed.details || json("details");
   return JSON.parse(new TextDecoder().decode(await unpacked(packed.details[server])));
@@ -36,7 +36,7 @@ export async function detailOf(server) {
 
 /**
  * A server's history and forecast: a list of {metric, history: {first, values}, q50, q05, q10, q90, q95}, or null
- * where the report had no room for them. servers.py says how the bytes are laid out.
+ * where the report had no room for them. lines.py says how the bytes are laid out.
  */
 export async function seriesOf(server) {
   packed.series = packed.series || json("series");

@@ -10,7 +10,8 @@ import pandas as pd
 from headroom.core import wording
 from headroom.core.findings import Action
 from headroom.core.periods import Frequency
-from headroom.insight.clusters import IDLE_BELOW
+from headroom.insight.behaviour import IDLE_BELOW
+from headroom.insight.ranking import criticality
 from headroom.insight.recommend.facts import (
     IDLE_NETWORK,
     IDLE_PEAK,
@@ -20,7 +21,6 @@ from headroom.insight.recommend.facts import (
     cost_evidence,
     number,
 )
-from headroom.insight.risk import criticality
 
 ORDER = 40
 ACTION = Action("schedule", "Schedule", "switch off when nobody uses them", effort="low")

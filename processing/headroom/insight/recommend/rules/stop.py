@@ -7,6 +7,7 @@ import math
 from headroom.core import wording
 from headroom.core.findings import Action
 from headroom.core.periods import Frequency
+from headroom.insight.ranking import criticality
 from headroom.insight.recommend.facts import (
     IDLE_NETWORK,
     IDLE_PEAK,
@@ -17,7 +18,6 @@ from headroom.insight.recommend.facts import (
     cost_evidence,
     number,
 )
-from headroom.insight.risk import criticality
 
 ORDER = 20
 ACTION = Action("stop", "Stop", "idle, nothing seems to use them", effort="low")
