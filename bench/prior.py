@@ -222,7 +222,9 @@ def main() -> None:
         end = str(pd.Timestamp(fleet.END) - pd.Timedelta(days=int(random.integers(365))))
         company = fleet.generate(servers=many // COMPANY, days=days, sampling="1D", seed=SEED + days, end=end)
         # What ends soon is rare among laws, and common in life.
-        passing = fleet.generate_laws(servers=many // PASSING, days=days, seed=SEED - days, laws=("bursts", "steady", "step"))
+        passing = fleet.generate_laws(
+            servers=many // PASSING, days=days, seed=SEED - days, laws=("bursts", "steady", "step")
+        )
         lessons += lessons_of(passing.panel, passing.future, names, random)
         busy = fleet.generate_laws(servers=many // BUSY, days=days, seed=SEED + 1_000 + days, laws=QUIET)
         lessons += lessons_of(*busier(busy, random), names, random)
@@ -232,7 +234,7 @@ def main() -> None:
     free = np.array([not given.only or any(word in name for word in given.only) for name in names])
     weights, loss = learn(lessons, start, given.rounds, free)
     about = {
-        "measured_on": f"{sum(len(one.answer) for one in lessons)} made-up series",
+        "measured_on": f"{sum(len(one.answer) for one in lessons):,} simulated series",
         "log_weights": {name: round(float(weights[number]), 2) for name, number in sorted(names.items())},
     }
     trend.PRIOR.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from headroom.core import metrics as table
+from headroom.core.panel import LEAST_SAMPLES, PARTIAL
 from headroom.core.safe_csv import harmless_sql
 from headroom.core.series import named, parts_of
 from headroom.core.settings import Settings
@@ -252,8 +253,6 @@ def _gaps(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
 _FEW_SAMPLES = 20
 # So many periods show how many samples a series usually has.
 _A_HABIT = 7
-# The last period of a series with less than this part of its usual samples is not over, or was cut off.
-_PARTIAL = 0.5
 
 
 def _marked(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
@@ -262,7 +261,7 @@ def _marked(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]
     found = {}
     few = settings.statistic in ("p95", "p99")
     for name, condition in (
-        ("partial", f"last < {_PARTIAL} * usual AND usual >= {_FEW_SAMPLES}"),
+        ("partial", f"last < {PARTIAL} * usual AND usual >= {LEAST_SAMPLES}"),
         ("few_samples", f"{few} AND usual < {_FEW_SAMPLES} AND periods >= {_A_HABIT}"),
     ):
         rows = _all(
@@ -283,8 +282,8 @@ def _notes_on_marked(marked: dict[str, Any], settings: Settings) -> list[str]:
     notes = []
     if count := marked["partial"]["series"]:
         notes.append(
-            f"The last {settings.frequency.word} is not complete: {count} series have less than half of their usual "
-            "samples in it, and its values may still change."
+            f"The last {settings.frequency.word} is not complete: {count} series have less than {100 * PARTIAL:.0f} % "
+            "of their usual samples in it. Forecasts of these series are made from what came before it."
         )
     if (count := marked["few_samples"]["series"]) and not settings.frequency.hourly:
         notes.append(

@@ -377,7 +377,7 @@ def test_the_prior_names_nothing_that_no_law_has():
 
 
 def test_the_prior_says_what_it_was_measured_on():
-    assert "made-up" in trend.measured_on()
+    assert "simulated" in trend.measured_on()
     assert all(np.isfinite(weight) for weight in trend.prior().values())
 
 
