@@ -21,6 +21,8 @@ from headroom.forecast.features import FEATURE_VERSION, history_of, level_and_sc
 
 # This many series at a time are combined, for memory and the processor's cache.
 CHUNK = 512
+# From this chance on a series is said to climb.
+LIKELY_CLIMB = 0.5
 COLUMNS = [f"q{100 * level:02.0f}" for level in trend.LEVELS]
 
 
@@ -90,7 +92,7 @@ def _climbs(model: Model, history: Grid, laws: trend.Trend) -> pd.DataFrame:
     """What the forecasts rest on, see :func:`predict_and_explain`."""
     seen = np.isfinite(history.values)
     length = history.values.shape[1] - seen.argmax(axis=1)
-    climbs = laws.climbing >= backtest.LIKELY_CLIMB
+    climbs = laws.climbing >= LIKELY_CLIMB
     # As old as the part that was looked at is as long as it has been measured, or longer than anyone needs to know.
     dated = climbs & (laws.age < 0.9 * np.minimum(length, laws.looked_at))
     age = np.where(dated, np.round(laws.age), 0).astype(int)
