@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from headroom.core.periods import LEAST_SAMPLES, PARTIAL
 from headroom.core.settings import Settings
 from headroom.intake.entities import as_named
 from headroom.intake.tables import dicts
@@ -16,8 +17,6 @@ from headroom.intake.tables import dicts
 _FEW_SAMPLES = 20
 # So many periods show how many samples a series usually has.
 _A_HABIT = 7
-# The last period of a series with less than this part of its usual samples is not over, or was cut off.
-_PARTIAL = 0.5
 _SHOWN = 20
 
 
@@ -27,7 +26,7 @@ def report(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
     found = {}
     few = settings.statistic in ("p95", "p99")
     for name, condition in (
-        ("partial", f"last < {_PARTIAL} * usual AND usual >= {_FEW_SAMPLES}"),
+        ("partial", f"last < {PARTIAL} * usual AND usual >= {LEAST_SAMPLES}"),
         ("few_samples", f"{few} AND usual < {_FEW_SAMPLES} AND periods >= {_A_HABIT}"),
     ):
         rows = dicts(
@@ -45,11 +44,12 @@ def report(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
 
 
 def notes(marked: dict[str, Any], settings: Settings) -> list[str]:
+    """What people are told of what :func:`report` found."""
     notes = []
     if count := marked["partial"]["series"]:
         notes.append(
-            f"The last {settings.frequency.word} is not complete: {count} series have less than half of their usual "
-            "samples in it, and its values may still change."
+            f"The last {settings.frequency.word} is not complete: {count} series have less than {100 * PARTIAL:.0f} % "
+            "of their usual samples in it. Forecasts of these series are made from what came before it."
         )
     if (count := marked["few_samples"]["series"]) and not settings.frequency.hourly:
         notes.append(
