@@ -246,7 +246,7 @@ def main() -> None:
     free = np.array([not given.only or any(word in name for word in given.only) for name in names])
     weights, loss = learn(lessons, start, given.rounds, free)
     about = {
-        "measured_on": f"{sum(len(one.answer) for one in lessons)} made-up series",
+        "measured_on": f"{sum(len(one.answer) for one in lessons):,} simulated series",
         "log_weights": {name: round(float(weights[number]), 2) for name, number in sorted(names.items())},
     }
     prior.FILE.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

@@ -121,7 +121,7 @@ def _look(panel: Panel, servers: list[str], chosen: Settings) -> tuple[pd.DataFr
     ``server_id, metric, points, reason`` (why it gets the simple forecast, or ""), ``group, scale`` (of
     ``model.scale_of``); and ``server_id, metric`` of those that were never measured.
     """
-    rows = panel.of_servers(servers, [*SERIES, "ds", "y"])
+    rows = _rows(panel, servers)
     history = history_of(rows, chosen.frequency, panel.measured)
     listed = pd.MultiIndex.from_frame(series_in(rows))
     never = listed.difference(pd.MultiIndex.from_frame(history.series)).to_frame(index=False, name=SERIES)
@@ -134,9 +134,15 @@ def _look(panel: Panel, servers: list[str], chosen: Settings) -> tuple[pd.DataFr
     return looked, never
 
 
+def _rows(panel: Panel, servers: list[str]) -> pd.DataFrame:
+    """What is learned from of some servers: their periods as far as these are over."""
+    rows = panel.of_servers(servers, [*SERIES, "ds", "y", "samples"])
+    return panels.whole_periods(rows, panel.span.last) if panel.span else rows
+
+
 def _history(panel: Panel, series: pd.DataFrame, chosen: Settings) -> Grid:
     """The history of some of the panel's series."""
-    rows = panel.of_servers(series["server_id"].unique().tolist(), [*SERIES, "ds", "y"])
+    rows = _rows(panel, series["server_id"].unique().tolist())
     history = history_of(rows, chosen.frequency, panel.measured)
     wanted = pd.MultiIndex.from_frame(series[SERIES])
     return history.only(pd.MultiIndex.from_frame(history.series).get_indexer(wanted))
@@ -190,12 +196,12 @@ def _metrics(
         notes.append(
             f"{span(periods, chosen.frequency)} of history: backtests {tested}. What is said of later dates,"
             f" up to {span(chosen.horizon, chosen.frequency)} ahead, rests on each series' own trend and on how such"
-            f" trends went on in {prior.measured_on()}; it gets surer as the history grows."
+            f" trends went on in {prior.measured_on()}; it becomes more reliable as the history grows."
         )
     if windows and not backtest.independent(windows):
         notes.append(
-            "The history is too short for backtest windows that share no day with another: the choice of candidates"
-            " knew part of what it is judged by, and the errors may look better than they are."
+            "The history is too short for backtest windows that do not overlap: candidates were chosen on part of the"
+            " data they are judged by, and the errors may look better than they are."
         )
     simple = series[series["reason"] != ""]
     if len(sample) < len(series) - len(simple):

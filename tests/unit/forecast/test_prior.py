@@ -39,5 +39,5 @@ def test_the_prior_names_nothing_that_no_law_has():
 
 
 def test_the_prior_says_what_it_was_measured_on():
-    assert "made-up" in prior.measured_on()
+    assert "simulated" in prior.measured_on()
     assert all(np.isfinite(weight) for weight in prior.measured().values())
