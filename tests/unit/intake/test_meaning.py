@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_file
+from headroom.intake.file_names import of_file
+from headroom.intake.meaning import Meaning, Unclear, meaning_of
 
 
 @pytest.mark.parametrize(
