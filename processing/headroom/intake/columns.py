@@ -46,7 +46,7 @@ _ATTRIBUTE_OF = {
 # The more certain a name, the earlier; of columns in one row of the list, the table's first is taken.
 _TIMES = [
     "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc utctime utctimestamp utcdatetime timegenerated",
-    "clock epoch unixtime",
+    "clock epoch unixtime unixtimestamp timestampunix timeunix epochtime timestampepoch timeepoch epochms timestampms",
     "intervalbreakdown samplingtime collectiontime begintimeseconds summarydate zeitstempel horodatage fechahora",
     "datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
     "date datum zeit fecha",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from headroom.core import metrics
 from headroom.intake.brackets import in_brackets, without_brackets
+from headroom.intake.file_names import server_in, without_periods
 from headroom.intake.units import factor, unit_of, wanted
 
 FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|log|gz|parquet|pq))+$", re.IGNORECASE)
@@ -348,14 +349,7 @@ _WITHOUT_BLANKS = {
 
 # --- names of files ---
 
-_DATE = re.compile(r"[-_ ]*\d{4}-?\d{2}-?\d{2}(?:[-_ T]+\d{1,2}[-_:h]?\d{2}(?:[-_:]?\d{2})?)?")
 _GRAFANA = re.compile(r"(.*?)-data(?:-as-\w+)?(?=-\d{4}|$)")
-_SAYS_NOTHING_WORDS = """
-    q data export report metrics metric query result results query_data usage values stats stat history hist
-    grafana_data_export render trends download sheet1 series timeseries ts file output test render csv sample samples
-    table
-"""
-_SAYS_NOTHING = set(_SAYS_NOTHING_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -380,18 +374,18 @@ def of_file(file: str) -> FileName:
     whole_name = stem(name)
     if title := _GRAFANA.match(whole_name):
         return FileName(_folder(folders), meaning_of(title[1]), title[1])
-    plain = _DATE.sub("", whole_name).strip(" -_") or whole_name
+    plain = without_periods(whole_name)
     whole = meaning_of(plain)
     if whole is not None and not (isinstance(whole, Unclear) and _part(plain)):
         # cpu-node-7 may well be a server, of which the file's content says more.
         named = isinstance(whole, Unclear) and re.search(r"\d", plain)
-        return FileName(whole_name if named else _folder(folders), whole, plain)
+        return FileName(server_in(whole_name) if named else _folder(folders), whole, plain)
     if part := _part(plain):
         server, meaning, text = part
-        return FileName(whole_name if server is None else server, meaning, text)
-    if plain.casefold() in _SAYS_NOTHING:
-        return FileName(_folder(folders), None)
-    return FileName(whole_name, None)
+        return FileName(
+            (server_in(whole_name) if server is None else server_in(server)) or _folder(folders), meaning, text
+        )
+    return FileName(server_in(whole_name) or _folder(folders), None)
 
 
 def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
@@ -404,7 +398,7 @@ def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
     ends += [(stem[mark.end() :], stem[: mark.start()]) for mark in re.finditer(r"[_. ]", stem)]
     for server, metric in ends:
         found = meaning_of(metric.replace("-", "_"))
-        if isinstance(found, Meaning) and server.strip(" -_."):
+        if isinstance(found, Meaning) and server.strip(" -_.") and not _ends_with_a_metric(server, found):
             return server, found, metric.replace("-", "_")
     words = words_of(stem)
     for begin in range(1, len(words) - 2):
@@ -413,6 +407,12 @@ def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
             certain = found.certain or bool(_AWS & set(words))
             return None, replace(found, certain=certain), " ".join(words[begin : begin + 2])
     return None
+
+
+def _ends_with_a_metric(server: str, found: Meaning) -> bool:
+    """Whether what is left of a name ends with another metric (``web-1_cpu`` of ``web-1_cpu_memory``)."""
+    before = re.split(r"[_ ]", server)[1:]
+    return any(isinstance(one := meaning_of(word), Meaning) and one.metric != found.metric for word in before[-1:])
 
 
 # CloudWatch's CPUUtilization is always percent.
@@ -433,11 +433,11 @@ def folder_of(file: str) -> str:
 def _folder(folders: list[str]) -> str:
     """The nearest folder that can be a server: neither a date nor a metric nor a word for data."""
     for folder in reversed(folders):
-        plain = _DATE.sub("", folder).strip(" -_")
+        plain = server_in(folder)
         found = meaning_of(plain)
         metric = isinstance(found, Meaning) or (isinstance(found, Unclear) and not re.search(r"\d", plain))
-        if plain and plain.casefold() not in _SAYS_NOTHING and not metric and not plain.isdigit():
-            return folder
+        if plain and not metric and not plain.isdigit():
+            return plain
     return ""
 
 

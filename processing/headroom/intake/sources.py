@@ -22,6 +22,7 @@ from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
 from headroom.intake import json_tables, meaning, parts, rows
 from headroom.intake.columns import same
+from headroom.intake.file_names import server_in
 from headroom.intake.formats import Export, Sample, format_of
 from headroom.intake.layout import (
     SAMPLE_ROWS,
@@ -101,14 +102,16 @@ def name_all(sources: Sequence[Source], settings: Settings) -> None:
     for source in sources:
         source.rules, source.name = settings.for_file(source.file), meaning.of_file(source.file)
         name = source.file.rsplit("/", 1)[-1]
-        if source.rules.server == "folder" or (len(folders[name]) > 1 and source.name.server == meaning.stem(name)):
+        if source.rules.server == "folder" or (
+            len(folders[name]) > 1 and source.name.server == server_in(meaning.stem(name))
+        ):
             source.name = replace(source.name, server=meaning.folder_of(source.file))
         elif source.rules.server == "file":
             source.name = replace(source.name, server=meaning.stem(name))
         elif source.rules.server is not None:
             source.name = replace(source.name, server=source.rules.server)
         elif source.rules.metric is not None and source.name.server and source.name.meaning is not None:
-            source.name = replace(source.name, server=meaning.stem(name))
+            source.name = replace(source.name, server=server_in(meaning.stem(name)))
 
 
 def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings, work: Path) -> None:
@@ -224,10 +227,10 @@ def _with_unit_of_cell(sample: Sample) -> Sample:
 
 def _whole_name(source: Source) -> None:
     """Where the content says the metric, a word for one in the file's name belongs to the server's name."""
-    stem = meaning.stem(source.file)
-    known = ("", stem, meaning.folder_of(source.file))
+    server = server_in(meaning.stem(source.file))
+    known = ("", server, meaning.folder_of(source.file))
     if source.rules.server is None and source.name.server not in known:
-        source.name = FileName(stem, None)
+        source.name = FileName(server, None)
 
 
 def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, statistic: str) -> Layout:

@@ -78,7 +78,7 @@ def test_a_unit_beside_the_name_decides():
     "file, server, metric",
     [
         ("web-1.csv", "web-1", None), ("a/b/web-1.prod.csv.gz", "web-1.prod", None), ("DB.CSV", "DB", None),
-        ("x.parquet", "x", None), ("plain", "plain", None), (".csv", ".csv", None), ("web-1_cpu.csv", "web-1", "cpu"),
+        ("x.parquet", "x", None), ("plain", "plain", None), (".csv", "", None), ("web-1_cpu.csv", "web-1", "cpu"),
         ("web-1/cpu.csv", "web-1", "cpu"), ("2024-02/web-1/memory.csv", "web-1", "memory"),
         ("web-1/CPU usage-data-2024-02-05 09_12_33.csv", "web-1", "cpu"), ("CPU-data-2024-02-05.csv", "", "cpu"),
         ("ec2_cpu_utilization_24ae8d.csv", "ec2_cpu_utilization_24ae8d", "cpu"), ("export.csv", "", None),
