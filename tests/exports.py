@@ -381,12 +381,82 @@ def powercli(cpu: Fleet) -> Files:
     return {"stat.csv": "\r\n".join(rows)}
 
 
+def graphite(cpu: Fleet) -> Files:
+    targets = [
+        {"target": f"cpu.usage_percent;host={server}", "tags": {"name": "cpu.usage_percent", "host": server},
+         "datapoints": [[value, epoch(at)] for at, value in series] + [[None, epoch(series[-1][0]) + 1]]}
+        for server, series in cpu.items()
+    ]  # fmt: skip
+    return {"render.json": json.dumps(targets)}
+
+
+def influx_line(cpu: Fleet) -> Files:
+    lines = []
+    for server, at, value in _rows(cpu):
+        lines += [
+            f"cpu,cpu={core},host={server} usage_idle={100 - value + place:.4f},usage_user=1 {epoch(at)}000000000"
+            for place, core in enumerate(("cpu-total", "cpu0"))
+        ]
+        lines.append(f'system,host={server},os=a\\ b uptime_format="1 day, 2:03",n_cpus=4i {epoch(at)}000000000')
+    return {"metrics.out.txt": "\n".join(lines)}
+
+
+def influx_cli(cpu: Fleet) -> Files:
+    rows = [
+        f'cpu,"cpu=cpu-total,host={server}",{epoch(at)}000000000,{100 - value:.4f}' for server, at, value in _rows(cpu)
+    ]
+    return {"query.csv": "\n".join(["name,tags,time,mean_usage_idle", *rows])}
+
+
+def azure_diagnostics(cpu: Fleet) -> Files:
+    lines = [
+        {"count": 2, "total": 2 * value, "minimum": value - 1, "maximum": value + 1, "average": value,
+         "resourceId": f"/SUBSCRIPTIONS/1/RESOURCEGROUPS/G/PROVIDERS/MICROSOFT.COMPUTE/VIRTUALMACHINES/{server}",
+         "time": f"{at:%Y-%m-%dT%H:%M:%S}.0000000Z", "metricName": "Percentage CPU", "timeGrain": "PT1M"}
+        for server, at, value in _rows(cpu)
+    ]  # fmt: skip
+    return {"y=2024/m=02/d=13/h=00/m=00/PT1M.json": "".join(json.dumps(line) + "\n" for line in lines)}
+
+
+def dynatrace(cpu: Fleet) -> Files:
+    rows = [f"builtin:host.cpu.usage:names,{s},HOST-1,{at:%Y-%m-%d %H:%M:%S},{v}" for s, at, v in _rows(cpu)]
+    return {"metrics.csv": "\n".join(["metricId,dt.entity.host.name,dt.entity.host,time,value", *rows])}
+
+
+def pandas_pivot(cpu: Fleet) -> Files:
+    servers = [*cpu, *cpu]
+    rows = [",".join(["", *["CPU idle [%]"] * len(cpu), *["Load"] * len(cpu)]).replace("Load", "Network in [kB/s]")]
+    rows += [",".join(["server", *servers]), "timestamp" + "," * len(servers)]
+    rows += [
+        f"{at:%Y-%m-%d %H:%M:%S}," + ",".join([*(f"{100 - value:.2f}" for value in values), *([""] * len(cpu))])
+        for at, values in _across(cpu)
+    ]
+    return {"pivot.csv": "\n".join(rows)}
+
+
+def sysstat_text(cpu: Fleet) -> Files:
+    made = {}
+    for server, series in cpu.items():
+        head = "     CPU     %user     %nice   %system   %iowait    %steal     %idle"
+        lines = [f"Linux 5.15.0 ({server}) \t{series[0][0]:%Y-%m-%d} \t_x86_64_\t(4 CPU)", ""]
+        for place, (at, value) in enumerate(series):
+            if place % 40 == 0:
+                lines += ["", f"{at:%I:%M:%S %p}{head}"]
+            lines.append(
+                f"{at:%I:%M:%S %p}     all      1.00      0.00      1.00      0.00      0.00 {100 - value:9.2f}"
+            )
+        lines.append("Average:        all      1.00      0.00      1.00      0.00      0.00     50.00")
+        made[f"sar-{server}.txt"] = "\n".join(lines)
+    return made
+
+
 MAKERS = (
     wide, cloudwatch_console, cloudwatch_get_metric_data, cloudwatch_get_metric_statistics, cloudwatch_metric_stream,
     cloudwatch_metric_stream_parquet,
     prometheus_json, grafana_joined, azure_monitor, azure_log_analytics, gcp_api, gcp_metrics_explorer, datadog_api,
     datadog_api_v2, influx_annotated, influx_v1,
     grafana_series, azure_portal, prtg,
+    graphite, influx_line, influx_cli, azure_diagnostics, dynatrace, pandas_pivot, sysstat_text,
     telegraf, collectd, sysstat_csv, sysstat_json, windows_perfmon, zabbix_csv, zabbix_export, powercli,
 )  # fmt: skip
 EXPORTS = {make.__name__: make for make in MAKERS}

@@ -11,7 +11,7 @@ import argparse
 import json
 import logging
 import tempfile
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from headroom import engine
 from headroom.core import job, metrics, settings
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import database, merge, quality, reading
-from headroom.intake.layout import LATEST
 from headroom.intake.sources import Source
 
 _log = logging.getLogger(__name__)
@@ -162,7 +161,7 @@ def _latest(manifest: dict[str, Any]) -> str:
     try:
         created = datetime.fromisoformat(manifest["created_at"].replace("Z", "+00:00"))
     except (KeyError, ValueError, AttributeError):
-        return f"{LATEST} 00:00:00+00"
+        created = datetime.now(UTC)  # nobody planned this run: it is now
     return (created + timedelta(days=1)).isoformat()
 
 

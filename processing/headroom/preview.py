@@ -11,6 +11,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -20,7 +21,7 @@ from headroom.core import settings as settings_module
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import entities, reading
 from headroom.intake.columns import name_of_cell
-from headroom.intake.layout import LATEST, UnreadableFile, encoding_of, first_bytes, is_gzip
+from headroom.intake.layout import UnreadableFile, encoding_of, first_bytes, is_gzip
 from headroom.intake.meaning import Meaning
 from headroom.intake.sources import Source
 from headroom.intake.tables import one_row, quoted
@@ -64,7 +65,8 @@ def preview(path: Path, name: str, settings: Settings) -> tuple[list[str], bool]
             except (OSError, UnreadableFile, duckdb.Error) as error:
                 return [*lines, f"  refused: {error}"], False
             source = Source(0, name, beginning)
-            reading.read(db, [source], settings, f"{LATEST} 00:00:00+00", work / "files")
+            tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+            reading.read(db, [source], settings, tomorrow, work / "files")
             if source.error:
                 return [*lines, f"  refused: {source.error}"], False
             db.execute("CREATE TABLE kept AS FROM reading LIMIT 0; CREATE TABLE stored (server_id TEXT, metric TEXT)")

@@ -7,6 +7,13 @@ from headroom.intake.layout import EARLIEST, NAME_LENGTH
 from headroom.intake.tables import quoted
 
 _NO_TIMESTAMP = "not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds"
+# Seconds since 1970 have ten digits from September 2001 on. What counts from 2001 (Apple) or 2000 has nine in these
+# years, and .NET's ticks would be nanoseconds of 1990: as times since 1970 they would pass for samples of long ago.
+_FIRST_EPOCH = 10**9
+_OTHER_EPOCH = (
+    "a number, and not of seconds or milliseconds since 1970, which have ten digits at least: does it count from "
+    "another year? Use ISO 8601 (2024-01-31T13:05:00Z)"
+)
 # What rows below or beside those of servers are called.
 _TOTALS = "'_total', 'total', 'totals', 'average', 'averages', 'sum', 'summary', 'gesamt', 'summe', 'mittelwert'"
 _RATES = " ".join(f"WHEN {quoted(unit)} THEN {factor!r}" for unit, factor in units.RATES_IN_CELLS.items())
@@ -17,11 +24,10 @@ CREATE MACRO clean(cell) AS CASE
     THEN trim(cell, ' ' || chr(9) || chr(10) || chr(13) || chr(160)) ELSE cell END;
 
 CREATE MACRO instant_of_epoch(number) AS CASE
-    WHEN number < 0 THEN NULL
-    WHEN number < 1e11 THEN to_timestamp(number)
-    WHEN number < 1e14 THEN to_timestamp(number / 1e3)
-    WHEN number < 1e17 THEN to_timestamp(number / 1e6)
-    WHEN number < 1e20 THEN to_timestamp(number / 1e9) END;
+    WHEN number >= {_FIRST_EPOCH} AND number < 1e11 THEN to_timestamp(number)
+    WHEN number >= {_FIRST_EPOCH}e3 AND number < 1e14 THEN to_timestamp(number / 1e3)
+    WHEN number >= {_FIRST_EPOCH}e6 AND number < 1e17 THEN to_timestamp(number / 1e6)
+    WHEN number >= {_FIRST_EPOCH}e9 AND number < 1e20 THEN to_timestamp(number / 1e9) END;
 
 -- DuckDB takes abbreviations of zones for one of the places that use them: only texts without letters get there, but
 -- for the T, Z, UTC and GMT of plain times. CASE looks at its ways one by one, which coalesce does not for all of them.
@@ -95,7 +101,10 @@ CREATE MACRO server_problem(name) AS CASE
 CREATE MACRO time_problem(text, instant_read, latest) AS CASE
     WHEN instant_read BETWEEN TIMESTAMPTZ '{EARLIEST} 00:00:00+00' AND latest THEN NULL  -- the quick way first
     WHEN instant_read IS NULL AND clean(text) = '' THEN 'no timestamp'
+    WHEN instant_read IS NULL AND try_cast(text AS DOUBLE) IS NOT NULL THEN {quoted(_OTHER_EPOCH)}
     WHEN instant_read IS NULL THEN '{_NO_TIMESTAMP}'
     WHEN instant_read < TIMESTAMPTZ '{EARLIEST} 00:00:00+00' THEN 'timestamp before {EARLIEST}'
+    WHEN instant_read > latest AND try_cast(text AS DOUBLE) IS NOT NULL
+        THEN 'timestamp later than the run: does this number count from another year than 1970?'
     WHEN instant_read > latest THEN 'timestamp later than the run' END;
 """

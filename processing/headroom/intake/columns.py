@@ -21,22 +21,9 @@ TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
 NUMBER_ATTRIBUTES = ("vcpus", "memory_gb", "monthly_cost_usd")
 ATTRIBUTES = (*TEXT_ATTRIBUTES, *NUMBER_ATTRIBUTES)
 
-# The row of all parts of a server: all cores, all disks.
-WHOLE = (
-    "",
-    "_total",
-    "_gesamt",
-    "total",
-    "all",
-    "cpu-total",
-    "cpu_total",
-    "-1",
-    "cputotal",
-    "-",
-    "n/a",
-    "none",
-    "null",
-)
+# The row of all parts of a server, all cores, all disks: what says so, and what names no part.
+_ALL = ("all", "total", "_total", "_gesamt", "cpu-total", "cpu_total", "cputotal")
+WHOLE = (*_ALL, "-1", "", "-", "n/a", "none", "null")
 
 _ATTRIBUTE_OF = {
     "businessunit": "business_unit", "region": "region", "criticality": "criticality", "instancetype": "instance_type",
@@ -47,20 +34,21 @@ _ATTRIBUTE_OF = {
 _TIMES = [
     "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc utctime utctimestamp utcdatetime timegenerated",
     "clock epoch unixtime unixtimestamp timestampunix timeunix epochtime timestampepoch timeepoch epochms timestampms",
-    "intervalbreakdown samplingtime collectiontime begintimeseconds summarydate zeitstempel horodatage fechahora",
-    "datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
-    "date datum zeit fecha",
+    "intervalbreakdown samplingtime collectiontime begintimeseconds begintime summarydate zeitstempel horodatage "
+    "fechahora datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
+    "date datum zeit fecha čas tid tidpunkt zaman время дата",
 ]  # fmt: skip
 _SERVERS = [
     "serverid server servername servidor serveur nomduserveur nombredelservidor rechner rechnername "
-    "サーバー名 サーバー 主机名 服务器 serwer", "vm vmid vmname virtualmachine virtualmachinename guestname",
-    "pod podname", "host hostname hostid fqdn", "computer computername machine machineid machinename",
+    "サーバー名 サーバー 主机名 服务器 serwer sunucu сервер",
+    "vm vmid vmname virtualmachine virtualmachinename guestname", "pod podname",
+    "host hostname hostid hosthostname fqdn", "computer computername machine machineid machinename",
     "instance instanceid instancename", "node nodeid nodename nodo knoten",
     "guest entity entityname resource resourcename displayname name label object objectname system target asset",
     "device deviceid devicename dbinstanceidentifier cacheclusterid servicename autoscalinggroupname",
 ]  # fmt: skip
 _METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey itemname parameter", "name"]
-_VALUES = ["value metricvalue countervalue", "average avg mean valueavg"]
+_VALUES = ["value metricvalue countervalue valueavg", "average avg mean"]
 _UNITS = ["unit units unitname uom metricunit valueunit"]
 _ENTITIES_WORDS = """
     entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
@@ -69,6 +57,7 @@ _ENTITIES_WORDS = """
 """
 _ENTITIES = set(_ENTITIES_WORDS.split())
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
+_MEASUREMENTS = {"cpu", "mem", "memory", "disk", "diskio", "net", "network", "swap", "system", "kernel", "processor"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
 
 
@@ -149,14 +138,14 @@ def understand(
         if attribute and place not in places.values():
             places.setdefault(attribute, place)
     _place(places, "value", _VALUES[:1], headings)
-    numbers = _numbers_under_names(headings, sample)
+    no_names = _not_names(headings, sample)
     if rules.server is None:
-        _place(places, "server_id", _SERVERS, headings, skip=numbers | (_ONLY_LONG if "value" in places else set()))
+        _place(places, "server_id", _SERVERS, headings, skip=no_names | (_ONLY_LONG if "value" in places else set()))
     _place(places, "metric", _METRIC_NAMES[: 3 if "value" in places else 2], headings)
     if "metric" in places and "value" not in places:
         _place(places, "value", _VALUES[1:], headings)
     if rules.server is None and "server_id" not in places and "metric" not in places:
-        _place(places, "server_id", _SERVERS, headings, skip=numbers)
+        _place(places, "server_id", _SERVERS, headings, skip=no_names)
     _place(places, "unit", _UNITS, headings)
     try:
         zone = times.zone_of_heading(headings[places["timestamp"]], rules.zones)
@@ -187,7 +176,7 @@ def understand(
     sizes = {
         place
         for place, heading in enumerate(headings)
-        if not long and _meaning(heading, rules) and _has_numbers(sample, place)
+        if not long and _meaning(heading, rules) and not _has_labels(sample, place)
     }
     entities = [
         place
@@ -294,7 +283,7 @@ def _metrics(
         unit = said_unit(rules, heading) or unit or _unit_of_cells(sample, place)
         meaning = meaning_of(heading, unit)
         if isinstance(meaning, Meaning):
-            if _plain(heading) in _ENTITIES and not _has_numbers(sample, place):
+            if _plain(heading) in _ENTITIES and _has_labels(sample, place):
                 continue
             if not unit:
                 meaning = with_said(meaning, "", said_unit(rules, meaning.metric))
@@ -416,14 +405,15 @@ def _place_time(places: dict[str, int], headings: Sequence[str]) -> None:
     _place(places, "timestamp", _TIMES, headings)
 
 
-def _numbers_under_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
-    """Headings that could be a server's in another table, but have numbers: netdata's ``guest`` and ``system``."""
+def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
+    """Headings that could be a server's in another table, but have numbers (netdata's ``guest`` and ``system``), or
+    nothing but kinds of measurements (InfluxDB's ``name``)."""
     return {
         _plain(heading)
         for place, heading in enumerate(headings)
         if any(_plain(heading) in row.split() for row in _SERVERS[-2:])
-        and any(place < len(row) and row[place].strip() for row in sample)
-        and _has_numbers(sample, place)
+        and any(_written(sample, place))
+        and (_has_numbers(sample, place) or all(cell.casefold() in _MEASUREMENTS for cell in _written(sample, place)))
     }
 
 
@@ -446,6 +436,11 @@ def _place_clock(places: dict[str, int], headings: Sequence[str], sample: Sequen
 def _has_numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
     """Whether some cell of a column is a number; a column whose cells are all empty may have some further down."""
     return any(is_number(cell) for cell in _written(sample, place)) or not any(_written(sample, place))
+
+
+def _has_labels(sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether a column names parts: no cell is a number, or beside the numbers of cores one says ``all``."""
+    return not _has_numbers(sample, place) or any(cell.casefold() in _ALL for cell in _written(sample, place))
 
 
 def _written(sample: Sequence[Sequence[str]], place: int) -> Iterator[str]:

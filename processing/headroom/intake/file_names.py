@@ -30,8 +30,9 @@ _OF_EXPORTS = frozenset(_OF_EXPORTS_WORDS.split())
 # Words that by themselves name no server, beside others perhaps one.
 _SAYS_NOTHING_WORDS = """
     q query hist grafana render trends trend downloads sheet series timeseries ts file out test csv sample samples table
-    monitor perfmon typeperf logman sar sadf sysstat vmstat mpstat iostat top view nrql insights cloudwatch zabbix
-    prometheus datadog influx telegraf explorer panel dashboard chart graph untitled book mappe tabelle blatt new tmp
+    monitor perfmon typeperf logman sar sadf sysstat vmstat mpstat iostat top view nrql insights cacti cloudwatch
+    collectd datadog elastic graphite influx influxdb kibana munin nagios netdata newrelic prometheus prtg solarwinds
+    splunk telegraf zabbix discover dump raw explorer panel dashboard chart graph untitled book mappe tabelle blatt new tmp
     log logs part chunk batch page teil week kw cw w quarter month day days weeks months hours hour last past yesterday
     today fleet servers hosts nodes vms machines instances all overview summary infrastructure systems system linux
     windows prod production staging copy kopie von of from jan feb mar apr may jun jul aug sep sept oct nov dec january

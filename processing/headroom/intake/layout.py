@@ -33,7 +33,6 @@ PERCENT_LIMIT = 110
 NETWORK_LIMIT = 1_000_000
 NAME_LENGTH = 256
 EARLIEST = "1990-01-01"
-LATEST = "2100-01-01"
 
 # What the readers in `formats` write: one long table without a header.
 SAMPLE_COLUMNS = ("server_id", "metric", "timestamp", "value", "unit", "entity")
@@ -302,6 +301,8 @@ def _layout(
         if part is not None and columns.role_of(headings[place], file.rules) != "ignore":
             of_parts.append((place, part))
     labels = () if "server_id" in places or file.rules.server else _labels(headings, rows, used)
+    if delimiter == ",":
+        _refuse_parted_numbers(headings, rows, [places[metric] for metric, _ in found.meanings if metric in places])
     return Layout(
         name="Parquet" if kind == "parquet" else "CSV",
         format=kind,
@@ -375,6 +376,23 @@ def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     comma = any(re.fullmatch(r"[-+]?(\d{1,3}(\.\d{3})+,\d+|\d+,(\d{1,2}|\d{4,})|0,\d+)", cell) for cell in cells)
     point = any(re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})", cell) for cell in cells)
     return "," if comma and not point else "." if point and not comma else ""
+
+
+def _refuse_parted_numbers(headings: Sequence[str], rows: Sequence[Sequence[str]], measured: Sequence[int]) -> None:
+    """45,05 without quotation marks is 45 and a second field that begins with a zero, as no number by itself does.
+
+    Raises:
+        UnreadableFile: a column is followed by one that has its decimals.
+    """
+    for place in measured:
+        pairs = [row[place : place + 2] for row in rows if place + 1 < len(row) and row[place + 1].strip()]
+        if all(one.strip().isdigit() and other.strip().isdigit() for one, other in pairs) and any(
+            re.fullmatch(r"0\d+", other.strip()) for _, other in pairs
+        ):
+            raise UnreadableFile(
+                f"the numbers under {headings[place]!r} seem to go on in the next column, as if a decimal comma parted "
+                f"them ({','.join(pairs[0])}): export it with semicolons between the fields, or with decimal points"
+            )
 
 
 def _labels(headings: Sequence[str], rows: Sequence[Sequence[str]], used: set[int]) -> tuple[int, ...]:

@@ -44,16 +44,17 @@ class Unclear:
 
 
 _RESOURCE = {
-    "cpu": "cpu processor prozessor processeur procesador",
-    "memory": "memory mem ram arbeitsspeicher speicher memoria memória mémoire geheugen pamięci",
+    "cpu": "cpu processor prozessor processeur procesador processador цп процессор процессора",
+    "memory": "memory mem ram arbeitsspeicher speicher memoria memória mémoire geheugen pamięci paměti minne bellek "
+              "память памяти",
     "disk": "disk filesystem fs volume storage drive diskspace festplatte festplatten datenträger disque disco "
-            "schijf dysku",
+            "schijf dysku disku диск диска",
     "network": "network net netzwerk",
 }  # fmt: skip
 _RESOURCE_OF = {word: resource for resource, words in _RESOURCE.items() for word in words.split()}
 _UTILIZATION_WORDS = """
     utilization utilisation util usage used inuse active auslastung nutzung belegt belegung uso usado usada utilización
-    utilização utilizzo utilizzato utilisé utilisée gebruik użycie
+    utilização utilizzo utilizzato utilisé utilisée gebruik użycie využití användning kullanımı использование загрузка
 """
 _UTILIZATION = set(_UTILIZATION_WORDS.split())
 _FREE_WORDS = """
@@ -77,11 +78,16 @@ _OUT = set(_OUT_WORDS.split())
 # They change nothing: whose value it is, or what kind of share.
 _PERCENT_NOISE = {"node", "host", "vm", "server", "instance", "space", "in", "use", "total"}
 _FILLERS = set(["de", "da", "do", "di", "des", "du", "del", "la", "le", "of", "und"])
-_NETWORK_NOISE = {"traffic", "throughput", "rate", "bandwidth", "node", "host", "vm", "server", "total"}
+_NETWORK_NOISE_WORDS = """
+    traffic throughput rate bandwidth data interface node host vm server total
+"""
+_NETWORK_NOISE = set(_NETWORK_NOISE_WORDS.split())
 _CONTRACT_NETWORK = re.compile(
     r"(?:(p95|avg|average|mean)_?)?net(?:work)?_?(in|out)(?:_?(p95|avg|average|mean)|_?mb_?s|_?mb_?sec|_?mb_?per_?s(?:ec"
     r"(?:ond)?)?)*"
 )
+# Small letters say bits to some and bytes to others, unless the name says bits.
+_BITS_PER_SECOND = re.compile(r"([kKMG]?)(?:bps|b/s)")
 _MOUNT = re.compile(r"(?<![\w.|:\\/])(/[\w./-]*|[A-Z]:\\?)(?=$|[\s\[(])")
 _MOUNT_IN_BRACKETS = re.compile(r"[\[(]\s*(/[\w./-]*|[A-Z]:\\?)\s*[\])]")
 _DATADOG = re.compile(r"(avg|max|min|sum):([\w.]+)\{[^{}]*\}(?: by \{[^{}]*\})?")
@@ -113,6 +119,17 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "vm.memory.size[pused]": ("memory", "%", False),
     "vm.memory.size[pavailable]": ("memory", "%", True),
     "vm.memory.utilization": ("memory", "%", False),
+    "builtin:host.cpu.usage": ("cpu", "%", False),  # Dynatrace
+    "builtin:host.cpu.idle": ("cpu", "%", True),
+    "builtin:host.mem.usage": ("memory", "%", False),
+    "builtin:host.disk.usedpct": ("disk", "%", False),
+    "builtin:host.disk.free": ("disk", "%", True),
+    "system.cpu.total.norm.pct": ("cpu", "ratio", False),  # Elastic's beats
+    "system.memory.actual.used.pct": ("memory", "ratio", False),
+    "system.filesystem.used.pct": ("disk", "ratio", False),
+    "pctidle": ("cpu", "%", True),  # Splunk's add-on for Unix
+    "traffic in (speed)": ("network_in", "B/s", False),  # PRTG
+    "traffic out (speed)": ("network_out", "B/s", False),
     "cpu.usage.average": ("cpu", "%", False),  # vSphere; disk.usage.average is in KBps
     "mem.usage.average": ("memory", "%", False),
     "cpu|usage_average": ("cpu", "%", False),  # vRealize Operations
@@ -147,9 +164,15 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "prozessor\\prozessorzeit (%)": ("cpu", "%", False),  # the same in other languages
     "prozessorinformationen\\prozessorzeit (%)": ("cpu", "%", False),
     "logischer datenträger\\freier speicherplatz (%)": ("disk", "%", True),
+    "netzwerkschnittstelle\\empfangene bytes/s": ("network_in", "B/s", False),
+    "netzwerkschnittstelle\\gesendete bytes/s": ("network_out", "B/s", False),
     "processeur\\% temps processeur": ("cpu", "%", False),
+    "informations sur le processeur\\% temps processeur": ("cpu", "%", False),
+    "interface réseau\\octets reçus/s": ("network_in", "B/s", False),
+    "interface réseau\\octets envoyés/s": ("network_out", "B/s", False),
     "procesador\\% de tiempo de procesador": ("cpu", "%", False),
     "processore\\% tempo processore": ("cpu", "%", False),
+    "processador\\% tempo de processador": ("cpu", "%", False),
 }
 # Names that fit by their words and are something else.
 _NOT_BY_TOOL = {
@@ -251,7 +274,7 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
     statistic = statistics[0] if statistics else ""
     if resource == "network":
         return _network(name, others, units, unknown, statistic)
-    if set(others) & _PERCENT:
+    if set(others) & _PERCENT and not folded.endswith(".pct"):
         units.append("%")
     if set(others) & _SHARE:
         units.append("ratio")
@@ -259,6 +282,8 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
     if others == ["load"] or (set(others) - _PERCENT == {"load"} and units):
         # SolarWinds and PRTG call the percentage so; without a percent sign it is a number of processes.
         others = others if not units or resource != "cpu" else []
+    if resource == "cpu":
+        others = [word for word in others if word != "busy"]  # of a disk it is a time
     strange = [
         word
         for word in others
@@ -287,6 +312,8 @@ def _network(
         return None
     metric = directions.pop()
     strange = [word for word in words if word not in _IN | _OUT | _NETWORK_NOISE]
+    if "bits" in strange and len(units) == 1 and (pace := _BITS_PER_SECOND.fullmatch(units[0])):
+        units, strange = [f"{pace[1]}bit/s"], [word for word in strange if word != "bits"]  # Zabbix
     plain = name.replace(" ", "_") if units or "[" in name else name
     if not units and not unknown and _CONTRACT_NETWORK.fullmatch(plain):
         return Meaning(metric, certain="mb" in plain, statistic=statistic)
@@ -339,8 +366,8 @@ def words_of(name: str) -> list[str]:
 
 # Words that people write as one.
 _JOINED = {"cpupercent": "cpu", "networkin": "network"}
-# German and Dutch put nouns together; Japanese and Chinese have no blanks.
-_COMPOUND = re.compile(r"(?<=\b)(\w{3,}?)s?(auslastung|nutzung|belegung|gebruik)\b")
+# German, Dutch and Swedish put nouns together; Japanese and Chinese have no blanks.
+_COMPOUND = re.compile(r"(?<=\b)(\w{3,}?)s?(auslastung|nutzung|belegung|gebruik|användning)\b")
 _WITHOUT_BLANKS = {
     "使用率": "utilization", "利用率": "utilization", "メモリ": "memory", "ディスク": "disk", "内存": "memory",
     "磁盘": "disk", "平均": "avg", "最大": "max", "最小": "min",

@@ -47,6 +47,7 @@ _WEEKDAY_BEGIN = re.compile(_WEEKDAY, re.IGNORECASE)
 _REMARK = r" *\([^()]*\)$"
 # Ways to write that are made one, for Python's and RE2's expressions alike.
 _REWRITTEN = (
+    (r"(\d{4}) @ (\d)", r"\1 \2"),  # Kibana
     (r"^(\d{4})年(\d{1,2})月(\d{1,2})日", r"\1/\2/\3"),
     # PRTG's intervals count from their begin.
     (r"(\d:\d\d(?::\d\d)?(?: ?[AaPp]\.? ?[Mm]\.?)?) [-–] (?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4} )?\d{1,2}:\d\d.*$", r"\1"),
@@ -55,23 +56,27 @@ _REWRITTEN = (
     (r"(\d)h(\d\d)$", r"\1:\2"),  # France
 )
 
-# Months' names, wide and abbreviated, in German, French, Spanish, Italian, Portuguese, Dutch and the Scandinavian
-# languages (Unicode CLDR), also without their accents. They contradict neither each other nor English; Polish and
-# Croatian call different months listopad, and are not here.
+# Months' names, wide and abbreviated, in German, French, Spanish, Italian, Portuguese, Dutch, the Scandinavian
+# languages, Polish, Czech, Russian, Ukrainian and Turkish (Unicode CLDR), also without their accents. They contradict
+# neither each other nor English. Poles and Croats call different months listopad and lip: those are not here.
 _MONTHS = {
-    "Jan": "januar jänner jänn jan janvier janv enero ene gennaio gen janeiro januari",
-    "Feb": "februar feber feb février fevrier févr fevr febrero febbraio fevereiro fev februari",
-    "Mar": "märz maerz marz mär mrz mars marzo mar março marco maart mrt",
-    "Apr": "april apr avril avr abril abr aprile",
-    "May": "mai mayo maggio mag maio mei maj may",
-    "Jun": "juni jun juin junio giugno giu junho",
-    "Jul": "juli jul juillet juil julio luglio lug julho",
-    "Aug": "august aug août aout agosto ago augustus augusti",
-    "Sep": "september sep sept septembre septiembre settembre set setembro",
-    "Oct": "oktober okt octobre oct octubre ottobre ott outubro out",
-    "Nov": "november nov novembre noviembre novembro",
-    "Dec": "dezember dez décembre decembre déc dec diciembre dic dicembre dezembro december desember des",
-}
+    "Jan": "januar jänner jänn jan janvier janv enero ene gennaio gen janeiro januari stycznia sty ledna января янв "
+           "січня ocak",
+    "Feb": "februar feber feb février fevrier févr fevr febrero febbraio fevereiro fev februari lutego lut února "
+           "февраля февр фев лютого şubat",
+    "Mar": "märz maerz marz mär mrz mars marzo mar março marco maart mrt marca března марта мар березня mart",
+    "Apr": "april apr avril avr abril abr aprile kwietnia kwi dubna апреля апр квітня nisan",
+    "May": "mai mayo maggio mag maio mei maj may maja května мая травня mayıs",
+    "Jun": "juni jun juin junio giugno giu junho czerwca cze června июня июн червня haziran",
+    "Jul": "juli jul juillet juil julio luglio lug julho lipca července июля июл липня temmuz",
+    "Aug": "august aug août aout agosto ago augustus augusti sierpnia sie srpna августа авг серпня ağustos",
+    "Sep": "september sep sept septembre septiembre settembre set setembro września wrz září сентября сент сен "
+           "вересня eylül",
+    "Oct": "oktober okt octobre oct octubre ottobre ott outubro out października paź října октября окт жовтня ekim",
+    "Nov": "november nov novembre noviembre novembro listopadu ноября нояб ноя листопада kasım",
+    "Dec": "dezember dez décembre decembre déc dec diciembre dic dicembre dezembro december desember des grudnia gru "
+           "prosince декабря дек грудня aralık",
+}  # fmt: skip
 _WEEKDAYS = """
     montag dienstag mittwoch donnerstag freitag samstag sonntag mo di mi do fr sa so lundi mardi mercredi jeudi vendredi
     samedi dimanche lun mar mer jeu ven sam dim lunes martes miércoles miercoles jueves viernes sábado sabado domingo
@@ -85,6 +90,7 @@ _MONTHS_BY_NAME = (
          rf"\1 {month} \2")
         for month, names in _MONTHS.items()
     ),
+    (r"(\d{4}) г[.]?,? ", r"\1 "),
     (r"(?i)(\d{4}),? (?:à|um|a las|alle|às|om|kl[.]?|-) (\d)", r"\1 \2"),
     (r"(?i) uhr$", ""),
 )  # fmt: skip

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
 
 import duckdb
 
 from headroom.core import metrics
 from headroom.intake import meaning
+from headroom.intake.layout import open_bytes
 from headroom.intake.sources import Source
 from headroom.intake.tables import field_of, one_row, quoted, scan_of, time_text
 
@@ -62,6 +66,47 @@ def days_before_months(db: duckdb.DuckDBPyConnection, sources: Sequence[Source])
             "settings (time_format: '%Y-%d-%m %H:%M:%S')"
         )
         yield by_order[file], told
+
+
+# Of a file with more rows than these that are too long, the others are looked at as well.
+_FEW_TOO_LONG = 0.01
+_LINES = 10_000
+
+
+def with_commas_in_numbers(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files whose decimal commas part the fields: a row that fits all the same has lost one, and what follows moved."""
+    found = db.execute(
+        """
+        SELECT file FROM (
+            SELECT file, count(*) AS rows, count(*) FILTER (evidence[3] LIKE 'more fields%') AS long
+            FROM reading GROUP BY file
+            UNION ALL SELECT file, count(*), count(*) FROM rejected GROUP BY file
+        ) GROUP BY file HAVING sum(long) > 1 AND sum(long) > ? * sum(rows) ORDER BY file""",
+        [_FEW_TOO_LONG],
+    ).fetchall()
+    by_order = {source.order: source for source in sources}
+    for (file,) in found:
+        if example := _parted_number(by_order[file]):
+            told = (
+                f"rows have more fields than the header, as if decimal commas parted them ({example}): export it with "
+                "semicolons between the fields, or with decimal points, or with quotation marks around the numbers"
+            )
+            yield by_order[file], told
+
+
+def _parted_number(source: Source) -> str:
+    """Two fields of a row that is too long that may be one number, if most of such rows at the beginning have some."""
+    layout, examples, long = source.known_layout, [], 0
+    if layout.format != "csv" or layout.delimiter != "," or layout.export:
+        return ""
+    with open_bytes(source.readable) as raw:
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
+        for row in csv.reader(islice(text, _LINES), quotechar=layout.quote):
+            if len(row) > len(layout.columns):
+                long += 1
+                pairs = pairwise(row)
+                examples += [f"{one},{other}" for one, other in pairs if one.isdigit() and other.isdigit()][:1]
+    return examples[0] if 2 * len(examples) > long else ""
 
 
 def put_together(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:

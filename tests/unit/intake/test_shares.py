@@ -141,3 +141,9 @@ def test_an_empty_disk_beside_fuller_ones_of_its_server_is_in_percent(tmp_path):
     panel, quality = exports.read(tmp_path, {"x.csv": text})
     assert {(row.server_id, row.entity) for row in panel.itertuples()} == {("a", "/"), ("a", "/boot")}
     assert any("disk of b never exceeds 1" in note for note in quality["notes"])
+
+
+def test_shares_rounded_to_two_decimals_beside_percent_of_two_are_set_aside(tmp_path):
+    panel, quality = exports.read(tmp_path, {"x.csv": table(BUSY, scaled("odd-1", 0.01, 2))})
+    assert exports.is_right(panel, quality, cpu=BUSY)
+    assert any("cpu of odd-1 never exceeds 1" in note for note in quality["notes"])

@@ -44,7 +44,7 @@ def only_true_values(panel, cpu):
 
 @quick
 @given(name=names, minutes=st.sampled_from([5, 15, 60]), seed=st.integers(0, 99), day=st.dates(date(2015, 1, 1),
-       date(2029, 12, 31)).map(str), servers=st.lists(st.from_regex(r"[a-z]{2,6}-[1-9][0-9]?", fullmatch=True),
+       date(2025, 12, 31)).map(str), servers=st.lists(st.from_regex(r"[a-z]{2,6}-[1-9][0-9]?", fullmatch=True),
        min_size=1, max_size=3, unique=True))  # fmt: skip
 def test_an_export_of_any_fleet_is_read(tmp_path_factory, name, minutes, seed, day, servers):
     cpu = exports.fleet(*servers, day=day, minutes=minutes, seed=seed)
@@ -72,7 +72,7 @@ def test_lines_that_are_lost_repeated_or_out_of_order_make_no_wrong_value(tmp_pa
             body = [line for line in body if seed.random() > 0.3]
         elif how == "repeated":
             body += seed.sample(body, len(body) // 3)
-        elif how == "shuffled" and name != "sysstat_csv":
+        elif how == "shuffled" and not name.startswith("sysstat"):
             seed.shuffle(body)
         elif how == "blank":
             body = [one for line in body for one in (line, "")]

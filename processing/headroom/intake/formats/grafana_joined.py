@@ -22,6 +22,10 @@ _NOT_A_SERVER_WORDS = """
     gesamt summe durchschnitt mittelwert schwellwert moyenne promedio totale
 """
 _NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
+# A series with one of these in its name was not measured.
+_NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert"])
+# What Splunk writes beside a chart's series.
+_BESIDE = ("_span", "_spandays")
 
 
 def recognise(export: Export) -> bool:
@@ -32,8 +36,8 @@ def recognise(export: Export) -> bool:
     headings = export.fields(lines[0])
     if len(headings) < 2 or headings[0].strip().casefold() not in _TIME or "" in headings:
         return False
-    series = [series_of(heading, export) for heading in headings[1:]]
-    if not all(server for server, _, _ in series):
+    series = [series_of(heading, export) for heading in headings[1:] if heading not in _BESIDE]
+    if not series or not all(server for server, _, _ in series):
         return False
     known = meaning.of_file(export.file).meaning is not None
     numbers = all(
@@ -50,12 +54,14 @@ def read(export: Export) -> Iterator[Sample]:
     for row in export.rows():
         if series is None:
             if len(row) > 1 and row[0].strip().casefold() in _TIME:
-                series = [series_of(heading, export) for heading in row[1:]]
+                series = [None if heading in _BESIDE else series_of(heading, export) for heading in row[1:]]
             continue
         if not row:
             continue
-        for (server, metric, part), value in zip(series, row[1:], strict=True):
-            yield Sample(server, metric, row[0], value, "", part)
+        for names, value in zip(series, row[1:], strict=True):
+            if names is not None:
+                server, metric, part = names
+                yield Sample(server, metric, row[0], value, "", part)
 
 
 def _table(export: Export) -> list[str]:
@@ -78,11 +84,15 @@ def series_of(heading: str, export: Export) -> tuple[str, str, str]:
     found = meaning.meaning_of(heading)
     if isinstance(found, meaning.Meaning) or (found is not None and not re.search(r"\d", heading)):
         return "", "", ""
+    return (server_of({"instance": heading}), "", "") if is_server(heading, joined) else ("", "", "")
+
+
+def is_server(heading: str, joined: bool = False) -> bool:
+    """Whether a heading by itself can be the name of a server; where series were ``joined``, any single word can."""
     plain = heading.casefold()
     named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
-    if not named or plain in _NOT_A_SERVER or _known_otherwise(plain):
-        return "", "", ""
-    return server_of({"instance": heading}), "", ""
+    of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
+    return bool(named) and not of_limits and plain not in _NOT_A_SERVER and not _known_otherwise(plain)
 
 
 def _split(heading: str, joined: bool) -> tuple[str, str] | None:

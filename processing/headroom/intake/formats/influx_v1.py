@@ -39,16 +39,17 @@ def _samples(series: Mapping[str, Any]) -> Iterator[Sample]:
         said = dict(zip(columns, row, strict=True))
         tags = {name: value for name, value in said.items() if isinstance(value, str)} | (series.get("tags") or {})
         server, part = owner_of(tags)
-        for name in _fields(measurement, [name for name in columns if name not in tags and name != "time"]):
-            yield Sample(server, _metric(measurement, name), text(row[place]), text(said[name]), "", part)
+        for name in fields_of(measurement, [name for name in columns if name not in tags and name != "time"]):
+            yield Sample(server, metric_of(measurement, name), text(row[place]), text(said[name]), "", part)
 
 
-def _fields(measurement: str, names: Sequence[str]) -> Sequence[str]:
+def fields_of(measurement: str, names: Sequence[str]) -> Sequence[str]:
     """The fields that are understood: the others are many, and of no use here. All of them if none is."""
-    return [name for name in names if isinstance(meaning_of(_metric(measurement, name)), Meaning)] or names
+    return [name for name in names if isinstance(meaning_of(metric_of(measurement, name)), Meaning)] or names
 
 
-def _metric(measurement: str, name: str) -> str:
+def metric_of(measurement: str, name: str) -> str:
+    """A metric's name of measurement and field; a field of which only the function is known has no name."""
     if _FUNCTION.fullmatch(name):
         return f"{measurement}: {name} of a field that is not named"
     function, _, field = name.partition("_")  # mean_usage_idle, of mean(*)

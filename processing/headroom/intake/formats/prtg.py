@@ -1,7 +1,8 @@
 """PRTG's historic data of a sensor: each channel as it is shown, with its unit and often rounded, and raw.
 
 The channels of a CPU's load are called ``Total`` and ``Processor 1``, …; other sensors have a ``Total`` as well, in
-bytes. Those of drives are called ``Free Space C:``.
+bytes. Those of drives are called ``Free Space C:``, those of a network card ``Traffic In (Speed)``, raw in bytes per
+second.
 """
 
 from __future__ import annotations
@@ -12,9 +13,15 @@ from datetime import date, timedelta
 
 from headroom.intake.formats import Export, Sample
 from headroom.intake.meaning import Meaning, meaning_of
+from headroom.intake.units import factor
 
 NAME = "PRTG (CSV, JSON)"
-_TIMES = ("date time", "datetime")
+_TIMES = ("date time", "datetime", "datum uhrzeit")
+_COVERED = ({"coverage", "coverage(raw)"}, {"abdeckung", "abdeckung(raw)"}, {"total", "processor 1"},
+            {"gesamt", "prozessor 1"}, {"traffic in (speed)", "coverage"})  # fmt: skip
+_WHOLE = {"total": "processor 1", "gesamt": "prozessor 1"}
+_SPEED = re.compile(r"Traffic (?:In|Out) \(speed\)", re.IGNORECASE)
+_SHOWN = re.compile(r"([\d.,\s'’]*\d) (\w+/s)")
 _DATE = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})")
 _FREE_SPACE = re.compile(r"^Free Space(?= [A-Z]:)")
 # Days are counted from here.
@@ -24,9 +31,7 @@ _FIRST_DAY = date(1899, 12, 30)
 def recognise(export: Export) -> bool:
     """By its time and how much of it was covered, or the channels of a CPU's load."""
     header = [name.casefold() for name in export.header()]
-    return bool(header) and header[0] in _TIMES and (
-        {"coverage", "coverage(raw)"} <= set(header) or {"total", "processor 1"} <= set(header)
-    )  # fmt: skip
+    return bool(header) and header[0] in _TIMES and any(columns <= set(header) for columns in _COVERED)
 
 
 def read(export: Export) -> Iterator[Sample]:
@@ -44,22 +49,26 @@ def read(export: Export) -> Iterator[Sample]:
         at = _in_order(row[0], said.get(f"{header[0]}(RAW)") or said.get(f"{header[0]}_raw", ""))
         for place, metric in channels.items():
             shown = row[place].strip() if place < len(row) else ""
+            raw = said.get(f"{header[place]}(RAW)", "")
             if shown.endswith("%") or metric == "Processor total":
-                yield Sample("", metric, at, _percent(shown, said.get(f"{header[place]}(RAW)", "")), "%")
+                yield Sample("", metric, at, _percent(shown, raw), "%")
+            elif _SPEED.fullmatch(metric) and (speed := _bytes_per_second(shown, raw)):
+                yield Sample("", metric, at, speed, "B/s")
             else:
                 yield Sample("", metric, at, shown)
 
 
 def _channels(header: list[str]) -> dict[int, str]:
     """Places and metrics of the channels that are understood; where none is, of all columns, which may be mapped."""
-    load = "processor 1" in map(str.casefold, header)
+    names = {name.casefold() for name in header}
     metrics = {
-        place: "Processor total" if load and name.casefold() == "total" else _FREE_SPACE.sub(r"disk \g<0>", name)
+        place: "Processor total" if _WHOLE.get(name.casefold()) in names else _FREE_SPACE.sub(r"disk \g<0>", name)
         for place, name in enumerate(header)
         if place and name
     }
+    speeds = {place: name for place, name in metrics.items() if _SPEED.fullmatch(name)}
     understood = {place: name for place, name in metrics.items() if isinstance(meaning_of(name, "%"), Meaning)}
-    return understood or metrics
+    return understood | speeds or metrics
 
 
 def _percent(shown: str, raw: str) -> str:
@@ -69,6 +78,22 @@ def _percent(shown: str, raw: str) -> str:
         return raw if abs(float(raw) - float(shown.replace(",", "."))) <= 1 else shown
     except ValueError:
         return shown
+
+
+def _bytes_per_second(shown: str, raw: str) -> str:
+    """The raw number where it is the rate that is shown, whose marks between digits can be read in two ways."""
+    found = _SHOWN.fullmatch(shown)
+    if found is None or not raw:
+        return raw or shown if re.fullmatch(r"[\d.]+", raw or shown) else ""  # JSON has only the raw numbers
+    unit = factor("network_in", found[2])
+    number = re.sub(r"[\s'’]", "", found[1])
+    readings = {number.replace(",", ""), number.replace(".", "").replace(",", ".")}
+    try:
+        told = [float(one) * unit * 1e6 for one in readings if unit and one.count(".") <= 1]
+        # PRTG's kilobytes are 1,024 bytes, and what is shown is rounded.
+        return raw if any(abs(one - float(raw)) <= 0.1 * float(raw) + unit * 1e6 for one in told) else ""
+    except ValueError:
+        return ""
 
 
 def _in_order(shown: str, day: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from headroom.intake.formats import Export, Sample
 
@@ -27,18 +27,23 @@ def read(export: Export) -> Iterator[Sample]:
             header = [row[0].lstrip("# "), *(name.split("[")[0].strip() for name in row[1:])]
             continue
         said = dict(zip(header, row, strict=False))
-        part = next((said[name] for name in _PARTS if name in said), "")
-        at = said.get("timestamp", "")
-        activities = [(name, activity) for name, activity in _ACTIVITIES.items() if name in header]
         if len(row) < len(header):
+            activities = [(name, activity) for name, activity in _ACTIVITIES.items() if name in header]
             metric, unit = _metric(*activities[0]) if activities else ("-", "")
-            yield Sample(said.get("hostname", ""), metric, at, "", unit)
+            yield Sample(said.get("hostname", ""), metric, said.get("timestamp", ""), "", unit)
             continue
-        for name, activity in activities or [("", "-")]:
-            metric, unit = _metric(name, activity)
-            yield Sample(said.get("hostname", ""), metric, at, said.get(name, ""), unit, part)
-            if activity == "network" and "txkB/s" in said:
-                yield Sample(said.get("hostname", ""), "network out", at, said["txkB/s"], "KiB/s", part)
+        yield from samples_of(said.get("hostname", ""), said.get("timestamp", ""), said)
+
+
+def samples_of(server: str, at: str, said: Mapping[str, str]) -> Iterator[Sample]:
+    """What a line says by the names of its columns: a sample of each activity that is known, or one without a name."""
+    part = next((said[name] for name in _PARTS if name in said), "")
+    activities = [(name, activity) for name, activity in _ACTIVITIES.items() if name in said]
+    for name, activity in activities or [("", "-")]:
+        metric, unit = _metric(name, activity)
+        yield Sample(server, metric, at, said.get(name, ""), unit, part)
+        if activity == "network" and "txkB/s" in said:
+            yield Sample(server, "network out", at, said["txkB/s"], "KiB/s", part)
 
 
 def _metric(name: str, activity: str) -> tuple[str, str]:

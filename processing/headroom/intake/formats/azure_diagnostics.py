@@ -1,0 +1,25 @@
+"""Azure's platform metrics by a diagnostic setting: JSON lines in a storage account, or records from an event hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample, text
+
+NAME = "Azure diagnostic setting, metrics (JSON)"
+
+
+def recognise(export: Export) -> bool:
+    """By the keys of its records."""
+    return export.is_json() and all(f'"{key}"' in export.head for key in ("resourceId", "metricName", "timeGrain"))
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """The server is the last name of the resource's id, which Azure writes in capital letters here."""
+    for document in export.documents() if '"records"' not in export.head else [export.document()]:
+        for one in document.get("records", [document]):
+            server = one["resourceId"].rstrip("/").rsplit("/", 1)[-1]
+            if "average" in one:
+                yield Sample(server, one["metricName"], text(one["time"]), text(one["average"]))
+            else:
+                yield Sample(server, f"{one['metricName']} (total)", text(one["time"]), text(one.get("total")))

@@ -1,0 +1,65 @@
+"""Graphite's render API, in JSON and CSV: one series per target, whose path names the server and the metric."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample, text
+from headroom.intake.formats.grafana_joined import series_of
+from headroom.intake.formats.prometheus_json import part_of, server_of
+from headroom.intake.meaning import meaning_of
+
+NAME = "Graphite render API (JSON, CSV)"
+_ROW = re.compile(r'("[^"]+"|[^,"]+),\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,(-?[\d.]+(e[-+]?\d+)?)?', re.IGNORECASE)
+# Nodes of a path that are no server, although they may have a number.
+_DEVICE = re.compile(r"(cpu|core|eth|en[ospx]|sd[a-z]|vd[a-z]|xvd[a-z]|nvme|md|dm|disk|gpu)?[-_]?\d*[a-z]?\d*")
+
+
+def recognise(export: Export) -> bool:
+    """Targets with datapoints, or rows of target, time and value without a header."""
+    if export.is_json():
+        return '"target"' in export.head and '"datapoints"' in export.head
+    return bool(export.first_lines) and _ROW.fullmatch(export.first_lines[0]) is not None
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """A moment without a value is empty."""
+    if export.is_json():
+        for series in export.document():
+            names = owner_of(series["target"], export)
+            for value, at in series["datapoints"]:
+                yield Sample(names[0], names[1], text(at), text(value), "", names[2])
+        return
+    known: dict[str, tuple[str, str, str]] = {}
+    for row in export.rows(","):
+        if not row:
+            continue
+        target, at, value = row
+        if target not in known:
+            known[target] = owner_of(target, export)
+        server, metric, part = known[target]
+        yield Sample(server, metric, at, value, "", part)
+
+
+def owner_of(target: str, export: Export) -> tuple[str, str, str]:
+    """Server, metric and part in a target: a path, a series with tags, or an alias.
+
+    The metric is the end of a path that speaks of one, and the server the node before it, if that is a name.
+    """
+    path, *tags = target.split(";")
+    if tags:
+        said = dict(tag.partition("=")[::2] for tag in tags)
+        return server_of(said), path, part_of(said)
+    nodes = target.split(".")
+    if not re.fullmatch(r"[\w.%+-]+", target) or all(
+        meaning_of(".".join(nodes[at:])) is None for at in range(len(nodes))
+    ):
+        server, metric, part = series_of(target, export)
+        return (server, metric, part) if server else ("-", target, "")
+    begin = max(at for at in range(len(nodes)) if meaning_of(".".join(nodes[at:])) is not None)
+    while begin and meaning_of(nodes[begin - 1]) is not None:
+        begin -= 1  # cpu-average.cpu-idle
+    server = nodes[begin - 1] if begin else ""
+    named = re.search(r"[\d-]", server) and not _DEVICE.fullmatch(server.casefold())
+    return (server, ".".join(nodes[begin:]), "") if named else ("-", target, "")

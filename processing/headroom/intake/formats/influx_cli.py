@@ -1,0 +1,30 @@
+"""InfluxDB 1's shell, ``influx -format csv``: ``name,tags,time`` and a column per field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample
+from headroom.intake.formats.influx_annotated import owner_of
+from headroom.intake.formats.influx_v1 import fields_of, metric_of
+
+NAME = "InfluxDB 1 shell (CSV)"
+
+
+def recognise(export: Export) -> bool:
+    """By the beginning of its header, where the tags are."""
+    return export.head.startswith("name,tags,time,")
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """Each measurement has a header of its own; the tags stand in one cell."""
+    header: list[str] = []
+    for row in export.rows(","):
+        if row[:2] == ["name", "tags"]:
+            header = row
+        elif row:
+            measurement, tags, at, *values = row
+            server, part = owner_of(dict(tag.partition("=")[::2] for tag in tags.split(",")))
+            said = dict(zip(header[3:], values, strict=True))
+            for name in fields_of(measurement, list(said)):
+                yield Sample(server, metric_of(measurement, name), at, said[name], "", part)

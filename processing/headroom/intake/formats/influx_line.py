@@ -1,0 +1,52 @@
+"""InfluxDB's line protocol, which Telegraf writes by default: measurement, tags, fields and moment in a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from headroom.intake.formats import Export, Sample
+from headroom.intake.formats.influx_annotated import owner_of
+from headroom.intake.meaning import Meaning, meaning_of
+
+NAME = "InfluxDB line protocol"
+_NAME = r"(?:\\.|[^\s,=\\])+"
+_VALUE = r'(?:"(?:\\.|[^"\\])*"|[^\s,"]+)'
+_LINE = re.compile(
+    rf"(?P<measurement>(?:\\.|[^\s,\\])+)(?P<tags>(?:,{_NAME}={_NAME})+) "
+    rf"(?P<fields>{_NAME}={_VALUE}(?:,{_NAME}={_VALUE})*) (?P<at>\d{{10,19}})"
+)
+_PAIR = re.compile(rf"({_NAME})=({_VALUE})")
+
+
+def recognise(export: Export) -> bool:
+    """By the first line that is not a remark."""
+    first = next((line for line in export.first_lines if line.strip() and not line.startswith("#")), "")
+    return _LINE.fullmatch(first.strip()) is not None
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """Of the fields those that are understood; the others are many, and of no use here."""
+    known: dict[tuple[str, str], bool] = {}
+    with export.path.open(encoding="utf-8-sig", errors="replace") as file:
+        for line in file:
+            if not line.strip() or line.startswith("#"):
+                continue
+            found = _LINE.fullmatch(line.strip())
+            if found is None:
+                yield Sample("-", "a line of another form", "", line.strip()[:80])
+                continue
+            measurement = _plain(found["measurement"])
+            server, part = owner_of({_plain(name): _plain(value) for name, value in _PAIR.findall(found["tags"])})
+            fields = [(_plain(name), value) for name, value in _PAIR.findall(found["fields"])]
+            for name, _ in fields:
+                if (measurement, name) not in known:
+                    known[measurement, name] = isinstance(meaning_of(f"{measurement} {name}"), Meaning)
+            for name, value in [field for field in fields if known[measurement, field[0]]] or [("", "")]:
+                yield Sample(
+                    server, f"{measurement} {name}".strip(), found["at"], re.sub(r"[iu]$", "", value), "", part
+                )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\\(.)", r"\1", name)

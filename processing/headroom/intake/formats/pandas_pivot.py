@@ -1,0 +1,42 @@
+"""A pivot of pandas as CSV: two rows of headings, metrics and servers, and a column for each pair."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from headroom.intake.formats import Export, Sample
+from headroom.intake.formats.grafana_joined import is_server
+from headroom.intake.meaning import Meaning, meaning_of
+
+NAME = "pandas, a column per metric and server (CSV)"
+
+
+def recognise(export: Export) -> bool:
+    """By its first two rows, of which one has metrics only and the other servers only."""
+    lines = export.first_lines
+    return len(lines) > 3 and _pairs(export.fields(lines[0]), export.fields(lines[1])) != []
+
+
+def read(export: Export) -> Iterator[Sample]:
+    """Below the headings there may be a row with the name of the index."""
+    rows = export.rows()
+    pairs = _pairs(next(rows), next(rows))
+    for row in rows:
+        if not row or (not any(row[1:]) and not re.search(r"\d", row[0])):
+            continue
+        at, *values = row
+        for (server, metric), value in zip(pairs, values, strict=True):
+            yield Sample(server, metric, at, value)
+
+
+def _pairs(first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str]]:
+    """Server and metric of each column but the first, or nothing where these are not such headings."""
+    if len(first) < 3 or len(first) != len(second) or len(set(first[1:])) == len(first) - 1 == len(set(second[1:])):
+        return []
+    for metrics, servers in ((first, second), (second, first)):
+        pairs = list(zip(servers[1:], metrics[1:], strict=True))
+        known = all(isinstance(meaning_of(metric), Meaning) for metric in set(metrics[1:]))
+        if known and len(set(pairs)) == len(pairs) and all(is_server(server) for server in set(servers[1:])):
+            return pairs
+    return []

@@ -1,0 +1,49 @@
+"""What a cell is: moments that count from 1970, and numbers that only look like such."""
+
+import exports
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from headroom.core.job import InputError
+from headroom.preview import main
+
+CPU = exports.fleet("web-1", day="2024-02-13")
+# Seconds between 1970 and the years from which others count, and their units in a second.
+OTHERS = {
+    "Apple": (-978_307_200, 1), "LabVIEW": (2_082_844_800, 1), "NTP": (2_208_988_800, 1), "2000": (-946_684_800, 1),
+    ".NET ticks": (62_135_596_800, 10**7), "Windows file times": (11_644_473_600, 10**7),
+    "Chrome": (11_644_473_600, 10**6), "Apple in milliseconds": (-978_307_200, 1000),
+    "Apple in nanoseconds": (-978_307_200, 10**9), "SAS": (315_619_200, 1), "minutes": (0, 1 / 60),
+}  # fmt: skip
+
+
+def table(moment):
+    rows = [f"{moment(exports.epoch(at))},web-1,{value}" for at, value in CPU["web-1"]]
+    return {"a.csv": "\n".join(["time,server,cpu", *rows])}
+
+
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+def test_times_since_1970_are_read_in_seconds_and_smaller_units(tmp_path, unit):
+    panel, quality = exports.read(tmp_path, table(lambda at: at * unit))
+    assert exports.is_right(panel, quality, cpu=CPU)
+
+
+@pytest.mark.parametrize("since", OTHERS)
+def test_times_since_another_year_are_not_read_as_of_1970(tmp_path, since, capsys):
+    begin, unit = OTHERS[since]
+    files = table(lambda at: int((at + begin) * unit))
+    with pytest.raises(InputError, match="does (it|this number) count from another year|timestamp before 1990"):
+        exports.read(tmp_path / "run", files)
+    (tmp_path / "a.csv").write_text(files["a.csv"])
+    assert main([str(tmp_path / "a.csv")]) == 1, "the preview says so as well"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(number=st.integers(0, 10**20))
+def test_a_number_is_a_moment_since_2001_or_none(tmp_path_factory, number):
+    files = {"good.csv": exports.wide(CPU)["fleet.csv"], "odd.csv": f"time,server,cpu\n{number},odd,50\n"}
+    panel, quality = exports.read(tmp_path_factory.mktemp("n"), files)
+    assert exports.adds_up(quality)
+    found = panel[panel["server_id"] == "odd"]
+    assert (found["ds"] >= "2001-09-09").all()

@@ -1,0 +1,50 @@
+"""What only all rows of a file say against it."""
+
+import exports
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from headroom.core.job import InputError
+
+CPU = exports.fleet("web-1", "web-2")
+
+
+def table(row, header="time,server,cpu,memory"):
+    rows = [
+        ",".join([exports.iso(at), server, *row(place, f"{value:.2f}".replace(".", ","))])
+        for place, (server, at, value) in enumerate((s, at, v) for s, made in CPU.items() for at, v in made)
+    ]
+    return {"a.csv": "\n".join([header, *rows])}
+
+
+def test_decimal_commas_that_part_the_fields_make_no_other_numbers(tmp_path):
+    files = table(lambda place, cpu: [cpu[:-1]] if place % 3 == 0 else [cpu[:-1], "63,4"])
+    with pytest.raises(InputError, match="as if decimal commas parted them"):
+        exports.read(tmp_path, files)
+
+
+@pytest.mark.parametrize("header", ["time,server,cpu,memory", "time,server,cpu,", "time,server,cpu,comment"])
+def test_decimals_do_not_fill_the_next_column(tmp_path, header):
+    with pytest.raises(InputError, match="a decimal comma parted"):
+        exports.read(tmp_path, table(lambda _, cpu: [cpu], header))
+
+
+def test_commas_in_a_remark_cost_only_their_rows(tmp_path):
+    def row(place, cpu):
+        return [cpu.replace(",", "."), "disk full, again" if place % 4 == 0 else "ok"]
+
+    panel, quality = exports.read(tmp_path, table(row, "time,server,cpu,note"))
+    assert set(panel["server_id"]) == set(CPU) and exports.adds_up(quality)
+    assert quality["rows"]["quarantined"] == 48
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(missing=st.floats(0, 1), decimals=st.integers(2, 4), chance=st.randoms(use_true_random=False))
+def test_whatever_is_missing_beside_decimal_commas_no_wrong_number_is_read(tmp_path_factory, missing, decimals, chance):
+    def row(_, cpu):
+        longer = f"{cpu}{chance.randrange(10 ** (decimals - 2)):0{decimals - 2}}" if decimals > 2 else cpu
+        return [longer] if chance.random() < missing else [longer, "63,40"]
+
+    with pytest.raises(InputError):
+        exports.read(tmp_path_factory.mktemp("m"), table(row))
