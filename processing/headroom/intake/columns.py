@@ -56,6 +56,16 @@ _ENTITIES_WORDS = """
     processname pid thread numanode socket
 """
 _ENTITIES = set(_ENTITIES_WORDS.split())
+# Parts that go by such names wherever they are: mounts, drives, disks, cards, cores.
+_PART = re.compile(
+    r"/[\w./-]*|[a-z]:[\\/]?|[shv]d[a-z]\d*|xvd[a-z]\d*|nvme\d+n\d+(p\d+)?|dm-\d+|loop\d+|mmcblk\d+(p\d+)?"
+    r"|(eth|ens|eno|enp|bond|vmnic|wlan|docker|veth)\d[\w.:]*|lo|(cpu|core|processor)[ _#-]?\d+|\d+(,(\d+|_total))?"
+)
+# Several in one server are its parts, where no other column names these.
+_PERHAPS_ENTITIES_WORDS = """
+    containername containerid application applicationname app appname component task taskname workload
+"""
+_PERHAPS_ENTITIES = set(_PERHAPS_ENTITIES_WORDS.split())
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _MEASUREMENTS = {"cpu", "mem", "memory", "disk", "diskio", "net", "network", "swap", "system", "kernel", "processor"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
@@ -187,6 +197,12 @@ def understand(
             or (_plain(heading) in _ENTITIES and place not in sizes and not re.search(r"[%\[(]", heading))
         )
     ]
+    if not entities:
+        entities = [
+            place
+            for place, heading in enumerate(headings)
+            if place not in used and _plain(heading) in _PERHAPS_ENTITIES and not _has_numbers(sample, place)
+        ]
     read = {metric for metric, _ in meanings}
     told = [
         (heading, reason) for metric, heading, reason in unclear if metric not in read and f"{metric}_in" not in read
@@ -407,8 +423,16 @@ def _place_time(places: dict[str, int], headings: Sequence[str]) -> None:
 
 def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
     """Headings that could be a server's in another table, but have numbers (netdata's ``guest`` and ``system``), or
-    nothing but kinds of measurements (InfluxDB's ``name``)."""
-    return {
+    nothing but kinds of measurements (InfluxDB's ``name``) or parts of a server (``instance``: ``C:``, ``_Total``)."""
+    parts = {
+        _plain(heading)
+        for place, heading in enumerate(headings)
+        if any(_plain(heading) in row.split() for row in (_SERVERS[5], *_SERVERS[-2:]))
+        and (cells := {cell.casefold() for cell in _written(sample, place)})
+        and all(cell in WHOLE or _PART.fullmatch(cell) for cell in cells)
+        and not all(cell.isdigit() for cell in cells)
+    }
+    return parts | {
         _plain(heading)
         for place, heading in enumerate(headings)
         if any(_plain(heading) in row.split() for row in _SERVERS[-2:])

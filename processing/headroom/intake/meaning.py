@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from headroom.core import metrics
 from headroom.intake.brackets import in_brackets, without_brackets
-from headroom.intake.file_names import server_in, without_periods
+from headroom.intake.file_names import server_in, server_of_folder, without_periods
 from headroom.intake.units import factor, unit_of, wanted
 
 FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|log|gz|parquet|pq))+$", re.IGNORECASE)
@@ -181,6 +181,7 @@ _NOT_BY_TOOL = {
     "system.cpu.util": ("cpu", "is the time of user processes only, or all, depending on the item"),
     "disk_util": ("disk", "is the time that a disk is busy to some tools, and how full it is to others"),
     "disk util": ("disk", "is the time that a disk is busy to some tools, and how full it is to others"),
+    "diskutilizationpercent": ("disk", "is the time that disks are busy (New Relic), and not how full they are"),
     "%util": ("disk", "is the time that a disk is busy, and not how full it is"),
 }
 
@@ -299,8 +300,10 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
         return Unclear(resource, "could be bytes: say the unit, such as [%] in its heading or under `units`")
     if resource == "memory" and "active" in others:
         return Unclear(resource, "is what was touched lately, and not all that is used")
-    if not units and resource == "disk" and "active" in others:
+    if resource == "disk" and set(others) & {"active", "idle"}:
         return Unclear(resource, "is the time that a disk is busy")
+    if "disk" in words and "util" in others and not unit.strip() and not set(others) & {"space", "used", "usage"}:
+        return Unclear(resource, _NOT_BY_TOOL["disk util"][1])
     return _with_unit(resource, units, free, statistic)
 
 
@@ -412,6 +415,8 @@ def of_file(file: str) -> FileName:
         return FileName(
             (server_in(whole_name) if server is None else server_in(server)) or _folder(folders), meaning, text
         )
+    if whole_name.isdigit() and folders and (folders[-1].isdigit() or "=" in folders[-1]) and _folder(folders):
+        return FileName(_folder(folders), None)  # 2024/01/31.csv
     return FileName(server_in(whole_name) or _folder(folders), None)
 
 
@@ -460,10 +465,10 @@ def folder_of(file: str) -> str:
 def _folder(folders: list[str]) -> str:
     """The nearest folder that can be a server: neither a date nor a metric nor a word for data."""
     for folder in reversed(folders):
-        plain = server_in(folder)
+        plain = server_of_folder(folder)
         found = meaning_of(plain)
         metric = isinstance(found, Meaning) or (isinstance(found, Unclear) and not re.search(r"\d", plain))
-        if plain and not metric and not plain.isdigit():
+        if plain and not metric:
             return plain
     return ""
 

@@ -20,7 +20,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
-from headroom.intake import json_tables, meaning, parts, rows
+from headroom.intake import columns, json_tables, meaning, parts, rows
 from headroom.intake.columns import same
 from headroom.intake.file_names import server_in
 from headroom.intake.formats import Export, Sample, format_of
@@ -102,10 +102,10 @@ def name_all(sources: Sequence[Source], settings: Settings) -> None:
     for source in sources:
         source.rules, source.name = settings.for_file(source.file), meaning.of_file(source.file)
         name = source.file.rsplit("/", 1)[-1]
-        if source.rules.server == "folder" or (
-            len(folders[name]) > 1 and source.name.server == server_in(meaning.stem(name))
-        ):
-            source.name = replace(source.name, server=meaning.folder_of(source.file))
+        folder = meaning.folder_of(source.file)
+        one_of_several = len(folders[name]) > 1 and source.name.server == server_in(meaning.stem(name))
+        if source.rules.server == "folder" or (one_of_several and folder):
+            source.name = replace(source.name, server=folder)
         elif source.rules.server == "file":
             source.name = replace(source.name, server=meaning.stem(name))
         elif source.rules.server is not None:
@@ -255,7 +255,7 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
             )
         layout = rows.settle(db, source, layout, scan, statistic)
         if layout.labels:
-            _refuse_nameless(db, layout, scan)
+            _refuse_nameless(db, layout, scan, source.file)
         if not layout.decimal and layout.delimiter not in ("", ","):
             _refuse_unclear_marks(db, layout, scan)
         if layout.parts:
@@ -271,18 +271,48 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
     return layout
 
 
-def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
+def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str, file: str) -> None:
     """A file without a server's column is about one server, unless something in it varies as names do."""
-    counts = ", ".join(f"count(DISTINCT nullif(trim({field_of(layout, place)}), ''))" for place in layout.labels)
-    rows, *names = one_row(db, f"SELECT count(*), {counts} FROM {scan}")
-    for place, distinct in zip(layout.labels, names, strict=True):
+    each = [f"nullif(trim({field_of(layout, place)}), '')" for place in layout.labels]
+    counts = ", ".join(f"count(DISTINCT {one}), min({one})" for one in each)
+    rows, *found = one_row(db, f"SELECT count(*), {counts} FROM {scan}")
+    for place, distinct, name in zip(layout.labels, found[::2], found[1::2], strict=True):
+        heading = layout.columns[place] or f"the {place + 1}. column"
         if 1 < distinct <= max(rows // 2, 1):
-            heading = layout.columns[place] or f"the {place + 1}. column"
             raise UnreadableFile(
                 f"no column is known to be the server, and {heading!r} has {distinct} different names: if they are "
                 f"servers, map it (columns: {{{heading}: server_id}}), else say that it is not (columns: "
                 f"{{{heading}: ignore}})"
             )
+        if distinct == 1 and _may_be_the_server(heading, name, file):
+            raise UnreadableFile(
+                f"no column is known to be the server, and {heading!r} says {name!r:.80} in all rows, after which the "
+                f"file is not named: if that is the server, map it (columns: {{{heading}: server_id}}), else say that "
+                f"it is not (columns: {{{heading}: ignore}})"
+            )
+
+
+_LIKE_SERVERS_WORDS = """
+    server servers host hosts hostnamn machine maschine maskin maszyna ordinateur equipo asset node box svr vm vms
+    computer instance entity device agent ci element gerät geraet rechner name system source target resource appliance
+    ip ipaddress
+"""
+_LIKE_SERVERS = set(_LIKE_SERVERS_WORDS.split())
+_OF_OTHER_THINGS_WORDS = """
+    region zone az availability location site datacenter datacentre dc rack os operating version release kernel platform
+    type size class model flavor env environment account subscription vpc subnet image ami cluster customer tenant
+    project team group role tag tags status state level severity unit comment note
+"""
+_OF_OTHER_THINGS = set(_OF_OTHER_THINGS_WORDS.split())
+
+
+def _may_be_the_server(heading: str, name: str, file: str) -> bool:
+    """Whether what one column of a file says in all rows may be its server, and another than the file's name says."""
+    words = set(meaning.words_of(heading))
+    if name.casefold() in file.casefold() or not columns.is_name(name) or words & _OF_OTHER_THINGS:
+        return False
+    like_a_host = re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d)[\w.-]+|\d{1,3}(\.\d{1,3}){3}", name) is not None
+    return like_a_host or bool(words & _LIKE_SERVERS)
 
 
 def _refuse_unclear_marks(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:

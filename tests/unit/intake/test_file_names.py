@@ -1,0 +1,71 @@
+"""Which server a file is about where only its name says so."""
+
+import exports
+import pytest
+
+from headroom.core.job import InputError
+from headroom.intake.file_names import server_in
+from headroom.intake.meaning import Meaning, of_file
+
+CPU = exports.fleet("web-1", day="2024-02-13")
+
+
+def table(begin=0, end=None):
+    return "\n".join(["timestamp,cpu", *(f"{exports.iso(at)},{value}" for at, value in CPU["web-1"][begin:end])])
+
+
+@pytest.mark.parametrize(
+    "name, server",
+    [
+        ("web-1_2024-02-13", "web-1"), ("web-1-20240213", "web-1"), ("2024-02-13_web-1", "web-1"),
+        ("web-1_20240213T000500Z", "web-1"), ("web-1-2024-02-13-to-2024-02-14", "web-1"), ("web-1_2024-02", "web-1"),
+        ("web-1.prod_2024.02.13", "web-1.prod"), ("web-1 (1)", "web-1"), ("web-1_part2", "web-1"),
+        ("export_web-1", "web-1"), ("web-1-metrics", "web-1"), ("web-1 data", "web-1"),
+        # What may be part of a server's name stays.
+        ("web-stats", "web-stats"), ("app01_prod", "app01_prod"), ("log-server-2", "log-server-2"), ("1", "1"),
+        ("srv10023456", "srv10023456"), ("i-0abc12320240213", "i-0abc12320240213"), ("10.20.24.12", "10.20.24.12"),
+        # These name none.
+        ("2024-02-13", ""), ("20240213", ""), ("2024-02", ""), ("2013-8", ""), ("2024-W07", ""), ("Q1-2024", ""),
+        ("february", ""), ("last_30_days", ""), ("export (1)", ""), ("part-00000-9f-c000", ""), ("Tabelle1", ""),
+        ("CloudWatch_metrics", ""), ("all servers", ""), ("data_1", ""),
+    ],
+)  # fmt: skip
+def test_a_servers_name_is_left_without_periods_pieces_and_words_of_exports(name, server):
+    assert server_in(name) == server
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("web-1_2024-02-13.csv", "web-1_2024-02-14.csv"), ("web-1/2024-02-13.csv", "web-1/2024-02-14.csv"),
+        ("web-1/2024/02/13.csv", "web-1/2024/02/14.csv"), ("2024-02-13/web-1.csv", "2024-02-14/web-1.csv"),
+        ("host=web-1/dt=2024-02-13/part-00000-1-c000.csv", "host=web-1/dt=2024-02-14/part-00000-2-c000.csv"),
+    ],
+)  # fmt: skip
+def test_files_of_several_days_are_of_one_server(tmp_path, files):
+    panel, quality = exports.read(tmp_path, dict(zip(files, (table(0, 48), table(48)), strict=True)))
+    assert exports.is_right(panel, quality, cpu=CPU)
+
+
+@pytest.mark.parametrize("name", ["2024-02-13.csv", "CloudWatch_metrics.csv", "report (2).csv", "all servers.csv"])
+def test_a_file_named_after_no_server_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="nothing says which server this is"):
+        exports.read(tmp_path, {name: table()})
+
+
+def test_a_name_with_two_metrics_says_neither():
+    found = of_file("web-1_cpu_memory.csv")
+    assert not isinstance(found.meaning, Meaning)
+    assert of_file("db-memory_cpu.csv").server == "db-memory"
+
+
+def test_a_name_in_a_column_that_is_not_known_may_be_the_server_the_file_is_not_named_after(tmp_path):
+    rows = "\n".join(["timestamp,Maschine,cpu", *(f"{exports.iso(at)},web-1,{value}" for at, value in CPU["web-1"])])
+    with pytest.raises(InputError, match="'Maschine' says 'web-1' in all rows"):
+        exports.read(tmp_path / "a", {"first quarter.csv": rows})
+    panel, quality = exports.read(tmp_path / "b", {"web-1.csv": rows})
+    assert exports.is_right(panel, quality, cpu=CPU)
+    panel, quality = exports.read(
+        tmp_path / "c", {"web-1.csv": rows.replace("Maschine", "env").replace(",web-1,", ",x,")}
+    )
+    assert exports.is_right(panel, quality, cpu=CPU)
