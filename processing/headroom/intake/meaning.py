@@ -462,6 +462,12 @@ def folder_of(file: str) -> str:
     return _folder(file.split("/")[:-1])
 
 
+def place_of(file: str) -> str:
+    """A file's folders without those of periods and metrics: files of one name in other places are of other servers."""
+    folders = [folder for folder in file.split("/")[:-1] if not meaning_of(folder) and without_periods(folder)]
+    return "/".join(one for one in folders if not one.isdigit() and ("=" not in one or server_of_folder(one)))
+
+
 def _folder(folders: list[str]) -> str:
     """The nearest folder that can be a server: neither a date nor a metric nor a word for data."""
     for folder in reversed(folders):

@@ -95,17 +95,19 @@ class Source:
 
 def name_all(sources: Sequence[Source], settings: Settings) -> None:
     """What the files' names say; files of one name in several folders are told apart by these."""
-    folders: dict[str, set[str]] = defaultdict(set)
+    places: dict[str, set[str]] = defaultdict(set)
     for source in sources:
-        folder, _, name = source.file.rpartition("/")
-        folders[name].add(folder)
+        places[source.file.rsplit("/", 1)[-1]].add(meaning.place_of(source.file))
     for source in sources:
         source.rules, source.name = settings.for_file(source.file), meaning.of_file(source.file)
         name = source.file.rsplit("/", 1)[-1]
-        folder = meaning.folder_of(source.file)
-        one_of_several = len(folders[name]) > 1 and source.name.server == server_in(meaning.stem(name))
-        if source.rules.server == "folder" or (one_of_several and folder):
+        folder, server = meaning.folder_of(source.file), server_in(meaning.stem(name))
+        if source.rules.server == "folder":
             source.name = replace(source.name, server=folder)
+        elif source.rules.server is None and len(places[name]) > 1 and source.name.server == server:
+            # Of berlin/web-1.csv and paris/web-1.csv neither name says the server for certain.
+            sure = folder and (re.search(r"\d", folder) or not re.search(r"\d", server))
+            source.name = replace(source.name, server=folder if sure else "")
         elif source.rules.server == "file":
             source.name = replace(source.name, server=meaning.stem(name))
         elif source.rules.server is not None:

@@ -69,3 +69,14 @@ def test_a_name_in_a_column_that_is_not_known_may_be_the_server_the_file_is_not_
         tmp_path / "c", {"web-1.csv": rows.replace("Maschine", "env").replace(",web-1,", ",x,")}
     )
     assert exports.is_right(panel, quality, cpu=CPU)
+
+
+def test_of_one_name_in_two_places_nothing_says_which_is_the_server(tmp_path):
+    with pytest.raises(InputError, match="nothing says which server this is"):
+        exports.read(tmp_path / "a", {"berlin/web-1.csv": table(), "paris/web-1.csv": table()})
+    with pytest.raises(InputError, match="nothing says which server this is"):
+        exports.read(tmp_path / "b", {"prod/web-1.csv": table(), "staging/web-1.csv": table()})
+    panel, _ = exports.read(tmp_path / "c", {"2013-7/1.csv": table(0, 48), "2013-8/1.csv": table(48)})
+    assert set(panel["server_id"]) == {"1"}
+    panel, _ = exports.read(tmp_path / "d", {"web-1/node.csv": table(), "web-2/node.csv": table()})
+    assert set(panel["server_id"]) == {"web-1", "web-2"}
