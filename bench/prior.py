@@ -42,6 +42,7 @@ KEPT = 300
 RIDGE = 2e-5
 # Laws of servers that stay where they are, to which a few busier days come at the end of what is known.
 QUIET = ("steady", "sawtooth", "shrink", "slow wave")
+COMPANY, PASSING, BUSY = 4, 8, 4
 # One in so many of the series that lessons are taken from is taken for one without an upper bound.
 UNBOUNDED = 4
 
@@ -219,11 +220,11 @@ def main() -> None:
         made = fleet.generate_laws(servers=many, days=days, seed=SEED + days)
         lessons += lessons_of(made.panel, made.future, names, random)
         end = str(pd.Timestamp(fleet.END) - pd.Timedelta(days=int(random.integers(365))))
-        company = fleet.generate(servers=many // 4, days=days, sampling="1D", seed=SEED + days, end=end)
+        company = fleet.generate(servers=many // COMPANY, days=days, sampling="1D", seed=SEED + days, end=end)
         # What ends soon is rare among laws, and common in life.
-        passing = fleet.generate_laws(servers=many // 8, days=days, seed=SEED - days, laws=("bursts", "steady", "step"))
+        passing = fleet.generate_laws(servers=many // PASSING, days=days, seed=SEED - days, laws=("bursts", "steady", "step"))
         lessons += lessons_of(passing.panel, passing.future, names, random)
-        busy = fleet.generate_laws(servers=many // 4, days=days, seed=SEED + 1_000 + days, laws=QUIET)
+        busy = fleet.generate_laws(servers=many // BUSY, days=days, seed=SEED + 1_000 + days, laws=QUIET)
         lessons += lessons_of(*busier(busy, random), names, random)
         lessons += lessons_of(company.panel(), company.future(), names, random)
         print(f"{days} days: {sum(len(one.answer) for one in lessons)} series so far", flush=True)

@@ -8,12 +8,11 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from functions.following import KINDS, Failure, Log, Step, job_log, steps
+from functions.failures import Failure
+from functions.following import ENDED_BADLY, KINDS, Log, Step, job_log, steps
 from functions.names import job_name
 
-FINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
-
-
+FINAL = ("SUCCEEDED", *ENDED_BADLY)
 # As locks.py and the command line name the executions that they start: these need not be described.
 _OURS = re.compile(r"(.+)-(\d{8}T\d{6}-\d{6}|after-[0-9a-f]{12}-\d+|key-[0-9a-f]{24})")
 

@@ -7,17 +7,20 @@ from typing import Any
 
 from cli import follow
 from cli.follow import Cloud
-from functions import following
+from functions import failures, following
+from functions.following import Step
 from functions.notification import printable
 
 
-def watch(console: Any, cloud: Cloud, prefix: str, execution: str, dataset: str, every: float = 2.0) -> dict[str, Any]:
+def watch(
+    console: Any, cloud: Cloud, prefix: str, execution: str, dataset: str, every: float = 2.0
+) -> tuple[dict[str, Any], list[Step]]:
     """Show an execution's states as they end, and below them the one that runs with its job's last line.
 
     ``prefix`` is the stack's JobNamePrefix.
 
     Returns:
-        The execution's last description.
+        The execution's last description, and the states that it has been in.
     """
     from rich.text import Text
 
@@ -40,14 +43,14 @@ def watch(console: Any, cloud: Cloud, prefix: str, execution: str, dataset: str,
                 last = log.lines[-1] if log and log.lines else ""
                 words = printable(f"{step.name} {step.seconds(now):.0f} s  {last}")
                 status.update(Text(words[: max(20, console.width - 8)], overflow="ellipsis"))
-    return description
+    return description, steps
 
 
-def why(cloud: Cloud, description: dict[str, Any], lines: int = 15) -> list[str]:
-    """Why an execution did not succeed, with its job's last lines."""
-    failure = following.failure(description)
-    told = [f"the run ended {description['status']}: {failure.error}", failure.reason]
+def why(cloud: Cloud, description: dict[str, Any], steps: list[Step], lines: int = 15) -> list[str]:
+    """Why an execution did not succeed, with its job's last lines, as a terminal may be given them."""
+    failure = failures.of_execution(description, steps)
+    told = [f"the run ended {description['status']}: {failure.reason}"]
     if failure.job:
         told += ["", f"the last lines of {failure.job}:"]
         told += [f"  {line}" for line in follow.log_of_failed(cloud, failure, lines)]
-    return told
+    return [printable(line) for text in told for line in text.splitlines() or [""]]

@@ -85,7 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Why a request is not passed on; None where it is. Only the page itself needs no key."""
         self.close_connection = True  # a body that is not read must not be taken for the next request
         host = self.headers.get("Host", "")
-        if f"http://{host}" != self.server.origin or self.headers.get("Transfer-Encoding"):
+        # What does not begin with a slash would become a part of the API's host name, to which a signature would go.
+        ours = f"http://{host}" == self.server.origin and self.path.startswith("/")
+        if not ours or self.headers.get("Transfer-Encoding"):
             return 421, f"this server is {self.server.origin} and nothing else"
         length = self.headers.get("Content-Length") or "0"
         if not length.isdigit() or int(length) > LARGEST_BODY:

@@ -20,7 +20,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli import follow
-from functions import following, images, models, prices
+from functions import failures, following, images, models, prices
+from functions.names import model_group
 
 EMULATOR = "000000000000"  # the laptop cloud's account
 SERVERS, DAYS = 6, 120
@@ -262,11 +263,11 @@ class Smoke:
                 self.ok("the run has succeeded")
                 return json.loads(described["output"])
             if described["status"] in follow.FINAL:
-                why = following.failure(described)
+                why = failures.of_execution(described, steps)
                 log = follow.log_of_failed(self, why, 15)
                 at = f" in {steps[-1].name}" if steps else ""
                 raise SmokeFailure(
-                    "\n".join([f"the run has {described['status'].lower()}{at}: {why.error}: {why.reason}", *log]),
+                    "\n".join([f"the run has {described['status'].lower()}{at}: {why.reason}", *log]),
                     f"aws stepfunctions get-execution-history --execution-arn {execution}",
                 )
             if time.monotonic() > deadline:
@@ -396,7 +397,8 @@ class Smoke:
             self.client("dynamodb").delete_item(TableName=self.outputs["LedgerTable"], Key=key)
 
     def _delete_models(self) -> None:
-        sagemaker, group = self.client("sagemaker"), f"{self.outputs['JobNamePrefix']}-{self.dataset}"
+        sagemaker = self.client("sagemaker")
+        group = model_group(self.outputs["JobNamePrefix"], self.dataset)
         if not models.has_group(sagemaker, group):
             return
         for version in list(models.versions(sagemaker, group)):

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli.errors import CliError
-from functions.names import dataset_problem
+from functions.names import dataset_problem, model_group
 
 if TYPE_CHECKING:
     from functions.ledger import Ledger
@@ -51,7 +51,7 @@ class Stack:
         return connect(self.outputs["LedgerTable"])
 
     def model_group(self, dataset: str) -> str:
-        return f"{self.outputs['JobNamePrefix']}-{dataset}"
+        return model_group(self.outputs["JobNamePrefix"], dataset)
 
 
 def client(service: str) -> Any:

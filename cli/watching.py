@@ -36,12 +36,16 @@ def stay(stack: Stack, dataset: str, execution: str, as_json: bool) -> None:
         CliError: it did not succeed.
     """
     if as_json:
-        *_, (description, _) = follow.follow(stack, execution, every=2.0)
+        *_, (description, steps) = follow.follow(stack, execution, every=2.0)
     else:
-        description = live.watch(output.console(stderr=True), stack, stack.outputs["JobNamePrefix"], execution, dataset)
+        description, steps = live.watch(
+            output.console(stderr=True), stack, stack.outputs["JobNamePrefix"], execution, dataset
+        )
     if description["status"] != "SUCCEEDED":
         raise CliError(
-            "\n".join([*live.why(stack, description), "", f"when the cause is mended: headroom redrive {dataset}"])
+            "\n".join(
+                [*live.why(stack, description, steps), "", f"when the cause is mended: headroom redrive {dataset}"]
+            )
         )
     result = json.loads(description["output"])
     if as_json:

@@ -7,7 +7,7 @@ import { badge, button, count, data, field, LEVELS, part, problemBox, say, statu
 const SHOWN = 100;
 const DAY = 86_400_000;
 // The defaults of the command line.
-const DAYS = { accepted: 90, snoozed: 14 };
+const DAYS = { accepted: 365, snoozed: 14 };
 const LONGEST = 731;
 
 export async function findings({ dataset, signal }) {

@@ -14,13 +14,19 @@ const MODES = { auto: "as is due (auto)", score: "score only", train: "train a n
 
 export async function overview({ dataset, signal }) {
   const status = statusLine(), facts = h("div"), live = h("div.live", { hidden: true }), history = h("div");
+  const unanswered = h("p.quiet", { role: "status" });
+  const get = async (...path) => {
+    const found = await ask("GET", ["datasets", dataset, ...path], { signal });
+    unanswered.textContent = "";
+    return found;
+  };
   let shown;
   const look = async () => {
-    const now = await ask("GET", ["datasets", dataset], { signal });
+    const now = await get();
     facts.replaceChildren(standing(dataset, now));
     const about = JSON.stringify([now.current_run, now.running, now.failed_at]);
     if (about !== shown) {
-      history.replaceChildren(runTable(dataset, await ask("GET", ["datasets", dataset, "runs"], { signal })));
+      history.replaceChildren(runTable(dataset, await get("runs")));
       shown = about;
     }
     return now;
@@ -33,9 +39,9 @@ export async function overview({ dataset, signal }) {
     appear(look, signal);
     return [problemBox(error), h("p.quiet", "A first file is taken in within a minute. This page looks again by itself.")];
   }
-  const run = runBox(dataset, live, status, signal);
-  watch(now, look, run, status, signal);
-  return [facts, part("Now", live, status, starter(dataset, status)), part("Runs", history)];
+  const run = runBox(dataset, live, status, get, signal);
+  watch(now, look, run, status, signal, unanswered);
+  return [facts, part("Now", live, status, unanswered, starter(dataset, status)), part("Runs", history)];
 }
 
 /** Show the dataset as soon as there is one. */
@@ -47,7 +53,7 @@ async function appear(look, signal) {
       dispatchEvent(new Event("hashchange"));
       return;
     } catch (error) {
-      if (error.status !== 404) return;
+      if (error.status !== 404 && !passing(error)) return;
     }
   }
 }
@@ -65,10 +71,11 @@ function standing(dataset, one) {
 }
 
 /** Look again and again, while somebody looks: a run that begins, here or elsewhere, is followed to its end. */
-async function watch(now, look, run, status, signal) {
-  try {
-    if (!now.running && now.last_execution) await run.recall(now.last_execution);
-    for (;;) {
+async function watch(now, look, run, status, signal, unanswered) {
+  for (let recalled = false;;) {
+    try {
+      if (!recalled && !now.running && now.last_execution) await run.recall(now.last_execution);
+      recalled = true;
       // A run that has ended keeps the dataset for a moment.
       if (!now.running) run.ended = null;
       else if (now.running !== run.ended && await run.follow(now.running)) {
@@ -77,14 +84,29 @@ async function watch(now, look, run, status, signal) {
       }
       await pause(EVERY, signal);
       if (!document.hidden) now = await look();
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (!passing(error)) {
+        say(status, error);
+        return;
+      }
+      unanswered.textContent = `${error.message} This page asks again by itself.`;
+      try {
+        await pause(EVERY, signal);
+      } catch {
+        return; // the view was left
+      }
     }
-  } catch (error) {
-    if (error.name !== "AbortError") say(status, error);
   }
 }
 
+/** Whether asking again may help: no answer, too many questions, or a fault of the other side. */
+function passing({ status }) {
+  return status === 0 || status === 429 || status >= 500;
+}
+
 /** A run as it goes: its states, what its job writes, why it failed, and a way to go on with it. */
-function runBox(dataset, live, status, signal) {
+function runBox(dataset, live, status, get, signal) {
   const list = h("ol.steps"), log = logBox(dataset, signal), actions = h("div.row");
   const run = { ended: null, follow, recall };
   let shown = null;
@@ -104,7 +126,7 @@ function runBox(dataset, live, status, signal) {
 
   async function fetched(execution) {
     try {
-      return await ask("GET", ["datasets", dataset, "executions", execution], { signal });
+      return await get("executions", execution);
     } catch (error) {
       if (error.status === 404) return null;
       throw error;
@@ -185,7 +207,7 @@ function ending(found) {
   const job = found.job ? `\nThe job was ${readable(found.job)}.` : "";
   const next = found.no_redrive ? `It cannot be redriven: ${readable(found.no_redrive)}.`
     : "When the cause is mended, redrive it: it goes on at the job that failed, with the same files and settings.";
-  return `The run has ended ${found.status}: ${readable(found.error || "")} ${readable(found.reason || "")}${job}\n${next}`;
+  return `The run has ended ${found.status}: ${readable(found.reason || "")}${job}\n${next}`;
 }
 
 function step(one) {

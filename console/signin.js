@@ -24,8 +24,9 @@ export async function how() {
 export async function arrive() {
   const key = new URLSearchParams(location.hash.slice(1)).get("key");
   if (key) {
-    sessionStorage.setItem(TOKEN, key);
     history.replaceState(null, "", location.pathname);
+    // Where people sign in at a provider none comes with a key: it would have them work in the name of who sent it.
+    if ((await how()).by === "iam") sessionStorage.setItem(TOKEN, key);
     return;
   }
   const answer = new URLSearchParams(location.search);

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -19,28 +19,40 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, Field
 
 import copying
 import decisions
+import failures
 import following
 import looking
 import objects
 import page
 import starting
 from arrivals import LARGEST_FILE, no_room
+from asked import (
+    Approval,
+    Dataset,
+    Decision,
+    Execution,
+    IdempotencyKey,
+    Name,
+    NewSettings,
+    Run,
+    SettingsText,
+    Start,
+    Upload,
+)  # fmt: skip
 from callers import Caller, caller_of
 from environment import ApiSettings, from_environment
 from headroom.core import accepted, settings
 from ledger import Ledger, connect
-from names import LARGEST_PREVIEW, dataset_problem, job_name, name_problem
+from names import LARGEST_PREVIEW, dataset_problem, job_name, model_group, name_problem
 from overdue import NothingToGiveUp, give_up
 from problems import Problem, answer, of_problem, of_request
-from run_input import RunRequest
 
 logger = Logger()
 tracer = Tracer()
@@ -49,68 +61,8 @@ metrics = Metrics()
 LINK_SECONDS = 900
 # What S3 takes by one request; larger files come by the command line or the SDKs, in parts.
 LARGEST_UPLOAD = min(LARGEST_FILE, 5 * 1024**3)
-LARGEST_SETTINGS = 1024**2
 LONGEST_LINE = 2_000  # of a log; a thousand of them fit into an answer
 TYPES = {".html": "text/html; charset=utf-8", ".png": "image/png", ".json": "application/json", ".csv": "text/csv"}
-
-Dataset = Annotated[str, Path(description="The first folder under incoming/", max_length=200)]
-Run = Annotated[str, Path(description="A run's id, or current", max_length=40)]
-Execution = Annotated[str, Path(description="The name of a started run", max_length=80)]
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
-
-
-class _Given(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Upload(_Given):
-    """A file that is to come."""
-
-    name: Annotated[str, Field(min_length=1, max_length=900, description="With folders, if it has any")]
-
-
-class SettingsText(_Given):
-    """A dataset's settings: YAML."""
-
-    text: Annotated[str, Field(max_length=LARGEST_SETTINGS)]
-
-
-class NewSettings(SettingsText):
-    """Settings in place of those that were read."""
-
-    etag: Annotated[str | None, Field(description="As it was read; null where there were none", max_length=200)]
-
-
-class Name(_Given):
-    """A finding, by its name."""
-
-    server: Annotated[str, Field(min_length=1, max_length=512)]
-    metric: Annotated[str, Field(min_length=1, max_length=128)]
-    entity: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    kind: Annotated[str, Field(max_length=40)] = accepted.RISK
-
-
-class Decision(Name):
-    """A finding that is to be accepted or snoozed."""
-
-    state: Literal["accepted", "snoozed"]
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
-    until: Annotated[date, Field(description="The last day (UTC) on which it is hidden")]
-
-
-class Start(RunRequest):
-    """How a run is to be, and what it is to have."""
-
-    data: Annotated[
-        tuple[Annotated[str, Field(max_length=1_100)], ...],
-        Field(max_length=copying.MOST_FILES, description="Objects, as s3://bucket/key, to copy into the dataset first"),
-    ] = ()
-
-
-class Approval(_Given):
-    """What is to become of a model."""
-
-    status: Literal["Approved", "Rejected"]
 
 
 @dataclass(frozen=True)
@@ -223,28 +175,36 @@ def get_dataset(dataset: Dataset) -> dict[str, Any]:
 
 
 def new_upload(dataset: Dataset, upload: Upload) -> dict[str, Any]:
-    """A form to post a file with; S3 itself holds it to this key and this size."""
+    """A form to post a file with."""
     call = _call_about(dataset, may_be_new=True)
-    if problem := name_problem(upload.name):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
-    s3, bucket, key = _s3(), call.environment.ingest_bucket, f"incoming/{dataset}/{upload.name}"
-    limits = [["content-length-range", 1, LARGEST_UPLOAD]]
-    form = s3.generate_presigned_post(Bucket=bucket, Key=key, Conditions=limits, ExpiresIn=LINK_SECONDS)
-    return {**form, "key": key, "most_bytes": LARGEST_UPLOAD, "expires_in": LINK_SECONDS}
+    key = f"incoming/{dataset}/{_taken(upload.name)}"
+    return {**_form(call.environment.ingest_bucket, key, LARGEST_UPLOAD), "key": key}
 
 
 def new_preview(dataset: Dataset, upload: Upload) -> dict[str, Any]:
     """A form to post a file with, or its first 4 MiB and a byte, that is looked at and expires after a day."""
     call = _call_about(dataset, may_be_new=True)
-    if problem := name_problem(upload.name):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
+    _taken(upload.name)
     preview = uuid.uuid4().hex
-    s3, bucket = _s3(), call.environment.ingest_bucket
-    limits = [["content-length-range", 1, LARGEST_PREVIEW]]
-    form = s3.generate_presigned_post(
-        Bucket=bucket, Key=f"preview/{dataset}/{preview}", Conditions=limits, ExpiresIn=LINK_SECONDS
-    )
-    return {**form, "preview": preview, "most_bytes": LARGEST_PREVIEW, "expires_in": LINK_SECONDS}
+    form = _form(call.environment.ingest_bucket, f"preview/{dataset}/{preview}", LARGEST_PREVIEW)
+    return {**form, "preview": preview}
+
+
+def _taken(name: str) -> str:
+    """The name of a file that could be taken in."""
+    if problem := name_problem(name):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, problem)
+    if "${" in name:
+        # S3 fills it in with the name that the form's sender gives, and the form would fit any key that begins so.
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "its name holds ${, which S3 replaces in forms: rename it")
+    return name
+
+
+def _form(bucket: str, key: str, most: int) -> dict[str, Any]:
+    """A form to post a file with; S3 itself holds it to this key and this size."""
+    limits = [["content-length-range", 1, most]]
+    form = _s3().generate_presigned_post(Bucket=bucket, Key=key, Conditions=limits, ExpiresIn=LINK_SECONDS)
+    return {**form, "most_bytes": most, "expires_in": LINK_SECONDS}
 
 
 def preview_file(
@@ -272,6 +232,7 @@ def preview_file(
 
 def start_run(dataset: Dataset, run: Start, idempotency_key: IdempotencyKey = None) -> Response[Any]:
     call = _call_about(dataset, may_be_new=bool(run.data))
+    _check_limit(run.max_usd, call.environment.most_usd)
     name = starting.name_of(dataset, idempotency_key, call.caller.name, call.now)
     given = run.model_dump(exclude_none=True, exclude_unset=True, exclude={"data"}) | {"dataset": dataset}
     stepfunctions, machine = boto3.client("stepfunctions"), call.environment.state_machine_arn
@@ -290,6 +251,16 @@ def start_run(dataset: Dataset, run: Start, idempotency_key: IdempotencyKey = No
     return Response(int(status), "application/json", {"execution": name, "new": new}, headers={"Location": where})
 
 
+def _check_limit(asked: float | None, most: float) -> None:
+    """Callers may ask for a lower limit on a run's cost than the stack's; a higher one is its operators' to give."""
+    if asked is not None and most and not 0 < asked <= most:
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            f"a run may cost at most {most:g} USD here (the stack's MaxRunCostUsd), so max_usd is above 0 and at most "
+            "that: whoever operates the stack can start a dearer one (headroom run --max-usd)",
+        )
+
+
 def _copy_in(call: Call, dataset: str, data: tuple[str, ...]) -> None:
     """Copy data into the dataset, which it may begin; in the batch window that follows, ingest takes note of it."""
     try:
@@ -300,7 +271,12 @@ def _copy_in(call: Call, dataset: str, data: tuple[str, ...]) -> None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems=problems) from error
     if not call.ledger.admit(dataset, call.environment.most_datasets):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, no_room(dataset, call.environment.most_datasets))
-    new = copying.copy(_s3(), found, call.environment.ingest_bucket, dataset)
+    try:
+        new = copying.copy(_s3(), found, call.environment.ingest_bucket, dataset)
+    except copying.CannotCopy as error:
+        problems = str(error).splitlines()
+        detail = "no run was started: not all of this data could be copied"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems=problems) from error
     logger.info("data copied", extra={"dataset": dataset, "by": call.caller.name, "files": new})
 
 
@@ -357,8 +333,8 @@ def get_execution(dataset: Dataset, execution: Execution) -> dict[str, Any]:
     call = _call_about(dataset)
     found = _described(call, dataset, execution)
     result = looking.document(found.get("output"))
-    failed = following.failure(found) if found["status"] in following.ENDED_BADLY else None
-    stepfunctions, arn = boto3.client("stepfunctions"), found["executionArn"]
+    steps = following.steps(boto3.client("stepfunctions"), found["executionArn"])
+    failed = failures.of_execution(found, steps) if found["status"] in following.ENDED_BADLY else None
     return {
         "execution": execution,
         "status": found["status"],
@@ -377,7 +353,7 @@ def get_execution(dataset: Dataset, execution: Execution) -> dict[str, Any]:
                 "ended": one.ended.isoformat() if one.ended else None,
                 "failed": one.failed,
             }
-            for one in following.steps(stepfunctions, arn)
+            for one in steps
         ],
     }
 
@@ -393,9 +369,10 @@ def get_log(
     """What a job of a run has written so far, the newest attempt at it; no lines where it has not begun."""
     call = _call_about(dataset)
     arn = _described(call, dataset, execution)["executionArn"]
-    wanted: str | None = job or following.newest_job(boto3.client("stepfunctions"), arn)
-    if wanted is None:
+    begun: list[str] = [job] if job else following.jobs_begun(boto3.client("stepfunctions"), arn)
+    if not begun:
         return {"job": None, "name": None, "lines": []}
+    wanted = begun[-1]
     start = job_name(call.environment.job_name_prefix, dataset, wanted, arn)
     log = following.job_log(boto3.client("logs"), following.KINDS[wanted], f"{start}-", most)
     if log is None:
@@ -539,14 +516,14 @@ def _findings(call: Call, dataset: str) -> dict[str, Any]:
 
 def list_models(dataset: Dataset) -> list[dict[str, Any]]:
     call = _call_about(dataset)
-    return looking.models_of(boto3.client("sagemaker"), f"{call.environment.job_name_prefix}-{dataset}")
+    return looking.models_of(boto3.client("sagemaker"), model_group(call.environment.job_name_prefix, dataset))
 
 
 def approve_model(dataset: Dataset, version: Annotated[int, Path(ge=1)], approval: Approval) -> dict[str, Any]:
     """Runs score with an approved model from the next one on."""
     call = _call_about(dataset)
     sagemaker = boto3.client("sagemaker")
-    known = looking.models_of(sagemaker, f"{call.environment.job_name_prefix}-{dataset}")
+    known = looking.models_of(sagemaker, model_group(call.environment.job_name_prefix, dataset))
     found = next((one for one in known if one["version"] == version), None)
     if found is None:
         raise Problem(HTTPStatus.NOT_FOUND, f"dataset {dataset!r} has no model {version}")

@@ -36,7 +36,9 @@ def caller_of(event: dict[str, Any]) -> Caller:
     if claims := (authorizer.get("jwt") or {}).get("claims"):
         # An array arrives as text: "[web db]".
         named = re.findall(r"[^\s,\[\]\"]+", " ".join(str(claims.get(claim, "")) for claim in CLAIMS))
-        name = str(claims.get("email") or claims.get("sub") or "")
+        # An address that the provider has not verified is whatever somebody has typed there.
+        unverified = str(claims.get("email_verified", "")).lower() == "false"
+        name = str((not unverified and claims.get("email")) or claims.get("sub") or "")
         return Caller(name, None if "*" in named else frozenset(named))
     if arn := (authorizer.get("iam") or {}).get("userArn"):
         return Caller(arn.rpartition("/")[2] or arn, None)

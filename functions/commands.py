@@ -79,3 +79,12 @@ def approve(dataset: str, model_package: str) -> list[str]:
     """Approve a model that was held back."""
     aws = f"  aws sagemaker update-model-package --model-approval-status Approved --model-package-arn {model_package}"
     return either(headroom("approve", dataset, model_package.rpartition("/")[2]), aws)
+
+
+def bring_back(bucket: str, prefix: str) -> str:
+    """The command that takes the delete markers off all objects under a prefix."""
+    return (
+        f"  aws s3api list-object-versions --bucket {bucket} --prefix {prefix} "
+        "--query 'DeleteMarkers[?IsLatest].[Key,VersionId]' --output text | while read -r key version; do "
+        f'aws s3api delete-object --bucket {bucket} --key "$key" --version-id "$version"; done'
+    )

@@ -73,10 +73,15 @@ def copy(s3: S3Client, found: Sequence[Found], bucket: str, dataset: str) -> lis
     """Copy objects into a dataset's folder; the names of those that were not there yet.
 
     Who asks again copies nothing again, so that no file counts as a new one.
+
+    Raises:
+        CannotCopy: some of them were refused; the others are copied.
     """
     fresh = [one for one in found if not _is_there(s3, bucket, f"incoming/{dataset}/{one.name}", one)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda one: _copy(s3, one, bucket, f"incoming/{dataset}/{one.name}"), fresh))
+        faults = list(pool.map(lambda one: _copy(s3, one, bucket, f"incoming/{dataset}/{one.name}"), fresh))
+    if any(faults):
+        raise CannotCopy("\n".join(filter(None, faults)))
     return [one.name for one in fresh]
 
 
@@ -110,9 +115,19 @@ def _is_there(s3: Any, bucket: str, key: str, wanted: Found) -> bool:
     return any((one["Key"], one["ETag"], one["Size"]) == (key, wanted.etag, wanted.size) for one in listed)
 
 
-def _copy(s3: Any, one: Found, bucket: str, key: str) -> None:
-    # The version that was looked at, and no tags: reading those would need another permission.
-    s3.copy_object(
-        Bucket=bucket, Key=key, CopySource={"Bucket": one.bucket, "Key": one.key}, CopySourceIfMatch=one.etag,
-        TaggingDirective="REPLACE",
-    )  # fmt: skip
+def _copy(s3: Any, one: Found, bucket: str, key: str) -> str | None:
+    """Copy the version that was looked at; why that cannot be, where it cannot."""
+    try:
+        # No tags: reading those would need another permission.
+        s3.copy_object(
+            Bucket=bucket, Key=key, CopySource={"Bucket": one.bucket, "Key": one.key}, CopySourceIfMatch=one.etag,
+            TaggingDirective="REPLACE",
+        )  # fmt: skip
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in _REFUSED:
+            return f"s3://{one.bucket}/{one.key}: this stack may not use it, or the key that it is encrypted with"
+        if code != "PreconditionFailed":
+            raise
+        return f"s3://{one.bucket}/{one.key} was changed meanwhile: ask again"
+    return None

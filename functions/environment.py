@@ -74,6 +74,7 @@ class ApiSettings(_Environment):
     openid_audience: str
     preview_function: str
     most_datasets: int
+    most_usd: float = Field(alias="MOST_USD_PER_RUN")
     data_arns: list[str]
     """What may be copied from other buckets, each with a star at its end."""
 

@@ -40,7 +40,7 @@ def run_published(run: dict[str, Any], summary: dict[str, Any], results: str) ->
         "as_of": summary["as_of"],
         "servers": summary["servers"],
         "levels": summary["levels"],
-        "level": worst(summary.get("open_levels", summary["levels"])),
+        "level": worst(open_levels(summary)),
         "levels_changed": len(moved),
         "results": results,
     }
@@ -89,3 +89,8 @@ def _rank(level: str) -> int:
 def _entry(kind: str, detail: dict[str, Any]) -> dict[str, Any]:
     body = json.dumps({"schema": SCHEMA, **detail}, ensure_ascii=False)
     return {"Source": SOURCE, "DetailType": kind, "Detail": body}
+
+
+def open_levels(summary: dict[str, Any]) -> dict[str, int]:
+    """How many servers are at each level, without the findings that their owners have accepted."""
+    return summary.get("open_levels", summary["levels"])

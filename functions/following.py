@@ -1,4 +1,4 @@
-"""How a run goes: its states, what its jobs write, why it failed, and whether it can go on. For all doors."""
+"""How a run goes: its states, what its jobs write, and whether it can go on. For all doors."""
 
 from __future__ import annotations
 
@@ -76,10 +76,9 @@ def steps(stepfunctions: Any, execution: str) -> list[Step]:
     return found
 
 
-def newest_job(stepfunctions: Any, execution: str) -> str | None:
-    """Which of its jobs an execution (an ARN) has begun last; None where it has begun none."""
-    begun = [STEPS[one.name] for one in steps(stepfunctions, execution) if one.name in STEPS]
-    return begun[-1] if begun else None
+def jobs_begun(stepfunctions: Any, execution: str) -> list[str]:
+    """Which of its jobs an execution (an ARN) has begun, in that order; one that was begun again is there again."""
+    return [STEPS[one.name] for one in steps(stepfunctions, execution) if one.name in STEPS]
 
 
 @dataclass(frozen=True)
@@ -119,31 +118,3 @@ def job_log(logs: Any, kind: str, name: str, most: int) -> Log | None:
 
 def _job_of(stream: dict[str, Any]) -> str:
     return stream["logStreamName"].partition("/")[0]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an execution did not succeed: the error's name, a reason for people, and the job where it was one."""
-
-    error: str
-    reason: str
-    job: str | None
-    kind: str | None = None
-    """SageMaker's kind of that job."""
-
-
-def failure(description: dict[str, Any]) -> Failure:
-    """What DescribeExecution says of a failure; a failed job's cause is its whole description."""
-    error, cause = description.get("error") or description["status"], description.get("cause") or ""
-    try:
-        details = json.loads(cause)
-    except ValueError:
-        details = None
-    if not isinstance(details, dict):
-        return Failure(error, cause, None)
-    reasons = [details.get(key) for key in ("FailureReason", "ExitMessage", "errorMessage")]
-    reason = ": ".join(filter(None, reasons)) or cause
-    for kind in ("Processing", "Training"):
-        if job := details.get(f"{kind}JobName"):
-            return Failure(error, reason, job, kind)
-    return Failure(error, reason, None)

@@ -76,3 +76,8 @@ def run_token(arn: str) -> str:
 def job_name(prefix: str, dataset: str, job: str, execution: str) -> str:
     """What the names of a run's jobs of one kind begin with; ``execution`` is the run's ARN."""
     return f"{prefix}-{dataset[:20]}-{job}-{run_token(execution)}"
+
+
+def model_group(prefix: str, dataset: str) -> str:
+    """The group of a dataset's models in the registry."""
+    return f"{prefix}-{dataset}"

@@ -19,7 +19,8 @@ from rich.text import Text
 
 from cli import files, follow, live
 from cli.errors import CliError
-from functions.following import failure
+from functions import failures
+from functions.following import Step
 from functions.names import dataset_problem
 from local import cloud as clouds
 from local import deploy, spark
@@ -84,10 +85,10 @@ def run(
         upload(cloud, stack, drop)
         target = f"s3://{stack.outputs['IngestBucketName']}/incoming/{dataset}/"
         _say(console, began, f"{len(drop.files)} file{'' if len(drop.files) == 1 else 's'} dropped into {target}")
-        description = _follow_all(console, cloud, stack, dataset, known)
+        description, steps = _follow_all(console, cloud, stack, dataset, known)
         _show_mail(console, cloud, letters)
         if description["status"] != "SUCCEEDED":
-            raise CloudError(_explained(cloud, dataset, description, was_up))
+            raise CloudError(_explained(cloud, dataset, description, steps, was_up))
         _show_results(console, cloud, dataset, json.loads(description["output"]))
     _say(console, began, "done" if was_up else "done, and the laptop cloud is stopped (make up keeps one running)")
 
@@ -139,8 +140,10 @@ def upload(cloud: Cloud, stack: deploy.Stack, drop: Drop) -> None:
 # ------------------------------------------------------------------------------------------------ following
 
 
-def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: str, known: set[str]) -> dict[str, Any]:
-    """Follow the dataset's new runs, one after the other, and return the description of the last or of a failed one."""
+def _follow_all(
+    console: Console, cloud: Cloud, stack: deploy.Stack, dataset: str, known: set[str]
+) -> tuple[dict[str, Any], list[Step]]:
+    """Follow the dataset's new runs, one after the other; description and states of the last or of a failed one."""
     machine = stack.outputs["StateMachineArn"]
     with console.status("waiting for ingest to start a run"):
         execution = follow.wait_for_start(cloud, machine, dataset, known, START_SECONDS)
@@ -150,20 +153,20 @@ def _follow_all(console: Console, cloud: Cloud, stack: deploy.Stack, dataset: st
             f"and, with the cloud up, in: aws logs tail {_ingest_logs(cloud)}"
         )
     while True:
-        description = live.watch(console, cloud, stack.outputs["JobNamePrefix"], execution, dataset, every=0.25)
+        description, steps = live.watch(console, cloud, stack.outputs["JobNamePrefix"], execution, dataset, every=0.25)
         known.add(execution)
-        if description["status"] != "SUCCEEDED":
-            return description
-        following = follow.wait_for_start(cloud, machine, dataset, known, seconds=0.5)
+        following = None
+        if description["status"] == "SUCCEEDED":
+            following = follow.wait_for_start(cloud, machine, dataset, known, seconds=0.5)
         if following is None:
-            return description
+            return description, steps
         console.print("   files arrived during the run: the next run takes them")
         execution = following
 
 
-def _explained(cloud: Cloud, dataset: str, description: dict[str, Any], was_up: bool) -> str:
-    lines = live.why(cloud, description)
-    if job := failure(description).job:
+def _explained(cloud: Cloud, dataset: str, description: dict[str, Any], steps: list[Step], was_up: bool) -> str:
+    lines = live.why(cloud, description, steps)
+    if job := failures.of_execution(description, steps).job:
         lines += ["", f"its folder: {cloud.state / 'jobs' / job}"]
     if was_up:
         lines += ["", "after fixing the cause, resume from the failed state:", f"  headroom redrive {dataset}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,10 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+
+DESKTOP = {"viewport": {"width": 1280, "height": 860}}
+# What Chromium says of a request that is answered with a no.
+ANSWERED_NO = "Failed to load resource"
 
 needed = pytest.mark.skipif(
     FOUND is None, reason="no Chromium found: install the package chromium to run the browser tests"
@@ -40,3 +44,35 @@ def watch(page: Any, own: tuple[str, ...], complaints: list[str], harmless: str 
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.on("console", lambda said: (harmless and harmless in said.text) or complaints.append(f"console: {said.text}"))
     page.on("request", lambda one: one.url.startswith(own) or complaints.append(one.url))
+
+
+@contextmanager
+def opener(browser: Any, own: tuple[str, ...], harmless: str | None = None) -> Iterator[Callable[..., Any]]:
+    """Opens addresses, each in a browser profile of its own; ``prepare`` is done with that before.
+
+    At the end the pages may have asked nobody but ``own``, and complained of nothing: see ``watch``.
+    """
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def opened(address: str, prepare: Callable[[Any], None] = lambda _: None, **options: Any) -> Any:
+        context = browser.new_context(**(DESKTOP | options))
+        contexts.append(context)
+        prepare(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        watch(page, own, complaints, harmless)
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def shown(page: Any) -> Any:
+    """The web page, once what it shows is there."""
+    page.locator("h1").wait_for()
+    page.get_by_text("Loading …").wait_for(state="detached")
+    return page

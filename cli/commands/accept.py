@@ -7,8 +7,8 @@ import typer
 
 from cli.options import STACK, AsJson, Dataset, DryRun, StackName
 
-Server = Annotated[str, typer.Argument(help="The server's name.")]
-Metric = Annotated[str, typer.Argument(help="The metric: cpu, memory, …")]
+Server = Annotated[str, typer.Argument(help="The server's name.", metavar="SERVER")]
+Metric = Annotated[str, typer.Argument(help="The metric: cpu, memory, …", metavar="METRIC")]
 Reason = Annotated[str, typer.Option(help="Why, for those who read the report.")]
 Kind = Annotated[str, typer.Option(help="risk, or what a recommendation advises: shrink, stop, schedule, consolidate.")]
 Entity = Annotated[str | None, typer.Option(help="The part of the server, where the metric has parts.")]
@@ -33,7 +33,10 @@ def accept(
     as_json: AsJson = False,
     stack: StackName = STACK,
 ) -> None:
-    """Accept a finding: the next run hides it until it ends or gets worse."""
+    """Accept a finding: the next run hides it.
+
+    It comes back when the decision ends, or when it gets worse.
+    """
     decide("accepted", dataset, (server, metric, entity, kind), reason, until, days, by, undo, dry_run, as_json, stack)
 
 

@@ -9,13 +9,15 @@ from cli.options import STACK, AsJson, Dataset, DryRun, StackName
 
 def approve(
     dataset: Dataset,
-    version: Annotated[int | None, typer.Argument(help="The version; the newest that waits by default.")] = None,
+    version: Annotated[
+        int | None, typer.Argument(help="The version; the newest that waits by default.", metavar="VERSION")
+    ] = None,
     reject: Annotated[bool, typer.Option("--reject", help="Reject it instead, so that no run uses it.")] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     stack: StackName = STACK,
 ) -> None:
-    """Approve a model that was held back: runs score with it from the next one on."""
+    """Approve a model that was held back. Runs score with it from the next one on."""
     from cli import output  # fmt: skip
     from cli import stack as stacks
     from cli.commands.models import versions

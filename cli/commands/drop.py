@@ -10,14 +10,14 @@ from cli.options import STACK, AsJson, Dataset, DryRun, Follow, StackName
 
 def drop(
     dataset: Dataset,
-    files: Annotated[list[Path], typer.Argument(help="Files, or folders of them.")],
+    files: Annotated[list[Path], typer.Argument(help="Files, or folders of them.", metavar="FILES")],
     settings: Annotated[Path | None, typer.Option(help="Also the dataset's settings, YAML.")] = None,
     follow: Follow = True,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     stack: StackName = STACK,
 ) -> None:
-    """Upload files into a dataset, and follow the run that they start."""
+    """Upload files into a dataset. It stays with the run that they start."""
     from cli import files as chosen
     from cli import output, watching  # fmt: skip
     from cli import stack as stacks

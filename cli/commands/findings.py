@@ -13,7 +13,7 @@ def findings(
     as_json: AsJson = False,
     stack: StackName = STACK,
 ) -> None:
-    """What the current run has found, the most urgent first, and what is accepted of it."""
+    """What the current run has found. The most urgent comes first, with what is accepted of it."""
     from cli import output  # fmt: skip
     from cli import stack as stacks
     from cli.errors import CliError

@@ -4,7 +4,7 @@ from cli.options import STACK, AsJson, Dataset, StackName
 
 
 def follow(dataset: Dataset, as_json: AsJson = False, stack: StackName = STACK) -> None:
-    """Follow a dataset's newest run: its states, what its job says, and how it ended."""
+    """Follow a dataset's newest run. It shows its states, what its job says, and how it ended."""
     from cli import stack as stacks  # fmt: skip
     from cli import watching
 

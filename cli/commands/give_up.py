@@ -4,7 +4,7 @@ from cli.options import STACK, AsJson, Dataset, DryRun, StackName
 
 
 def give_up(dataset: Dataset, dry_run: DryRun = False, as_json: AsJson = False, stack: StackName = STACK) -> None:
-    """Say that no more files are meant to come: the dataset is overdue no more, until some arrive."""
+    """Say that no more files are meant to come. The dataset is overdue no more, until some arrive."""
     from cli import output  # fmt: skip
     from cli import stack as stacks
     from cli.sweeping import ask

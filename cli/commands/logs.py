@@ -28,7 +28,7 @@ def logs(
     found = stacks.find(stack)
     log = newest(found, dataset, job, lines)
     if log is None:
-        raise CliError(f"no log of a {job or ''} job of dataset {dataset!r} is there".replace("a  job", "any job"))
+        raise CliError(f"there is no log of {f'a {job}' if job else 'any'} job of dataset {dataset!r}")
     if as_json:
         output.document({"job": log.job, "lines": log.lines})
         return
@@ -40,13 +40,12 @@ def logs(
 def newest(stack: Stack, dataset: str, job: Job | None, lines: int) -> Log | None:
     """The log of the newest job of this kind, or of any, of the runs that Step Functions lists."""
     from cli import follow
-    from functions.following import STEPS, steps
+    from functions.following import jobs_begun
 
     prefix = stack.outputs["JobNamePrefix"]
     for execution in reversed(follow.executions(stack, stack.machine, dataset)):
         arn = execution["executionArn"]
-        begun = [STEPS[one.name] for one in steps(stack.client("stepfunctions"), arn) if one.name in STEPS]
-        for wanted in reversed(begun):
+        for wanted in reversed(jobs_begun(stack.client("stepfunctions"), arn)):
             if job in (None, wanted) and (log := follow.log_of(stack, prefix, dataset, arn, wanted, lines)):
                 return log
     return None

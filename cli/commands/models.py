@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def models(dataset: Dataset, as_json: AsJson = False, stack: StackName = STACK) -> None:
-    """A dataset's models, the newest first: which is used, and which wait for approval."""
+    """A dataset's models, the newest first. It says which is used, and which wait for approval."""
     from cli import output  # fmt: skip
     from cli import stack as stacks
 

@@ -12,7 +12,7 @@ def page(
     browse: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the browser.")] = True,
     stack: StackName = STACK,
 ) -> None:
-    """Open the web page, signed in with your AWS credentials; it ends with Ctrl+C."""
+    """Open the web page, signed in with your AWS credentials. It ends with Ctrl+C."""
     import contextlib
     import webbrowser
 

@@ -9,7 +9,7 @@ from cli.errors import CliError
 
 
 def preview(
-    files: Annotated[list[Path], typer.Argument(help="Files, or folders of them.")],
+    files: Annotated[list[Path], typer.Argument(help="Files, or folders of them.", metavar="FILES")],
     settings: Annotated[Path | None, typer.Option(help="The dataset's settings, YAML.")] = None,
 ) -> None:
     """What Headroom would make of files, before any run. Exit code 1 if one would be refused."""
@@ -20,5 +20,8 @@ def preview(
             f"preview reads files as the jobs do, and lacks {error.name}: install it with its libraries "
             "(uv tool install '.[preview]'), or use make preview FILES=…"
         ) from error
+    for path in [*files, *([] if settings is None else [settings])]:
+        if not path.exists():
+            raise CliError(f"there is no file or folder {path}")
     given = [str(path) for path in files] + ([] if settings is None else ["--settings", str(settings)])
     raise typer.Exit(reading.main(given))

@@ -15,7 +15,7 @@ def put_back(
     as_json: AsJson = False,
     stack: StackName = STACK,
 ) -> None:
-    """Put files back that were set aside because runs with them failed; a run tries them again."""
+    """Put files back that were set aside. Runs with them had failed; a run tries them again."""
     from cli import output  # fmt: skip
     from cli import stack as stacks
     from cli.sweeping import ask

@@ -15,7 +15,7 @@ def redrive(
     as_json: AsJson = False,
     stack: StackName = STACK,
 ) -> None:
-    """Go on with the dataset's newest failed run at the job that failed, with the same files and settings."""
+    """Go on with the newest failed run at the job that failed. Its files and settings stay the same."""
     from cli import stack as stacks
     from cli import watching  # fmt: skip
     from cli.errors import CliError

@@ -41,7 +41,7 @@ def check(
 
 @app.command()
 def edit(dataset: Dataset, dry_run: DryRun = False, stack: StackName = STACK) -> None:
-    """Edit a dataset's settings in your editor (EDITOR); they are checked before they are saved."""
+    """Edit a dataset's settings in your editor (EDITOR). They are checked before they are saved."""
     from cli import output  # fmt: skip
     from cli import stack as stacks
     from cli.requests import send

@@ -12,7 +12,10 @@ def smoke(
     dataset: Annotated[str | None, typer.Option(help="The name of a dataset that does not exist.")] = None,
     stack: StackName = STACK,
 ) -> None:
-    """Does a deployed stack work, from a dropped file to the notification? Costs a few cents, and cleans up."""
+    """Test whether a deployed stack works.
+
+    From a dropped file to the notification; it costs a few cents, and cleans up.
+    """
     import secrets
     import string
     import time

@@ -19,5 +19,5 @@ def snooze(
     as_json: AsJson = False,
     stack: StackName = STACK,
 ) -> None:
-    """Put a finding off for some days: as accept, for a shorter time."""
+    """Put a finding off for some days. It is as accept, for a shorter time."""
     decide("snoozed", dataset, (server, metric, entity, kind), reason, until, days, by, undo, dry_run, as_json, stack)

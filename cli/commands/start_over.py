@@ -12,7 +12,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def start_over(
     dataset: Dataset, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False, stack: StackName = STACK
 ) -> None:
-    """Begin a dataset anew from all files under incoming/: for when its history is lost or wrong."""
+    """Begin a dataset anew from all files under incoming/. For when its history is lost or wrong."""
     from cli import output  # fmt: skip
     from cli import stack as stacks
     from cli.errors import CliError

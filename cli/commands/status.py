@@ -12,7 +12,7 @@ def status(
     as_json: AsJson = False,
     stack: StackName = STACK,
 ) -> None:
-    """Datasets: what runs, what waits, and how the current results stand."""
+    """Datasets: what runs, what waits, how the results stand."""
     from cli import output
     from cli import stack as stacks
     from functions import looking

@@ -127,13 +127,13 @@ def _authorize_log_streams(iam_actions: object) -> None:
 
 
 def _publish_job_status(job: object) -> None:
-    from local.emulator import stepfunctions
+    from local.emulator import stepfunctions, tasks
 
     kind, description = job.kind, job.description  # type: ignore[attr-defined]
     stepfunctions.publish(
         "aws.sagemaker",
         f"SageMaker {kind} Job State Change",
-        stepfunctions._with_milliseconds(description),
+        tasks.with_milliseconds(description),
         description[f"{kind}JobArn"],
     )
 

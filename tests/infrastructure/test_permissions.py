@@ -21,6 +21,7 @@ from infrastructure.stack import ROOT, Stack, template
 import environment
 import progress
 import publish
+from following import KINDS
 from names import dataset_problem
 
 EVERYTHING = {
@@ -374,7 +375,8 @@ UNSPOKEN = {
 }
 
 
-def calls_of(handler: str) -> set[str]:
+@cache
+def calls_of(handler: str) -> frozenset[str]:
     """IAM actions of all calls to AWS that a module's ``handler`` can reach.
 
     Reachable is what is named: a function or method of ``functions/`` whose name occurs in reachable code.
@@ -423,7 +425,7 @@ def calls_of(handler: str) -> set[str]:
                         actions.add(action_of(service, first_argument(node)) or f"unknown: {ast.unparse(node)}")
                     if service is not None and node.func.attr == "generate_presigned_post":
                         actions.add("s3:PutObject")
-    return actions
+    return frozenset(actions)
 
 
 def first_argument(call: ast.Call) -> str:
@@ -617,6 +619,22 @@ def test_the_api_reads_other_buckets_only_where_it_is_told_to():
 
     assert read(Stack(**EVERYTHING)) == [EVERYTHING["DataArns"]]
     assert read(Stack(**OPENID)) == []
+
+
+def test_the_api_neither_reads_nor_writes_what_collectors_are_told_to_do():
+    stack = Stack(**EVERYTHING)
+    settings = f"{stack.arn('IngestBucket')}/config/collectors/prometheus.json"
+    for grant in grants(stack, "ApiFunctionRole"):
+        assert not (grant.action.startswith("s3:") and fnmatch.fnmatchcase(settings, grant.resource)), grant
+
+
+@pytest.mark.parametrize("role", ["ApiFunctionRole", "RunStatusFunctionRole"])
+def test_only_the_logs_of_our_own_jobs_are_read(role):
+    groups = [f"arn:aws:logs:eu-central-1:123456789012:log-group:/aws/sagemaker/{kind}Jobs" for kind in KINDS.values()]
+    given = set(grants(Stack(**EVERYTHING), role))
+    wanted = {Grant("logs:GetLogEvents", f"{group}:log-stream:headroom-*") for group in groups}
+    wanted |= {Grant("logs:DescribeLogStreams", f"{group}*") for group in groups}
+    assert {grant for grant in given if grant.action.startswith("logs:")} == wanted
 
 
 def test_collectors_touch_nothing_of_the_ledger_but_what_is_theirs():

@@ -19,14 +19,16 @@ import pytest
 from infrastructure import machine
 from infrastructure.stack import ROOT, Stack
 
+import completion
 import plan
+import planning
 import publish
 from environment import PlanSettings
 from headroom.forecast import challenger
 from ledger import File, State
 from local.emulator import automl
 from local.emulator.service_model import ServiceError, check, input_shape, unsupported
-from local.emulator.stepfunctions import doubtful
+from local.emulator.tasks import doubtful
 from models import Model, Models
 
 LONGEST_DATASET = "a-very-long-data-set-name-of-forty-chars"  # the schema of a run's input allows no more
@@ -57,7 +59,7 @@ APPROVED = Model(
     arn="arn:aws:sagemaker:eu-central-1:123456789012:model-package/headroom-demo/3",
     uri="s3://headroom-artifactbucket/runs/demo/20261030T060000Z-0a1b2c3d/model/x/output/model.tar.gz",
     code=CODE,
-    settings=plan.settings_hash(""),
+    settings=planning.settings_hash(""),
     relative_mase=0.8,
 )
 KNOWN = Models(approved=APPROVED, last_trained_at=datetime(2026, 10, 30, 6, 30, tzinfo=UTC))
@@ -135,12 +137,12 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
         execution = request["Payload"]["execution"] | {"arn": f"arn:of:{given.dataset}"}
         state, files, known = run.get("state", State()), run.get("files", ARRIVED), run.get("known", Models())
         readable = {file.item for file in files}
-        before = plan.Before()
-        made, _ = plan.make_plan(
+        before = planning.Before()
+        made, _ = planning.make_plan(
             environment,
             given,
             execution,
-            plan.Found(state, files, readable, before, known, CODE, run.get("config", "")),
+            planning.Found(state, files, readable, before, known, CODE, run.get("config", "")),
             NOW,
         )
         return {"Payload": json.loads(json.dumps(made))}
@@ -154,8 +156,8 @@ def steps_of(stack: Stack, run: dict[str, Any], redrives: int | None = 0, retrie
         )
 
     def published(request: dict[str, Any]) -> dict[str, Any]:
-        finished = publish.Finished.model_validate(request["Payload"])
-        told = publish.notification(
+        finished = completion.Finished.model_validate(request["Payload"])
+        told = completion.notification(
             finished, "published", SUMMARY, QUALITY, {"files": [], "train_reason": "x"}, "s3://a/b/", None
         )
         message = publish.with_links(told["message"], LINKS, NOW)
@@ -481,12 +483,12 @@ def test_every_instance_of_spark_has_every_input_whole(stack_of):
 
 
 def test_spark_is_refused_where_its_instances_would_have_no_network():
-    with pytest.raises(plan.CannotPlan, match=r"Spark's instances must reach each other.*NetworkIsolation=false"):
+    with pytest.raises(planning.CannotPlan, match=r"Spark's instances must reach each other.*NetworkIsolation=false"):
         steps_of(Stack(**LOCKED, Engine="spark"), {})
 
 
 def test_a_region_without_aws_spark_image_says_what_to_do():
-    with pytest.raises(plan.CannotPlan, match=r"Spark image is not known for region mars-north-1.*SparkImageUri"):
+    with pytest.raises(planning.CannotPlan, match=r"Spark image is not known for region mars-north-1.*SparkImageUri"):
         steps_of(Stack(region="mars-north-1", ImageUri=IMAGE, Engine="spark"), {})
 
 
@@ -494,7 +496,7 @@ def test_a_region_without_aws_image_deploys_and_runs_with_one_of_ones_own():
     for step in jobs(steps_of(Stack(region="mars-north-1", ImageUri=IMAGE), {})):
         container = step.request.get("AppSpecification") or step.request["AlgorithmSpecification"]
         assert (container.get("ImageUri") or container["TrainingImage"]) == IMAGE
-    with pytest.raises(plan.CannotPlan, match=r"not known for region mars-north-1: deploy .* as ImageUri"):
+    with pytest.raises(planning.CannotPlan, match=r"not known for region mars-north-1: deploy .* as ImageUri"):
         steps_of(Stack(region="mars-north-1"), {})
 
 
@@ -666,10 +668,10 @@ def test_the_estimate_counts_automl_at_its_time_limit_and_so_does_the_ceiling(st
         environment = PlanSettings.model_validate(function["Environment"]["Variables"])
         given = plan.parse_input({"dataset": "demo"})
         execution = {"arn": "arn:x", "name": "x", "started": "2026-10-31T06:00:00Z"}
-        found = plan.Found(
-            State(), ARRIVED, {f.item for f in ARRIVED}, plan.Before(), Models(), CODE, run.get("config", "")
+        found = planning.Found(
+            State(), ARRIVED, {f.item for f in ARRIVED}, planning.Before(), Models(), CODE, run.get("config", "")
         )
-        _, texts = plan.make_plan(environment, given, execution, found, NOW)
+        _, texts = planning.make_plan(environment, given, execution, found, NOW)
         return json.loads(texts["manifest.json"])["cost_estimate"]
 
     told = estimate(RUNS["a challenger"])
@@ -677,7 +679,7 @@ def test_the_estimate_counts_automl_at_its_time_limit_and_so_does_the_ceiling(st
     assert "AutoML at most 120 min, assumed to be on 6 × ml.m5.12xlarge" in told
     assert float(told.split()[1]) > 2 * 6 * 2.765
     assert "AutoML" not in estimate(RUNS["a challenger that nobody wants"], MaxRunCostUsd="10")
-    with pytest.raises(plan.CannotPlan, match=r"the run would cost about 33\.\d\d USD .*AutoML at most 120 min"):
+    with pytest.raises(planning.CannotPlan, match=r"the run would cost about 33\.\d\d USD .*AutoML at most 120 min"):
         estimate(RUNS["a challenger"], MaxRunCostUsd="10")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from cli import follow
-from functions import following
+from functions import failures, following
 from local.cloud import Cloud
 from local.deploy import Stack
 from local.emulator import mailbox
@@ -66,12 +67,20 @@ class Service:
         return self.wait(dataset, more_than=before)[before:]
 
     def outcome(self, execution: dict[str, Any]) -> dict[str, Any]:
-        described = self.cloud.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
-        assert described["status"] == "SUCCEEDED", following.failure(described)
+        states = self.cloud.client("stepfunctions")
+        described = states.describe_execution(executionArn=execution["executionArn"])
+        assert described["status"] == "SUCCEEDED", self.why(described)
         return json.loads(described["output"])
 
+    def steps(self, execution: dict[str, Any]) -> list[following.Step]:
+        return following.steps(self.cloud.client("stepfunctions"), execution["executionArn"])
+
     def states(self, execution: dict[str, Any]) -> list[str]:
-        return [step.name for step in following.steps(self.cloud.client("stepfunctions"), execution["executionArn"])]
+        return [step.name for step in self.steps(execution)]
+
+    def why(self, described: dict[str, Any]) -> failures.Failure:
+        """Why an execution has failed, as DescribeExecution and its history say."""
+        return failures.of_execution(described, self.steps(described))
 
     def read(self, dataset: str, run_id: str, name: str) -> bytes:
         bucket = self.stack.outputs["ArtifactBucketName"]
@@ -107,3 +116,57 @@ def results_refused(service: Service, dataset: str) -> Iterator[None]:
     iam.put_role_policy(RoleName=role, PolicyName=dataset, PolicyDocument=policy)
     yield
     iam.delete_role_policy(RoleName=role, PolicyName=dataset)
+
+
+def item(service: Service, dataset: str) -> dict[str, Any]:
+    """The dataset's lock and pointer."""
+    key = {"dataset": {"S": dataset}, "item": {"S": "STATE"}}
+    table = service.stack.outputs["LedgerTable"]
+    return service.cloud.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
+
+
+def letter(service: Service, about: str) -> mailbox.Letter:
+    """The one letter with these words."""
+    [found] = service.mail(about)
+    return found
+
+
+def failure(service: Service, execution: dict[str, Any]) -> mailbox.Letter:
+    """The one letter about a failed execution: it holds the command that redrives it."""
+    return letter(service, f"redrive-execution --execution-arn {execution['executionArn']}")
+
+
+def redrive(service: Service, mail: str) -> None:
+    """Do what the mail's `redrive-execution` command says."""
+    [arn] = re.findall(r"redrive-execution --execution-arn (\S+)", mail)
+    service.cloud.client("stepfunctions").redrive_execution(executionArn=arn)
+
+
+def published(service: Service, dataset: str) -> list[dict[str, Any]]:
+    """The manifests of the published chain, the newest first."""
+    run = item(service, dataset).get("current_run", {}).get("S")
+    found = []
+    while run is not None:
+        found.append(service.read_json(dataset, run, "manifest.json"))
+        run = found[-1]["previous_run_id"]
+    return found
+
+
+def files_of(service: Service, dataset: str) -> list[str]:
+    """The files of the published chain, the newest run's last."""
+    return [file["file"] for manifest in reversed(published(service, dataset)) for file in manifest["files"]]
+
+
+def start_by_hand(service: Service, mail: str) -> None:
+    """Do what the mail's `start-execution` command says."""
+    [(machine, given)] = re.findall(r"start-execution --state-machine-arn (\S+) --input '(.*?)'", mail)
+    service.cloud.client("stepfunctions").start_execution(stateMachineArn=machine, input=given)
+
+
+def intact(service: Service, dataset: str, files: list[str]) -> None:
+    """The files are in the published chain, each version once; none waits, nobody has the lock."""
+    used = [(file["file"], file["version"]) for one in published(service, dataset) for file in one["files"]]
+    assert sorted(file for file, _ in used) == sorted(files)
+    assert len(set(used)) == len(used)
+    assert service.waiting(dataset) == 0
+    assert "running" not in item(service, dataset)

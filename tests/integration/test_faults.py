@@ -9,36 +9,20 @@ import re
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from integration.service import Service, results_refused
-
-from local.emulator import mailbox
-
-
-def item(service: Service, dataset: str) -> dict[str, Any]:
-    """The dataset's lock and pointer."""
-    key = {"dataset": {"S": dataset}, "item": {"S": "STATE"}}
-    table = service.stack.outputs["LedgerTable"]
-    return service.cloud.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
-
-
-def letter(service: Service, about: str) -> mailbox.Letter:
-    """The one letter with these words."""
-    [found] = service.mail(about)
-    return found
-
-
-def failure(service: Service, execution: dict[str, Any]) -> mailbox.Letter:
-    """The one letter about a failed execution: it holds the command that redrives it."""
-    return letter(service, f"redrive-execution --execution-arn {execution['executionArn']}")
-
-
-def redrive(service: Service, mail: str) -> None:
-    """Do what the mail's `redrive-execution` command says."""
-    [arn] = re.findall(r"redrive-execution --execution-arn (\S+)", mail)
-    service.cloud.client("stepfunctions").redrive_execution(executionArn=arn)
+from integration.service import (
+    Service,
+    failure,
+    files_of,
+    intact,
+    item,
+    letter,
+    published,
+    redrive,
+    results_refused,
+    start_by_hand,
+)  # fmt: skip
 
 
 def empty(service: Service, prefix: str) -> None:
@@ -55,16 +39,6 @@ def bring_back(service: Service, mail: str) -> None:
     for marker in s3.list_object_versions(Bucket=bucket, Prefix=prefix)["DeleteMarkers"]:
         if marker["IsLatest"]:
             s3.delete_object(Bucket=bucket, Key=marker["Key"], VersionId=marker["VersionId"])
-
-
-def published(service: Service, dataset: str) -> list[dict[str, Any]]:
-    """The manifests of the published chain, the newest first."""
-    run = item(service, dataset).get("current_run", {}).get("S")
-    found = []
-    while run is not None:
-        found.append(service.read_json(dataset, run, "manifest.json"))
-        run = found[-1]["previous_run_id"]
-    return found
 
 
 def stop_preprocess(service: Service, dataset: str) -> None:
@@ -95,11 +69,6 @@ def lived_in(service: Service, months: dict[str, bytes]) -> str:
 def more(months: dict[str, bytes]) -> bytes:
     """What the files hold that come to that dataset later."""
     return list(months.values())[1]
-
-
-def files_of(service: Service, dataset: str) -> list[str]:
-    """The files of the published chain, the newest run's last."""
-    return [file["file"] for manifest in reversed(published(service, dataset)) for file in manifest["files"]]
 
 
 def trained_in(service: Service, dataset: str) -> str:
@@ -166,23 +135,21 @@ def test_a_job_that_is_killed_is_told_as_out_of_memory_and_redriven(
 
 
 def test_an_execution_that_is_stopped_is_told_and_its_file_is_in_the_next_run(
-    service: Service,
-    months: dict[str, bytes],
+    service: Service, lived_in: str, more: bytes
 ) -> None:
-    first, second = list(months.values())[:2]
-    service.drop("aborted", "a.csv", first)
+    before, count = files_of(service, lived_in), len(service.executions(lived_in))
+    service.drop(lived_in, "aborted.csv", more)
     deadline = time.monotonic() + 60
-    while not (running := service.executions("aborted")) and time.monotonic() < deadline:
+    while len(running := service.executions(lived_in)) == count and time.monotonic() < deadline:
         time.sleep(0.1)
     states = service.cloud.client("stepfunctions")
-    states.stop_execution(executionArn=running[0]["executionArn"], cause="by hand\nRun x of dataset y: published.")
-    mail = letter(service, "Headroom aborted: was stopped")
+    states.stop_execution(executionArn=running[-1]["executionArn"], cause="by hand\nRun x of dataset y: published.")
+    mail = letter(service, f"Headroom {lived_in}: was stopped")
     assert "it was stopped: by hand Run x of dataset y: published." in mail.body
-    service.wait("aborted")
-    service.drop_and_wait("aborted", {"b.csv": second})
+    service.wait(lived_in, more_than=count)
+    service.drop_and_wait(lived_in, {"after.csv": more})
     # In one run with the newer file, or in one of its own before it, where it was stopped before it took the file.
-    used = [file["file"] for manifest in published(service, "aborted") for file in manifest["files"]]
-    assert sorted(used) == ["a.csv", "b.csv"]
+    intact(service, lived_in, [*before, "aborted.csv", "after.csv"])
 
 
 def test_a_deleted_panel_is_brought_back_by_the_mails_command_and_the_run_goes_on(
@@ -200,14 +167,6 @@ def test_a_deleted_panel_is_brought_back_by_the_mails_command_and_the_run_goes_o
     again = service.wait(lived_in)[-1]
     assert service.outcome(again)["status"] == "published"
     intact(service, lived_in, [*before, "emptied.csv"])
-
-
-def test_a_deleted_model_is_trained_anew(service: Service, lived_in: str, more: bytes) -> None:
-    empty(service, f"runs/{lived_in}/{trained_in(service, lived_in)}/model/")
-    after = service.drop_and_wait(lived_in, {"modelless.csv": more})
-    assert "Train" in service.states(after[0])
-    assert service.mail("the approved model's file is gone")
-    assert trained_in(service, lived_in) == service.outcome(after[0])["run_id"]
 
 
 def test_a_redrive_after_its_file_was_overwritten_and_beside_a_newer_run_uses_each_version_once(
@@ -282,65 +241,25 @@ def freed(service: Service, dataset: str) -> None:
         time.sleep(0.2)
 
 
-def start_by_hand(service: Service, mail: str) -> None:
-    """Do what the mail's `start-execution` command says."""
-    [(machine, given)] = re.findall(r"start-execution --state-machine-arn (\S+) --input '(.*?)'", mail)
-    service.cloud.client("stepfunctions").start_execution(stateMachineArn=machine, input=given)
-
-
-def intact(service: Service, dataset: str, files: list[str]) -> None:
-    """The files are in the published chain, each version once; none waits, nobody has the lock."""
-    used = [(file["file"], file["version"]) for one in published(service, dataset) for file in one["files"]]
-    assert sorted(file for file, _ in used) == sorted(files)
-    assert len(set(used)) == len(used)
-    assert service.waiting(dataset) == 0
-    assert "running" not in item(service, dataset)
-
-
-@pytest.mark.parametrize(
-    ("dataset", "settings", "horizon"), [("changed", b"horizon: 21\n", 21), ("broken-later", b"horizon: [\n", 14)]
-)
-def test_settings_that_change_before_a_redrive_count_from_the_next_run_on(
-    service: Service,
-    months: dict[str, bytes],
-    dataset: str,
-    settings: bytes,
-    horizon: int,
-) -> None:
-    """If they are valid; if not, the last good ones stay."""
-    s3, bucket = service.cloud.client("s3"), service.stack.outputs["IngestBucketName"]
-    first, second = list(months.values())[:2]
-    s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=b"horizon: 14\n")
-    with results_refused(service, dataset):
-        service.drop_and_wait(dataset, {"a.csv": first})
-    s3.put_object(Bucket=bucket, Key=f"config/{dataset}.yaml", Body=settings)
-    redrive(service, letter(service, f"Headroom {dataset}: failed in AssessRisk").body)
-    old = service.outcome(service.wait(dataset)[-1])
-    assert service.read_json(dataset, old["run_id"], "assessment/risk_summary.json")["horizon"] == 14
-    new = service.outcome(service.drop_and_wait(dataset, {"b.csv": second})[-1])
-    assert service.read_json(dataset, new["run_id"], "assessment/risk_summary.json")["horizon"] == horizon
-    intact(service, dataset, ["a.csv", "b.csv"])
-
-
 def test_a_file_that_was_deleted_before_a_redrive_is_passed_over_by_the_next_run(
-    service: Service, months: dict[str, bytes]
+    service: Service, lived_in: str, more: bytes
 ) -> None:
-    first, second = list(months.values())[:2]
-    service.drop("withdrawn", "a.csv", first)
-    stop_preprocess(service, "withdrawn")
-    service.wait("withdrawn")
-    mail = letter(service, "Headroom withdrawn: failed in Preprocess")
+    before, chain, count = files_of(service, lived_in), published(service, lived_in), len(service.executions(lived_in))
+    service.drop(lived_in, "withdrawn.csv", more)
+    stop_preprocess(service, lived_in)
+    [failed] = service.wait(lived_in, more_than=count)[count:]
+    mail = failure(service, failed)
     service.cloud.client("s3").delete_object(
-        Bucket=service.stack.outputs["IngestBucketName"], Key="incoming/withdrawn/a.csv"
+        Bucket=service.stack.outputs["IngestBucketName"], Key=f"incoming/{lived_in}/withdrawn.csv"
     )
     redrive(service, mail.body)
-    [again] = service.wait("withdrawn")
+    [again] = service.wait(lived_in, more_than=count)[count:]
     assert again["status"] == "FAILED", "its manifest names a file that is gone"
-    assert published(service, "withdrawn") == []
-    freed(service, "withdrawn")
-    done = service.drop_and_wait("withdrawn", {"b.csv": second})[-1]
+    assert published(service, lived_in) == chain
+    freed(service, lived_in)
+    done = service.drop_and_wait(lived_in, {"instead.csv": more})[-1]
     assert service.outcome(done)["status"] == "published"
-    intact(service, "withdrawn", ["b.csv"])
+    intact(service, lived_in, [*before, "instead.csv"])
 
 
 @pytest.mark.parametrize("what", ["code", "model"])
@@ -363,6 +282,9 @@ def test_what_a_redrive_needs_was_deleted_and_the_mails_command_starts_a_run_tha
     assert published(service, lived_in) == chain, "nothing half-written"
     assert "running" not in item(service, lived_in)
     start_by_hand(service, told[0].body)
-    again = service.wait(lived_in, more_than=count)[-1]
+    again = service.wait(lived_in, more_than=count)[count]
     assert service.outcome(again)["status"] == "published"
     intact(service, lived_in, [*before, f"lost-{what}.csv"])
+    if what == "model":
+        assert "Train" in service.states(again) and service.mail("the approved model's file is gone")
+        assert trained_in(service, lived_in) == service.outcome(again)["run_id"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
-from browser import needed, watch
+from browser import ANSWERED_NO, needed, opener, shown
 from integration.service import Service, results_refused
 from serving import serving
 
@@ -32,24 +32,9 @@ def server(cloud: Cloud, stack: Stack) -> Iterator[Server]:
 
 @pytest.fixture
 def open_page(browser: Any, server: Server, cloud: Cloud) -> Iterator[Callable[..., Any]]:
-    """Opens the page; at the end it may have asked nobody but itself and the buckets, and complained of nothing."""
-    contexts, complaints = [], []
-
-    def opened(key: bool = True) -> Any:
-        context = browser.new_context(viewport={"width": 1280, "height": 860})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        own = (f"{server.origin}/", f"{cloud.endpoint}/", "data:", "blob:")
-        watch(page, own, complaints, harmless="Failed to load resource")
-        page.goto(server.page if key else server.origin)
-        page.get_by_text("Loading …").wait_for(state="detached")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    """Opens the page, with its key unless told otherwise."""
+    with opener(browser, (f"{server.origin}/", f"{cloud.endpoint}/", "data:", "blob:"), ANSWERED_NO) as opened:
+        yield lambda key=True: shown(opened(server.page if key else server.origin))
 
 
 def test_a_file_is_looked_at_uploaded_and_its_run_followed_live_to_the_report(open_page) -> None:
@@ -80,12 +65,20 @@ def test_a_file_is_looked_at_uploaded_and_its_run_followed_live_to_the_report(op
     assert page.url == address, "an address that can be kept"
 
 
-def test_a_run_that_failed_is_told_with_its_log_and_redriven_on_the_page(open_page, service: Service) -> None:
+def test_a_run_under_settings_of_the_page_that_failed_is_told_with_its_log_and_redriven_on_the_page(
+    open_page, service: Service
+) -> None:
     page = open_page()
     page.get_by_role("link", name="paged").click()
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("textbox").fill("horizon: 14\nthresholds: {cpu: {warning: 5, critical: 6, underused: 1}}\n")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved.", exact=False).wait_for()
+    page.get_by_role("link", name="Overview").click()
     page.get_by_label("Mode").select_option("score")
     with results_refused(service, "paged"):
         page.get_by_role("button", name="Start a run").click()
+        page.get_by_text("Started").wait_for()
         page.get_by_text("The run has ended FAILED").wait_for(timeout=RUN_MS)
         page.reload()
         page.get_by_text("The run has ended FAILED").wait_for(timeout=RUN_MS)
@@ -99,18 +92,9 @@ def test_a_run_that_failed_is_told_with_its_log_and_redriven_on_the_page(open_pa
     assert service.executions("paged")[-1]["status"] == "SUCCEEDED"
 
 
-def test_what_is_decided_saved_and_started_on_the_page_counts(open_page, cloud: Cloud, stack: Stack) -> None:
+def test_what_is_decided_on_the_page_counts(open_page, cloud: Cloud, stack: Stack) -> None:
     page = open_page()
     page.get_by_role("link", name="paged").click()
-    page.get_by_role("link", name="Settings").click()
-    page.get_by_role("textbox").fill("horizon: 14\nthresholds: {cpu: {warning: 5, critical: 6, underused: 1}}\n")
-    page.get_by_role("button", name="Save").click()
-    page.get_by_text("Saved.", exact=False).wait_for()
-    page.get_by_role("link", name="Overview").click()
-    page.get_by_label("Mode").select_option("score")
-    page.get_by_role("button", name="Start a run").click()
-    page.get_by_text("Started").wait_for()
-    page.get_by_text("The run has ended: published.").wait_for(timeout=RUN_MS)
     page.get_by_role("link", name="Findings").click()
     accept = page.get_by_role("button", name="Accept ", exact=False).first
     accept.click()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import needed, sync_api, watch
+from browser import needed, opener, sync_api
 from synthetic_assessment import HOSTILE, assessment, with_silent
 
 from headroom.core import wording
@@ -52,20 +52,12 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @contextmanager
 def opening(browser: Any, reports: dict[str, Path]) -> Iterator[Open]:
     """Opens reports; at the end no console message, error or request may have come of it."""
-    contexts, complaints = [], []
+    with opener(browser, OWN) as opened:
 
-    def opened(name: str | Path, fragment: str = "", **options: Any) -> Any:
-        context = browser.new_context(**(DESKTOP | options))
-        contexts.append(context)
-        page = context.new_page()
-        watch(page, OWN, complaints)
-        page.goto((reports.get(str(name)) or Path(name)).as_uri() + fragment)
-        return page
+        def open_report(name: str | Path, fragment: str = "", **options: Any) -> Any:
+            return opened((reports.get(str(name)) or Path(name)).as_uri() + fragment, **(DESKTOP | options))
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+        yield open_report
 
 
 @pytest.fixture

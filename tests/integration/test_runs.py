@@ -1,31 +1,54 @@
-"""Runs of several datasets on the laptop cloud: redriven, superseded, side by side, with bad files and bad settings."""
+"""Runs of several datasets on the laptop cloud: redriven, superseded, with bad files and bad settings."""
 
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pandas as pd
-from integration.service import Service, results_refused
+from integration.service import Service, intact, letter, redrive, results_refused
 
 
-def test_a_failed_job_is_redriven_alone_once_its_cause_is_put_right(service: Service, months: dict[str, bytes]) -> None:
-    states = service.cloud.client("stepfunctions")
+def test_a_failed_job_is_redriven_alone_and_settings_that_change_meanwhile_count_from_the_next_run_on(
+    service: Service, months: dict[str, bytes]
+) -> None:
+    """Once its cause is put right. If the settings are wrong, the last good ones stay, and that is told."""
+    s3, bucket = service.cloud.client("s3"), service.stack.outputs["IngestBucketName"]
+    first, second, third = list(months.values())[:3]
+
+    def settings(text: bytes) -> None:
+        s3.put_object(Bucket=bucket, Key="config/broken.yaml", Body=text)
+
+    def horizon(run: dict[str, Any]) -> int:
+        return service.read_json("broken", run["run_id"], "assessment/risk_summary.json")["horizon"]
+
+    def trainings() -> list[str]:
+        found = service.cloud.client("sagemaker").list_training_jobs(NameContains="broken")["TrainingJobSummaries"]
+        return [job["TrainingJobName"] for job in found]
+
+    settings(b"horizon: 14\n")
     with results_refused(service, "broken"):
-        [execution] = service.drop_and_wait("broken", {"a.csv": next(iter(months.values()))})
+        [execution] = service.drop_and_wait("broken", {"a.csv": first})
     assert execution["status"] == "FAILED"
-    [letter] = service.mail("Headroom broken: failed in AssessRisk")
-    assert f"redrive-execution --execution-arn {execution['executionArn']}" in letter.body
+    mail = letter(service, "Headroom broken: failed in AssessRisk")
 
-    before = service.cloud.client("sagemaker").list_training_jobs(NameContains="broken")["TrainingJobSummaries"]
-    states.redrive_execution(executionArn=execution["executionArn"])
+    settings(b"horizon: 21\n")
+    before = trainings()
+    redrive(service, mail.body)
     [execution] = service.wait("broken")
     outcome = service.outcome(execution)
-    assert outcome["status"] == "published"
+    assert (outcome["status"], horizon(outcome)) == ("published", 14)
     assert service.states(execution)[-3:] == ["AssessRisk", "Publish", "NotifyCompletion"]
     assert service.states(execution).count("Preprocess") == 1
-    after = service.cloud.client("sagemaker").list_training_jobs(NameContains="broken")["TrainingJobSummaries"]
-    assert [job["TrainingJobName"] for job in after] == [job["TrainingJobName"] for job in before]
+    assert trainings() == before
     assert service.mail(f"run {outcome['run_id']}: published")
+
+    assert horizon(service.outcome(service.drop_and_wait("broken", {"b.csv": second})[-1])) == 21
+    settings(b"horzion: 7\n")
+    last = service.outcome(service.drop_and_wait("broken", {"c.csv": third})[-1])
+    assert horizon(last) == 21
+    assert any("horzion: unknown key" in one.body for one in service.mail(f"run {last['run_id']}: published"))
+    intact(service, "broken", ["a.csv", "b.csv", "c.csv"])
 
 
 def test_an_old_run_that_is_redriven_after_a_newer_one_ends_as_superseded(
@@ -43,18 +66,6 @@ def test_an_old_run_that_is_redriven_after_a_newer_one_ends_as_superseded(
     state = ledger.get_item(TableName=service.stack.outputs["LedgerTable"], Key=key)["Item"]
     assert state["current_run"]["S"] == newer["run_id"]
     assert "running" not in state
-
-
-def test_two_datasets_run_side_by_side_and_see_only_their_own(service: Service, months: dict[str, bytes]) -> None:
-    first, second = list(months.values())[:2]
-    service.drop("east", "a.csv", first)
-    service.drop("west", "a.csv", second)
-    spans = {}
-    for dataset in ("east", "west"):
-        [execution] = service.wait(dataset)
-        panel = service.panel(dataset, service.outcome(execution)["run_id"])
-        spans[dataset] = (panel["ds"].min(), panel["ds"].max())
-    assert spans["east"][1] < spans["west"][0]
 
 
 def test_a_run_without_any_usable_row_fails_with_the_reason_and_a_later_file_goes_on(
@@ -86,17 +97,3 @@ def test_a_first_file_of_one_server_does_not_speak_for_the_fleet_that_comes_afte
     [letter] = service.mail(f"run {scored}: published")
     assert "A training run follows" in letter.body
     assert "series are new to the model" in letter.body
-
-
-def test_settings_that_are_wrong_are_reported_and_the_last_good_ones_stay(
-    service: Service, months: dict[str, bytes]
-) -> None:
-    bucket = service.stack.outputs["IngestBucketName"]
-    s3 = service.cloud.client("s3")
-    s3.put_object(Bucket=bucket, Key="config/tuned.yaml", Body=b"horizon: 14\n")
-    first = service.outcome(service.drop_and_wait("tuned", {"a.csv": next(iter(months.values()))})[-1])
-    assert service.read_json("tuned", first["run_id"], "assessment/risk_summary.json")["horizon"] == 14
-    s3.put_object(Bucket=bucket, Key="config/tuned.yaml", Body=b"horzion: 7\n")
-    second = service.outcome(service.drop_and_wait("tuned", {"b.csv": list(months.values())[1]})[-1])
-    assert service.read_json("tuned", second["run_id"], "assessment/risk_summary.json")["horizon"] == 14
-    assert any("horzion: unknown key" in letter.body for letter in service.mail(f"run {second['run_id']}: published"))

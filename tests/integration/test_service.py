@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 from integration.service import Service
 
-from functions import following
 from local.emulator import mailbox
 
 
@@ -139,26 +138,7 @@ def test_a_garbage_file_among_good_ones_is_put_aside_with_its_reason(
     assert sum(file["rows_accepted"] for file in quality["files"]) == quality["rows"]["accepted"]
 
 
-def test_starting_by_hand_takes_mode_and_machines(service: Service, first_run: dict[str, Any], second_run: Any) -> None:
-    states = service.cloud.client("stepfunctions")
-    wanted = {
-        "dataset": "web",
-        "mode": "train",
-        "overrides": {"train": {"instance_type": "ml.m5.4xlarge", "volume_gb": 7}},
-    }
-    count = len(service.executions("web"))
-    states.start_execution(stateMachineArn=service.machine, input=json.dumps(wanted))
-    execution = service.wait("web", more_than=count)[-1]
-    assert service.outcome(execution)["status"] == "published"
-    jobs = service.cloud.client("sagemaker").list_training_jobs(
-        NameContains="headroom-web-", SortBy="CreationTime", SortOrder="Descending"
-    )["TrainingJobSummaries"]
-    job = service.cloud.client("sagemaker").describe_training_job(TrainingJobName=jobs[0]["TrainingJobName"])
-    assert job["ResourceConfig"]["InstanceType"] == "ml.m5.4xlarge"
-    assert job["ResourceConfig"]["VolumeSizeInGB"] == 7
-
-
-def test_a_model_that_backtests_worse_waits_and_scoring_stays_on_the_approved_one(
+def test_a_training_by_hand_on_other_machines_gives_a_worse_model_which_waits_while_the_approved_one_scores(
     service: Service, second_run: dict[str, Any]
 ) -> None:
     sagemaker, states = service.cloud.client("sagemaker"), service.cloud.client("stepfunctions")
@@ -166,9 +146,16 @@ def test_a_model_that_backtests_worse_waits_and_scoring_stays_on_the_approved_on
     good = sagemaker.list_model_packages(**newest, ModelApprovalStatus="Approved")["ModelPackageSummaryList"][0]
     unbeatable = {"relative_mase": "0.001"}
     sagemaker.update_model_package(ModelPackageArn=good["ModelPackageArn"], CustomerMetadataProperties=unbeatable)
+    machine = {"instance_type": "ml.m5.4xlarge", "volume_gb": 7}
+    wanted = {"dataset": "web", "mode": "train", "overrides": {"train": machine}}
     count = len(service.executions("web"))
-    states.start_execution(stateMachineArn=service.machine, input='{"dataset": "web", "mode": "train"}')
+    states.start_execution(stateMachineArn=service.machine, input=json.dumps(wanted))
     outcome = service.outcome(service.wait("web", more_than=count)[-1])
+    assert outcome["status"] == "published"
+    jobs = sagemaker.list_training_jobs(NameContains="headroom-web-", SortBy="CreationTime", SortOrder="Descending")
+    [job, *_] = [one["TrainingJobName"] for one in jobs["TrainingJobSummaries"]]
+    resources = sagemaker.describe_training_job(TrainingJobName=job)["ResourceConfig"]
+    assert (resources["InstanceType"], resources["VolumeSizeInGB"]) == ("ml.m5.4xlarge", 7)
     held = sagemaker.list_model_packages(**newest)["ModelPackageSummaryList"][0]
     assert held["ModelApprovalStatus"] == "PendingManualApproval"
     [letter] = service.mail(f"run {outcome['run_id']}: published")
@@ -184,7 +171,7 @@ def test_a_wrong_start_by_hand_says_what_is_wrong(service: Service) -> None:
     while (described := states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    assert "mode" in following.failure(described).reason
+    assert "mode" in service.why(described).reason
 
 
 def test_a_refused_file_is_told_of(service: Service) -> None:

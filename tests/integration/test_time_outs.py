@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 from integration.conftest import GIVEN
-from integration.service import Service
+from integration.service import Service, failure, files_of, intact, item, letter, redrive, start_by_hand
 from integration.test_alarms import becomes, physical
-from integration.test_faults import failure, files_of, intact, item, letter, redrive, start_by_hand
 from serving import Quiet, serving
 
 from local import deploy

@@ -203,21 +203,17 @@ def test_steps_on_a_cluster_keep_the_parts_and_their_order_and_a_shuffle_makes_n
 
 
 @with_spark
-def test_a_part_of_a_cluster_that_fails_is_named_however_many_steps_come_after_it(spark):
-    with (
-        pytest.raises(job.PartFailed, match=r"^b: KeyError: 'gone'$"),
-        engine.cluster() as cluster,
-    ):
-        list(cluster.results(cluster.then(cluster.parts(lines_of, ["a", "b"]), stumbles_at_b), list))
-
-
-@with_spark
-def test_a_part_of_a_cluster_that_is_killed_is_told_with_what_to_change_for_preprocess(spark):
-    with (
-        pytest.raises(engine.EngineFailed, match=r'ran out of memory.*"preprocess": \{"instance_type".*It was at b\.'),
-        engine.cluster() as cluster,
-    ):
-        list(cluster.results(cluster.then(cluster.parts(lines_of, ["a", "b"]), ends_at_b), list))
+@pytest.mark.parametrize(
+    ("step", "error", "words"),
+    [
+        (stumbles_at_b, job.PartFailed, r"^b: KeyError: 'gone'$"),
+        (ends_at_b, engine.EngineFailed, r'ran out of memory.*"preprocess": \{"instance_type".*It was at b\.'),
+    ],
+    ids=["by an error", "killed, with what to change for preprocess"],
+)
+def test_a_part_of_a_cluster_that_fails_is_named_however_many_steps_come_after_it(spark, step, error, words):
+    with pytest.raises(error, match=words), engine.cluster() as cluster:
+        list(cluster.results(cluster.then(cluster.parts(lines_of, ["a", "b"]), step), list))
 
 
 @with_spark

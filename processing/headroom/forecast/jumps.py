@@ -43,26 +43,34 @@ NUMBERS = ("two jumps", "three jumps or more", "one drop", "two drops", "three d
 class Noises:
     """What may lie around a law, N kinds, for all series of one length (T periods, S steps ahead).
 
-    ``parts``: their names in the prior. ``whitening``: N × T × T, the inverse of each covariance's factor, in sizes of
-    the noise; ``likely``: N, the logarithm of its determinant. ``carried``: N × S × T, from whitened values to the
-    noise's forecast, of ``variance`` (N × S).
+    Laws with jumps are made of T + 1 shapes: a step on each period, that on the first being a level, and a line that is
+    0 on the last. ``parts``: the noises' names in the prior. ``whitening``: N × T × T, the inverse of each covariance's
+    factor, in sizes of the noise; ``likely``: N, the logarithm of its determinant. ``known``: N × T × (T + 1), the
+    shapes whitened; ``gram``: N × (T + 1) × (T + 1), their products. ``carried``: N × S × T, from whitened values to
+    the noise's forecast, of ``variance`` (N × S); ``expected``: N × S × (T + 1), that of the shapes.
     """
 
     parts: list[tuple[str, ...]]
     whitening: np.ndarray
     likely: np.ndarray
+    known: np.ndarray
+    gram: np.ndarray
     carried: np.ndarray
     variance: np.ndarray
+    expected: np.ndarray
 
 
 def noises(
     parts: list[tuple[str, ...]], factors: list[np.ndarray], carried: list[np.ndarray], variances: list[np.ndarray]
 ) -> Noises:
     """The noises of these names and factors (T × T), which go on like this (T × S, and S)."""
-    own = np.eye(len(factors[0]))
-    whitening = np.stack([solve_triangular(factor, own, lower=True) for factor in factors])
+    periods = len(factors[0])
+    whitening = np.stack([solve_triangular(factor, np.eye(periods), lower=True) for factor in factors])
     likely = np.array([-np.log(np.diag(factor)).sum() for factor in factors])
-    return Noises(parts, whitening, likely, np.swapaxes(np.stack(carried), 1, 2), np.stack(variances))
+    shapes = np.concatenate([np.tri(periods), np.arange(1.0 - periods, 1)[:, None]], axis=1)
+    known, on = whitening @ shapes, np.swapaxes(np.stack(carried), 1, 2)
+    gram = np.swapaxes(known, 1, 2) @ known
+    return Noises(parts, whitening, likely, known, gram, on, np.stack(variances), on @ known)
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ def weighed(values: np.ndarray, around: Noises, ahead: np.ndarray, shape: float,
             if rows.size:
                 days = np.sort(np.where(on[rows], np.arange(on.shape[1]), on.shape[1]), axis=1)[:, : many[rows].max()]
                 number[rows, :, own] = first + np.minimum(many[rows], 3)[:, None, None]
-                found = law(around, values[rows], days, _gaps(days, on.shape[1]), ahead, shape, rate)
+                found = law(around, _seen(around, values[rows]), days, _gaps(days, on.shape[1]), ahead, shape, rate)
                 for whole, part in zip((evidence, centre, scale, slope), found, strict=True):
                     whole[rows, :, own] = part
     parts = [(*noise, *name) for noise in around.parts for name in names]
@@ -151,6 +159,7 @@ def pieces(values: np.ndarray) -> np.ndarray:
     total = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
     best, before = np.full((count, periods + 1), np.inf), np.zeros((count, periods + 1), dtype=int)
     best[:, 0] = -PENALTY
+    row = np.arange(count)
     length = np.arange(periods, 0, -1.0)
     for end in range(SHORTEST_PIECE, periods + 1):
         many = end - SHORTEST_PIECE + 1
@@ -159,8 +168,8 @@ def pieces(values: np.ndarray) -> np.ndarray:
         cost /= length[periods - end : periods - end + many]
         np.subtract(best[:, :many], cost, out=cost)
         before[:, end] = cost.argmin(axis=1)
-        best[:, end] = np.take_along_axis(cost, before[:, end, None], axis=1)[:, 0] + PENALTY
-    begins, at, row = np.zeros((count, periods), dtype=bool), np.full(count, periods), np.arange(count)
+        best[:, end] = cost[row, before[:, end]] + PENALTY
+    begins, at = np.zeros((count, periods), dtype=bool), np.full(count, periods)
     while at.any():
         at = before[row, at]
         begins[row[at > 0], at[at > 0]] = True
@@ -206,17 +215,33 @@ def _gaps(days: np.ndarray, periods: int) -> Gaps:
     return Gaps(likely - np.log(len(MEAN)), pace, random, doubt)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """n series under N noises: their whitened sums of squares (n × N), their products with the shapes (n × N × (T + 1)),
+    and what the noise alone forecasts (n × N × S)."""
+
+    squares: np.ndarray
+    products: np.ndarray
+    level: np.ndarray
+
+
+def _seen(around: Noises, values: np.ndarray) -> Seen:
+    """Series (n × T) under each noise."""
+    white = around.whitening @ values.T
+    products, level = np.swapaxes(white, 1, 2) @ around.known, around.carried @ white
+    return Seen((white**2).sum(axis=1).T, products.swapaxes(0, 1), level.transpose(2, 0, 1))
+
+
 Weighed = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Of n series, N noises and V laws: evidence (n × N × V), centres and scales of the forecasts (n × N × V × S each), and
 growth per period (n × N × V)."""
 
 
 def _stairs(
-    around: Noises, values: np.ndarray, days: np.ndarray, gaps: Gaps, ahead: np.ndarray, shape: float, rate: float
+    around: Noises, seen: Seen, days: np.ndarray, gaps: Gaps, ahead: np.ndarray, shape: float, rate: float
 ) -> Weighed:
-    """Staircases of n series (n × T) that jump on up to k days each (n × k)."""
-    steps = (np.arange(values.shape[1])[:, None] >= days[:, None, :]).astype(float)
-    jumped = (days < values.shape[1]).astype(float)
+    """Staircases of n series that jump on up to k days each (n × k)."""
+    jumped = (days < around.known.shape[1]).astype(float)
     apart = 1 / gaps.pace[:, None]
     # What comes at the first jump flowed in for a usual gap, or since the history began.
     inflow = jumped * np.diff(days, axis=1, prepend=days[:, :1] - np.minimum(days[:, :1], apart))
@@ -227,13 +252,14 @@ def _stairs(
         each = inflow if kind == "inflow" else jumped
         coming = ahead + 0 * apart if kind == "inflow" else ahead / apart
         usual = apart if kind == "inflow" else np.ones(apart.shape)
-        known = np.concatenate([(steps @ each[..., None]), steps], axis=2)
+        # A column for what the jumps have in common, and one for each jump's own.
+        made = np.concatenate([each[:, :, None], jumped[:, :, None] * np.eye(days.shape[1])], axis=2)
         future = np.ones((len(days), len(ahead), 1 + days.shape[1]))
         future[:, :, 0] = each.sum(axis=1, keepdims=True) + coming
         future[:, :, 1:] = jumped[:, None, :]
-        prior = np.empty((len(days), len(sizes), known.shape[2]))
+        prior = np.empty((len(days), len(sizes), made.shape[2]))
         prior[:, :, 0], prior[:, :, 1:] = sizes / usual**2, own[:, None]
-        evidence, centre, variance, noisy, fit = _regression(around, values, known, future, prior, shape, rate)
+        evidence, centre, variance, noisy, fit = _regression(around, seen, days, made, future, prior, shape, rate)
         jump = fit[..., 0] * usual[:, None]
         # How many come is not known; with an inflow, only what waits for the next.
         variance += (noisy * own)[..., None] * (ahead / apart)[:, None, None]
@@ -244,48 +270,58 @@ def _stairs(
 
 
 def _teeth(
-    around: Noises, values: np.ndarray, days: np.ndarray, gaps: Gaps, ahead: np.ndarray, shape: float, rate: float
+    around: Noises, seen: Seen, days: np.ndarray, gaps: Gaps, ahead: np.ndarray, shape: float, rate: float
 ) -> Weighed:
-    """A line with teeth, of n series (n × T) that drop on up to k days each (n × k)."""
-    time, usual = np.arange(values.shape[1]), 1 / gaps.pace[:, None]
-    begins = np.concatenate([days[:, :1] - usual, days], axis=1)
-    tooth = time - np.take_along_axis(begins, (time[:, None] >= days[:, None, :]).sum(axis=2), axis=1)
+    """A line with teeth, of n series that drop on up to k days each (n × k)."""
+    periods, usual = around.known.shape[1], 1 / gaps.pace[:, None]
+    jumped = days < periods
+    newest = np.where(jumped, days, -np.inf).max(axis=1, keepdims=True)
+    # A tooth is a line from its begin, which the first has before the history, back to 0 at each drop.
+    lost = np.where(jumped, np.diff(days, axis=1, prepend=days[:, :1] - usual), 0)
+    begun = periods - 1 - (days[:, :1] - usual)
+    shapes = np.concatenate([np.full((len(days), 1), periods), np.zeros((len(days), 1), dtype=int), days], axis=1)
+    made = np.zeros((*shapes.shape, 2))
+    made[:, 0], made[:, 1:, 1] = 1, np.concatenate([begun, -lost], axis=1)
     # The last tooth goes on until it is as long as usual; of those that follow nobody knows how far they are.
-    later = tooth[:, -1:] + ahead
+    later = periods - 1 - newest + ahead
     follows = later > usual
-    known = np.stack([time - len(time) + 1 + 0 * tooth, tooth], axis=2)
     future = np.stack([ahead + 0 * later, np.where(follows, usual / 2, later)], axis=2)
-    prior = np.broadcast_to(np.square(TEETH), (len(values), len(TEETH), 2))
-    evidence, centre, variance, _, fit = _regression(around, values, known, future, prior, shape, rate)
+    prior = np.broadcast_to(np.square(TEETH), (len(days), len(TEETH), 2))
+    evidence, centre, variance, _, fit = _regression(around, seen, shapes, made, future, prior, shape, rate)
     variance += (follows[:, None, None] / 12) * (fit[..., 1:] * usual[:, None, None]) ** 2
     return gaps.likely[:, None, None] + evidence, centre, np.sqrt(variance), fit[..., 0]
 
 
 def _regression(
     around: Noises,
-    values: np.ndarray,
-    known: np.ndarray,
+    seen: Seen,
+    shapes: np.ndarray,
+    made: np.ndarray,
     future: np.ndarray,
     prior: np.ndarray,
     shape: float,
     rate: float,
 ) -> tuple[np.ndarray, ...]:
-    """Regress series (n × T) on columns of their own (n × T × k) under N noises, and forecast by those (n × S × k).
+    """Regress n series on columns of their own under N noises, and forecast by these (n × S × k).
 
-    ``prior``: n × V × k, the prior variances of the coefficients by each of V laws. Returns evidence (n × N × V),
-    centres and variances of the forecasts (n × N × V × S each), the noise's variance (n × N × V) and the coefficients
+    ``shapes`` and ``made``: which m shapes the columns are made of (n × m), and how much of each (n × m × k). ``prior``:
+    n × V × k, the prior variances of the coefficients by each of V laws. Returns evidence (n × N × V), centres and
+    variances of the forecasts (n × N × V × S each), the noise's variance (n × N × V) and the coefficients
     (n × N × V × k).
     """
-    periods, width = known.shape[1:]
-    white = around.whitening @ np.concatenate([values[:, :, None], known], axis=2)[:, None]
-    carried, gram = around.carried @ white, np.swapaxes(white, 2, 3) @ white
-    level, ahead = carried[:, :, None, :, 0], (future[:, None] - carried[..., 1:])[:, :, None]
-    precise = gram[:, :, None, 1:, 1:] + (np.eye(width) / prior[:, :, None, :])[:, None]
-    inverse, products = np.linalg.inv(precise), gram[:, :, None, 1:, :1]
+    periods, own = around.known.shape[1], made[:, None]
+    gram = around.gram[:, shapes[:, :, None], shapes[:, None, :]].swapaxes(0, 1)
+    gram = own.swapaxes(2, 3) @ gram @ own
+    products = np.take_along_axis(seen.products, shapes[:, None], axis=2)[:, :, None] @ own
+    expected = around.expected[:, :, shapes].transpose(2, 0, 1, 3) @ own
+    ahead = (future[:, None] - expected)[:, :, None]
+    precise = gram[:, :, None] + (np.eye(made.shape[2]) / prior[:, :, None, :])[:, None]
+    products = products[:, :, None].swapaxes(3, 4)
+    inverse = np.linalg.inv(precise)
     fit = inverse @ products
-    left = np.maximum(gram[:, :, :1, 0] - (fit * products).sum(axis=(3, 4)), 0)
+    left = np.maximum(seen.squares[:, :, None] - (fit * products).sum(axis=(3, 4)), 0)
     determinant = np.linalg.slogdet(precise)[1] + np.log(prior).sum(axis=2)[:, None]
     evidence = around.likely[:, None] - 0.5 * determinant - (shape + periods / 2) * np.log(rate + 0.5 * left)
     noisy = (rate + 0.5 * left) / (shape + periods / 2)
     variance = noisy[..., None] * (around.variance[:, None] + ((ahead @ inverse) * ahead).sum(axis=4))
-    return evidence, level + (ahead @ fit)[..., 0], variance, noisy, fit[..., 0]
+    return evidence, seen.level[:, :, None] + (ahead @ fit)[..., 0], variance, noisy, fit[..., 0]

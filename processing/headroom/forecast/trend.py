@@ -30,7 +30,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtri, stdtrit
 from threadpoolctl import threadpool_limits
 
-from headroom.core.grid import Grid, median
+from headroom.core.grid import Grid, median, quantiles
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
 from headroom.forecast import intervals, jumps
@@ -88,7 +88,7 @@ SHAPE, RATE = 1.0, 0.5
 OUTLIER = 6.0
 # Shares of the horizon at which the forecast is worked out; between them it is a straight line.
 KNOTS = (0.0, 0.03, 0.07, 0.13, 0.2, 0.3, 0.42, 0.56, 0.72, 0.86, 1.0)
-PATHS = 199
+PATHS, GOLDEN = 199, (5**0.5 - 1) / 2
 MOST_LAWS = 80
 # Laws with jumps are weighed under these noises, by the day only: by the hour rhythms jump too.
 AROUND_JUMPS = ("noise white", "noise memory 0.5")
@@ -180,13 +180,10 @@ def _of_series(values: np.ndarray, upper: np.ndarray, pace: float, horizon: int,
     weight = explained.evidence
     weight += _measured_prior(periods, tuple(steps.tolist()), pace, season)
     weight += log_prior_of_shares(explained.laws, size / upper, prior())[:, None, :]
-    weight = weight.reshape(count, -1)
+    with_jumps = np.empty((count, 0))
     if explained.jumps is not None:
         with_jumps = explained.jumps.evidence + log_prior_of_jumps(explained.jumps, prior())
-        weight = np.concatenate([weight, with_jumps], axis=1)
-    most = min(MOST_LAWS, weight.shape[1] - 1)
-    picked = np.argpartition(-weight, most, axis=1)[:, :most]
-    weight = np.take_along_axis(weight, picked, axis=1)
+    picked, weight = heaviest(weight, with_jumps)
     weight = np.exp(weight - weight.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     fit = explained.fitted(picked)
@@ -197,6 +194,29 @@ def _of_series(values: np.ndarray, upper: np.ndarray, pace: float, horizon: int,
     quantiles = level[:, None, None] + size[:, None, None] * quantiles + again[:, :, None]
     climbing, turned, slope, age = explained.climb(picked, fit, weight)
     return Trend(quantiles, climbing, turned, slope / pace * size, age * pace, periods)
+
+
+def heaviest(weight: np.ndarray, with_jumps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ``MOST_LAWS`` pairs of noise and law with the largest weights, and these (n × K each).
+
+    Given the weights of pairs (n × N × C) and of those with jumps (n × J), see :class:`Explained` for their numbers.
+    Of all laws only those can hold such a pair whose largest weight is among the largest.
+    """
+    count, noises, laws = weight.shape
+    best = _largest(weight.max(axis=1), MOST_LAWS)
+    pair = (np.arange(noises)[:, None] * laws + best[:, None]).reshape(count, -1)
+    pair = np.concatenate([pair, np.tile(np.arange(with_jumps.shape[1]) + noises * laws, (count, 1))], axis=1)
+    some = np.take_along_axis(weight, best[:, None], axis=2).reshape(count, -1)
+    some = np.concatenate([some, with_jumps], axis=1)
+    picked = _largest(some, MOST_LAWS)
+    return np.take_along_axis(pair, picked, axis=1), np.take_along_axis(some, picked, axis=1)
+
+
+def _largest(values: np.ndarray, most: int) -> np.ndarray:
+    """In which columns each row's largest values are, rising: at most so many."""
+    if values.shape[1] <= most:
+        return np.tile(np.arange(values.shape[1]), (len(values), 1))
+    return np.sort(np.argpartition(-values, most, axis=1)[:, :most], axis=1)
 
 
 def dense(quantiles: np.ndarray) -> np.ndarray:
@@ -281,19 +301,25 @@ def season_effects(values: np.ndarray, season: int) -> np.ndarray:
     Posterior means under a level that wanders and a line, so that neither a trend nor a step is taken for a season.
     """
     periods = values.shape[1]
-    time = np.arange(periods) + 1.0
-    phase = np.equal.outer(np.arange(season), np.arange(periods) % season).astype(float)
-    base = ANY_LEVEL + 0.05 * np.multiply.outer(time - periods, time - periods)
-    base += 0.15 * np.minimum.outer(time, time) + np.eye(periods)
+    phase, factors = _around_season(periods, season)
     best, chosen = np.full(len(values), -np.inf), np.zeros((len(values), season))
-    for variance in SEASONS:
-        factor = np.linalg.cholesky(base + variance * phase.T @ phase)
+    for variance, factor in zip(SEASONS, factors, strict=True):
         whitened = solve_triangular(factor, values.T, lower=True)
         evidence = _evidence(-np.log(np.diag(factor)).sum(), (whitened**2).sum(axis=0), periods)
         effects = (variance * phase @ solve_triangular(factor, whitened, lower=True, trans=1)).T
         chosen = np.where((evidence > best)[:, None], effects - effects.mean(axis=1, keepdims=True), chosen)
         best = np.maximum(best, evidence)
     return chosen
+
+
+@cache
+def _around_season(periods: int, season: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Which period is in which phase (season × T), and the factor of the covariance with each of ``SEASONS``."""
+    time = np.arange(periods) + 1.0
+    phase = np.equal.outer(np.arange(season), np.arange(periods) % season).astype(float)
+    base = ANY_LEVEL + 0.05 * np.multiply.outer(time - periods, time - periods)
+    base += 0.15 * np.minimum.outer(time, time) + np.eye(periods)
+    return phase, [np.linalg.cholesky(base + variance * phase.T @ phase) for variance in SEASONS]
 
 
 def without_outliers(values: np.ndarray) -> np.ndarray:
@@ -328,6 +354,21 @@ class Laws:
     ends: np.ndarray
     kinds: list[str]
     around_jumps: jumps.Noises | None
+
+    @cached_property
+    def grams(self) -> np.ndarray:
+        """``gram`` of every noise (N × shapes × shapes)."""
+        return np.stack([noise.gram for noise in self.noises])
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """``variance`` of every noise (N × S)."""
+        return np.stack([noise.variance for noise in self.noises])
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """``columns`` of every noise (N × S × shapes)."""
+        return np.stack([noise.columns for noise in self.noises])
 
     @cached_property
     def fits(self) -> tuple[np.ndarray, np.ndarray, int]:
@@ -515,10 +556,9 @@ def _factorised(
 class Explained:
     """How n series of one length (T) are explained by each noise (N) and law (C), in sizes of the noise.
 
-    ``evidence``: n × N × C, logarithms. ``squares``: N × n, the whitened series' sums of squares; ``products``: N × n ×
-    shapes, those with the shapes. ``level``: N × n × S, the noise's own forecast at S steps ahead. And of each noise,
-    see :class:`Noise`: ``grams``, ``variance`` and ``columns``. ``jumps``: the J pairs of noise and law with jumps,
-    None where there are none.
+    ``evidence``: n × N × C, logarithms. ``squares``: N × n, the whitened series' sums of squares; ``products``: N ×
+    shapes × n, those with the shapes. ``level``: N × n × S, the noise's own forecast at S steps ahead. ``jumps``: the J
+    pairs of noise and law with jumps, None where there are none.
 
     A pair's number is that of noise times C plus that of the law; the pairs with jumps follow those N × C.
     """
@@ -530,9 +570,6 @@ class Explained:
     squares: np.ndarray
     products: np.ndarray
     level: np.ndarray
-    grams: np.ndarray
-    variance: np.ndarray
-    columns: np.ndarray
     jumps: jumps.Jumps | None
 
     @property
@@ -554,8 +591,9 @@ class Explained:
         row = np.arange(len(noise))[:, None]
         one, two = np.moveaxis(self.laws.shapes[law], -1, 0)
         of_one, of_two = np.moveaxis(1 / self.laws.sizes[law] ** 2, -1, 0)
-        grams = self.grams[noise, one, one] + of_one, self.grams[noise, two, two] + of_two, self.grams[noise, one, two]
-        return _fitted(self.squares[noise, row], self.products[noise, row, one], self.products[noise, row, two], *grams)
+        gram = self.laws.grams
+        grams = gram[noise, one, one] + of_one, gram[noise, two, two] + of_two, gram[noise, one, two]
+        return _fitted(self.squares[noise, row], self.products[noise, one, row], self.products[noise, two, row], *grams)
 
     def forecasts(self, pair: np.ndarray, fit: Fitted) -> tuple[np.ndarray, np.ndarray]:
         """Centres and scales (n × K × S) of the Student t forecasts by pairs of noise and law (n × K) and their fit."""
@@ -563,12 +601,12 @@ class Explained:
         row = np.arange(len(noise))[:, None]
         first, second = np.moveaxis(self.laws.shapes[law], -1, 0)
         over = np.maximum(self.steps - self.laws.ends[law][..., None], 0)
-        one, two = self.columns[noise, :, first], self.columns[noise, :, second]
+        one, two = self.laws.columns[noise, :, first], self.laws.columns[noise, :, second]
         centre = self.level[noise, row] + fit.one[..., None] * (one - over) + fit.two[..., None] * two
         squared = fit.precise_two[..., None] * one**2 + fit.precise_one[..., None] * two**2
         added = (squared - 2 * fit.together[..., None] * one * two) / fit.determinant[..., None]
         size = (RATE + 0.5 * fit.left) / (SHAPE + self.periods / 2)
-        scale = np.sqrt(np.maximum(self.variance[noise] + added, 1e-9) * size[..., None])
+        scale = np.sqrt(np.maximum(self.laws.variance[noise] + added, 1e-9) * size[..., None])
         if self.jumps:
             row, column = np.nonzero(self.of_jumps(pair) >= 0)
             jump = self.of_jumps(pair)[row, column]
@@ -638,16 +676,16 @@ def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> 
     laws = laws_of(periods, tuple(steps.tolist()), pace, season)
     evidence = np.empty((count, len(laws.noises), len(laws.parts)))
     squares, products, level = [], [], []
+    first, same, alone = laws.fits
+    one, two = first[:alone], first[alone:]
+    left = np.empty((len(first), count))  # the series last: what belongs to a law lies together
     for number, noise in enumerate(laws.noises):
         whitened = solve_triangular(noise.factor, values.T, lower=True)
-        square, product = (whitened**2).sum(axis=0), (noise.known.T @ whitened).T
-        first, same, alone = laws.fits
-        one, two = first[:alone], first[alone:]
-        left = np.empty((count, len(first)))
-        left[:, :alone] = _left_of_one(square[:, None], product[:, laws.shapes[one, 0]], noise.precision[0][one])
-        precision = (part[two] for part in noise.precision)
-        left[:, alone:] = _fitted(square[:, None], *np.moveaxis(product[:, laws.shapes[two]], 2, 0), *precision).left
-        evidence[:, number] = _evidence(noise.likely[first], left, periods)[:, same]
+        square, product = (whitened**2).sum(axis=0), noise.known.T @ whitened
+        left[:alone] = _left_of_one(square, product[laws.shapes[one, 0]], noise.precision[0][one, None])
+        precision = (part[two, None] for part in noise.precision)
+        left[alone:] = _fitted(square, *(product[shape] for shape in laws.shapes[two].T), *precision).left
+        evidence[:, number] = _evidence(noise.likely[first, None], left, periods)[same].T
         squares.append(square)
         products.append(product)
         level.append((noise.carried.T @ whitened).T)
@@ -660,9 +698,6 @@ def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> 
         squares=np.stack(squares),
         products=np.stack(products),
         level=np.stack(level),
-        grams=np.stack([noise.gram for noise in laws.noises]),
-        variance=np.stack([noise.variance for noise in laws.noises]),
-        columns=np.stack([noise.columns for noise in laws.noises]),
         jumps=None if around is None else jumps.weighed(values, around, steps, SHAPE, RATE),
     )
 
@@ -736,14 +771,19 @@ def _kinds() -> dict[str, tuple[float, ...]]:
 def mixed(weight: np.ndarray, centre: np.ndarray, scale: np.ndarray, freedom: float) -> np.ndarray:
     """Quantiles (n × S × LEVELS) of mixtures of Student t distributions: weights n × K, centres and scales n × K × S.
 
-    They are those of ``PATHS`` draws, spread evenly over the weights and over the distribution.
+    They are those of ``PATHS`` draws, spread evenly over the weights, from the lowest end to the highest, and over the
+    distribution by turns of the golden ratio: half as far from what many more draws give as if these were shuffled.
     """
+    row = np.arange(len(weight))[:, None]
+    order = np.argsort(centre[:, :, -1], axis=1)
+    reached = np.cumsum(weight[row, order], axis=1) / weight.sum(axis=1, keepdims=True)
     even = (np.arange(PATHS) + 0.5) / PATHS
-    score = np.random.default_rng(1).permutation(stdtrit(freedom, even))
-    reached = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
-    which = np.minimum((reached[:, None, :] < even[None, :, None]).sum(axis=2), weight.shape[1] - 1)[..., None]
-    paths = np.take_along_axis(centre, which, axis=1) + score[:, None] * np.take_along_axis(scale, which, axis=1)
-    return np.moveaxis(np.quantile(paths, LEVELS, axis=1), 0, 2)
+    # From which draw on a pair is done with, and so how many of them are by each draw.
+    done = row * (PATHS + 1) + np.searchsorted(even, reached, side="right")
+    by_draw = np.bincount(done.ravel(), minlength=len(weight) * (PATHS + 1)).reshape(len(weight), -1).cumsum(axis=1)
+    which = order[row, np.minimum(by_draw[:, :-1], weight.shape[1] - 1)]
+    score = stdtrit(freedom, even)[np.argsort(np.argsort(np.arange(PATHS) * GOLDEN % 1))][:, None]
+    return np.stack(quantiles(centre[row, which] + score * scale[row, which], LEVELS), axis=2)
 
 
 def _weighted_median(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ import pandas as pd
 from headroom.core.grid import Grid, Span, mean, quantile
 from headroom.core.metrics import is_percent, percent_names
 from headroom.core.periods import DAYS_PER_MONTH, Frequency, in_month_end
-from headroom.insight.seasonality import LEAST_MONTH_ENDS, highest_by_day, profiles
+from headroom.insight.decomposition import profiles
+from headroom.insight.seasonality import LEAST_MONTH_ENDS, highest_by_day
 
 # A value at or below the first number counts as none of the feature, at or above the second as all of it; the third
 # is the feature's weight in distances. The scales are fixed, not the fleet's, so that the same behaviour is at the

@@ -1,31 +1,18 @@
-"""How each server's use moves with the hour, the week, the year and the quarter, and how strongly.
-
-The decomposition is STL (Cleveland, Cleveland, McRae & Terpenning, 1990) with periodic seasons: trend by local
-linear regression with tricube weights, seasons by the mean of each phase, fitted in turn until they agree. Missing
-periods weigh nothing, and because every series lies on the same calendar each step is one operation on the matrix of
-all series, some hundred times faster than one decomposition per series. Strengths are those of Wang, Smith & Hyndman
-(2006) as Hyndman & Athanasopoulos define them in "Forecasting: Principles and Practice", section 4.3.
-"""
+"""How each server's use moves with the hour, the week, the year and the quarter, and how strongly."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.signal import oaconvolve
-from scipy.sparse import csr_array
 
 from headroom.core.grid import Grid, mean, quantile
 from headroom.core.metrics import is_percent
 from headroom.core.periods import DAYS_PER_MONTH, Frequency, in_month_end, in_quarter_end
 from headroom.core.settings import Settings
+from headroom.insight.decomposition import decompose, phase_sums, profiles, strength
 
-# Days of the trend's window where the year's season is fitted too: a year and a half.
-YEAR_TREND_WINDOW = 547
-# The year's season is a smooth curve over the days of the year; one of 366 free values would fit the noise.
-YEAR_SMOOTHING = 31
 # What a history can show: a slope per month after a month, a lasting step after the days it must last on both sides
 # together, the effect of an end of a month after three of them and of a quarter after two.
 LEAST_SLOPE_DAYS, LEAST_STEP_DAYS, LEAST_MONTH_ENDS, LEAST_QUARTER_ENDS = 28, 56, 3, 2
@@ -33,49 +20,6 @@ LEAST_SLOPE_DAYS, LEAST_STEP_DAYS, LEAST_MONTH_ENDS, LEAST_QUARTER_ENDS = 28, 56
 LEAST_PEAK = 0.02
 # A jump of the level counts from this share of the scale on: 100 of percent metrics, else the series' own P95.
 LEAST_JUMP = 0.08
-_ROUNDS = 3
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A matrix taken apart: ``values = trend + the seasons + remainder`` wherever something was measured.
-
-    Attributes:
-        trend, remainder: arrays (n, T), NaN where nothing was measured.
-        seasons: "day", "week", "year": array (n, T), zero for the series where it cannot be measured.
-        measured: the same names: array (n,), whether the series is long enough for that season (two of them).
-    """
-
-    trend: np.ndarray
-    seasons: dict[str, np.ndarray]
-    measured: dict[str, np.ndarray]
-    remainder: np.ndarray
-
-
-def decompose(values: np.ndarray, ds: pd.DatetimeIndex, frequency: Frequency) -> Parts:
-    """Take the rows of a matrix (n series, T periods) apart into trend, seasons and remainder."""
-    there = np.isfinite(values)
-    count = there.sum(axis=1)
-    first = np.where(count > 0, there.argmax(axis=1), values.shape[1])
-    days = (values.shape[1] - first) / frequency.per_day
-    measured = {
-        "day": (count >= 48) & frequency.hourly,
-        "week": (count >= 0.7 * 14 * frequency.per_day) & (days >= 14),
-        "year": (count >= 0.7 * 730) & (days >= 730) & (not frequency.hourly),
-    }
-    trend = np.full(values.shape, np.nan)
-    seasons = {name: np.zeros(values.shape) for name in measured}
-    for with_year in (False, True):
-        rows = np.flatnonzero((measured["year"] == with_year) & (count > 0))
-        if rows.size:
-            window = YEAR_TREND_WINDOW if with_year else frequency.trend_window
-            phases = {name: _phase(name, ds, frequency) for name in measured if measured[name][rows].any()}
-            part_trend, part_seasons = _backfit(values[rows], there[rows], phases, window)
-            trend[rows] = part_trend
-            for name, season in part_seasons.items():
-                seasons[name][rows] = season * measured[name][rows, None]
-    remainder = values - trend - sum(seasons.values())
-    return Parts(np.where(there, trend, np.nan), seasons, measured, remainder)
 
 
 def measure(grid: Grid, settings: Settings) -> pd.DataFrame:
@@ -152,8 +96,8 @@ def highest_by_day(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:
 def _measure(values: np.ndarray, metric: str, grid: Grid, settings: Settings) -> pd.DataFrame:
     ds, frequency = grid.ds, grid.frequency
     parts = decompose(values, ds, frequency)
-    table = {f"{name}_strength": _strength(parts, name) for name in ("day", "week", "year")}
-    table["trend_strength"] = np.where(np.isfinite(values).sum(axis=1) >= 14, _strength(parts, "trend"), np.nan)
+    table = {f"{name}_strength": strength(parts, name) for name in ("day", "week", "year")}
+    table["trend_strength"] = np.where(np.isfinite(values).sum(axis=1) >= 14, strength(parts, "trend"), np.nan)
 
     level = by_day(values - sum(parts.seasons.values()), ds)[:, -365:]
     scale = np.full(len(values), 100.0) if is_percent(metric) else quantile(values, 0.95)
@@ -186,103 +130,6 @@ def _measure(values: np.ndarray, metric: str, grid: Grid, settings: Settings) ->
     steps = np.diff(parts.remainder[:, -180 * frequency.per_day :], axis=1)
     table["noise"] = np.sqrt(mean(steps**2, axis=1) / 2)
     return pd.DataFrame(table)
-
-
-def _phase(season: str, ds: pd.DatetimeIndex, frequency: Frequency) -> tuple[np.ndarray, int]:
-    if season == "day":
-        return np.asarray(ds.hour), 24
-    if season == "year":
-        return np.asarray(ds.dayofyear - 1), 366
-    if frequency.hourly:
-        return np.asarray(ds.weekday * 24 + ds.hour), 168
-    return np.asarray(ds.weekday), 7
-
-
-def _backfit(
-    values: np.ndarray, there: np.ndarray, phases: dict[str, tuple[np.ndarray, int]], window: int
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    smooth = _Smoother(there, window)
-    seasons = {name: np.zeros(values.shape) for name in phases}
-    trend = smooth(values)
-    for _ in range(_ROUNDS):
-        for name, (phase, length) in phases.items():
-            others = sum(season for other, season in seasons.items() if other != name)
-            rest = values - trend - others
-            means = _year_means(rest, phase) if name == "year" else np.nan_to_num(profiles(rest, phase, length))
-            season = means[:, phase]
-            seasons[name] = season - mean(np.where(there, season, np.nan), axis=1)[:, None]
-        trend = smooth(values - sum(seasons.values()))
-    return trend, seasons
-
-
-class _Smoother:
-    """Local linear regression with tricube weights along each row, on what was measured (n, T)."""
-
-    def __init__(self, there: np.ndarray, window: int) -> None:
-        half = window // 2
-        steps = np.arange(-half, half + 1) / (half + 1)
-        weights = (1 - np.abs(steps) ** 3) ** 3
-        self._there = there
-        # Convolution turns its kernel round: the odd moments change their sign.
-        self._kernels = [weights[None, :] * (-steps[None, :]) ** power for power in range(3)]
-        full = there.all()
-        self._moments = [
-            self._convolve(there[:1].astype(float) if full else there.astype(float), k) for k in self._kernels
-        ]
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        zeroed = np.where(self._there, values, 0.0)
-        sum0, sum1 = (self._convolve(zeroed, kernel) for kernel in self._kernels[:2])
-        m0, m1, m2 = self._moments
-        determinant = m0 * m2 - m1**2
-        with np.errstate(invalid="ignore", divide="ignore"):
-            line = (m2 * sum0 - m1 * sum1) / determinant
-            # One point, or points all on one date, carry a level and no slope.
-            level = np.where(m0 > 1e-6, sum0 / m0, np.nan)
-        return np.where(determinant > 1e-6 * np.maximum(m0, 1e-6) ** 2, line, level)
-
-    @staticmethod
-    def _convolve(rows: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        half = kernel.shape[1] // 2
-        return oaconvolve(rows, kernel, mode="full", axes=1)[:, half : half + rows.shape[1]]
-
-
-def _phase_sums(values: np.ndarray, phase: np.ndarray, phases: int) -> tuple[np.ndarray, np.ndarray]:
-    there = np.isfinite(values)
-    member = csr_array((np.ones(len(phase)), (phase, np.arange(len(phase)))), shape=(phases, len(phase)))
-    return (member @ np.where(there, values, 0.0).T).T, (member @ there.T.astype(float)).T
-
-
-def profiles(values: np.ndarray, phase: np.ndarray, phases: int) -> np.ndarray:
-    """Mean of each row of a matrix (n, T) at each phase: array (n, phases), NaN where nothing was measured."""
-    total, count = _phase_sums(values, phase, phases)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-
-
-def _year_means(values: np.ndarray, day: np.ndarray) -> np.ndarray:
-    total, count = _phase_sums(values, day, 366)
-    half = YEAR_SMOOTHING // 2
-    weights = (1 - np.abs(np.arange(-half, half + 1) / (half + 1)) ** 3) ** 3
-
-    def around(table: np.ndarray) -> np.ndarray:
-        wrapped = np.concatenate([table[:, -half:], table, table[:, :half]], axis=1)
-        return oaconvolve(wrapped, weights[None, :], mode="valid", axes=1)
-
-    total, count = around(total), around(count)
-    return np.divide(total, count, out=np.zeros(total.shape), where=count > 1e-6)
-
-
-def _strength(parts: Parts, name: str) -> np.ndarray:
-    part = parts.trend if name == "trend" else parts.seasons[name]
-    both = np.where(np.isfinite(parts.remainder), part, np.nan) + parts.remainder
-    total, rest = _variance(both), _variance(parts.remainder)
-    share = np.divide(rest, total, out=np.ones(total.shape), where=total > 1e-9)
-    strength = np.clip(1 - share, 0, 1)
-    return strength if name == "trend" else np.where(parts.measured[name], strength, np.nan)
-
-
-def _variance(values: np.ndarray) -> np.ndarray:
-    return mean((values - mean(values, axis=1)[:, None]) ** 2, axis=1)
 
 
 def _of_month(ds: pd.DatetimeIndex) -> np.ndarray:
@@ -368,7 +215,7 @@ def _slope(values: np.ndarray) -> np.ndarray:
 
 def _peak(values: np.ndarray, phase: np.ndarray, phases: int, differ: float | np.ndarray, times: int) -> np.ndarray:
     """The phase of each row's highest mean; NaN unless all were seen that many times and differ by that much."""
-    total, count = _phase_sums(values, phase, phases)
+    total, count = phase_sums(values, phase, phases)
     profile = total / np.maximum(count, 1)
     clear = (count >= times).all(axis=1) & (np.ptp(profile, axis=1) > np.maximum(differ, 1e-9))
     return np.where(clear, profile.argmax(axis=1), np.nan)

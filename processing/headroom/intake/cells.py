@@ -18,7 +18,8 @@ _OTHER_EPOCH = (
 _TOTALS = (
     r"(_|grand |sub|sub-|overall |cluster |fleet )?"
     r"(totals?|averages?|avg|mean|median|sum|summary|max(imum)?|min(imum)?)"
-    r"( of)?( all)?( servers| hosts| nodes| vms| machines)?:?|(all|overall)( servers| hosts| nodes| vms| machines)?"
+    r"( of)?( all)?( (servers|hosts|nodes|vms|machines|instances))?:?"
+    r"|(all|overall)( (servers|hosts|nodes|vms|machines|instances))?"
     r"|std ?dev|standard deviation|count|(\d\d(th|\.)?|p\d\d)? ?percentile|gesamt(summe)?|insgesamt|summe|mittelwert"
     r"|durchschnitt|moyenne|m[ée]diane|promedio|media|m[ée]dia|totale?|totaal|gemiddelde|suma|razem|średnia|medel"
     r"|gennemsnitt?|итого|всего|среднее|合計|平均|总计|平均值|소계|합계|평균"
@@ -51,7 +52,8 @@ CREATE MACRO instant(text) AS CASE
 CREATE MACRO quick_or(text, slow) AS
     CASE WHEN try_cast(text AS DOUBLE) IS NULL THEN slow ELSE try_cast(text AS DOUBLE) END;
 
-CREATE MACRO plain_number(text) AS coalesce(try_cast(text AS DOUBLE), try_cast(rtrim(text, '% ') AS DOUBLE));
+CREATE MACRO plain_number(text) AS coalesce(
+    try_cast(text AS DOUBLE), try_cast(rtrim(text, '% ' || chr(160) || chr(8239)) AS DOUBLE));
 
 -- The mark of decimals is a point, and a comma, blank or apostrophe stands between thousands.
 CREATE MACRO number_with_point(text) AS coalesce(
@@ -102,7 +104,8 @@ CREATE MACRO problem(source_column, cell, reason) AS {{'column': source_column, 
 CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
 
 CREATE MACRO server_problem(name) AS CASE
-    WHEN is_nothing(name) OR lower(name) IN ({_NO_NAMES}) THEN 'no server name'
+    WHEN is_nothing(name) OR lower(name) IN ({_NO_NAMES})
+        THEN 'no server name: export it beside the values, or send a file per server, named after it'
     WHEN regexp_full_match(lower(name), {quoted(_TOTALS)}) THEN 'a total or an average, and not a server'
     WHEN length(name) > {NAME_LENGTH} THEN 'server name longer than {NAME_LENGTH} characters'
     WHEN regexp_matches(name, '\p{{Cc}}') THEN 'server name with control characters' END;

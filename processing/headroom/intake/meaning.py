@@ -88,6 +88,7 @@ _CONTRACT_NETWORK = re.compile(
 )
 # Small letters say bits to some and bytes to others, unless the name says bits.
 _BITS_PER_SECOND = re.compile(r"([kKMG]?)(?:bps|b/s)")
+_BITS_OR_BYTES = re.compile(r"[kKmMgG]?b(?:ps|/s|/sec)")
 _MOUNT = re.compile(r"(?<![\w.|:\\/])(/[\w./-]*|[A-Z]:\\?)(?=$|[\s\[(])")
 _MOUNT_IN_BRACKETS = re.compile(r"[\[(]\s*(/[\w./-]*|[A-Z]:\\?)\s*[\])]")
 _DATADOG = re.compile(r"(avg|max|min|sum):([\w.]+)\{[^{}]*\}(?: by \{[^{}]*\})?")
@@ -127,6 +128,9 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "system.cpu.total.norm.pct": ("cpu", "ratio", False),  # Elastic's beats
     "system.memory.actual.used.pct": ("memory", "ratio", False),
     "system.filesystem.used.pct": ("disk", "ratio", False),
+    "system.cpu.utilization idle": ("cpu", "ratio", True),  # OpenTelemetry: name and state
+    "system.memory.utilization used": ("memory", "ratio", False),
+    "system.filesystem.utilization": ("disk", "ratio", False),
     "pctidle": ("cpu", "%", True),  # Splunk's add-on for Unix
     "traffic in (speed)": ("network_in", "B/s", False),  # PRTG
     "traffic out (speed)": ("network_out", "B/s", False),
@@ -338,6 +342,12 @@ def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Mea
     factors = set()
     for unit in units:
         found = factor(metric, unit)
+        if found is None and _BITS_OR_BYTES.fullmatch(unit):
+            return Unclear(
+                metric,
+                f"is in {unit!r}, which says bits to some and bytes to others: say Mbit/s or MB/s (kbit/s, kB/s, …) in "
+                "its heading or under `units`",
+            )
         if found is None:
             return Unclear(metric, f"is in {unit!r}, of which Headroom cannot make {wanted(metric)}")
         factors.add(found)
@@ -417,7 +427,9 @@ def of_file(file: str) -> FileName:
         )
     if whole_name.isdigit() and folders and (folders[-1].isdigit() or "=" in folders[-1]) and _folder(folders):
         return FileName(_folder(folders), None)  # 2024/01/31.csv
-    return FileName(server_in(whole_name) or _folder(folders), None)
+    by_folder = meaning_of(folders[-1]) if folders else None
+    found = by_folder if isinstance(by_folder, Meaning) else None
+    return FileName(server_in(whole_name) or _folder(folders), found, folders[-1] if found else "")
 
 
 def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:

@@ -599,7 +599,7 @@ def _meant(
         if isinstance(found, Meaning):
             understood[key] = found
         elif isinstance(found, Unclear):
-            unclear.append((name, f"{found.metric}: {name!r} {found.reason}"))
+            unclear.append((name, f"{found.metric}: {_shown(name)} {found.reason}"))
     taken: dict[str, Meaning] = {}
     for metric in metrics.columns():
         candidates = [(key, found) for key, found in understood.items() if found.metric == metric]
@@ -609,9 +609,14 @@ def _meant(
                 taken[key] = found
             else:
                 name = key.partition("\x1f")[0]
-                shown = repr(name) if name else "what the file's name says"
-                unclear.append((name, f"{metric}: {shown} is another statistic than what was measured on average"))
+                unclear.append(
+                    (name, f"{metric}: {_shown(name)} is another statistic than what was measured on average")
+                )
     return taken, unclear
+
+
+def _shown(name: str) -> str:
+    return repr(name) if name else "what the file's name says"
 
 
 def _keep_rejects(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:

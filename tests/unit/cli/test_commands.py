@@ -423,3 +423,23 @@ def test_the_region_is_that_of_aws_region(headroom, aws, monkeypatch) -> None:
 def test_the_page_of_a_stack_without_an_api_says_how_to_have_one(headroom) -> None:
     ended = headroom("page", "--no-open")
     assert ended.code == 1 and "HttpApi=true" in ended.err
+
+
+def test_the_list_of_commands_has_a_whole_sentence_for_each(headroom, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in (["--help"], ["settings", "--help"]):
+        told = headroom(*words)
+        _, _, listed = told.out.partition("Commands:\n")
+        assert told.code == 0 and listed.strip()
+        for line in listed.strip().splitlines():
+            assert line.endswith(".") and "..." not in line, line
+
+
+def test_a_file_that_is_not_there_is_said_so_before_any_is_looked_at(headroom, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("time,host,cpu\n2024-02-13,web-1,5\n")
+    for words in (
+        ["preview", f"{tmp_path}/a.csv", "gone.csv"],
+        ["preview", f"{tmp_path}/a.csv", "--settings", "gone.csv"],
+    ):
+        told = headroom(*words)
+        assert (told.code, told.err, told.out) == (1, "Error: there is no file or folder gone.csv\n", "")

@@ -82,6 +82,12 @@ def test_under_another_name_nothing_is_answered(page: Server, asked, host: str) 
     assert asked[0] == []
 
 
+@pytest.mark.parametrize("path", ["@evil.example.com/", ".evil.example.com/datasets", "http://evil.example.com/"])
+def test_no_path_becomes_a_part_of_the_host_that_gets_the_signature(page: Server, asked, path: str) -> None:
+    page.address = "http://127.0.0.1:1"  # nothing of it may be asked for
+    assert ask(page, "GET", path, Authorization=f"Bearer {page.key}")[0] == 421
+
+
 def test_other_sites_may_not_even_ask(page: Server) -> None:
     """A header of its own needs a browser's leave first, and this server gives none."""
     status, headers, _ = ask(page, "OPTIONS", "/datasets", Origin="http://127.0.0.1:9999",

@@ -8,26 +8,28 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from browser import needed, watch
+from browser import ANSWERED_NO, needed, opener, shown
 
 import api
 import decisions
+import failures
 import following
 import openid
 import page as page_of_the_function
 import preview
+from cli.commands import accept
 from headroom import preview as of_the_jobs
 from tests.unit.conftest import ROOT
 from tests.unit.console.page_server import served
 from tests.unit.console.provider import CLIENT, Provider, provided, token
 from tests.unit.functions.test_api import Lambda, with_redrives, write_log
 
-DESKTOP = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 THEMES = ["light", "dark"]
 VIEWS = ["", "/upload", "/findings", "/models", "/settings"]
@@ -45,7 +47,9 @@ REPORT = """<h1>The report</h1><script>
 try { parent.document.title = parent.sessionStorage.length; } catch (error) { document.title = error.name; }
 document.body.append(document.title);</script>"""
 HOSTILE = '<img src=x onerror="document.title=1">\u202eevil\u0000'
-UNTIL = f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%d}"
+# What the page does every few seconds it does ten times as often.
+HURRY = "{ const pause = setTimeout; setTimeout = (does, ms, ...more) => pause(does, ms / 10, ...more); }"
+UNTIL = f"{datetime.now(UTC) + timedelta(days=signature(accept.accept).parameters['days'].default):%Y-%m-%d}"
 
 
 def finding(server: str, level: str = "high", kind: str = "risk", metric: str = "cpu") -> dict[str, Any]:
@@ -116,31 +120,26 @@ def taken_by_s3(s3: Any, route: Any) -> None:
 
 @pytest.fixture
 def open_page(browser: Any, web: Any, provider: Provider) -> Iterator[Open]:
-    """Opens the page, signed in unless told otherwise; at the end nothing may have been asked of anybody else, no
-    script may have failed, and the policy may have refused nothing."""
-    contexts, complaints = [], []
-    with served() as origin:
+    """Opens the page, signed in unless told otherwise; what S3 would do is done here."""
+    with (
+        served() as origin,
+        opener(browser, (f"{origin}/", provider.issuer, REPORTS, UPLOADS), ANSWERED_NO) as opened,
+    ):
 
-        def opened(at: str = "", signed_in: bool = True, **options: Any) -> Any:
-            context = browser.new_context(**(DESKTOP | options))
-            contexts.append(context)
-            page = context.new_page()
-            own = (f"{origin}/", provider.issuer, REPORTS, UPLOADS)
-            watch(page, own, complaints, harmless="Failed to load resource")
-            context.route(f"{UPLOADS}**", lambda route: taken_by_s3(web.s3, route))
-            context.route(f"{REPORTS}**", lambda route: route.fulfill(content_type="text/html", body=REPORT))
-            if signed_in:
-                key = json.dumps(token(provider.claim()))
-                context.add_init_script(f"if (origin === '{origin}') sessionStorage.setItem('headroom-token', {key})")
-            page.goto(f"{origin}/{at}")
-            page.locator("h1").wait_for()
-            page.get_by_text("Loading …").wait_for(state="detached")
-            return page
+        def open_page(at: str = "", signed_in: bool = True, **options: Any) -> Any:
+            def prepare(context: Any) -> None:
+                context.add_init_script(HURRY)
+                context.route(f"{UPLOADS}**", lambda route: taken_by_s3(web.s3, route))
+                context.route(f"{REPORTS}**", lambda route: route.fulfill(content_type="text/html", body=REPORT))
+                if signed_in:
+                    key = json.dumps(token(provider.claim()))
+                    context.add_init_script(
+                        f"if (origin === '{origin}') sessionStorage.setItem('headroom-token', {key})"
+                    )
 
-        yield opened
-        for context in contexts:
-            context.close()
-    assert complaints == []
+            return shown(opened(f"{origin}/{at}", prepare, **options))
+
+        yield open_page
 
 
 def tab_to(page: Any, name: str) -> None:
@@ -176,20 +175,28 @@ def test_a_sign_in_that_was_not_begun_here_is_refused(open_page: Open) -> None:
     assert page.evaluate("sessionStorage.getItem('headroom-token')") is None
 
 
-def test_what_the_provider_refuses_is_told_in_its_words(open_page: Open, provider: Provider) -> None:
-    provider.refuses = "access_denied"
+def test_an_address_that_somebody_has_put_a_token_into_signs_nobody_in(open_page: Open, provider: Provider) -> None:
+    page = open_page(f"#key={token(provider.claim(sub='eve', email='eve@example.com'))}", signed_in=False)
+    assert page.locator("h1").inner_text() == "Sign in" and "key=" not in page.url
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def told_of_a_sign_in(open_page: Open) -> str:
+    """What is said of one that does not succeed."""
     page = open_page(signed_in=False)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("alert").wait_for()
-    assert "access_denied" in page.get_by_role("alert").inner_text()
+    return page.get_by_role("alert").inner_text()
+
+
+def test_what_the_provider_refuses_is_told_in_its_words(open_page: Open, provider: Provider) -> None:
+    provider.refuses = "access_denied"
+    assert "access_denied" in told_of_a_sign_in(open_page)
 
 
 def test_a_token_for_another_sign_in_is_refused(open_page: Open, provider: Provider) -> None:
     provider.nonce = "another"
-    page = open_page(signed_in=False)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("alert").wait_for()
-    assert "another sign-in" in page.get_by_role("alert").inner_text()
+    assert "another sign-in" in told_of_a_sign_in(open_page)
 
 
 def test_a_sign_in_that_has_ended_is_asked_for_again(open_page: Open) -> None:
@@ -225,8 +232,8 @@ def test_a_dataset_that_is_not_there_or_not_theirs_is_told_so(open_page: Open, d
 
 
 def test_a_run_is_started_and_followed_to_its_end_and_why_it_failed_is_told(open_page, web, monkeypatch) -> None:
-    why = following.Failure("Job", f"full {HOSTILE}", "headroom-web-1")  # of which the AWS in memory tells nothing
-    monkeypatch.setattr(following, "failure", lambda _: why)
+    why = failures.Failure(f"full {HOSTILE}", "headroom-web-1")  # of which the AWS in memory tells nothing
+    monkeypatch.setattr(failures, "of_execution", lambda *_: why)
     page = open_page(at())
     page.get_by_label("Mode").select_option("score")
     page.get_by_role("button", name="Start a run").click()
@@ -252,6 +259,20 @@ def test_a_run_is_started_and_followed_to_its_end_and_why_it_failed_is_told(open
     page.get_by_text("The run has ended ABORTED").wait_for(timeout=20_000)
     told = page.locator(".says").inner_text()
     assert "full <img" in told and "headroom-web-1" in told and "redrive it" in told
+
+
+def test_a_run_is_followed_on_when_the_api_has_not_answered_for_a_moment(open_page, web, monkeypatch) -> None:
+    monkeypatch.setattr(following, "steps", lambda *_: [following.Step("Preprocess", datetime.now(UTC))])
+    page = open_page(at())
+    page.get_by_role("button", name="Start a run").click()
+    page.get_by_text("Preprocess is under way.").wait_for()
+    page.route("**/executions/**", lambda route: route.abort("internetdisconnected"))
+    page.get_by_text("This page asks again by itself.").wait_for()
+    page.unroute("**/executions/**")
+    page.get_by_text("This page asks again by itself.").wait_for(state="detached")
+    [execution] = web.executions()
+    web.stepfunctions.stop_execution(executionArn=execution["executionArn"])
+    page.get_by_text("The run has ended ABORTED").wait_for()
 
 
 @pytest.fixture

@@ -381,6 +381,28 @@ def test_the_prior_says_what_it_was_measured_on():
     assert all(np.isfinite(weight) for weight in trend.prior().values())
 
 
+def test_the_pairs_that_count_most_are_found_among_all_of_them():
+    random = np.random.default_rng(1)
+    weight, with_jumps = random.normal(size=(3, 11, 300)), random.normal(size=(3, 24))
+    weight[0], with_jumps[1] = -np.inf, -np.inf
+    weight[0, 3, 7] = 9.0
+    pair, heaviest = trend.heaviest(weight, with_jumps)
+    every = np.concatenate([weight.reshape(3, -1), with_jumps], axis=1)
+    np.testing.assert_array_equal(np.sort(heaviest), np.sort(every)[:, -trend.MOST_LAWS :])
+    np.testing.assert_array_equal(np.take_along_axis(every, pair, axis=1), heaviest)
+    assert all(len(set(row)) == trend.MOST_LAWS for row in pair.tolist())
+
+
+def test_the_quantiles_of_a_mixture_are_those_of_its_parts():
+    weight = np.array([[0.25, 0.75], [1.0, 0.0]])
+    centre, scale = np.array([[[50.0], [10.0]], [[30.0], [90.0]]]), np.array([[[1.0], [2.0]], [[3.0], [1.0]]])
+    found = trend.mixed(weight, centre, scale, 1e6)[:, 0]
+    # By the root of the mixture's distribution function, at each level.
+    exact = [7.0, 7.78, 8.75, 9.49, 10.17, 10.86, 11.68, 13.0, 49.16, 50.25, 50.84]
+    np.testing.assert_allclose(found[0], exact, atol=0.3)
+    np.testing.assert_allclose(found[1], 30 + 3 * ndtri(np.array(trend.LEVELS)), atol=0.1)
+
+
 @pytest.mark.parametrize("days", [10, 40, 180])
 def test_laws_that_explain_the_past_alike_are_weighed_once_and_every_law_as_if_alone(days):
     values = np.stack(noisy(np.linspace(0, 3, days), many=3))
@@ -388,7 +410,7 @@ def test_laws_that_explain_the_past_alike_are_weighed_once_and_every_law_as_if_a
     laws = explained.laws
     assert len(laws.fits[0]) < len(laws.parts)
     for number, noise in enumerate(laws.noises):
-        products = (explained.products[number][:, laws.shapes[:, part]] for part in (0, 1))
+        products = (explained.products[number][laws.shapes[:, part]].T for part in (0, 1))
         left = trend._fitted(explained.squares[number][:, None], *products, *noise.precision).left
         wanted = trend._evidence(noise.likely, left, days)
         np.testing.assert_array_equal(explained.evidence[:, number], wanted, strict=True)

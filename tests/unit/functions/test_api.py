@@ -112,6 +112,20 @@ def test_the_claim_is_read_as_providers_write_it(ask, web, claims, seen) -> None
     assert [one["dataset"] for one in ask("GET", "/datasets", who={"jwt": {"claims": claims}}).json] == seen
 
 
+@pytest.mark.parametrize(
+    ("verified", "name"),
+    [
+        ({}, "ann@example.com"),
+        ({"email_verified": "true"}, "ann@example.com"),
+        ({"email_verified": "false"}, "ann"),
+        ({"email_verified": False}, "ann"),
+    ],
+)
+def test_nobody_acts_in_the_name_of_an_address_that_is_not_verified(ask, web, verified, name) -> None:
+    who = {"jwt": {"claims": {"sub": "ann", "email": "ann@example.com", "headroom_datasets": "web"} | verified}}
+    assert ask("POST", "/datasets/web/decisions", DECISION, who=who).json["by"] == name
+
+
 def test_by_iam_the_callers_policy_decides_which_addresses_they_may_ask(ask, web) -> None:
     assert [one["dataset"] for one in ask("GET", "/datasets", who=ADMIN).json] == ["secret", "web"]
 
@@ -185,6 +199,20 @@ def test_a_start_that_cannot_be_is_refused_and_starts_nothing(ask, web, body) ->
     assert web.executions() == [] and web.ledger.state("web").running is None
 
 
+@pytest.mark.parametrize("most", [0, 100.5, 1_000_000])
+def test_no_caller_lifts_the_limit_on_what_a_run_may_cost(ask, web, most) -> None:
+    for who in (ANN, ADMIN):
+        assert is_problem(ask("POST", "/datasets/web/runs", {"max_usd": most}, who=who), 403, "at most 100 USD")
+    assert web.executions() == []
+    assert ask("POST", "/datasets/web/runs", {"max_usd": 5}).status == 202
+
+
+def test_a_stack_without_a_limit_takes_any(ask, web, monkeypatch) -> None:
+    monkeypatch.setenv("MOST_USD_PER_RUN", "0")
+    api._environment.cache_clear()
+    assert ask("POST", "/datasets/web/runs", {"max_usd": 0}).status == 202
+
+
 @pytest.fixture
 def exports(web) -> Any:
     web.s3.create_bucket(Bucket="exports")
@@ -246,6 +274,19 @@ def test_a_start_with_data_may_begin_a_dataset_within_the_limits_of_uploads(ask,
     started = ask("POST", "/datasets/new/runs", june)
     assert started.status == 202 and came_in(exports) == ["incoming/new/june.csv"]
     assert ask("GET", "/datasets/new").json["running"] == started.json["execution"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [("AccessDenied", "this stack may not use it"), ("PreconditionFailed", "was changed meanwhile")]
+)
+def test_data_that_s3_does_not_copy_starts_no_run_and_says_why(ask, exports, monkeypatch, code, words) -> None:
+    def refused(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": code}}, "CopyObject")
+
+    monkeypatch.setattr(api._s3(), "copy_object", refused)
+    answer = ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv"]})
+    assert is_problem(answer, 422, "no run was started") and words in answer.json["problems"][0]
+    assert exports.executions() == []
 
 
 def test_data_that_is_too_much_for_one_request_is_refused(ask, exports, monkeypatch) -> None:
@@ -407,8 +448,12 @@ def test_an_upload_is_held_to_its_place_and_size_by_s3(ask, aws) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret/a.csv", "a/../../x.csv", "book.xlsx", "", "a\\b.csv", "/a.csv", "a\u0000.csv"]
-)
+    "name",
+    [
+        "../secret/a.csv", "a/../../x.csv", "book.xlsx", "", "a\\b.csv", "/a.csv", "a\u0000.csv", "${filename}",
+        "a/${filename}.csv",
+    ],
+)  # fmt: skip
 def test_a_file_that_could_not_be_taken_in_gets_no_address(ask, name) -> None:
     assert ask("POST", "/datasets/new/uploads", {"name": name}).status == 422
     assert ask("POST", "/datasets/secret/uploads", {"name": "a.csv"}).status == 403

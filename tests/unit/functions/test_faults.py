@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import job_code
-import plan
+import planning
 import run_status
 from dataset_settings import whole_number
 from ledger import File
@@ -164,7 +164,7 @@ def test_where_no_file_can_be_read_the_run_says_so_at_once_and_sets_none_aside(
     bad = world.drop("demo/bad.csv", b"x", ("AccessDenied", {}))
     world.arrive(("demo/bad.csv", bad))
     execution = started(world)
-    with pytest.raises(plan.CannotPlan, match=r"none of the 1 waiting files can be read: 'incoming") as e:
+    with pytest.raises(planning.CannotPlan, match=r"none of the 1 waiting files can be read: 'incoming") as e:
         world.plan(execution)
     world.fail(execution, cause=json.dumps({"errorType": "CannotPlan", "errorMessage": str(e.value)}))
     assert "encrypted with a KMS key" in world.letters[-1]["Message"]
@@ -475,7 +475,7 @@ def test_a_failure_that_is_told_late_does_not_free_the_run_that_was_redriven_mea
 
 def with_run(world: World, **facts: Any) -> None:
     """A dataset with a published run and its approved model."""
-    world.models = [version(1, code=job_code.version(job_code.read()), settings=plan.settings_hash(""), **facts)]
+    world.models = [version(1, code=job_code.version(job_code.read()), settings=planning.settings_hash(""), **facts)]
     world.put("artifacts", "1.tar.gz", b"model")
     drop(world, "first.csv")
     world.run(started(world))
@@ -496,7 +496,7 @@ def test_a_deleted_panel_is_said_before_any_job_with_both_ways_back(world: World
     [run] = world.chain()
     world.delete("artifacts", f"runs/demo/{run}/panel/")
     execution = started(world)
-    with pytest.raises(plan.CannotPlan) as error:
+    with pytest.raises(planning.CannotPlan) as error:
         world.plan(execution)
     world.fail(execution, cause=json.dumps({"errorType": "CannotPlan", "errorMessage": str(error.value)}))
     mail = world.letters[-1]["Message"]
@@ -531,7 +531,7 @@ def test_scoring_with_a_deleted_model_says_how_to_bring_it_back(world: World) ->
     world.executions["by-hand"] = by_hand = Execution("by-hand", '{"dataset": "demo", "mode": "score"}')
     world.executions.pop(next(one.name for one in world.running() if one is not by_hand))
     world.now += timedelta(minutes=10)
-    with pytest.raises(plan.CannotPlan, match=r"list-object-versions --bucket artifacts --prefix 1\.tar\.gz"):
+    with pytest.raises(planning.CannotPlan, match=r"list-object-versions --bucket artifacts --prefix 1\.tar\.gz"):
         world.plan(by_hand)
 
 
@@ -690,7 +690,9 @@ def test_a_run_that_would_cost_too_much_is_refused_with_the_estimate_and_can_be_
     with World().alive(MOST_USD_PER_RUN="0.01") as world:
         drop(world, "a.csv")
         execution = started(world)
-        with pytest.raises(plan.CannotPlan, match=r"would cost about 0\.05 USD .* may cost at most 0\.01 USD") as error:
+        with pytest.raises(
+            planning.CannotPlan, match=r"would cost about 0\.05 USD .* may cost at most 0\.01 USD"
+        ) as error:
             world.plan(execution)
         world.fail(execution, cause=json.dumps({"errorMessage": str(error.value)}))
         assert world.running() == []
@@ -714,7 +716,7 @@ def test_the_stacks_own_prices_make_the_ceiling_hold_in_any_region() -> None:
     prices = "ml.m5.xlarge=0.276,ml.m5.2xlarge=0.552"
     with World().alive(MOST_USD_PER_RUN="0.01", REGION="eu-north-1", INSTANCE_PRICES=prices) as world:
         drop(world, "a.csv")
-        with pytest.raises(plan.CannotPlan, match=r"about 0\.06 USD .*; at the stack's prices"):
+        with pytest.raises(planning.CannotPlan, match=r"about 0\.06 USD .*; at the stack's prices"):
             world.plan(started(world))
 
 
@@ -724,7 +726,7 @@ def test_the_input_that_runs_a_costly_run_all_the_same_keeps_what_it_was_started
         drop(world, "a.csv")
         execution = started(world)
         execution.input = json.dumps(given)
-        with pytest.raises(plan.CannotPlan) as error:
+        with pytest.raises(planning.CannotPlan) as error:
             world.plan(execution)
         [offered] = re.findall(r"start-execution --state-machine-arn \S+ --input '(.*?)'$", str(error.value))
         assert json.loads(offered) == given | {"max_usd": 1}

@@ -14,6 +14,7 @@ import pytest
 import images
 import job_code
 import plan
+import planning
 import prices
 from environment import IngestSettings, from_environment
 from ledger import File
@@ -55,7 +56,7 @@ def register(status: str = "Approved", group: str = "headroom-demo", **given: st
         sagemaker.create_model_package_group(ModelPackageGroupName=group, ModelPackageGroupDescription="x")
     facts = {
         "code": job_code.version(job_code.read()),
-        "settings": plan.settings_hash(""),
+        "settings": planning.settings_hash(""),
         "relative_mase": "0.8",
     } | given
     sagemaker.create_model_package(
@@ -180,12 +181,12 @@ def test_without_new_files_a_run_reads_no_raw_file(aws) -> None:
 
 def test_scoring_without_a_model_says_what_to_do(aws) -> None:
     drop(aws, a_file())
-    with pytest.raises(plan.CannotPlan, match="no model to score with yet: start it with mode auto or train"):
+    with pytest.raises(planning.CannotPlan, match="no model to score with yet: start it with mode auto or train"):
         start(aws, mode="score")
 
 
 def test_a_dataset_without_files_says_where_to_put_them(aws) -> None:
-    with pytest.raises(plan.CannotPlan, match="upload CSVs to s3://ingest-bucket/incoming/demo/"):
+    with pytest.raises(planning.CannotPlan, match="upload CSVs to s3://ingest-bucket/incoming/demo/"):
         start(aws)
 
 
@@ -201,7 +202,7 @@ def test_a_file_that_was_deleted_before_the_run_does_not_fail_it(aws) -> None:
 
 def test_files_that_a_run_has_taken_are_not_tried_again_by_themselves_even_if_planning_fails(aws) -> None:
     drop(aws, a_file())
-    with pytest.raises(plan.CannotPlan):
+    with pytest.raises(planning.CannotPlan):
         start(aws, mode="score")
     assert not aws.ledger.has_unplanned("demo")
 
@@ -209,7 +210,7 @@ def test_files_that_a_run_has_taken_are_not_tried_again_by_themselves_even_if_pl
 def test_a_second_run_beside_a_running_one_is_refused(aws) -> None:
     drop(aws, a_file())
     start(aws, "first")
-    with pytest.raises(plan.CannotPlan, match=r"already has a run \(first\)"):
+    with pytest.raises(planning.CannotPlan, match=r"already has a run \(first\)"):
         start(aws, "second")
 
 
@@ -234,7 +235,7 @@ def test_a_lock_left_by_a_run_that_is_over_does_not_hold_up_one_started_by_hand(
     ],
 )
 def test_a_wrong_input_is_named(aws, given: dict[str, Any], problem: str) -> None:
-    with pytest.raises(plan.CannotPlan, match=problem):
+    with pytest.raises(planning.CannotPlan, match=problem):
         start(aws, **given)
 
 
@@ -281,11 +282,11 @@ def test_many_gigabytes_of_new_files_are_read_by_spark(aws, monkeypatch) -> None
 
 
 def test_several_instances_without_spark_are_refused(aws) -> None:
-    with pytest.raises(plan.CannotPlan, match=r'say "engine": "spark" as well'):
+    with pytest.raises(planning.CannotPlan, match=r'say "engine": "spark" as well'):
         start(aws, overrides={"assess": {"instance_count": 4}})
-    with pytest.raises(plan.CannotPlan, match=r'say "engine": "spark" as well'):
+    with pytest.raises(planning.CannotPlan, match=r'say "engine": "spark" as well'):
         start(aws, overrides={"preprocess": {"instance_count": 4}})
-    with pytest.raises(plan.CannotPlan, match=r"train\.instance_count"):
+    with pytest.raises(planning.CannotPlan, match=r"train\.instance_count"):
         start(aws, overrides={"engine": "spark", "train": {"instance_count": 4}})
 
 

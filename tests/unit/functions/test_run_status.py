@@ -102,36 +102,6 @@ def test_every_kind_of_failure_has_its_reason(aws, failed_run: str, detail: dict
     assert reason in mail["Message"]
 
 
-def of_spark(message: str, **given: str) -> tuple[str, bool]:
-    job = {"FailureReason": "AlgorithmError: , exit code: 1", "ExitMessage": message} | given
-    return run_status.reason_of_job(job, "Processing", "States.TaskFailed", "AssessRisk")
-
-
-@pytest.mark.parametrize(
-    ("message", "by_data"),
-    [
-        ("The Spark engine lost instances, and the work on one block was begun four times: redrive the run.", False),
-        ("The Spark engine has no executor after 10 minutes.", False),
-        ("The Spark engine has filled a volume: use larger ones", False),
-        ("The Spark engine has executors that cannot start the job's Python", False),
-        ("The Spark engine ended the work. It was at 1,000 servers from 'a' to 'b'.", False),
-        ("The Spark engine's executors run other libraries", False),
-        ("The Spark engine ran out of memory: use instances with more memory per core", True),
-        ("1,000 servers from 'a' to 'b': KeyError: 'x'", True),
-    ],
-)
-def test_what_ended_spark_itself_is_not_counted_against_the_files(message: str, by_data: bool) -> None:
-    assert of_spark(message) == (message, by_data)
-
-
-def test_aws_without_a_free_machine_is_told_with_what_to_do() -> None:
-    given = "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different type."
-    reason, by_data = of_spark("", FailureReason=given)
-    assert reason.startswith("AWS has no machine of this type free at present. Redrive the run later")
-    assert '{"assess": {"instance_type":' in reason and given in reason
-    assert not by_data
-
-
 def test_a_failed_run_frees_its_dataset_and_keeps_its_files(aws, failed_run: str) -> None:
     run_status.handler(status_change(failed_run), aws.context)
     assert aws.ledger.state("demo").running is None

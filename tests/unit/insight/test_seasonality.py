@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statsmodels.tsa.seasonal import STL
 
 from headroom.core.grid import Grid
 from headroom.core.periods import Frequency
@@ -22,27 +21,6 @@ def measured(values, ds, frequency=Frequency.DAY, metric="cpu", config=None):
     values = np.atleast_2d(np.asarray(values, float))
     series = pd.DataFrame({"server_id": [f"s{number}" for number in range(len(values))], "metric": metric})
     return seasonality.measure(Grid(series, ds, values, frequency), config or Settings())
-
-
-def test_the_decomposition_is_that_of_stl():
-    values = 40 + 8 * (YEAR.weekday < 5) + np.linspace(0, 20, len(YEAR)) + NOISE.normal(0, 2, len(YEAR))
-    ours = seasonality.decompose(values[None], YEAR, Frequency.DAY)
-    theirs = STL(values, period=7, seasonal=100_001, trend=91).fit()
-    inner = slice(45, -45)
-    assert np.abs(ours.trend[0] - theirs.trend)[inner].max() < 0.5
-    assert np.abs(ours.seasons["week"][0] - theirs.seasonal)[inner].max() < 0.9
-    row = measured(values, YEAR).iloc[0]
-    strength = 1 - theirs.resid.var() / (theirs.resid + theirs.seasonal).var()
-    assert row["week_strength"] == pytest.approx(strength, abs=0.03)
-
-
-def test_the_parts_add_up_to_what_was_measured():
-    values = NOISE.normal(50, 5, (3, len(YEAR)))
-    values[0, 100:150] = np.nan
-    values[1, :400] = np.nan
-    parts = seasonality.decompose(values, YEAR, Frequency.DAY)
-    total = parts.trend + sum(parts.seasons.values()) + parts.remainder
-    np.testing.assert_allclose(total[np.isfinite(values)], values[np.isfinite(values)])
 
 
 def test_office_hours_have_a_week_and_noise_has_none():

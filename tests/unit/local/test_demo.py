@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from cli.files import passed_over
-from functions.following import failure
 from local import demo
 from local.cloud import CloudError
 from local.demo import chosen, table
@@ -96,16 +93,6 @@ def test_the_table_shows_the_servers_most_at_risk_whatever_their_names() -> None
     for words in ("3 servers: 1 critical, 2 none", "db-[red]1", "2026-02-01", "93 %", "now"):
         assert words in shown
     assert "2026-01-31" not in shown
-
-
-def test_a_failure_names_the_job_and_the_reason() -> None:
-    cause = {"ProcessingJobName": "job-1", "FailureReason": "AlgorithmError: , exit code: 1", "ExitMessage": "no rows"}
-    ended = datetime(2026, 1, 1, tzinfo=UTC)
-    told = failure({"status": "FAILED", "error": "States.TaskFailed", "cause": json.dumps(cause), "stopDate": ended})
-    assert told.job == "job-1"
-    assert told.reason == "AlgorithmError: , exit code: 1: no rows"
-    assert failure({"status": "TIMED_OUT"}).error == "TIMED_OUT"
-    assert failure({"status": "FAILED", "error": "X", "cause": "plain words"}).reason == "plain words"
 
 
 def test_the_jobs_libraries_are_those_of_the_lock() -> None:

@@ -1,4 +1,4 @@
-"""What the emulator's Step Functions hands on to other services."""
+"""Redrives that AWS refuses are refused here."""
 
 from __future__ import annotations
 
@@ -8,20 +8,9 @@ from typing import Any
 
 import botocore.session
 import pytest
-from ministack.services import sns
 from ministack.services import stepfunctions as sfn
 
-from local.emulator.stepfunctions import _with_attributes, redrive, redrive_status
-from notification import attributes
-
-
-def test_sns_gets_the_attributes_of_a_message() -> None:
-    given = attributes("published", "demo", "high")
-    message = {"TopicArn": "arn:x", "Message": "text", "MessageAttributes": given}
-    handed_on = _with_attributes(message)
-    assert sns._parse_message_attributes(handed_on) == given
-    assert (handed_on["Message"], handed_on["TopicArn"]) == ("text", "arn:x")
-    assert _with_attributes({"Message": "text"}) == {"Message": "text"}
+from local.emulator.stepfunctions import redrive, redrive_status
 
 
 def failed(ended: timedelta, began: timedelta | None = None, events: int = 5) -> dict[str, Any]:
