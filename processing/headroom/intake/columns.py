@@ -59,7 +59,7 @@ _ENTITIES_WORDS = """
 """
 _ENTITIES = set(_ENTITIES_WORDS.split())
 # Parts that go by such names wherever they are: mounts, drives, disks, cards, cores.
-_PART = re.compile(
+PART = re.compile(
     r"/[\w./-]*|[a-z]:[\\/]?|[shv]d[a-z]\d*|xvd[a-z]\d*|nvme\d+n\d+(p\d+)?|dm-\d+|loop\d+|mmcblk\d+(p\d+)?"
     r"|(eth|ens|eno|enp|bond|vmnic|wlan|docker|veth)\d[\w.:]*|lo|(cpu|core|processor)[ _#-]?\d+|\d+(,(\d+|_total))?"
 )
@@ -438,7 +438,7 @@ def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[
         for place, heading in enumerate(headings)
         if any(plain(heading) in row.split() for row in (_SERVERS[5], *_SERVERS[-2:]))
         and (cells := {cell.casefold() for cell in _written(sample, place)})
-        and all(cell in WHOLE or _PART.fullmatch(cell) for cell in cells)
+        and all(cell in WHOLE or PART.fullmatch(cell) for cell in cells)
         and not all(cell.isdigit() for cell in cells)
     }
     return parts | {

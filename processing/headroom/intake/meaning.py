@@ -437,26 +437,43 @@ def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
 
     The last is the text that says the metric.
     """
-    ends = [(stem[: mark.start()], stem[mark.end() :]) for mark in re.finditer(r"[-_. ]", stem)]
+    ends = [(stem[: mark.start()], stem[mark.end() :], -1) for mark in re.finditer(r"[-_. ]", stem)]
     # A hyphen is part of many servers' names (cpu-node-7), so that a metric in front stands before another mark.
-    ends += [(stem[mark.end() :], stem[: mark.start()]) for mark in re.finditer(r"[_. ]", stem)]
-    for server, metric in ends:
+    ends += [(stem[mark.end() :], stem[: mark.start()], 0) for mark in re.finditer(r"[_. ]", stem)]
+    for server, metric, beside in ends:
         found = meaning_of(metric.replace("-", "_"))
-        if isinstance(found, Meaning) and server.strip(" -_.") and not _ends_with_a_metric(server, found):
+        if isinstance(found, Meaning) and server.strip(" -_.") and not _of_another(server, beside, found):
             return server, found, metric.replace("-", "_")
     words = words_of(stem)
     for begin in range(1, len(words) - 2):
         found = meaning_of(" ".join(words[begin : begin + 2]))  # ec2_cpu_utilization_24ae8d
-        if isinstance(found, Meaning) and metrics.is_percent(found.metric):
+        if isinstance(found, Meaning) and metrics.is_percent(found.metric) and words[begin + 2] not in _OF_METRICS:
             certain = found.certain or bool(_AWS & set(words))
             return None, replace(found, certain=certain), " ".join(words[begin : begin + 2])
     return None
 
 
-def _ends_with_a_metric(server: str, found: Meaning) -> bool:
-    """Whether what is left of a name ends with another metric (``web-1_cpu`` of ``web-1_cpu_memory``)."""
-    before = re.split(r"[_ ]", server)[1:]
-    return any(isinstance(one := meaning_of(word), Meaning) and one.metric != found.metric for word in before[-1:])
+# What such a word stands beside in a file's name is another metric (``cpu_steal``), and the word no server.
+_OF_METRICS_WORDS = """
+    user usr sys system kernel nice steal stolen guest idle iowait wait io irq softirq interrupt interrupts dpc
+    privileged load load1 load5 load15 queue ready costop busy temp temperature fan power voltage freq mhz speed clock
+    frequency cores core count threads process processes limit limits request requests reserved reservation quota throttled
+    throttling credit credits balance swap swapped cache cached buffer buffers slab shared committed commit dirty
+    pressure fault faults page pages paging error errors drop drops dropped retransmits packets connections sessions
+    read reads write writes iops latency time seconds response inode inodes health wear size total capacity bandwidth
+    throughput context switches heap gc jvm gpu per
+"""
+_OF_METRICS = frozenset(_OF_METRICS_WORDS.split())
+
+
+def _of_another(server: str, beside: int, found: Meaning) -> bool:
+    """Whether the word of a server's name beside a metric belongs to another one (``web-1_cpu`` of
+    ``web-1_cpu_memory``, ``steal`` of ``cpu_steal``): the first or the last, as ``beside`` is 0 or -1."""
+    words = [word for word in re.split(r"[_ .]+", server) if word]
+    if not words or words[beside].casefold() in _OF_METRICS:
+        return True
+    one = meaning_of(words[beside]) if len(words) > 1 else None
+    return isinstance(one, Meaning) and one.metric != found.metric
 
 
 # CloudWatch's CPUUtilization is always percent.

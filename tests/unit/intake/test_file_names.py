@@ -59,6 +59,15 @@ def test_a_name_with_two_metrics_says_neither():
     assert of_file("db-memory_cpu.csv").server == "db-memory"
 
 
+@pytest.mark.parametrize(
+    "file",
+    ["cpu_steal.csv", "user_cpu.csv", "cpu_user_web-1.csv", "web-1_iowait_cpu.csv", "memory_cached.csv",
+     "disk_io.csv", "cpu_load.csv", "cpu_temperature.csv", "ec2_cpu_usage_user_24ae8d.csv"],
+)  # fmt: skip
+def test_a_word_of_another_metric_is_no_server(file):
+    assert not isinstance(of_file(file).meaning, Meaning)
+
+
 def test_a_name_in_a_column_that_is_not_known_may_be_the_server_the_file_is_not_named_after(tmp_path):
     rows = "\n".join(["timestamp,Maschine,cpu", *(f"{exports.iso(at)},web-1,{value}" for at, value in CPU["web-1"])])
     with pytest.raises(InputError, match="'Maschine' says 'web-1' in all rows"):

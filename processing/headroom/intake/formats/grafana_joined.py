@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from headroom.intake import meaning
+from headroom.intake.file_names import says_nothing, without_periods
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.prometheus_json import metric_of, part_of, server_of
 
@@ -23,7 +24,7 @@ _NOT_A_SERVER_WORDS = """
 """
 _NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
 # A series with one of these in its name was not measured.
-_NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert"])
+_NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert", "limit", "limits"])
 # What Splunk writes beside a chart's series.
 _BESIDE = ("_span", "_spandays")
 
@@ -92,7 +93,9 @@ def is_server(heading: str, joined: bool = False) -> bool:
     plain = heading.casefold()
     named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
     of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
-    return bool(named) and not of_limits and plain not in _NOT_A_SERVER and not _known_otherwise(plain)
+    if not named or of_limits or plain in _NOT_A_SERVER or says_nothing(without_periods(heading)):
+        return False
+    return not _known_otherwise(plain)
 
 
 def _split(heading: str, joined: bool) -> tuple[str, str] | None:
@@ -108,8 +111,8 @@ def _split(heading: str, joined: bool) -> tuple[str, str] | None:
 
 
 def _known_otherwise(plain: str) -> bool:
-    """Whether a table's reader would know the heading: then this is a table."""
+    """Whether a table's reader would know the heading, or it is a part's name (``cpu0``): then this is a table."""
     from headroom.core.settings import FileRules
-    from headroom.intake.columns import role_of
+    from headroom.intake.columns import PART, role_of
 
-    return role_of(plain, FileRules()) is not None
+    return PART.fullmatch(plain) is not None or role_of(plain, FileRules()) is not None
