@@ -429,6 +429,8 @@ def of_file(file: str) -> FileName:
         return FileName(_folder(folders), None)  # 2024/01/31.csv
     by_folder = meaning_of(folders[-1]) if folders else None
     found = by_folder if isinstance(by_folder, Meaning) else None
+    if found and set(words_of(plain)) & _OF_METRICS:
+        return FileName("", None)  # cpu/percent-idle
     return FileName(server_in(whole_name) or _folder(folders), found, folders[-1] if found else "")
 
 
@@ -457,8 +459,8 @@ def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
 _OF_METRICS_WORDS = """
     user usr sys system kernel nice steal stolen guest idle iowait wait io irq softirq interrupt interrupts dpc
     privileged load load1 load5 load15 queue ready costop busy temp temperature fan power voltage freq mhz speed clock
-    frequency cores core count threads process processes limit limits request requests reserved reservation quota throttled
-    throttling credit credits balance swap swapped cache cached buffer buffers slab shared committed commit dirty
+    frequency cores core count threads process processes limit limits request requests reserved reservation quota
+    throttled throttling credit credits balance swap swapped cache cached buffer buffers slab shared committed commit dirty
     pressure fault faults page pages paging error errors drop drops dropped retransmits packets connections sessions
     read reads write writes iops latency time seconds response inode inodes health wear size total capacity bandwidth
     throughput context switches heap gc jvm gpu per
