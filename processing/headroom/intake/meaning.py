@@ -460,10 +460,10 @@ _OF_METRICS_WORDS = """
     user usr sys system kernel nice steal stolen guest idle iowait wait io irq softirq interrupt interrupts dpc
     privileged load load1 load5 load15 queue ready costop busy temp temperature fan power voltage freq mhz speed clock
     frequency cores core count threads process processes limit limits request requests reserved reservation quota
-    throttled throttling credit credits balance swap swapped cache cached buffer buffers slab shared committed commit dirty
-    pressure fault faults page pages paging error errors drop drops dropped retransmits packets connections sessions
-    read reads write writes iops latency time seconds response inode inodes health wear size total capacity bandwidth
-    throughput context switches heap gc jvm gpu per
+    throttled throttling credit credits balance swap swapped cache cached buffer buffers slab shared committed commit
+    dirty pressure fault faults page pages paging error errors drop drops dropped retransmits packets connections
+    sessions read reads write writes iops latency time seconds response inode inodes health wear size total
+    capacity bandwidth throughput context switches heap gc jvm gpu per
 """
 _OF_METRICS = frozenset(_OF_METRICS_WORDS.split())
 
