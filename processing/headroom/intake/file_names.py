@@ -1,95 +1,134 @@
-"""Which server a file or folder is named after, if its name says one.
+"""What files' names and folders say: which server a file is about, and which metric.
 
-Periods (``web-1_2024-01-31``), copies and pieces (``web-1 (1)``, ``web-1_part2``) and words that all exports go by
-(``web-1_metrics``) are no part of a server's name; a name of nothing else (``2024-01-31``, ``report february``) names
-none.
+Only asked where a file's content says nothing of them.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 
-_YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
-_CLOCK = r"(?:[T _-]+\d{1,2}[-_:h.]?\d{2}(?:[-_:.]?\d{2}(?:[.]\d+)?)?(?:Z|[+-]\d{4})?)?"
-_PERIOD = re.compile(
-    rf"(?<![A-Za-z0-9])(?:{_YEAR}(?P<a>[-_.]?){_MONTH}(?P=a){_DAY}{_CLOCK}|{_DAY}(?P<b>[-_.]){_DAY}(?P=b){_YEAR}{_CLOCK}"
-    rf"|{_YEAR}[-_.]?(?:{_MONTH}|(?<=[-_.])[1-9]|(?:W|KW|CW)\d\d|Q[1-4])|(?:W|KW|CW|Q)\d{{1,2}}[-_]?{_YEAR}|1[67]\d{{8}}(?:\d{{3}})?)"
-    r"(?![A-Za-z0-9])"
-)
-_COPY = re.compile(
-    r"[-_. ]*\(\d{1,3}\)|[-_ ]+(?:copy|kopie)(?: ?\(?\d+\)?)?$|[-_. ]+(?:part|chunk|batch|page|teil)[-_ ]?\d+$",
-    re.IGNORECASE,
-)
-# Words that stand beside a server's name in an export's, and are no part of it.
-_OF_EXPORTS_WORDS = """
-    data daten export exports report reports metrics metric usage values stats stat statistics history monitoring
-    utilization utilisation performance perf output result results measurements messwerte auswertung bericht download
-    daily hourly weekly monthly final to until bis
+from headroom.core import metrics
+from headroom.intake.meaning import Meaning, Unclear, meaning_of, words_of
+from headroom.intake.server_names import server_in, server_of_folder, without_periods
+
+FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|log|gz|parquet|pq))+$", re.IGNORECASE)
+_GRAFANA = re.compile(r"(.*?)-data(?:-as-\w+)?(?=-\d{4}|$)")
+
+
+@dataclass(frozen=True)
+class FileName:
+    """What a file's name and folders say: the server (``""`` if nothing does) and the metric (``None`` likewise).
+
+    ``text`` is what of the name says the metric.
+    """
+
+    server: str
+    meaning: Meaning | Unclear | None
+    text: str = ""
+
+
+def of_file(file: str) -> FileName:
+    """Which server and which metric per file speaks of where its content says nothing of them.
+
+    ``web-1.prod.csv.gz`` is about ``web-1.prod``; ``web-1_memory.csv`` about the memory of ``web-1``; of
+    ``web-1/cpu.csv`` and Grafana's ``CPU usage-data-2024-02-05.csv`` the server is the folder, if there is one.
+    """
+    *folders, name = file.split("/")
+    whole_name = stem(name)
+    if title := _GRAFANA.match(whole_name):
+        return FileName(_folder(folders), meaning_of(title[1]), title[1])
+    plain = without_periods(whole_name)
+    whole = meaning_of(plain)
+    if whole is not None and not (isinstance(whole, Unclear) and _part(plain)):
+        # cpu-node-7 may well be a server, of which the file's content says more.
+        named = isinstance(whole, Unclear) and re.search(r"\d", plain)
+        return FileName(server_in(whole_name) if named else _folder(folders), whole, plain)
+    if part := _part(plain):
+        server, meaning, text = part
+        return FileName(
+            (server_in(whole_name) if server is None else server_in(server)) or _folder(folders), meaning, text
+        )
+    if whole_name.isdigit() and folders and (folders[-1].isdigit() or "=" in folders[-1]) and _folder(folders):
+        return FileName(_folder(folders), None)  # 2024/01/31.csv
+    by_folder = meaning_of(folders[-1]) if folders else None
+    found = by_folder if isinstance(by_folder, Meaning) else None
+    if found and set(words_of(plain)) & _OF_METRICS:
+        return FileName("", None)  # cpu/percent-idle
+    return FileName(server_in(whole_name) or _folder(folders), found, folders[-1] if found else "")
+
+
+def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
+    """The metric at one end of a name and the server at the other; ``None`` for the server if it is in the midst.
+
+    The last is the text that says the metric.
+    """
+    ends = [(stem[: mark.start()], stem[mark.end() :], -1) for mark in re.finditer(r"[-_. ]", stem)]
+    # A hyphen is part of many servers' names (cpu-node-7), so that a metric in front stands before another mark.
+    ends += [(stem[mark.end() :], stem[: mark.start()], 0) for mark in re.finditer(r"[_. ]", stem)]
+    for server, metric, beside in ends:
+        found = meaning_of(metric.replace("-", "_"))
+        if isinstance(found, Meaning) and server.strip(" -_.") and not _of_another(server, beside, found):
+            return server, found, metric.replace("-", "_")
+    words = words_of(stem)
+    for begin in range(1, len(words) - 2):
+        found = meaning_of(" ".join(words[begin : begin + 2]))  # ec2_cpu_utilization_24ae8d
+        if isinstance(found, Meaning) and metrics.is_percent(found.metric) and words[begin + 2] not in _OF_METRICS:
+            certain = found.certain or bool(_AWS & set(words))
+            return None, replace(found, certain=certain), " ".join(words[begin : begin + 2])
+    return None
+
+
+# What such a word stands beside in a file's name is another metric (``cpu_steal``), and the word no server.
+_OF_METRICS_WORDS = """
+    user usr sys system kernel nice steal stolen guest idle iowait wait io irq softirq interrupt interrupts dpc
+    privileged load load1 load5 load15 queue ready costop busy temp temperature fan power voltage freq mhz speed clock
+    frequency cores core count threads process processes limit limits request requests reserved reservation quota
+    throttled throttling credit credits balance swap swapped cache cached buffer buffers slab shared committed commit
+    dirty pressure fault faults page pages paging error errors drop drops dropped retransmits packets connections
+    sessions read reads write writes iops latency time seconds response inode inodes health wear size total
+    capacity bandwidth throughput context switches heap gc jvm gpu per
 """
-_OF_EXPORTS = frozenset(_OF_EXPORTS_WORDS.split())
-# Words that by themselves name no server, beside others perhaps one.
-_SAYS_NOTHING_WORDS = """
-    q query hist grafana render trends trend downloads sheet series timeseries ts file out test csv sample samples
-    table monitor perfmon typeperf logman sar sadf sysstat vmstat mpstat iostat top view nrql insights cacti
-    cloudwatch collectd datadog elastic graphite influx influxdb kibana munin nagios netdata newrelic prometheus
-    prtg solarwinds splunk telegraf zabbix discover dump raw explorer panel dashboard chart graph untitled book
-    mappe tabelle blatt new tmp log logs part chunk batch page teil week kw cw w quarter month day days weeks months
-    hours hour last past yesterday today fleet servers hosts nodes vms machines instances all overview summary
-    infrastructure systems system linux windows prod production staging copy kopie von of from jan feb mar apr may
-    jun jul aug sep sept oct nov dec january february march april june july august september october november
-    december januar februar märz mai juni juli oktober dezember
-"""
-_PARTITIONS = (
-    "server",
-    "server_id",
-    "host",
-    "hostname",
-    "instance",
-    "instance_id",
-    "vm",
-    "node",
-    "machine",
-    "computer",
-)
-_PIECE = re.compile(r"part-\d{4,}")  # Spark's
-_SAYS_NOTHING = _OF_EXPORTS | frozenset(_SAYS_NOTHING_WORDS.split())
-# A hyphen may stand within a server's name: behind a number it ends one.
-_LAST_WORD = re.compile(r"(.+?)[_ ]+([^_ ]+)|(.*\d)-+([^-_. ]+)")
-_FIRST_WORD = re.compile(r"([^_ ]+)[_ ]+(.+)")
+_OF_METRICS = frozenset(_OF_METRICS_WORDS.split())
 
 
-def server_in(name: str) -> str:
-    """The server that a file's name without its endings, or a folder's, says; nothing where it says none."""
-    plain = without_periods(name)
-    if says_nothing(plain) or _PIECE.match(plain):
-        return ""
-    while found := _LAST_WORD.fullmatch(plain):
-        rest, word = found[1] or found[3], found[2] or found[4]
-        if word.casefold() not in _OF_EXPORTS:
-            break
-        plain = rest.strip(" -_.")
-    while (first := _FIRST_WORD.fullmatch(plain)) and first[1].casefold() in _OF_EXPORTS:
-        plain = first[2].strip(" -_.")
-    return "" if says_nothing(plain) else plain
+def _of_another(server: str, beside: int, found: Meaning) -> bool:
+    """Whether the word of a server's name beside a metric belongs to another one (``web-1_cpu`` of
+    ``web-1_cpu_memory``, ``steal`` of ``cpu_steal``): the first or the last, as ``beside`` is 0 or -1."""
+    words = [word for word in re.split(r"[_ .]+", server) if word]
+    if not words or words[beside].casefold() in _OF_METRICS:
+        return True
+    one = meaning_of(words[beside]) if len(words) > 1 else None
+    return isinstance(one, Meaning) and one.metric != found.metric
 
 
-def server_of_folder(folder: str) -> str:
-    """The server that a folder is named after, also as a partition (``host=web-1``); nothing if there is none."""
-    key, is_partition, value = folder.partition("=")
-    if is_partition:
-        return value if key.casefold() in _PARTITIONS else ""
-    name = server_in(folder)
-    return "" if name.isdigit() else name
+# CloudWatch's CPUUtilization is always percent.
+_AWS = {"ec2", "rds", "ecs", "elasticache", "aws"}
 
 
-def without_periods(name: str) -> str:
-    """A name without the dates, weeks and months that its content is of, and without what tells copies and pieces."""
-    plain = _COPY.sub("", _PERIOD.sub("", name))
-    return plain.strip(" -_.") if plain != name else name
+def stem(name: str) -> str:
+    """A file's name without folders and endings."""
+    name = name.rsplit("/", 1)[-1]
+    return FILE_ENDING.sub("", name) or name
 
 
-def says_nothing(name: str) -> bool:
-    """Whether a name is made of words that all exports go by, perhaps with numbers; a number alone may be a server."""
-    words = re.findall(r"[^\W\d_]+|\d+", name.casefold())
-    known = [word in _SAYS_NOTHING for word in words]
-    return not name.strip() or (any(known) and all(k or word.isdigit() for k, word in zip(known, words, strict=True)))
+def folder_of(file: str) -> str:
+    """The folder that can be a server, if there is one."""
+    return _folder(file.split("/")[:-1])
+
+
+def place_of(file: str) -> str:
+    """A file's folders without those of periods and metrics: files of one name in other places are of other servers."""
+    folders = [folder for folder in file.split("/")[:-1] if not meaning_of(folder) and without_periods(folder)]
+    return "/".join(one for one in folders if not one.isdigit() and ("=" not in one or server_of_folder(one)))
+
+
+def _folder(folders: list[str]) -> str:
+    """The nearest folder that can be a server: neither a date nor a metric nor a word for data."""
+    for folder in reversed(folders):
+        plain = server_of_folder(folder)
+        found = meaning_of(plain)
+        metric = isinstance(found, Meaning) or (isinstance(found, Unclear) and not re.search(r"\d", plain))
+        if plain and not metric:
+            return plain
+    return ""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from headroom.core.settings import FileRules
-from headroom.intake import columns
-from headroom.intake.file_names import says_nothing
 from headroom.intake.formats import Export
+from headroom.intake.headings import role_of
 from headroom.intake.meaning import Meaning, meaning_of
+from headroom.intake.server_names import says_nothing
 
 
 def write_table(export: Export, target: Path) -> list[str]:
@@ -68,7 +68,7 @@ def _said_of_all(document: Mapping[str, Any], name: str, record: Mapping[str, st
     """
     beside = [document, *(value for value in document.values() if isinstance(value, dict))]
     said = {key.casefold(): value for one in beside for key, value in one.items() if isinstance(value, str)}
-    roles = {columns.role_of(key, FileRules()) for key in record}
+    roles = {role_of(key, FileRules()) for key in record}
     like_a_server = re.fullmatch(r"[A-Za-z][\w.-]*\d[\w.-]*", name) and not says_nothing(name) and not meaning_of(name)
     server = next((said[key] for key in _SERVERS if key in said), name if like_a_server else "")
     found = {"server_id": server} if server and "server_id" not in roles else {}

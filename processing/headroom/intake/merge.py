@@ -28,8 +28,8 @@ from headroom.core import metrics as table
 from headroom.core.series import named
 from headroom.core.settings import Settings
 from headroom.intake import database, entities, groups, inventory, own
-from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from headroom.intake.entities import entity_of, have_entities, owner_of, server_of
+from headroom.intake.headings import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from headroom.intake.layout import NAME_LENGTH
 from headroom.intake.reading import refuse
 from headroom.intake.sources import Source

@@ -19,8 +19,8 @@ from headroom.core.series import named, parts_of
 from headroom.core.settings import Settings
 from headroom.core.wording import counted
 from headroom.intake import groups, inventory
-from headroom.intake.columns import same
 from headroom.intake.entities import server_of
+from headroom.intake.headings import same
 from headroom.intake.lines import line_numbers, one_each
 from headroom.intake.merge import Merge
 from headroom.intake.sources import Source

@@ -20,10 +20,10 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
-from headroom.intake import columns, json_tables, meaning, parts, rows
-from headroom.intake.columns import same
-from headroom.intake.file_names import server_in
+from headroom.intake import columns, file_names, json_tables, meaning, parts, rows
+from headroom.intake.file_names import FileName
 from headroom.intake.formats import Export, Sample, format_of
+from headroom.intake.headings import same
 from headroom.intake.layout import (
     SAMPLE_ROWS,
     File,
@@ -37,7 +37,8 @@ from headroom.intake.layout import (
     layout_of_samples,
     open_bytes,
 )
-from headroom.intake.meaning import FileName, Meaning
+from headroom.intake.meaning import Meaning
+from headroom.intake.server_names import server_in
 from headroom.intake.tables import (
     field_of,
     one_row,
@@ -97,11 +98,11 @@ def name_all(sources: Sequence[Source], settings: Settings) -> None:
     """What the files' names say; files of one name in several folders are told apart by these."""
     places: dict[str, set[str]] = defaultdict(set)
     for source in sources:
-        places[source.file.rsplit("/", 1)[-1]].add(meaning.place_of(source.file))
+        places[source.file.rsplit("/", 1)[-1]].add(file_names.place_of(source.file))
     for source in sources:
-        source.rules, source.name = settings.for_file(source.file), meaning.of_file(source.file)
+        source.rules, source.name = settings.for_file(source.file), file_names.of_file(source.file)
         name = source.file.rsplit("/", 1)[-1]
-        folder, server = meaning.folder_of(source.file), server_in(meaning.stem(name))
+        folder, server = file_names.folder_of(source.file), server_in(file_names.stem(name))
         if source.rules.server == "folder":
             source.name = replace(source.name, server=folder)
         elif source.rules.server is None and len(places[name]) > 1 and source.name.server == server:
@@ -109,11 +110,11 @@ def name_all(sources: Sequence[Source], settings: Settings) -> None:
             sure = folder and (re.search(r"\d", folder) or not re.search(r"\d", server))
             source.name = replace(source.name, server=folder if sure else "")
         elif source.rules.server == "file":
-            source.name = replace(source.name, server=meaning.stem(name))
+            source.name = replace(source.name, server=file_names.stem(name))
         elif source.rules.server is not None:
             source.name = replace(source.name, server=source.rules.server)
         elif source.rules.metric is not None and source.name.server and source.name.meaning is not None:
-            source.name = replace(source.name, server=server_in(meaning.stem(name)))
+            source.name = replace(source.name, server=server_in(file_names.stem(name)))
 
 
 def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings, work: Path) -> None:
@@ -229,8 +230,8 @@ def _with_unit_of_cell(sample: Sample) -> Sample:
 
 def _whole_name(source: Source) -> None:
     """Where the content says the metric, a word for one in the file's name belongs to the server's name."""
-    server = server_in(meaning.stem(source.file))
-    known = ("", server, meaning.folder_of(source.file))
+    server = server_in(file_names.stem(source.file))
+    known = ("", server, file_names.folder_of(source.file))
     if source.rules.server is None and source.name.server not in known:
         source.name = FileName(server, None)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from headroom.intake import meaning
-from headroom.intake.file_names import says_nothing, without_periods
+from headroom.core.settings import FileRules
+from headroom.intake import file_names, meaning
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.prometheus_json import metric_of, part_of, server_of
+from headroom.intake.headings import PART, role_of
+from headroom.intake.server_names import says_nothing, without_periods
 
 NAME = "Grafana, series joined by time (CSV)"
 _TIME = ("time", "timestamp", "_time", "date")
@@ -40,7 +42,7 @@ def recognise(export: Export) -> bool:
     series = [series_of(heading, export) for heading in headings[1:] if heading not in _BESIDE]
     if not series or not all(server for server, _, _ in series):
         return False
-    known = meaning.of_file(export.file).meaning is not None
+    known = file_names.of_file(export.file).meaning is not None
     numbers = all(
         re.fullmatch(r"|[-+]?[\d.,]+(e[-+]?\d+)?\s*[%\w/]*|null|nan", cell.strip(), re.IGNORECASE)
         for line in lines[1:20]
@@ -95,7 +97,7 @@ def is_server(heading: str, joined: bool = False) -> bool:
     of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
     if not named or of_limits or plain in _NOT_A_SERVER or says_nothing(without_periods(heading)):
         return False
-    return not _known_otherwise(plain)
+    return PART.fullmatch(plain) is None and role_of(plain, FileRules()) is None
 
 
 def _split(heading: str, joined: bool) -> tuple[str, str] | None:
@@ -108,11 +110,3 @@ def _split(heading: str, joined: bool) -> tuple[str, str] | None:
         if isinstance(found, meaning.Meaning) and named:
             return server_of({"instance": server}), " ".join(rest)
     return None
-
-
-def _known_otherwise(plain: str) -> bool:
-    """Whether a table's reader would know the heading, or it is a part's name (``cpu0``): then this is a table."""
-    from headroom.core.settings import FileRules
-    from headroom.intake.columns import PART, role_of
-
-    return PART.fullmatch(plain) is not None or role_of(plain, FileRules()) is not None
