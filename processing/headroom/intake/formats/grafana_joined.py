@@ -9,7 +9,8 @@ from headroom.core.settings import FileRules
 from headroom.intake import file_names, meaning
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.prometheus_json import metric_of, part_of, server_of
-from headroom.intake.headings import role_of
+from headroom.intake.headings import PART, role_of
+from headroom.intake.server_names import says_nothing, without_periods
 
 NAME = "Grafana, series joined by time (CSV)"
 _TIME = ("time", "timestamp", "_time", "date")
@@ -25,7 +26,7 @@ _NOT_A_SERVER_WORDS = """
 """
 _NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
 # A series with one of these in its name was not measured.
-_NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert"])
+_NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert", "limit", "limits"])
 # What Splunk writes beside a chart's series.
 _BESIDE = ("_span", "_spandays")
 
@@ -94,13 +95,9 @@ def is_server(heading: str, joined: bool = False) -> bool:
     plain = heading.casefold()
     named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
     of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
-    return (
-        bool(named)
-        and not plain.isdigit()
-        and not of_limits
-        and plain not in _NOT_A_SERVER
-        and role_of(plain, FileRules()) is None
-    )
+    if not named or of_limits or plain in _NOT_A_SERVER or says_nothing(without_periods(heading)):
+        return False
+    return PART.fullmatch(plain) is None and role_of(plain, FileRules()) is None
 
 
 def _split(heading: str, joined: bool) -> tuple[str, str] | None:
