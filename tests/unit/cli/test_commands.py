@@ -263,7 +263,22 @@ def test_what_ingest_would_refuse_is_not_uploaded(headroom, tmp_path: Path) -> N
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "book.xlsx").write_text("x")
     assert "it is empty" in headroom("drop", "web", str(tmp_path / "empty.csv")).err
-    assert "convert or rename" in headroom("drop", "web", str(tmp_path / "book.xlsx")).err
+    assert "it is an Excel workbook: save it as CSV" in headroom("drop", "web", str(tmp_path / "book.xlsx")).err
+    (tmp_path / "data.bin").write_text("x")
+    assert "export it as one of these" in headroom("drop", "web", str(tmp_path / "data.bin")).err
+
+
+def test_an_empty_file_in_a_folder_does_not_hold_up_the_others(headroom, aws, tmp_path: Path) -> None:
+    for name, content in {"june.csv": "x", "empty.csv": "", "nothing.json": "", "book.xlsx": "x"}.items():
+        (tmp_path / name).write_text(content)
+    ended = headroom("drop", "web", str(tmp_path), "--no-follow", "--json")
+    assert ended.json["files"] == ["june.csv"]
+    for words in ("/empty.csv: it is empty", "/nothing.json: it is empty", "book.xlsx; save Excel workbooks as CSV"):
+        assert words in ended.err
+    assert (ended.code, "2 files were not dropped, see above" in ended.err) == (1, True)
+    assert aws.s3.list_objects_v2(Bucket="ingest-bucket", Prefix="incoming/web/")["KeyCount"] == 1
+    planned = headroom("drop", "web", str(tmp_path), "--dry-run")
+    assert planned.code == 1 and planned.json["request"]["Key"] == "incoming/web/june.csv"
 
 
 def test_files_that_have_to_wait_are_said_to_and_until_when(headroom, aws, tmp_path: Path, monkeypatch) -> None:

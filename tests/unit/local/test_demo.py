@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -12,7 +13,7 @@ from cli.files import passed_over
 from local import demo
 from local.cloud import CloudError
 from local.demo import chosen, table
-from local.emulator import image
+from local.emulator import image, mailbox
 
 
 def test_a_folders_data_files_keep_their_names_and_the_rest_stays(tmp_path: Path) -> None:
@@ -29,14 +30,42 @@ def test_spreadsheets_are_not_passed_over_in_silence(tmp_path: Path) -> None:
     with pytest.raises(CloudError, match=r"no data files .*; skipped, .*: june\.xlsx"):
         chosen("demo", [tmp_path], None)
     told = passed_over([f"{number}.xlsx" for number in range(7)])
-    assert told.endswith("0.xlsx, 1.xlsx, 2.xlsx, 3.xlsx, 4.xlsx and 2 more")
+    assert told.endswith("0.xlsx, 1.xlsx, 2.xlsx, 3.xlsx, 4.xlsx and 2 more; save Excel workbooks as CSV")
+    assert "Excel" not in passed_over(["README.md"])
     assert "\n" not in told
 
 
 def test_a_file_that_ingest_would_refuse_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "export.dat").write_text("x")
-    with pytest.raises(CloudError, match=r"would not be taken in: its name ends in none of"):
+    with pytest.raises(CloudError, match=r"would be refused:\n .*export\.dat: its name ends in none of"):
         chosen("demo", [tmp_path / "export.dat"], None)
+
+
+def test_files_that_would_be_refused_do_not_hold_up_the_others(tmp_path: Path) -> None:
+    (tmp_path / "june.csv").write_text("x")
+    for name in ("empty.csv", "nothing.json"):
+        (tmp_path / name).write_text("")
+    drop = chosen("demo", [tmp_path], None)
+    assert [name for _, name in drop.files] == ["june.csv"]
+    assert [line.rpartition("/")[2] for line in drop.unfit] == [
+        f"{name}: it is empty (0 bytes): export it again, or remove it" for name in ("empty.csv", "nothing.json")
+    ]
+    with pytest.raises(CloudError, match=r"(?s)empty\.csv.*nothing\.json"):
+        chosen("demo", [tmp_path / "empty.csv", tmp_path / "nothing.json"], None)
+
+
+def test_the_files_that_the_report_names_are_saved_with_it(aws, tmp_path: Path) -> None:
+    run = "runs/web/20261121T060000Z-0a1b2c3d"
+    for name in ("assessment/report.html", "assessment/tables/risks/part.parquet", "panel/quarantine.csv",
+                 "panel/panel.parquet"):  # fmt: skip
+        aws.s3.put_object(Bucket="artifact-bucket", Key=f"{run}/{name}", Body=name.encode())
+    (tmp_path / "old.csv").write_text("of an earlier demo")
+    demo.fetch(aws.s3, f"s3://artifact-bucket/{run}/assessment/", tmp_path)
+    saved = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert saved == {"report.html", "tables/risks/part.parquet", "panel/quarantine.csv"}
+    from headroom.report.sections import data
+
+    assert demo.REFUSED in Path(data.__file__).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +122,16 @@ def test_the_table_shows_the_servers_most_at_risk_whatever_their_names() -> None
     for words in ("3 servers: 1 critical, 2 none", "db-[red]1", "2026-02-01", "93 %", "now"):
         assert words in shown
     assert "2026-01-31" not in shown
+
+
+def test_a_mail_whose_commands_lead_nowhere_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = mailbox.Letter(Path("1.eml"), "you@example.com", "Headroom demo: 1 high", "  headroom report demo", "now")
+    monkeypatch.setattr(mailbox, "letters", lambda _: [letter])
+    for stays in (True, False):
+        console = Console(record=True, width=120, file=io.StringIO())
+        demo._show_mail(console, SimpleNamespace(mailbox=Path("unread")), 0, stays)
+        told = console.export_text()
+        assert "headroom report demo" in told and ("which stops now" in told) is not stays
 
 
 def test_the_jobs_libraries_are_those_of_the_lock() -> None:
