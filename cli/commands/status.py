@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cli.errors import CliError
 from cli.options import STACK, AsJson, StackName
 
 
@@ -19,6 +20,8 @@ def status(
 
     found = stacks.find(stack)
     names = [stacks.checked(dataset)] if dataset else found.ledger.datasets()
+    if dataset and (problem := stacks.unknown(found, dataset)):
+        raise CliError(problem)
     states = looking.dataset_states(found.ledger, found.client("s3"), found.artifacts, names)
     if as_json:
         output.document(states)

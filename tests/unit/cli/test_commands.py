@@ -314,7 +314,15 @@ def test_models_are_listed_and_the_one_that_waits_is_approved(headroom, aws, wai
 def test_a_dataset_without_a_failed_run_cannot_be_redriven(headroom, aws) -> None:
     headroom("run", "web", "--no-follow")
     ended = headroom("redrive", "web")
-    assert ended.code == 1 and "has no run that has failed" in ended.err
+    assert ended.code == 1 and "has no failed run that Step Functions still keeps" in ended.err
+
+
+def test_a_dataset_that_there_is_not_is_a_mistake_and_those_there_are_are_named(headroom, web) -> None:
+    for words in (("status",), ("follow",), ("redrive",), ("logs",), ("start-over", "--yes")):
+        ended = headroom(words[0], "wbe", *words[1:])
+        assert (ended.code, ended.out) == (1, ""), words
+        assert ended.err == "Error: there is no dataset 'wbe'; there are web\n", words
+    assert headroom("status", "web").code == 0
 
 
 def test_a_redrive_takes_the_newest_run_that_failed(headroom, aws) -> None:
@@ -401,8 +409,10 @@ def test_to_start_over_is_asked_for_twice_and_reads_all_files_again(headroom, aw
 
 
 def test_logs_without_a_job_say_so(headroom, aws) -> None:
+    aws.ledger.admit("web", 50)
     ended = headroom("logs", "web", "--job", "train")
-    assert ended.code == 1 and "no log of a train job of dataset 'web'" in ended.err
+    assert ended.code == 1 and "dataset 'web' has no log of a train job yet" in ended.err
+    assert "dataset 'web' has no job logs yet" in headroom("logs", "web").err
 
 
 def test_a_refusal_of_aws_is_a_sentence_and_not_a_traceback(headroom, aws, monkeypatch) -> None:
