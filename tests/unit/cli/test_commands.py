@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from functions import decisions
 from tests.unit.cli.conftest import RUN
 from tests.unit.conftest import LambdaContext, a_file
 
+ROOT = Path(__file__).parents[3]
 ACCEPT = ("accept", "web", "web-1", "cpu", "--by", "Ann")
 
 
@@ -147,6 +151,14 @@ def test_accepting_writes_reason_person_end_and_the_level_of_now(headroom, web) 
     assert [one["decision"] and one["decision"]["by"] for one in listed] == ["Ann", None]
 
 
+@pytest.mark.parametrize("metric", ["CPU", "Cpu", " cpu "])
+def test_a_metric_may_be_written_as_the_report_writes_it(headroom, web, metric: str) -> None:
+    assert headroom("accept", "web", "web-1", metric, "--reason", "moves").code == 0
+    [known], _ = decisions.read(web.s3, "ingest-bucket", "web")
+    assert known.metric == "cpu"
+    assert headroom("accept", "web", "web-1", metric, "--undo").code == 0
+
+
 def test_whoever_is_signed_in_is_the_person_and_a_snooze_is_short(headroom, web) -> None:
     headroom("snooze", "web", "idle", "cpu", "--kind", "stop", "--reason", "standby")
     [known], _ = decisions.read(web.s3, "ingest-bucket", "web")
@@ -168,7 +180,10 @@ def test_a_decision_can_be_taken_back_once(headroom, web) -> None:
         (("accept", "web", "web-1", "memory", "--reason", "x"), "no finding web-1: memory; there is web-1: cpu"),
         (("accept", "web", "wed-1", "cpu", "--reason", "x"), "there is web-1: cpu"),
         ((*ACCEPT, "--reason", "x", "--until", "2020-01-01"), "until must be a day from"),
-        ((*ACCEPT, "--reason", "x", "--until", "soon"), "until: "),
+        ((*ACCEPT, "--reason", "x", "--until", "2020-01-01"), "Error: until"),
+        ((*ACCEPT, "--reason", "x", "--until", "soon"), "--until soon: write the day as year-month-day, such as"),
+        ((*ACCEPT, "--reason", "x", "--until", "31.12.2026"), "such as 2026-12-31"),
+        (("accept", "web", "idle", "cpu", "--reason", "x"), "there is idle: cpu (stop). To name it: --kind stop"),
         (("accept", "other", "web-1", "cpu", "--reason", "x"), "has no published run yet; there are web"),
     ],
 )
@@ -458,6 +473,43 @@ def test_the_list_of_commands_has_a_whole_sentence_for_each(headroom, monkeypatc
         assert told.code == 0 and listed.strip()
         for line in listed.strip().splitlines():
             assert line.endswith(".") and "..." not in line, line
+
+
+def test_a_folder_without_files_has_no_preview(headroom, tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    told = headroom("preview", str(tmp_path))
+    assert (told.code, told.err) == (1, f"Error: there are no files in {tmp_path}\n")
+
+
+def test_a_checkout_has_the_command_line_before_it_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text("horizn: 3")
+    told = subprocess.run(
+        [sys.executable, "-m", "cli", "settings", "check", str(tmp_path / "web.yaml")],
+        cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (told.returncode, "did you mean 'horizon'" in told.stderr) == (1, True)
+
+
+def make(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run make with the Makefile of the project; python only says what it is asked."""
+    (folder / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
+    (folder / ".venv" / "installed").touch()
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\nfor word in "$@"; do echo "<$word>"; done\n')
+    python.chmod(0o755)
+    return subprocess.run(
+        ["make", "-f", str(ROOT / "Makefile"), "-o", "install", *words],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_preview_by_make_takes_names_with_blanks_and_says_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "CPU Usage.csv").write_text("x")
+    told = make("preview", "FILES=CPU Usage.csv", folder=tmp_path).stdout.splitlines()
+    assert told[-1] == "<CPU Usage.csv>"
+    assert make("preview", "FILES=a.csv b.csv", folder=tmp_path).stdout.splitlines()[-2:] == ["<a.csv>", "<b.csv>"]
+    nothing = make("preview", folder=tmp_path)
+    assert (nothing.returncode, "FILES=june.csv" in nothing.stdout) == (2, True)
 
 
 def test_a_file_that_is_not_there_is_said_so_before_any_is_looked_at(headroom, tmp_path: Path) -> None:
