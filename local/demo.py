@@ -235,9 +235,11 @@ def fetch(s3: Any, assessment: str, folder: Path) -> None:
 
 def table(summary: dict[str, Any]) -> Table:
     """The servers most at risk, from ``risk_summary.json``; the notification, shown above it, has the reasons."""
-    levels = ", ".join(f"{number} {level}" for level, number in summary["levels"].items() if number)
-    if unjudged := summary.get("not_judged_total"):
-        levels += f" ({unjudged} not judged, or not for every metric)"
+    unjudged = summary.get("unjudged", 0)  # of which nothing is known: that is not the same as no risk
+    counts = summary["levels"] | {"none": summary["levels"].get("none", 0) - unjudged, "not judged": unjudged}
+    levels = ", ".join(f"{number} {level}" for level, number in counts.items() if number)
+    if partly := summary.get("not_judged_total", 0) - unjudged:
+        levels += f" ({partly} not judged for every metric)"
     count = f"{summary['servers']} server{'' if summary['servers'] == 1 else 's'}"
     rows = Table(title=f"{count}: {levels}", title_justify="left")
     rows.add_column("server", overflow="fold")

@@ -27,13 +27,15 @@ def status(
         output.document(states)
         return
     output.table(
-        ["dataset", "state", "critical", "high", "medium", "accepted", "data to", "waiting", "set aside", "run"],
+        ["dataset", "state", "critical", "high", "medium", "not judged", "accepted", "data to", "waiting", "set aside",
+         "run"],
         [
             [
                 one["dataset"],
                 f"running {one['running']}" if one["running"] else "failed" if one["failed_at"] else "idle",
                 *(one["levels"].get(level) if one["levels"] else None for level in ("critical", "high", "medium")),
-                one["accepted"], (one["as_of"] or "–")[:10], one["waiting"], one["set_aside"], one["current_run"],
+                one["unjudged"], one["accepted"], (one["as_of"] or "–")[:10], one["waiting"], one["set_aside"],
+                one["current_run"],
             ]
             for one in states
         ],

@@ -556,7 +556,5 @@ def _problems(error: ValidationError) -> list[str]:
             meant = f"did you mean {near[0]!r}? " if near else ""
             lines.append(f"{key}: unknown key; {meant}known keys are {', '.join(known)}")
         else:
-            lines.append(
-                f"{key}: {_in_plain_words(problem)} (given: {_short.repr(problem['input'])})"
-            )
+            lines.append(f"{key}: {_in_plain_words(problem)} (given: {_short.repr(problem['input'])})")
     return lines

@@ -16,7 +16,7 @@ import pytest
 import sweep
 from cli import stack
 from functions import decisions
-from tests.unit.cli.conftest import RUN
+from tests.unit.cli.conftest import RUN, SUMMARY
 from tests.unit.conftest import LambdaContext, a_file
 
 ROOT = Path(__file__).parents[3]
@@ -31,6 +31,11 @@ def test_status_shows_every_dataset_with_what_runs_and_waits(headroom, web) -> N
     assert (known["waiting"], known["current_run"], known["levels"]["critical"], known["accepted"]) == (1, RUN, 0, 1)
     told = headroom("status")
     assert told.code == 0 and RUN in told.out and "idle" in told.out
+    summary = SUMMARY | {"levels": {"none": 7}, "open_levels": {"none": 7}, "unjudged": 7}
+    key = f"runs/web/{RUN}/assessment/risk_summary.json"
+    web.s3.put_object(Bucket="artifact-bucket", Key=key, Body=json.dumps(summary))
+    headings, row = headroom("status", "web").out.splitlines()
+    assert row[headings.index("not judged")] == "7", "no all-clear where nothing is known"
 
 
 def test_status_of_a_stack_without_data_says_how_to_begin(headroom) -> None:

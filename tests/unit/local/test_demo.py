@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -134,6 +136,17 @@ def test_a_mail_whose_commands_lead_nowhere_says_so(monkeypatch: pytest.MonkeyPa
         assert "headroom report demo" in told and ("which stops now" in told) is not stays
 
 
+def test_servers_that_are_not_judged_are_not_told_as_without_risk() -> None:
+    def title(levels: dict[str, int], unjudged: int, total: int) -> str:
+        summary = {"servers": 3, "levels": levels, "unjudged": unjudged, "not_judged_total": total, "top": []}
+        return str(table(summary).title)
+
+    assert title({"critical": 0, "none": 3}, 3, 3) == "3 servers: 3 not judged"
+    assert title({"critical": 1, "none": 2}, 1, 2) == (
+        "3 servers: 1 critical, 1 none, 1 not judged (1 not judged for every metric)"
+    )
+
+
 def test_the_jobs_libraries_are_those_of_the_lock() -> None:
     lock = (
         "pytest==0.0.1 \\\n    --hash=sha256:00\n"
@@ -178,6 +191,7 @@ def test_the_generated_fleet_has_the_days_asked_for(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(demo, "SERVERS", 3)
     drop = demo.generated("young", tmp_path, 7)
     assert drop.dataset == "young" and drop.settings == tmp_path / "settings.yaml"
-    assert {name for _, name in drop.files} >= {"fleet-2026-10.csv"}
-    days = {line[:10] for line in (tmp_path / "incoming" / "fleet-2026-10.csv").read_text().splitlines()[1:]}
-    assert len(days) == 7
+    months = [path for path, name in drop.files if re.fullmatch(r"fleet-\d{4}-\d\d\.csv", name)]
+    days = {line[:10] for path in months for line in path.read_text().splitlines()[1:]}
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    assert days == {f"{yesterday - timedelta(days=ago)}" for ago in range(7)}, "so that what it forecasts is to come"
