@@ -94,6 +94,15 @@ class Source:
         return self.layout
 
 
+def read_alike(sources: Sequence[Source]) -> dict[tuple[Layout, str], list[Source]]:
+    """The files that can be read, with those that are read alike (``Source.alike``) together."""
+    alike: dict[tuple[Layout, str], list[Source]] = defaultdict(list)
+    for source in sources:
+        if source.layout is not None:
+            alike[source.alike].append(source)
+    return alike
+
+
 def name_all(sources: Sequence[Source], settings: Settings) -> None:
     """What the files' names say; files of one name in several folders are told apart by these."""
     places: dict[str, set[str]] = defaultdict(set)
