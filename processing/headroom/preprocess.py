@@ -100,7 +100,7 @@ def preprocess(
 
 
 # A file takes 3 to 5 ms to be looked at, which is Python's work and so one core's; a process takes 0.4 s to start.
-_MANY = 500
+_MANY = 1_000
 
 
 def _look_on_all_cores(_: duckdb.DuckDBPyConnection, sources: list[Source], effective: Settings, work: Path) -> None:

@@ -81,10 +81,10 @@ WITH with_doubt AS (
         CASE
             WHEN structure_problem IS NOT NULL THEN problem('', at_text, structure_problem)
             WHEN sampled_at IS NULL THEN problem('timestamp', at_text, time_problem)
-            WHEN server_problem(server_name) IS NOT NULL
-                THEN problem('server_id', server_name, server_problem(server_name))
             WHEN unknown_metric IS NOT NULL
                 THEN problem('metric', unknown_metric, coalesce(unclear_name.reason, {quoted(unknown)}))
+            WHEN server_problem(server_name) IS NOT NULL
+                THEN problem('server_id', server_name, server_problem(server_name))
         END AS row_problem
     FROM parsed LEFT JOIN unclear_name ON name = unknown_metric
 ), judged AS (

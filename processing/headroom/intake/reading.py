@@ -108,6 +108,7 @@ def read_rows(
     for refused in (
         whole_files.days_before_months,
         whole_files.with_names_left_out,
+        whole_files.with_dates_left_out,
         whole_files.with_commas_in_numbers,
         whole_files.put_together,
         whole_files.without_servers,

@@ -8,13 +8,15 @@ They make another thing of the number than its heading says, and are seldom ther
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from headroom.intake.columns import plain, same
+from headroom.core.settings import time_zones
+from headroom.intake.columns import OF_A_PART, OF_A_PART_IF_ASKED
+from headroom.intake.headings import plain, same
 from headroom.intake.layout import Layout, UnreadableFile
 from headroom.intake.meaning import Unclear, in_unit, statistic_of
 from headroom.intake.tables import counts, field_of, one_row, quoted, time_text
@@ -24,13 +26,12 @@ if TYPE_CHECKING:
     from headroom.intake.sources import Source
 
 _ZONES = ("timezone", "tz", "utcoffset", "gmtoffset", "tzoffset", "timezoneoffset")
+# They may be of another kind, such as an availability zone: only a zone's full name or offset makes them one of times.
+_PERHAPS_ZONES = ("zone", "tzname", "tzinfo", "offset", "zeitzone", "fuseau", "fuseauhoraire", "zonahoraria", "locale")
 _STATISTICS = ("statistic", "statistics", "stat", "aggregation", "aggregationtype", "aggregate", "rollup", "rolluptype",
                "consolidation", "cf")  # fmt: skip
 _COUNTS = ("samplecount", "count", "n")
 _STATES = ("mode", "state", "cpustate", "cpumode")
-_OF_PARTS_WORDS = """
-    idle user system iowait wait nice steal irq softirq interrupt guest free cached buffered buffers
-"""
 _KINDS = ("type", "kind", "series", "category", "recordtype", "datatype", "scenario", "mode", "state")
 _NOT_MEASURED_WORDS = """
     forecast forecasted predicted prediction projected projection target baseline threshold limit planned plan budget
@@ -48,8 +49,8 @@ def settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: 
     layout = replace(layout, zone=_zone(db, source, layout, scan) or layout.zone)
     for place, cell in layout.of_parts[:1]:
         raise _of_parts(layout.columns[place], cell, "parts of the time or the memory, or of single cores")
-    _refuse(db, source, layout, scan, _STATES, _OF_PARTS_WORDS, "parts of the time or the memory")
-    _refuse(db, source, layout, scan, _KINDS, _NOT_MEASURED_WORDS, "values that were not measured")
+    _refuse(db, source, layout, scan, _STATES, OF_A_PART | OF_A_PART_IF_ASKED, "parts of the time or the memory")
+    _refuse(db, source, layout, scan, _KINDS, set(_NOT_MEASURED_WORDS.split()), "values that were not measured")
     layout = _of_one_statistic(db, source, layout, scan, statistic)
     return _in_unit(db, source, layout, scan)
 
@@ -69,12 +70,14 @@ def _zone(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: s
     Raises:
         UnreadableFile: it gives several, or one that is not clear.
     """
-    for place, heading in _columns(source, layout, _ZONES):
+    for place, heading in _columns(source, layout, (*_ZONES, *_PERHAPS_ZONES)):
         local = f"NOT regexp_matches({time_text(layout)}, '(Z|UTC|GMT|[+-]\\d\\d:?\\d\\d)\\s*$|^\\d{{9,}}')"
         said = f"clean({field_of(layout, place)})"
         found = db.execute(
             f"SELECT DISTINCT {said} FROM {scan} WHERE {said} <> '' AND {local} ORDER BY ALL LIMIT 2"
         ).fetchall()
+        if plain(heading) in _PERHAPS_ZONES and not all(_is_zone(one) for (one,) in found):
+            continue
         if len(found) > 1:
             raise UnreadableFile(
                 f"its times are in several zones ({heading}: {found[0][0]}, {found[1][0]}): export them in UTC, or "
@@ -87,19 +90,23 @@ def _zone(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: s
     return None
 
 
+def _is_zone(text: str) -> bool:
+    return (text in time_zones() and "/" in text) or re.fullmatch(r"[+-]\d\d:?\d\d", text) is not None
+
+
 def _refuse(
     db: duckdb.DuckDBPyConnection,
     source: Source,
     layout: Layout,
     scan: str,
     names: tuple[str, ...],
-    words: str,
+    words: Collection[str],
     of: str,
 ) -> None:
     """Refuse a file of which some row says by such a word that its number is another thing (``mode``: idle)."""
     for place, heading in _columns(source, layout, names):
         said = f"lower(clean({field_of(layout, place)}))"
-        among = ", ".join(map(quoted, words.split()))
+        among = ", ".join(map(quoted, sorted(words)))
         [found] = one_row(db, f"SELECT min({said}) FILTER ({said} IN ({among})) FROM {scan} WHERE {counts(layout)}")
         if found is not None:
             raise _of_parts(heading, found, of)

@@ -51,6 +51,21 @@ def with_names_left_out(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]
         yield by_order[file], f"{without} of its rows name no server: write the server's name into each row"
 
 
+def with_dates_left_out(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files that say a day in its first row only: of such a day one row would be all there is."""
+    found = db.execute(r"""
+        SELECT file, without FROM (
+            SELECT file, count(*) AS without FROM reading
+            WHERE evidence IS NOT NULL AND sampled_at IS NULL
+                AND regexp_full_match(evidence[1], '\s*(\d{1,2}:\d\d.*)?')
+            GROUP BY file
+        ) JOIN (SELECT file, sum(rows) AS rows FROM name_in_file GROUP BY file) USING (file)
+        WHERE without * 2 >= rows AND without < rows ORDER BY file""").fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, without in found:
+        yield by_order[file], f"{without} of its rows have no date: write the date into each row"
+
+
 def days_before_months(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
     """Files of which some dates have the day before the month (2024-18-03): the others would be read as of others."""
     found = db.execute(r"""
@@ -77,10 +92,12 @@ def with_commas_in_numbers(db: duckdb.DuckDBPyConnection, sources: Sequence[Sour
     found = db.execute(
         """
         SELECT file FROM (
-            SELECT file, count(*) AS rows, count(*) FILTER (evidence[3] LIKE 'more fields%') AS long
-            FROM reading GROUP BY file
-            UNION ALL SELECT file, count(*), count(*) FROM rejected GROUP BY file
-        ) GROUP BY file HAVING sum(long) > 1 AND sum(long) > ? * sum(rows) ORDER BY file""",
+            SELECT file, count(*) AS long FROM (
+                SELECT file FROM reading WHERE evidence IS NOT NULL AND evidence[3] LIKE 'more fields%'
+                UNION ALL SELECT file FROM rejected
+            ) GROUP BY file
+        ) LEFT JOIN (SELECT file, sum(rows) AS rows FROM name_in_file GROUP BY file) USING (file)
+        WHERE long > 1 AND long > ? * coalesce(rows, 0) ORDER BY file""",
         [_FEW_TOO_LONG],
     ).fetchall()
     by_order = {source.order: source for source in sources}
@@ -100,12 +117,15 @@ def _parted_number(source: Source) -> str:
         return ""
     with open_bytes(source.readable) as raw:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
-        for row in csv.reader(islice(text, _LINES), quotechar=layout.quote):
-            if len(row) > len(layout.columns):
-                long += 1
-                pairs = pairwise(row)
-                examples += [f"{one},{other}" for one, other in pairs if one.isdigit() and other.isdigit()][:1]
-    return examples[0] if 2 * len(examples) > long else ""
+        try:
+            for row in csv.reader(islice(text, _LINES), quotechar=layout.quote):
+                if len(row) > len(layout.columns):
+                    long += 1
+                    pairs = [f"{one},{other}" for one, other in pairwise(row) if one.isdigit() and other.isdigit()]
+                    examples += pairs[:1]
+        except csv.Error:
+            pass  # a giant field: what is before it tells
+    return examples[0] if examples and 2 * len(examples) > long else ""
 
 
 def put_together(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:

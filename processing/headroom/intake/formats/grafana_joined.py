@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from headroom.intake import meaning
+from headroom.core.settings import FileRules
+from headroom.intake import file_names, meaning
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.prometheus_json import metric_of, part_of, server_of
+from headroom.intake.headings import PART, role_of
+from headroom.intake.server_names import says_nothing, without_periods
 
 NAME = "Grafana, series joined by time (CSV)"
 _TIME = ("time", "timestamp", "_time", "date")
@@ -23,7 +26,7 @@ _NOT_A_SERVER_WORDS = """
 """
 _NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
 # A series with one of these in its name was not measured.
-_NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert"])
+_NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert", "limit", "limits"])
 # What Splunk writes beside a chart's series.
 _BESIDE = ("_span", "_spandays")
 
@@ -39,7 +42,7 @@ def recognise(export: Export) -> bool:
     series = [series_of(heading, export) for heading in headings[1:] if heading not in _BESIDE]
     if not series or not all(server for server, _, _ in series):
         return False
-    known = meaning.of_file(export.file).meaning is not None
+    known = file_names.of_file(export.file).meaning is not None
     numbers = all(
         re.fullmatch(r"|[-+]?[\d.,]+(e[-+]?\d+)?\s*[%\w/]*|null|nan", cell.strip(), re.IGNORECASE)
         for line in lines[1:20]
@@ -92,7 +95,9 @@ def is_server(heading: str, joined: bool = False) -> bool:
     plain = heading.casefold()
     named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
     of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
-    return bool(named) and not of_limits and plain not in _NOT_A_SERVER and not _known_otherwise(plain)
+    if not named or of_limits or plain in _NOT_A_SERVER or says_nothing(without_periods(heading)):
+        return False
+    return PART.fullmatch(plain) is None and role_of(plain, FileRules()) is None
 
 
 def _split(heading: str, joined: bool) -> tuple[str, str] | None:
@@ -105,11 +110,3 @@ def _split(heading: str, joined: bool) -> tuple[str, str] | None:
         if isinstance(found, meaning.Meaning) and named:
             return server_of({"instance": server}), " ".join(rest)
     return None
-
-
-def _known_otherwise(plain: str) -> bool:
-    """Whether a table's reader would know the heading: then this is a table."""
-    from headroom.core.settings import FileRules
-    from headroom.intake.columns import role_of
-
-    return role_of(plain, FileRules()) is not None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from headroom.intake import meaning
+from headroom.intake import file_names, meaning
 from headroom.intake.formats import Export, Sample, text
 
 NAME = "Prometheus (JSON)"
 # Which label is the server, the surest first.
-SERVERS = ("vm", "pod", "hostname", "host", "nodename", "instance_name", "instance", "node", "server", "name")
+SERVERS = ("vm", "pod", "hostname", "host", "nodename", "instance_name", "node", "instance", "server", "name")
 _PARTS = ("device", "mountpoint", "interface", "cpu", "container", "core", "gpu")
 # Labels that say which part of the time or space a series is: they belong to the metric's name.
 _STATES = ("mode", "state", "cpu_state", "cpu_mode")
@@ -48,10 +48,12 @@ def _names(labels: Mapping[str, Any], export: Export) -> tuple[str, str, str]:
 def metric_of(name: str, labels: Mapping[str, Any], export: Export) -> str:
     """A series' metric with the state that its labels say (``mode="idle"``); empty where the file's name says all."""
     said = " ".join(text(labels[label]) for label in _STATES if labels.get(label))
-    named = meaning.of_file(export.file)
+    named = file_names.of_file(export.file)
     if not said and not name and labels.get("pod") and isinstance(named.meaning, meaning.Meaning):
         # Of a pod, an expression's numbers are cores and bytes more often than percent.
         return "" if named.meaning.certain else f"{named.text} of a pod"
+    if not labels.get("pod") and any(labels.get(label) for label in ("container", "container_name")):
+        return f"{name or named.text} of a container"
     return f"{name or named.text} {said}".strip() if said else name
 
 
