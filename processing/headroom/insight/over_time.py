@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +15,13 @@ PAST_BUCKETS = 6
 MAX_BUCKETS = 26
 
 
-def of_forecasts(forecasts: pd.DataFrame, as_of: pd.Timestamp, settings: Settings) -> RiskOverTime:
+def of_forecasts(
+    forecasts: pd.DataFrame, as_of: pd.Timestamp, settings: Settings, blank: Collection[str] = ()
+) -> RiskOverTime:
     """Each server's worst level per week (per day for hourly panels; longer for long horizons), servers by name.
 
-    ``forecasts`` is ``Assessment.forecasts``; ``as_of`` the last period that was measured.
+    ``forecasts`` is ``Assessment.forecasts``; ``as_of`` the last period that was measured; servers of which nothing is
+    judged (``blank``) have no level in the future.
     """
     period = settings.frequency.step
     days = 1 if settings.frequency.hourly else 7
@@ -32,7 +35,7 @@ def of_forecasts(forecasts: pd.DataFrame, as_of: pd.Timestamp, settings: Setting
     code = pd.Categorical(forecasts["risk_level"], categories=list(LEVELS)).codes
     levels = np.full((len(names), past + future), -1, dtype=np.int8)
     row = pd.Index(names).get_indexer(forecasts["server_id"])
-    seen = column >= -past
+    seen = (column >= -past) & ~(forecasts["is_future"] & forecasts["server_id"].isin(blank)).to_numpy()
     np.maximum.at(levels, (row[seen], column[seen] + past), code[seen])
     return RiskOverTime(_starts(start, bucket, past, future), past, bucket, names, levels)
 

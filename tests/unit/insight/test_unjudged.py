@@ -78,6 +78,16 @@ def test_a_fleet_of_which_nothing_is_judged_is_not_told_as_one_without_risk():
     assert (found.over_time.levels[:, found.over_time.past :] == -1).all(), "no level is foretold"
 
 
+def test_a_fleet_of_which_nothing_is_judged_has_all_its_results(tmp_path):
+    """Four days of a dataset of days, 90 days ahead: a first week."""
+    panel = panel_of({("climbing", "cpu"): [55.0, 61.0, 67.0, 73.0], ("calm", "cpu"): [20.0] * 4})
+    found = whole_fleet.assessed(panel, attributes(panel), flat(panel, 90), Settings())
+    assert found.summary["unjudged"] == 2
+    assert len(found.over_time.starts) - found.over_time.past == 13, "the weeks that the report draws"
+    whole_fleet.write(found, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} >= whole_fleet.WRITTEN
+
+
 def test_where_some_are_judged_the_others_are_counted_beside_the_calm():
     found = hourly({("well", "cpu"): [50.0] * 400, ("gone", "cpu"): [50.0] * 300})
     assert found.summary["unjudged"] == 1
