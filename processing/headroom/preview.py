@@ -11,7 +11,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -19,7 +19,7 @@ import duckdb
 from headroom.core import metrics, wording
 from headroom.core import settings as settings_module
 from headroom.core.settings import Settings, SettingsError
-from headroom.intake import entities, reading
+from headroom.intake import entities, merge, reading
 from headroom.intake.columns import name_of_cell
 from headroom.intake.layout import UnreadableFile, encoding_of, first_bytes, is_gzip
 from headroom.intake.meaning import Meaning
@@ -65,13 +65,11 @@ def preview(path: Path, name: str, settings: Settings) -> tuple[list[str], bool]
             except (OSError, UnreadableFile, duckdb.Error) as error:
                 return [*lines, f"  refused: {error}"], False
             source = Source(0, name, beginning)
-            tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-            reading.read(db, [source], settings, tomorrow, work / "files")
+            reading.read(db, [source], settings, reading.latest_of(datetime.now(UTC)), work / "files")
+            merge.prepare(db)
+            merge.settle_samples(db, [source])
             if source.error:
                 return [*lines, f"  refused: {source.error}"], False
-            db.execute("CREATE TABLE kept AS FROM reading LIMIT 0; CREATE TABLE stored (server_id TEXT, metric TEXT)")
-            if entities.settle(db):
-                entities.give_to_servers(db, "reading", "suspect")
             lines += _described(db, source, settings)
             if is_part:
                 lines.append("  judged by its beginning; a run looks at all of it")

@@ -104,13 +104,7 @@ def merge(
     read_kept(db, before_run.kept)
     if before_run.panel is not None:
         read_stored(db, before_run.panel)
-    if entities.settle(db):
-        entities.give_to_servers(db, "reading", "suspect")
-    days = days_of(db)
-    slices = repeated_in(db, slices_of(days))
-    if refuse_conflicts(db, conflicts(db, slices), sources):
-        days = days_of(db)
-        slices = repeated_in(db, slices_of(days))
+    days, slices = settle_samples(db, sources)
     settle_servers(db, history or samples, settings, sources)
     keep_since = keep_since_of(before_run, [day for day, _ in days], settings)
     kept_days = keep_untouched(before_run, keep_since, samples)
@@ -123,6 +117,21 @@ def merge(
 def prepare(db: duckdb.DuckDBPyConnection) -> None:
     """Make the tables of merging, empty."""
     db.execute(_tables())
+
+
+def settle_samples(
+    db: duckdb.DuckDBPyConnection, sources: Sequence[Source]
+) -> tuple[list[tuple[datetime, int]], dict[tuple[datetime, datetime], bool]]:
+    """Settle whose each sample is and refuse the files that contradict themselves; ``prepare`` and what is left of the
+    run before come first. Gives the days that then have samples and their slices (see ``make_panel``)."""
+    if entities.settle(db):
+        entities.give_to_servers(db, "reading", "suspect")
+    days = days_of(db)
+    slices = repeated_in(db, slices_of(days))
+    if refuse_conflicts(db, conflicts(db, slices), sources):
+        days = days_of(db)
+        slices = repeated_in(db, slices_of(days))
+    return days, slices
 
 
 def settle_servers(

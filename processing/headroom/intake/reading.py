@@ -12,6 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -239,6 +240,11 @@ def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Set
     name_all(sources, settings)
     look_at(db, sources, settings, work)
     read_rows(db, sources, settings, latest, names_of(sources, settings.statistic))
+
+
+def latest_of(planned: datetime) -> str:
+    """The last moment that a sample may have: a day after the run was planned, for clocks and zones that are off."""
+    return (planned + timedelta(days=1)).isoformat()
 
 
 def prepare(db: duckdb.DuckDBPyConnection) -> None:
