@@ -312,6 +312,8 @@ def read_rows(
     together.
     """
     insert_all(db, "unclear_name", list(names.unclear.items()))
+    damaged = [(source.order, *one) for source in sources if source.error is None for one in source.damaged]
+    insert_all(db, "rejected", damaged)
     insert_all(db, "busiest_file", [(source.order,) for source in sources if source.busiest])
     for alike, group in _alike(sources).items():
         layout = alike[0]

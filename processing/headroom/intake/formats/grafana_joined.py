@@ -56,9 +56,9 @@ def read(export: Export) -> Iterator[Sample]:
             if len(row) > 1 and row[0].strip().casefold() in _TIME:
                 series = [None if heading in _BESIDE else series_of(heading, export) for heading in row[1:]]
             continue
-        if not row:
+        if not row or not export.fits(row, 1 + len(series)):
             continue
-        for names, value in zip(series, row[1:], strict=True):
+        for names, value in zip(series, row[1:], strict=False):
             if names is not None:
                 server, metric, part = names
                 yield Sample(server, metric, row[0], value, "", part)
