@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,9 @@ from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from headroom.core.settings import Settings
-from headroom.forecast import jumps, methods, trend
+from headroom.forecast import jumps, methods, prior, trend
 from headroom.forecast.features import history_of, side_by_side
+from headroom.forecast.laws import explain
 from local import fleet
 
 LENGTHS = (8, 11, 14, 17, 21, 25, 30, 37, 45, 60, 75, 90, 120, 180, 270, 400, 730)
@@ -42,7 +44,10 @@ KEPT = 300
 RIDGE = 2e-5
 # Laws of servers that stay where they are, to which a few busier days come at the end of what is known.
 QUIET = ("steady", "sawtooth", "shrink", "slow wave")
-COMPANY, PASSING, BUSY = 4, 8, 4
+# Of servers of known laws, one in so many is one beside them that: grows as users do; is a company's; passes or stays;
+# is quiet and has some busier days at the end. The last three never or hardly ever cross. With many of them among the
+# youngest, chances were too low in every tenth; with fewer later on, a few busier days were climbs.
+GROWING, COMPANY, PASSING, BUSY, YOUNG_BUSY, YOUNG = 24, 8, 16, 3, 12, 21
 # One in so many of the series that lessons are taken from is taken for one without an upper bound.
 UNBOUNDED = 4
 
@@ -89,20 +94,20 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
     """Ask of every series (n × T, and n × horizon of what comes) whether it will be above some levels."""
     scaled, level, size, effects = trend.standardised(values, SEASON)
     steps = trend.knots(HORIZON)
-    explained = trend.explain(scaled, steps, SETTINGS.frequency.law_pace, SEASON)
+    explained = explain(scaled, steps, SETTINGS.frequency.law_pace, SEASON)
     laws, with_jumps = explained.laws, explained.jumps
     if with_jumps is None:
         raise ValueError("the prior is measured by the day, where laws with jumps are weighed")
     parts = [(*noise.parts, *of_law) for noise in laws.noises for of_law in laws.parts] + with_jumps.parts
-    for name in [name for part in parts for name in part] + [*trend.share_names(), *jumps.NUMBERS]:
+    for name in [name for part in parts for name in part] + [*prior.share_names(), *jumps.NUMBERS]:
         names.setdefault(name, len(names))
     times = Counter(laws.parts)
     alike = np.zeros(len(parts))
     alike[: -len(with_jumps.parts)] = np.tile(np.log([times[of_law] for of_law in laws.parts]), len(laws.noises))
     evidence = np.concatenate([explained.evidence.reshape(len(values), -1), with_jumps.evidence], axis=1)
     known = np.zeros(evidence.shape)
-    known[:, : -len(with_jumps.parts)] = trend.log_prior(laws, trend.prior()).ravel()
-    known[:, -len(with_jumps.parts) :] = trend.log_prior_of_jumps(with_jumps, trend.prior())
+    known[:, : -len(with_jumps.parts)] = prior.of_laws(laws, prior.measured()).ravel()
+    known[:, -len(with_jumps.parts) :] = prior.of_jumps(with_jumps, prior.measured())
     pair = _counting(evidence - alike, evidence + known)
     centre, scale = explained.forecasts(pair, explained.fitted(pair))
     now, spread = values[:, -7:].mean(axis=1), np.maximum(np.ptp(np.quantile(values, (0.1, 0.9), axis=1), axis=0), 3)
@@ -123,8 +128,8 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
             counts.append(count)
     row = [number for number, part in enumerate(parts) for _ in part]
     bound = np.where(random.integers(UNBOUNDED, size=len(values)) == 0, np.inf, 100.0)
-    share = np.take_along_axis(trend.shares(laws, size / bound), explained.without_jumps(pair)[1], axis=1)
-    share = np.where(share < 0, -1, np.array([names[name] for name in trend.share_names()])[share])
+    share = np.take_along_axis(prior.shares(laws, size / bound), explained.without_jumps(pair)[1], axis=1)
+    share = np.where(share < 0, -1, np.array([names[name] for name in prior.share_names()])[share])
     number = np.array([names[name] for name in jumps.NUMBERS])[with_jumps.number]
     of_jumps = explained.of_jumps(pair)
     share = np.where(of_jumps < 0, share, np.take_along_axis(number, np.maximum(of_jumps, 0), axis=1))
@@ -156,6 +161,23 @@ def _counting(*weights: np.ndarray) -> np.ndarray:
 def _student(freedom: float, score: np.ndarray) -> np.ndarray:
     """Student's distribution function to three digits (Abramowitz and Stegun 1964, 26.7.8), in a tenth of the time."""
     return ndtr(score * np.float32(1 - 1 / (4 * freedom)) / np.sqrt(1 + score**2 / np.float32(2 * freedom)))
+
+
+def fleets(many: int, days: int, random: np.random.Generator) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Panels and futures of as many servers of known laws, and of fewer of other kinds."""
+    made = fleet.generate_laws(many, days, SEED + days)
+    yield made.panel, made.future
+    # What ends soon is rare among laws, and common in life.
+    passing = fleet.generate_laws(many // PASSING, days, SEED - days, laws=("bursts", "steady", "step"))
+    yield passing.panel, passing.future
+    busy = many // (YOUNG_BUSY if days <= YOUNG else BUSY)
+    yield busier(fleet.generate_laws(busy, days, SEED + 1_000 + days, laws=QUIET), random)
+    # What grows as users do.
+    growing = fleet.generate_laws(many // GROWING, days, SEED + 2_000 + days, laws=("exponential",))
+    yield growing.panel, growing.future
+    end = str(pd.Timestamp(fleet.END) - pd.Timedelta(days=int(random.integers(365))))
+    company = fleet.generate(many // COMPANY, days, sampling="1D", seed=SEED + days, end=end)
+    yield company.panel(), company.future()
 
 
 def busier(made: fleet.LawFleet, random: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -217,26 +239,18 @@ def main() -> None:
     names: dict[str, int] = {}
     for days in LENGTHS:
         many = given.servers * (4 if days <= 30 else 2 if days <= 60 else 1)  # the shorter, the more the prior decides
-        made = fleet.generate_laws(servers=many, days=days, seed=SEED + days)
-        lessons += lessons_of(made.panel, made.future, names, random)
-        end = str(pd.Timestamp(fleet.END) - pd.Timedelta(days=int(random.integers(365))))
-        company = fleet.generate(servers=many // COMPANY, days=days, sampling="1D", seed=SEED + days, end=end)
-        # What ends soon is rare among laws, and common in life.
-        passing = fleet.generate_laws(servers=many // PASSING, days=days, seed=SEED - days, laws=("bursts", "steady", "step"))
-        lessons += lessons_of(passing.panel, passing.future, names, random)
-        busy = fleet.generate_laws(servers=many // BUSY, days=days, seed=SEED + 1_000 + days, laws=QUIET)
-        lessons += lessons_of(*busier(busy, random), names, random)
-        lessons += lessons_of(company.panel(), company.future(), names, random)
+        for panel, future in fleets(many, days, random):
+            lessons += lessons_of(panel, future, names, random)
         print(f"{days} days: {sum(len(one.answer) for one in lessons)} series so far", flush=True)
-    start = np.array([trend.prior().get(name, 0.0) for name in names])
+    start = np.array([prior.measured().get(name, 0.0) for name in names])
     free = np.array([not given.only or any(word in name for word in given.only) for name in names])
     weights, loss = learn(lessons, start, given.rounds, free)
     about = {
-        "measured_on": f"{sum(len(one.answer) for one in lessons)} made-up series",
+        "measured_on": f"{sum(len(one.answer) for one in lessons):,} simulated series",
         "log_weights": {name: round(float(weights[number]), 2) for name, number in sorted(names.items())},
     }
-    trend.PRIOR.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    print(f"loss {loss:.4f}; wrote {trend.PRIOR}")
+    prior.FILE.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    print(f"loss {loss:.4f}; wrote {prior.FILE}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ export async function datasets({ signal }) {
     "Datasets", ["Dataset", "At risk", "State", "Data to", "Servers", "Waiting"],
     found.map((one) => [
       h("a", { href: address("datasets", one.dataset) }, data(one.dataset)),
-      levels(one.levels), stateOf(one), (one.as_of || "–").slice(0, 10), one.servers === null ? "–" : one.servers,
+      levels(one), stateOf(one), (one.as_of || "–").slice(0, 10), one.servers === null ? "–" : one.servers,
       one.waiting ? count(one.waiting, "file") : "none",
     ]),
     "There is no dataset yet: a first file begins one."));

@@ -61,7 +61,7 @@ async function appear(look, signal) {
 function standing(dataset, one) {
   return h("ul.facts",
     one.current_run
-      ? h("li", levels(one.levels), h("span", h("a", { href: address("datasets", dataset, "report") }, "the current report")))
+      ? h("li", levels(one), h("span", h("a", { href: address("datasets", dataset, "report") }, "the current report")))
       : h("li", h("strong", "–"), h("span", "no run is published yet")),
     h("li", h("strong", (one.as_of || "–").slice(0, 10)), h("span", "data to")),
     h("li", h("strong", one.servers === null ? "–" : one.servers.toLocaleString("en-US")), h("span", "servers")),
@@ -239,7 +239,7 @@ function runTable(dataset, runs) {
       h("span.run-id", one.state === "not finished" ? readable(one.run_id)
         : h("a", { href: address("datasets", dataset, "report", one.run_id) }, readable(one.run_id))),
       one.state, moment(one.created_at), one.mode || "–", one.train ? `trained (${readable(one.train_reason || "")})` : "scored",
-      count(one.files, "file"), levels(one.levels), readable(one.cost_estimate || "–").split(" (")[0],
+      count(one.files, "file"), levels(one), readable(one.cost_estimate || "–").split(" (")[0],
     ]),
     "There is no run yet: upload a file, which starts one.");
 }

@@ -45,7 +45,7 @@ from asked import (
     SettingsText,
     Start,
     Upload,
-)  # fmt: skip
+)
 from callers import Caller, caller_of
 from environment import ApiSettings, from_environment
 from headroom.core import accepted, settings

@@ -10,6 +10,9 @@ from commands import approve, report
 from events import open_levels
 from notification import cut, subject, text
 
+# From here on the age of the newest data is told, as in the report.
+STALE_DAYS = 3
+
 
 class Finished(BaseModel):
     """A run whose jobs have all succeeded."""
@@ -44,7 +47,7 @@ def notification(
     """Subject and message of the completion notification; ``trains`` tells what the following run does."""
     levels = open_levels(summary)
     urgent = [f"{levels[level]} {level}" for level in ("critical", "high", "medium") if levels.get(level)]
-    headline = ", ".join(urgent) if urgent else "no server at risk"
+    headline = ", ".join(urgent) or calm(summary)
     unit = "days" if summary["frequency"] == "D" else "hours"
     superseded = ["A newer run was published while this one was running; the newer results stay current."]
     rows, files, servers = quality["rows"], len(manifest["files"]), counted(summary["servers"], "server")
@@ -52,8 +55,9 @@ def notification(
         f"Dataset {run.dataset}, run {run.run_id}: {status}.",
         *(superseded if status == "superseded" else []),
         "",
-        f"{servers} to {summary['as_of'][:10]}, {summary['horizon']} {unit} ahead: {headline}.",
-        *[f"  {one['level']:8}  {cut(one['server_id'], 60)}: {one['reason']}" for one in summary["top"][:10]],
+        f"{servers} to {summary['as_of'][:10]}{age(summary)}, {summary['horizon']} {unit} ahead: {headline}.",
+        *most_urgent_lines(summary["top"][:10]),
+        *unjudged_lines(summary),
         "",
         *accepted_lines(summary.get("accepted")),
         *changes_lines(summary.get("changes")),
@@ -78,6 +82,37 @@ def notification(
     ]
     about = f"Headroom {run.dataset}: {headline if status == 'published' else 'run superseded'}"
     return {"subject": subject(about), "message": text(lines)}
+
+
+def age(summary: dict[str, Any]) -> str:
+    """That the newest data is old, where it is: "now" and all dates count from it."""
+    days = summary.get("data_age_days") or 0
+    return f" ({days:,} days before this run)" if days >= STALE_DAYS else ""
+
+
+def calm(summary: dict[str, Any]) -> str:
+    """What is said where no server is at risk, which is not the same as where nothing is known."""
+    servers, unjudged = summary["servers"], summary.get("unjudged", 0)
+    if not unjudged:
+        return "no server at risk"
+    if unjudged < servers:
+        return f"no server at risk, {unjudged:,} not judged"
+    return f"none of {servers:,} servers can be judged" if servers > 1 else "the server cannot be judged"
+
+
+def most_urgent_lines(top: list[dict[str, Any]]) -> list[str]:
+    """The servers most at risk with their reasons, in the order of the summary."""
+    told = [f"  {one['level']:8}  {cut(one['server_id'], 60)}: {one['reason']}" for one in top]
+    order = ["Most urgent first: by level, chance, date, and how critical the server is:"] if len(top) > 1 else []
+    return order + told
+
+
+def unjudged_lines(summary: dict[str, Any]) -> list[str]:
+    """Why servers are not judged, where that is true of all of them; else the notes say how many there are."""
+    if not summary["servers"] or summary.get("unjudged", 0) < summary["servers"]:
+        return []
+    told = [f"  {cut(one['server_id'], 60)}: {cut(one['reason'], 500)}" for one in summary["not_judged"][:5]]
+    return [*told, *more_lines(summary["not_judged"], 5, "risk_summary.json")]
 
 
 def engine_lines(engines: dict[str, dict[str, str]]) -> list[str]:

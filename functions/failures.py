@@ -14,7 +14,7 @@ from following import STEPS, Step
 _NOT_THE_FILES = (
     "The job's libraries could not be installed",
     "The image's Python",
-    # Spark, when it was not memory that it lacked (processing/headroom/engine.py).
+    # Spark, when it was not memory that it lacked (processing/headroom/spark.py).
     "The Spark engine lost",
     "The Spark engine has",
     "The Spark engine ended",

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,8 @@ def generated(dataset: str, folder: Path, days: int, formats: bool = False) -> D
     from local import fleet  # it brings pandas, which is slow to load
     from local.fleet import exports
 
-    made = fleet.generate(servers=SERVERS, days=days, sampling=SAMPLING)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()  # so that its dates are to come
+    made = fleet.generate(servers=SERVERS, days=days, sampling=SAMPLING, end=yesterday)
     (exports.write if formats else fleet.write)(made, folder)
     return chosen(dataset, [folder / "incoming"], folder / "settings.yaml")
 

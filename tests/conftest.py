@@ -34,8 +34,8 @@ def browser() -> Iterator[Any]:
 
 # The longest files, longest first: each is one worker's work for minutes.
 LONGEST = (
-    "test_faults.py", "test_burst.py", "test_report_in_browser.py", "test_runs.py",
-    "test_service.py", "test_challenger.py", "test_spark.py", "test_job_image.py", "test_sagemaker_emulator.py",
+    "test_faults.py", "test_runs.py", "test_report_in_browser.py", "test_service.py", "test_burst.py",
+    "test_challenger.py", "test_spark.py", "test_job_image.py", "test_sagemaker_emulator.py",
 )  # fmt: skip
 
 # Its stack has a Slack that refuses, which the cloud's other tests would meet.

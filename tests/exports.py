@@ -423,6 +423,20 @@ def dynatrace(cpu: Fleet) -> Files:
     return {"metrics.csv": "\n".join(["metricId,dt.entity.host.name,dt.entity.host,time,value", *rows])}
 
 
+def opentelemetry(cpu: Fleet) -> Files:
+    lines = [
+        {"resourceMetrics": [{
+            "resource": {"attributes": [{"key": "host.name", "value": {"stringValue": server}}]},
+            "scopeMetrics": [{"scope": {"name": "hostmetrics"}, "metrics": [{
+                "name": "system.cpu.utilization", "unit": "1", "gauge": {"dataPoints": [
+                    {"attributes": [{"key": "state", "value": {"stringValue": state}}],
+                     "timeUnixNano": str(epoch(at) * 10**9), "asDouble": share}
+                    for state, share in (("user", value / 100), ("idle", round(1 - value / 100, 6)))]}}]}]}]}
+        for server, at, value in _rows(cpu)
+    ]  # fmt: skip
+    return {"metrics.json": "".join(json.dumps(line) + "\n" for line in lines)}
+
+
 def pandas_pivot(cpu: Fleet) -> Files:
     servers = [*cpu, *cpu]
     rows = [",".join(["", *["CPU idle [%]"] * len(cpu), *["Load"] * len(cpu)]).replace("Load", "Network in [kB/s]")]
@@ -456,7 +470,8 @@ MAKERS = (
     prometheus_json, grafana_joined, azure_monitor, azure_log_analytics, gcp_api, gcp_metrics_explorer, datadog_api,
     datadog_api_v2, influx_annotated, influx_v1,
     grafana_series, azure_portal, prtg,
-    graphite, influx_line, influx_cli, azure_diagnostics, dynatrace, pandas_pivot, sysstat_text,
+    graphite, influx_line, influx_cli, azure_diagnostics, dynatrace, opentelemetry,
+    pandas_pivot, sysstat_text,
     telegraf, collectd, sysstat_csv, sysstat_json, windows_perfmon, zabbix_csv, zabbix_export, powercli,
 )  # fmt: skip
 EXPORTS = {make.__name__: make for make in MAKERS}

@@ -25,7 +25,7 @@ Parts = list[list[Any]]
 
 
 class OneProcess:
-    """What ``engine.Cluster`` is, with lists in place of Spark; what goes from step to step is packed as Spark does."""
+    """What ``spark.Cluster`` is, with lists in place of Spark; what goes from step to step is packed as Spark does."""
 
     cores = 2
 

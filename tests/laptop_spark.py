@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from headroom import engine
+from headroom.spark import _configuration, executor_environment
 from local import spark
 
 WHY_NOT = spark.missing()
@@ -28,8 +28,8 @@ def started() -> Iterator[Any]:
         from pyspark import SparkContext
 
         # Executors are to find the tests' functions too.
-        code = os.pathsep.join([engine.executor_environment()["PYTHONPATH"], *sys.path])
-        chosen = engine._configuration().setMaster("local[2, 3]").set("spark.ui.enabled", "false")
+        code = os.pathsep.join([executor_environment()["PYTHONPATH"], *sys.path])
+        chosen = _configuration().setMaster("local[2, 3]").set("spark.ui.enabled", "false")
         context = SparkContext(conf=chosen.set("spark.executorEnv.PYTHONPATH", code))
         context.setLogLevel("OFF")
         yield context

@@ -282,6 +282,7 @@ def assessment(
     levels = {name: int((server_table.level == name).sum()) for name in LEVELS}
     summary = {
         "schema": 1, "dataset": "demo", "run_id": "20261115T060000Z-8c2f", "as_of": as_of.isoformat(),
+        "data_age_days": 0, "unjudged": 0,
         "frequency": frequency, "horizon": settings.horizon, "servers": len(names), "series": n, "levels": levels,
         "open_levels": levels,
         "accepted": {"hidden_total": 0, "hidden": [], "returned_total": 0, "returned": [], "problems": []},
@@ -416,7 +417,7 @@ def _model_metrics(
 
     return {
         "schema": 1, "feature_version": 1, "frequency": frequency, "horizon": horizon, "windows": 3,
-        "backtested": horizon, "trend_prior": "400 made-up series", "trend_share": {"cpu/seasonal": 0.12},
+        "backtested": horizon, "trend_prior": "400 simulated series", "trend_share": {"cpu/seasonal": 0.12},
         "series": series, "sampled_series": None,
         "candidates": [
             row(candidate, metric, quality)

@@ -129,7 +129,8 @@ def assess_block(block: Block, model: Model) -> Part:
     table_of_metrics.use(block.settings.own_metrics())
     panel, attributes = panels.at(block.panel), attributes_in(block.panel)
     rows = panel.of_servers(block.servers)
-    forecasts, climbs = predict_and_explain(model, rows, attributes, block.measured)
+    history = panels.whole_periods(rows, block.span.last) if block.span else rows
+    forecasts, climbs = predict_and_explain(model, history, attributes, block.measured)
     return judge(rows, forecasts, block.settings, climbs, block.span, attributes, panel.has_entities)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from headroom.core import findings, series, wording
 from headroom.core import metrics as table_of_metrics
-from headroom.core import series, wording
 from headroom.core.findings import LEVELS, Assessment
 from headroom.core.periods import Frequency
 from headroom.core.plain import plain
@@ -58,7 +58,7 @@ def conclude(
     run, quality, metrics = run or {}, quality or {}, metrics or {}
     risks, not_judged = fleet.risks, fleet.not_judged
     servers = ranking.servers(risks, attributes)
-    unknown = {one["server_id"] for one in not_judged}
+    unknown, blank = {one["server_id"] for one in not_judged}, findings.wholly_unjudged(risks, not_judged)
     advice = recommend.recommend(fleet.past, risks, servers, chosen, unknown)
     known, problems = accepted.read(decisions, [one.name for one in recommend.actions()])
     every = fleet.every.get("risks", risks)
@@ -85,6 +85,7 @@ def conclude(
         "dataset": run.get("dataset"),
         "run_id": run.get("run_id"),
         "as_of": fleet.ds[-1].isoformat(),
+        "data_age_days": _age(fleet.ds[-1] + chosen.frequency.step, run),
         "frequency": chosen.frequency,
         "horizon": chosen.horizon,
         "servers": len(servers),
@@ -97,6 +98,7 @@ def conclude(
         "accepted": _accepted(judged),
         "not_judged": not_judged[:MOST_NOT_JUDGED],
         "not_judged_total": len(not_judged),
+        "unjudged": len(blank),
         "savings": recommend.totals(recommendations, chosen),
         "recommendations": pd.Series([one["action"] for one in recommendations], dtype=object).value_counts().to_dict(),
         "clusters": [{key: one[key] for key in ("cluster", "name", "size")} for one in found.profiles],
@@ -152,6 +154,11 @@ def _day_of(run: dict[str, Any]) -> date:
     return datetime.fromisoformat(planned).astimezone(UTC).date() if planned else datetime.now(UTC).date()
 
 
+def _age(end: pd.Timestamp, run: dict[str, Any]) -> int | None:
+    """How many whole days before the run its newest data ends; None where nobody knows when the run was planned."""
+    return max((pd.Timestamp(_day_of(run)) - end).days, 0) if run.get("created_at") else None
+
+
 def _notes(fleet: Part, servers: pd.DataFrame, frequency: Frequency) -> list[str]:
     notes, not_judged = [], fleet.not_judged
     if not_judged:
@@ -164,8 +171,8 @@ def _notes(fleet: Part, servers: pd.DataFrame, frequency: Frequency) -> list[str
     if missing:
         history = "Less than a day" if days == 0 else wording.periods(days, Frequency.DAY)
         notes.append(
-            f"{history} of history {'is' if days < 2 else 'are'} too short to tell {wording.listed(missing)}: clusters "
-            "do not use them."
+            f"{history} of history {'is' if days < 2 else 'are'} too short to recognise {wording.listed(missing)}: "
+            "clusters ignore these."
         )
     if "cpu" not in fleet.peaks:
         notes.append("CPU is not measured: idle servers, sizes and schedules cannot be judged.")

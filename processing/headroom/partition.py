@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from headroom.core import metrics
-from headroom.core.findings import LEVELS, RiskOverTime
+from headroom.core.findings import LEVELS, RiskOverTime, wholly_unjudged
 from headroom.core.grid import SERIES, Grid, Span, coded, of_panel, rows_of, series_in
 from headroom.core.series import have_entities
 from headroom.core.settings import Settings
@@ -107,7 +107,7 @@ def judge(
         risks=risks,
         seasonality=patterns,
         not_judged=not_judged,
-        over_time=over_time.of_forecasts(flagged, laid_out.ds[-1], chosen),
+        over_time=over_time.of_forecasts(_known(flagged, wholly_unjudged(risks, not_judged)), laid_out.ds[-1], chosen),
         peaks=seasonality.sums(laid_out),
         described=behaviour.of_servers(panel, laid_out, patterns),
         past=facts.past_of(laid_out, panel),
@@ -156,6 +156,11 @@ def flag(panel: pd.DataFrame, laid_out: Grid, outlook: risk.Outlook, chosen: Set
     both = pd.concat([history, future], ignore_index=True)
     both = both.sort_values(["server_id", "metric", "ds"], ignore_index=True)
     return both[["server_id", "metric", "ds", "is_future", "actual", *QUANTILES, "risk_level"]]
+
+
+def _known(flagged: pd.DataFrame, blank: set[str]) -> pd.DataFrame:
+    """The flagged forecasts without the future of servers of which nothing is judged: they have no level there."""
+    return flagged[~(flagged["is_future"] & flagged["server_id"].isin(blank))] if blank else flagged
 
 
 def _as_levels(numbers: np.ndarray) -> pd.Categorical:

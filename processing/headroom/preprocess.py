@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from headroom import engine
+from headroom import engine, spark
 from headroom.core import job, metrics, settings
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import database, merge, quality, reading
+from headroom.intake.panel_folder import write as write_panel
 from headroom.intake.sources import Source
 
 _log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def preprocess(
         if where == engine.SPARK:
             from headroom import spread  # and pyarrow with it, which one machine has no need to load
 
-            with engine.cluster() as cluster:
+            with spark.cluster() as cluster:
                 merged = spread.read_and_merge(cluster, db, sources, history, effective, before, latest, work)
         else:
             reading.read(db, sources, effective, latest, work / "files")
@@ -79,7 +80,7 @@ def preprocess(
         if not report["panel"]["rows"]:
             raise job.InputError(_nothing_usable(report))
         panel_folder.mkdir(parents=True, exist_ok=True)
-        merge.write(db, merged, work / "samples", panel_folder)
+        write_panel(db, merged, work / "samples", panel_folder)
         quality.write(db, report, panel_folder)
         (panel_folder / "settings.json").write_text(effective.model_dump_json(indent=2) + "\n", encoding="utf-8")
         db.close()

@@ -23,6 +23,7 @@ from headroom.intake import entities, merge, reading
 from headroom.intake.columns import name_of_cell
 from headroom.intake.layout import UnreadableFile, encoding_of, first_bytes, is_gzip
 from headroom.intake.meaning import Meaning
+from headroom.intake.slices import days_of
 from headroom.intake.sources import Source
 from headroom.intake.tables import one_row, quoted
 
@@ -67,7 +68,7 @@ def preview(path: Path, name: str, settings: Settings) -> tuple[list[str], bool]
             source = Source(0, name, beginning)
             reading.read(db, [source], settings, reading.latest_of(datetime.now(UTC)), work / "files")
             merge.prepare(db)
-            merge.settle_samples(db, [source])
+            merge.settle_samples(db, days_of(db), [source])
             if source.error:
                 return [*lines, f"  refused: {source.error}"], False
             lines += _described(db, source, settings)

@@ -17,11 +17,15 @@ from typing import Any
 import duckdb
 
 from headroom.core.settings import Settings
-from headroom.engine import Cluster
-from headroom.intake import distributed, entities, merge, reading
-from headroom.intake.distributed import Files, Known, Rows, Told
+from headroom.intake import attributes, buckets, conflicts, distributed, entities, merge, panel_folder, reading
+from headroom.intake.buckets import Known
+from headroom.intake.distributed import Files, Told
 from headroom.intake.merge import Merge
+from headroom.intake.metric_names import names_of
+from headroom.intake.packed import Rows
+from headroom.intake.slices import slices_of
 from headroom.intake.sources import Source, name_all
+from headroom.spark import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +51,7 @@ def read_and_merge(
     files = distributed.shares_of(sources, settings, work / "shares")
     looked_at = cluster.parts(_look_at, files)
     seen = [source for some in cluster.results(looked_at, _sources) for source in some]
-    names = reading.names_of(seen, settings.statistic)
+    names = names_of(seen, settings.statistic)
     read = cluster.then(looked_at, partial(distributed.read, latest=latest, names=names))
     told: list[Told] = list(cluster.results(read, _told))
     sources[:] = [source for one in told for source in one.sources]
@@ -61,7 +65,7 @@ def read_and_merge(
     samples = work / "samples"
     samples.mkdir()
     new_days = {day for day, _ in distributed.days_of(told)}
-    before_run = merge.look_back(db, history, settings, before, new_days)
+    before_run = panel_folder.look_back(db, history, settings, before, new_days)
     past = cluster.parts(partial(distributed.read_past, settings=settings), distributed.past_of(before_run))
     told_past: list[Told] = list(cluster.results(past, _told))
     distributed.gather(db, told_past)
@@ -69,28 +73,26 @@ def read_and_merge(
         entities.give_to_servers(db, "suspect")
 
     days = distributed.days_of([*told, *told_past])
-    given = distributed.known(db, settings, merge.slices_of(days))
+    given = buckets.known(db, settings, slices_of(days))
     doubtful = [number for number, one in enumerate(told) if one.repeated]
     found = [one for part in cluster.results(read, partial(_conflicts, given), doubtful) for one in part]
     in_conflict = {one.file for one in found}
     here(sources, came, in_conflict, settings, work)
-    if merge.refuse_conflicts(db, found, sources):
+    if conflicts.refuse_all(db, found, sources):
         days = distributed.days_of([*told, *told_past], without=frozenset(in_conflict))
     merge.settle_servers(db, history or samples, settings, sources)
     keep_since = merge.keep_since_of(before_run, [day for day, _ in days], settings)
-    kept_days = merge.keep_untouched(before_run, keep_since, samples)
+    kept_days = panel_folder.keep_untouched(before_run, keep_since, samples)
     to_do = merge.Work(
         before_run.closed_before, keep_since, min(new_days, default=None), merge.confirmed(sources, settings)
     )
-    buckets = distributed.buckets_for(days, cluster.cores)
-    log.info("%d shares of files and %d of the run before, %d buckets of servers", len(told), len(told_past), buckets)
-    given = distributed.known(db, settings, merge.slices_of(days), to_do)
-    cut = partial(_cut, buckets=buckets, chosen_by=distributed.together(db))
-    apart = cluster.shuffled([read, past], cut, buckets, "servers of bucket {number} of {count}")
-    done = distributed.finish(
-        db, cluster.results(apart, partial(distributed.merged, given=given)), samples, work / "pieces"
-    )
-    merge.list_servers(db)
+    count = buckets.how_many(days, cluster.cores)
+    log.info("%d shares of files and %d of the run before, %d buckets of servers", len(told), len(told_past), count)
+    given = buckets.known(db, settings, slices_of(days), to_do)
+    cut = partial(_cut, buckets=count, chosen_by=buckets.together(db))
+    apart = cluster.shuffled([read, past], cut, count, "servers of bucket {number} of {count}")
+    done = buckets.finish(db, cluster.results(apart, partial(buckets.merged, given=given)), samples, work / "pieces")
+    attributes.list_servers(db)
     with_problems = db.execute("""
         SELECT file FROM suspect WHERE len(problems) > 0 UNION SELECT file FROM attribute_problem""").fetchall()
     here(sources, came, {file for (file,) in with_problems}, settings, work)
@@ -117,9 +119,9 @@ def _told(things: Iterator[Told | Rows]) -> Told:
     return told
 
 
-def _conflicts(given: Known, things: Iterator[Told | Rows]) -> list[merge.Conflict]:
-    return distributed.conflicts((thing for thing in things if isinstance(thing, Rows)), given)
+def _conflicts(given: Known, things: Iterator[Told | Rows]) -> list[conflicts.Conflict]:
+    return buckets.conflicts_in((thing for thing in things if isinstance(thing, Rows)), given)
 
 
 def _cut(thing: Told | Rows, **how: Any) -> Iterator[tuple[int, Rows]]:
-    return distributed.cut(thing, **how) if isinstance(thing, Rows) else iter(())
+    return buckets.cut(thing, **how) if isinstance(thing, Rows) else iter(())

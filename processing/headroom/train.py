@@ -20,7 +20,7 @@ from headroom.core.grid import SERIES, Grid, mean, series_in
 from headroom.core.panel import Panel
 from headroom.core.settings import Settings
 from headroom.core.wording import percent, span
-from headroom.forecast import backtest, booster, challenger, drift, trend
+from headroom.forecast import backtest, booster, challenger, choice, drift, prior
 from headroom.forecast.features import FEATURE_VERSION, history_of, kinds, side_by_side
 from headroom.forecast.model import Model, fallbacks, save, scale_of
 
@@ -72,9 +72,9 @@ def _train(panel: Panel, servers: pd.DataFrame, chosen: Settings, folder: Path) 
 
     group = series["group"].to_numpy(str)
     groups = sorted(set(group[sample]))
-    weight, group_weights = backtest.weights(windows, group[sample], groups)
-    judged, lean = backtest.judge(windows, group[sample], groups, chosen.frequency)
-    final = judged[backtest.COMBINATION]
+    weight, group_weights = choice.weights(windows, group[sample], groups)
+    judged, lean = choice.judge(windows, group[sample], groups, chosen.frequency)
+    final = judged[choice.COMBINATION]
     reach = backtest.reach(periods, chosen) if windows else 0
     # Said long before the job ends: SageMaker reads metrics from the log, and may miss what comes just before the exit.
     log.info("backtest: %s", json.dumps({"relative_mase": _relative_mase(judged, reach, chosen)}))
@@ -121,7 +121,7 @@ def _look(panel: Panel, servers: list[str], chosen: Settings) -> tuple[pd.DataFr
     ``server_id, metric, points, reason`` (why it gets the simple forecast, or ""), ``group, scale`` (of
     ``model.scale_of``); and ``server_id, metric`` of those that were never measured.
     """
-    rows = panel.of_servers(servers, [*SERIES, "ds", "y"])
+    rows = _rows(panel, servers)
     history = history_of(rows, chosen.frequency, panel.measured)
     listed = pd.MultiIndex.from_frame(series_in(rows))
     never = listed.difference(pd.MultiIndex.from_frame(history.series)).to_frame(index=False, name=SERIES)
@@ -134,9 +134,15 @@ def _look(panel: Panel, servers: list[str], chosen: Settings) -> tuple[pd.DataFr
     return looked, never
 
 
+def _rows(panel: Panel, servers: list[str]) -> pd.DataFrame:
+    """What is learned from of some servers: their periods as far as these are over."""
+    rows = panel.of_servers(servers, [*SERIES, "ds", "y", "samples"])
+    return panels.whole_periods(rows, panel.span.last) if panel.span else rows
+
+
 def _history(panel: Panel, series: pd.DataFrame, chosen: Settings) -> Grid:
     """The history of some of the panel's series."""
-    rows = panel.of_servers(series["server_id"].unique().tolist(), [*SERIES, "ds", "y"])
+    rows = _rows(panel, series["server_id"].unique().tolist())
     history = history_of(rows, chosen.frequency, panel.measured)
     wanted = pd.MultiIndex.from_frame(series[SERIES])
     return history.only(pd.MultiIndex.from_frame(history.series).get_indexer(wanted))
@@ -156,7 +162,7 @@ def _metrics(
     sample: np.ndarray,
     windows: list[backtest.Window],
     group: np.ndarray,
-    judged: dict[str, backtest.Judged],
+    judged: dict[str, choice.Judged],
     weight: np.ndarray,
     lean: np.ndarray,
     trained: booster.Booster | None,
@@ -169,12 +175,12 @@ def _metrics(
             "metric": metric,
             "group": kind,
             "series": int((group == cell).sum()),
-            **backtest.means(one.scores[group == cell]),
+            **choice.means(one.scores[group == cell]),
         }
         for name, one in judged.items()
         for cell, metric, kind in cells
     ]
-    overall, naive = (backtest.means(judged[name].scores) for name in (backtest.COMBINATION, backtest.CANDIDATES[0]))
+    overall, naive = (choice.means(judged[name].scores) for name in (choice.COMBINATION, backtest.CANDIDATES[0]))
     error, floor = overall["mase"], naive["mase"]
     ratio = error / floor if error is not None and floor else None
     headline = {
@@ -190,12 +196,12 @@ def _metrics(
         notes.append(
             f"{span(periods, chosen.frequency)} of history: backtests {tested}. What is said of later dates,"
             f" up to {span(chosen.horizon, chosen.frequency)} ahead, rests on each series' own trend and on how such"
-            f" trends went on in {trend.measured_on()}; it gets surer as the history grows."
+            f" trends went on in {prior.measured_on()}; it becomes more reliable as the history grows."
         )
     if windows and not backtest.independent(windows):
         notes.append(
-            "The history is too short for backtest windows that share no day with another: the choice of candidates"
-            " knew part of what it is judged by, and the errors may look better than they are."
+            "The history is too short for backtest windows that do not overlap: candidates were chosen on part of the"
+            " data they are judged by, and the errors may look better than they are."
         )
     simple = series[series["reason"] != ""]
     if len(sample) < len(series) - len(simple):
@@ -207,7 +213,7 @@ def _metrics(
         "horizon": chosen.horizon,
         "windows": len(windows),
         "backtested": reach,
-        "trend_prior": trend.measured_on(),
+        "trend_prior": prior.measured_on(),
         "trend_share": _trend_share(lean, sorted(set(group))),
         "series": len(series),
         "sampled_series": len(sample) if len(sample) < len(series) else None,
@@ -224,14 +230,12 @@ def _metrics(
     }
 
 
-def _relative_mase(judged: dict[str, backtest.Judged], reach: int, chosen: Settings) -> float | None:
+def _relative_mase(judged: dict[str, choice.Judged], reach: int, chosen: Settings) -> float | None:
     """How the registry compares models of different times: the data may have become harder for both.
 
     A backtest of less than the horizon is another exercise, and no bar for later models.
     """
-    ours, naive = (
-        backtest.means(judged[name].scores)["mase"] for name in (backtest.COMBINATION, backtest.CANDIDATES[0])
-    )
+    ours, naive = (choice.means(judged[name].scores)["mase"] for name in (choice.COMBINATION, backtest.CANDIDATES[0]))
     return round(ours / naive, 4) if ours is not None and naive and reach == chosen.horizon else None
 
 

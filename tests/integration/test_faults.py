@@ -22,7 +22,7 @@ from integration.service import (
     redrive,
     results_refused,
     start_by_hand,
-)  # fmt: skip
+)
 
 
 def empty(service: Service, prefix: str) -> None:

@@ -548,6 +548,20 @@ def test_the_summary_is_small_and_says_what_was_done(desk):
     }  # fmt: skip
 
 
+def test_one_machine_loads_neither_pandas_nor_pyarrow_which_takes_half_a_second(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.csv").write_text("timestamp,server_id,cpu\n2024-01-01,a,50\n2024-01-02,a,60\n")
+    program = (
+        "import sys; from pathlib import Path; from headroom.preprocess import preprocess; "
+        f"preprocess(Path({str(tmp_path / 'raw')!r}), None, None, None, Path({str(tmp_path / 'panel')!r})); "
+        "print(sorted({'pandas', 'numpy', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT / "processing", check=True
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_the_job_runs_as_a_program_and_leaves_its_reason_when_it_fails(tmp_path):
     (tmp_path / "raw").mkdir()
     message = tmp_path / "message"

@@ -15,7 +15,7 @@ from intake_in_parts import one_process, runs, same
 from laptop_spark import with_spark
 
 from headroom import engine
-from headroom.intake import distributed
+from headroom.intake import buckets, distributed, packed
 
 pytestmark = pytest.mark.slow
 
@@ -51,8 +51,8 @@ def spark() -> Iterator[Any]:
 def cut_small(monkeypatch: pytest.MonkeyPatch, share_bytes: int, bucket_rows: int) -> None:
     """Shares and buckets of such sizes, and so few rows packed together that there are several packs."""
     monkeypatch.setattr(distributed, "SHARE_BYTES", share_bytes)
-    monkeypatch.setattr(distributed, "BUCKET_ROWS", bucket_rows)
-    monkeypatch.setattr(distributed, "PACKED_ROWS", 700)
+    monkeypatch.setattr(buckets, "BUCKET_ROWS", bucket_rows)
+    monkeypatch.setattr(packed, "PACKED_ROWS", 700)
     monkeypatch.setattr(distributed, "SHARE_ROWS", 10)
 
 
@@ -62,7 +62,7 @@ def test_however_files_and_servers_are_cut_the_results_are_those_of_one_machine(
 ):
     drop, expected = on_one_machine(name)
     cut_small(monkeypatch, *CUTS[name])
-    monkeypatch.setattr(engine, "cluster", one_process)
+    monkeypatch.setattr("headroom.spark.cluster", one_process)
     same(expected, runs(drop, tmp_path, engine.SPARK))
 
 

@@ -177,9 +177,9 @@ def test_a_month_of_history_is_backtested_ten_days_ahead_and_that_is_said(month)
     rests_on = "rests on each series' own trend and on how such trends went on in"
     assert month["notes"][0] == (
         "30 days of history: backtests reach 10 days ahead. What is said of later dates, up to 90 days ahead, "
-        f"{rests_on} {month['trend_prior']}; it gets surer as the history grows."
+        f"{rests_on} {month['trend_prior']}; it becomes more reliable as the history grows."
     )
-    assert "share no day with another" in month["notes"][1]
+    assert "do not overlap" in month["notes"][1]
 
 
 def test_ten_days_are_no_bar_for_models_of_the_whole_horizon(month):

@@ -65,6 +65,12 @@ class RiskOverTime:
         return f"{'per' if self.bucket.days in (1, 7) else 'every'} {self.stretch}"
 
 
+def wholly_unjudged(risks: pd.DataFrame, not_judged: list[dict[str, Any]]) -> set[str]:
+    """The servers of which nothing is judged; the arguments are those of :class:`Assessment`."""
+    judged = set(risks.loc[risks["p_critical"].notna(), "server_id"])
+    return {item["server_id"] for item in not_judged} - judged
+
+
 @dataclass(frozen=True)
 class Assessment:
     """Everything an assessment found, in memory. Rules and units: ``docs/risk.md``.

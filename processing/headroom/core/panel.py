@@ -23,7 +23,11 @@ from headroom.core.grid import SERIES, Span
 from headroom.core.periods import Frequency
 
 FILE = "panel.parquet"
-COLUMNS = (*SERIES, "ds", "y", "mean", "max", "p99", "capacity")
+COLUMNS = (*SERIES, "ds", "y", "samples", "mean", "max", "p99", "capacity")
+
+# A series' last period with less than this part of its usual samples is not over, or was cut off: its statistic is that
+# of a part of the day. Where there are fewer samples than this many, one more or less says nothing.
+PARTIAL, LEAST_SAMPLES = 0.8, 20
 
 # Values of a block: of 1,000 servers with 5 metrics over a year 1.8 million, for which forecasting and judging need
 # about 0.8 GB. Larger blocks are no faster.
@@ -32,7 +36,7 @@ BLOCK_VALUES = 2_000_000
 
 @dataclass(frozen=True)
 class Panel:
-    """``server_id, metric, ds, y, mean``, and ``max``, ``p99`` and ``capacity`` where they are kept.
+    """``server_id, metric, ds, y, mean``, and ``samples``, ``max``, ``p99`` and ``capacity`` where they are kept.
 
     Rows are read with the owner of their series (see ``core.series``) as ``server_id``.
     """
@@ -116,6 +120,24 @@ class Panel:
         if not coded:
             return series.joined(table.to_pandas())
         return grid.coded(table.to_pandas(categories=[one for one in SERIES if one in kept]))
+
+
+def whole_periods(rows: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:
+    """Rows of a panel whose last period is ``last``, without the values of series for which it is not over.
+
+    Forecasts are made from these: a morning's P95 is not a day's.
+    """
+    if "samples" not in rows:
+        return rows
+    at_end = (rows["ds"] == last).to_numpy()
+    usual = rows.groupby(SERIES, observed=True)["samples"].median()
+    end = rows.loc[at_end, [*SERIES, "samples"]].merge(usual.rename("usual").reset_index(), on=SERIES, how="left")
+    partial = (end["samples"] < PARTIAL * end["usual"]) & (end["usual"] >= LEAST_SAMPLES)
+    if not partial.any():
+        return rows
+    y = rows["y"].to_numpy(float, copy=True)
+    y[np.flatnonzero(at_end)[partial.to_numpy()]] = np.nan
+    return rows.assign(y=y)
 
 
 def at(folder: Path) -> Panel:

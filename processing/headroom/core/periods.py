@@ -38,11 +38,16 @@ class Frequency(StrEnum):
         return "hour" if self.hourly else "day"
 
     @property
+    def seconds(self) -> int:
+        """How long one period is."""
+        return 3600 if self.hourly else 86_400
+
+    @property
     def step(self) -> pd.Timedelta:
         """One period."""
         import pandas as pd
 
-        return pd.Timedelta(hours=1) if self.hourly else pd.Timedelta(days=1)
+        return pd.Timedelta(seconds=self.seconds)
 
     @property
     def per_day(self) -> int:

@@ -89,6 +89,11 @@ def capacity(key: str, value: float) -> str:
     return f"a capacity of {of}" + ("" if unit(name) in label else f" for {label}")
 
 
+def none_judged(servers: int) -> str:
+    """What is said of a fleet of which nothing is known yet; it is not the same as a fleet without risk."""
+    return f"None of {servers:,} servers can be judged" if servers > 1 else "The server cannot be judged"
+
+
 def change(value: float, name: str) -> str:
     """A change of a metric: of one in percent, in whole points."""
     return plural(round(value), "point") if metrics.is_percent(name) else amount(value, name)
@@ -96,8 +101,9 @@ def change(value: float, name: str) -> str:
 
 def pace(value: float, name: str) -> str:
     """A change of a metric in its unit, in two digits; of a percentage in points."""
-    of = "points" if metrics.is_percent(name) else unit(name)
-    return f"{f'{value:.2g}' if value < 10 else f'{value:,.0f}'} {of}".rstrip()
+    number = f"{value:.2g}" if value < 10 else f"{value:,.0f}"
+    of = ("point" if number == "1" else "points") if metrics.is_percent(name) else unit(name)
+    return f"{number} {of}".rstrip()
 
 
 def threshold(value: float, name: str) -> str:

@@ -18,7 +18,7 @@ import pandas as pd
 from headroom.core import wording
 from headroom.core.grid import Grid
 from headroom.core.periods import Frequency
-from headroom.forecast import backtest, intervals
+from headroom.forecast import backtest, choice, intervals
 from headroom.forecast.backtest import Window
 
 # Folders and files: what training leaves beside the model, what the service reads, and what both forecasts come to.
@@ -159,7 +159,7 @@ def _compared(folder: Path, frequency: Frequency) -> dict[str, Any]:
     actual = both["actual"].to_numpy(float).reshape(-1, ahead)[whole]
     scale = both["scale"].to_numpy(float).reshape(-1, ahead)[whole, 0]
     scores = {
-        name: backtest.means(backtest.score(actual, quantiles[whole], scale))
+        name: choice.means(choice.score(actual, quantiles[whole], scale))
         for name, quantiles in (("ours", mine), ("theirs", theirs))
     }
     found = {

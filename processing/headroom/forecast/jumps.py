@@ -2,7 +2,7 @@
 
 A line with noise that has memory explains a staircase badly, and a single step forgets that the next will come. So the
 days of a series' jumps are found first. Given them, a law is a linear regression, weighed under the same noise as the
-other laws of :mod:`headroom.forecast.trend`, times how likely jumps on just these days are: a renewal process whose
+other laws of :mod:`headroom.forecast.laws`, times how likely jumps on just these days are: a renewal process whose
 gaps have a gamma distribution, its mean and regularity weighed on a grid. The gaps also say how many jumps will come.
 
 - A staircase is level between its jumps, which go all in one direction. They have something in common, their size or
@@ -217,8 +217,8 @@ def _gaps(days: np.ndarray, periods: int) -> Gaps:
 
 @dataclass(frozen=True)
 class Seen:
-    """n series under N noises: their whitened sums of squares (n × N), their products with the shapes (n × N × (T + 1)),
-    and what the noise alone forecasts (n × N × S)."""
+    """n series under N noises, whitened: their sums of squares (n × N), their products with the shapes
+    (n × N × (T + 1)), and what the noise alone forecasts (n × N × S)."""
 
     squares: np.ndarray
     products: np.ndarray
@@ -304,9 +304,9 @@ def _regression(
 ) -> tuple[np.ndarray, ...]:
     """Regress n series on columns of their own under N noises, and forecast by these (n × S × k).
 
-    ``shapes`` and ``made``: which m shapes the columns are made of (n × m), and how much of each (n × m × k). ``prior``:
-    n × V × k, the prior variances of the coefficients by each of V laws. Returns evidence (n × N × V), centres and
-    variances of the forecasts (n × N × V × S each), the noise's variance (n × N × V) and the coefficients
+    ``shapes`` and ``made``: which m shapes the columns are made of (n × m), and how much of each (n × m × k).
+    ``prior``: n × V × k, the prior variances of the coefficients by each of V laws. Returns evidence (n × N × V),
+    centres and variances of the forecasts (n × N × V × S each), the noise's variance (n × N × V) and the coefficients
     (n × N × V × k).
     """
     periods, own = around.known.shape[1], made[:, None]

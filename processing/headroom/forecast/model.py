@@ -16,11 +16,13 @@ from headroom.core.findings import CLIMB_COLUMNS
 from headroom.core.grid import SERIES, Grid, Span, last_seen
 from headroom.core.settings import Settings
 from headroom.core.wording import periods
-from headroom.forecast import backtest, booster, drift, intervals, methods, trend
+from headroom.forecast import backtest, booster, choice, drift, intervals, methods, trend
 from headroom.forecast.features import FEATURE_VERSION, history_of, level_and_scale
 
 # This many series at a time are combined, for memory and the processor's cache.
 CHUNK = 512
+# From this chance on a series is said to climb.
+LIKELY_CLIMB = 0.5
 COLUMNS = [f"q{100 * level:02.0f}" for level in trend.LEVELS]
 
 
@@ -34,7 +36,7 @@ class Model:
 
     ``choices``: one row per series: server_id, metric, group, a weight per candidate, the own spread below and above in
     scales. ``group_weights``: candidates × (groups + 1), for series that training did not know. ``lean``: how far to
-    lean to the laws of trends, see :func:`backtest.lean`; ``reach``: how many steps ahead the backtests went.
+    lean to the laws of trends, see :func:`choice.lean`; ``reach``: how many steps ahead the backtests went.
     ``usual_scale``: by metric, the median of the scales of its series (:func:`scale_of`).
     """
 
@@ -90,7 +92,7 @@ def _climbs(model: Model, history: Grid, laws: trend.Trend) -> pd.DataFrame:
     """What the forecasts rest on, see :func:`predict_and_explain`."""
     seen = np.isfinite(history.values)
     length = history.values.shape[1] - seen.argmax(axis=1)
-    climbs = laws.climbing >= backtest.LIKELY_CLIMB
+    climbs = laws.climbing >= LIKELY_CLIMB
     # As old as the part that was looked at is as long as it has been measured, or longer than anyone needs to know.
     dated = climbs & (laws.age < 0.9 * np.minimum(length, laws.looked_at))
     age = np.where(dated, np.round(laws.age), 0).astype(int)
@@ -130,8 +132,8 @@ def forecast(model: Model, history: Grid, servers: pd.DataFrame) -> tuple[np.nda
     upper, quantiles = history.upper[:, None, None], np.empty_like(now.laws.quantiles)
     for start in range(0, len(quantiles), CHUNK):
         rows = slice(start, start + CHUNK)
-        points = backtest.combine(now.points[:, rows], weight[:, rows])
-        apart = backtest.disagreement(now.points[:, rows], points, weight[:, rows])
+        points = choice.combine(now.points[:, rows], weight[:, rows])
+        apart = choice.disagreement(now.points[:, rows], points, weight[:, rows])
         spreads = intervals.spread(below[rows], above[rows], own[rows], apart)
         around = trend.dense(intervals.around(points, spreads, number[rows], model.calibration))
         leaning = trend.leaning(around, now.laws.quantiles[rows], share[rows])

@@ -141,9 +141,9 @@ def too_short_for(longest: Span, frequency: Frequency) -> tuple[int, list[str]]:
     days = len(ds) // frequency.per_day
     ends = (ds[in_month_end(ds)] - pd.Timedelta(days=1)).to_period("M").nunique()
     missing = {
-        f"weekends ({LEAST_WEEKS} of them)": days < 7 * LEAST_WEEKS,
-        f"growth, steps and leaks ({LEAST_DAYS // 7} weeks)": days < LEAST_DAYS,
-        f"ends of months ({LEAST_MONTH_ENDS} of them)": ends < LEAST_MONTH_ENDS,
+        f"weekends (needs {LEAST_WEEKS})": days < 7 * LEAST_WEEKS,
+        f"growth, steps and leaks (needs {LEAST_DAYS // 7} weeks)": days < LEAST_DAYS,
+        f"ends of months (needs {LEAST_MONTH_ENDS})": ends < LEAST_MONTH_ENDS,
     }
     return days, [what for what, missed in missing.items() if missed]
 

@@ -77,7 +77,11 @@ def scaled(described: pd.DataFrame) -> np.ndarray:
 
 
 def name_of(typical: pd.Series) -> str:
-    """A cluster's name in words from its features' medians: what stands out most names it."""
+    """A cluster's name in words from its features' medians, NaN where they are not known: what stands out most.
+
+    Nobody calls "steady" what may be growing: before eight weeks that is not known.
+    """
+    steady, typical = pd.notna(typical["growth"]), typical.fillna(0)
     level = "high" if typical["level"] >= 75 else "low" if typical["level"] < 30 else "moderate"
     if typical["idle_share"] >= 0.15 and typical["p95"] >= 50 and (typical["idle_share"] < 0.5 or level != "low"):
         return "on and off"
@@ -100,7 +104,7 @@ def name_of(typical: pd.Series) -> str:
         return "weekends"
     if typical["peakedness"] >= 0.3:
         return "short daily peaks"
-    return f"steady, {level}"
+    return f"steady, {level}" if steady else f"{level} use"
 
 
 def _label(points: np.ndarray, described: pd.DataFrame, previous_k: int | None, seed: int) -> np.ndarray:
@@ -112,7 +116,7 @@ def _label(points: np.ndarray, described: pd.DataFrame, previous_k: int | None, 
     """
     most = min(LARGEST_K, len(points) - 1, len(np.unique(points.round(6), axis=0)))
     sample = np.random.default_rng(seed).permutation(len(points))[:_SAMPLE]
-    own_names = np.array([name_of(one) for _, one in described[list(FEATURES)].iloc[sample].fillna(0).iterrows()])
+    own_names = np.array([name_of(one) for _, one in described[list(FEATURES)].iloc[sample].iterrows()])
 
     def of_number(k: int) -> tuple[np.ndarray, float, float] | None:
         label = KMeans(k, n_init=20, random_state=seed).fit(points).labels_
@@ -151,7 +155,7 @@ def _large_enough(label: np.ndarray, points: np.ndarray) -> np.ndarray:
 def _named_alike(label: np.ndarray, described: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Labels and names after clusters with the same name in words have become one: nobody could tell them apart."""
     while True:
-        medians = described[list(FEATURES)].groupby(label).median().fillna(0)
+        medians = described[list(FEATURES)].groupby(label).median()
         names, merged = np.unique([name_of(typical) for _, typical in medians.iterrows()], return_inverse=True)
         if len(names) == len(medians):
             return merged[label], names
@@ -187,7 +191,7 @@ def _identify(
     for number in np.flatnonzero(identity < 0):
         identity[number] = following
         following += 1
-        typical = described.loc[label == number, list(FEATURES)].median().fillna(0)
+        typical = described.loc[label == number, list(FEATURES)].median()
         names[number] = _unused(name_of(typical), typical, set(names))
     return identity, names
 

@@ -72,7 +72,8 @@ def _what(row: Any, above: dict[str, Standing | None], settings: Settings) -> st
             stays = f"the chance that this continues is {chance}"
         return f"{exceedance.sentence(above['critical'], metric, called, critical, frequency)}; {stays}."
     if row.level == "critical":
-        latest = "after the horizon" if pd.isna(row.breach_latest) else wording.date(row.breach_latest, frequency)
+        beyond = f"beyond the {wording.span(settings.horizon, frequency)} of the forecast"
+        latest = beyond if pd.isna(row.breach_latest) else wording.date(row.breach_latest, frequency)
         return (
             f"{name} {are} expected to cross {critical} by {wording.date(row.critical_date, frequency)} "
             f"(earliest {wording.date(row.breach_earliest, frequency)}, latest {latest}); chance {within}: {chance}."
@@ -93,7 +94,7 @@ def _what(row: Any, above: dict[str, Standing | None], settings: Settings) -> st
 
 
 def _since(row: Any, settings: Settings) -> str:
-    """How fast it climbs, and since when; "" where no climb is likely."""
+    """How fast it climbs by the laws of trends, and since when; "" where no climb is likely."""
     if not np.isfinite(row.climb_per_day):
         return ""
     pace = wording.pace(row.climb_per_day, row.metric)
@@ -103,7 +104,7 @@ def _since(row: Any, settings: Settings) -> str:
         since = f"for more than {wording.span(settings.frequency.long_climb, settings.frequency)}"
     if pd.notna(row.climb_since):
         since = f"since {wording.date(row.climb_since, settings.frequency)}"
-    return f"{wording.verb(row.metric, 'It has', 'They have')} been climbing by {pace} per day {since}."
+    return f"{wording.verb(row.metric, 'It has', 'They have')} been climbing by an estimated {pace} per day {since}."
 
 
 def _how_sure(row: Any, settings: Settings) -> str:

@@ -18,6 +18,8 @@ from headroom.insight.decomposition import decompose, phase_sums, profiles, stre
 LEAST_SLOPE_DAYS, LEAST_STEP_DAYS, LEAST_MONTH_ENDS, LEAST_QUARTER_ENDS = 28, 56, 3, 2
 # An hour, weekday or month is a peak where it is seen twice (a month once) and the means differ by this share.
 LEAST_PEAK = 0.02
+# On how many days an hour, a weekday or a month must have been seen for the fleet's mean of it.
+LEAST_SEEN = {"hours": 2, "weekdays": 2, "months": 1}
 # A jump of the level counts from this share of the scale on: 100 of percent metrics, else the series' own P95.
 LEAST_JUMP = 0.08
 
@@ -67,7 +69,10 @@ def sums_together(parts: Sequence[Sums]) -> Sums:
 
 
 def fleet_peaks(fleet: Sums, ds: pd.DatetimeIndex, frequency: Frequency) -> dict[str, dict[str, list[float] | None]]:
-    """When the fleet peaks together: a metric's mean over all servers by hour (None in days), weekday and month."""
+    """When the fleet peaks together: a metric's mean over all servers by hour (None in days), weekday and month.
+
+    NaN for an hour or weekday that was not seen twice: one Saturday says nothing of Saturdays.
+    """
     peaks: dict[str, dict[str, list[float] | None]] = {}
     for metric, (total, count) in fleet.items():
         fleet_mean = np.divide(total, count, out=np.full(len(ds), np.nan), where=count > 0)[None, :]
@@ -75,10 +80,18 @@ def fleet_peaks(fleet: Sums, ds: pd.DatetimeIndex, frequency: Frequency) -> dict
         peaks[metric] = {
             name: None
             if name == "hours" and not frequency.hourly
-            else profiles(fleet_mean, np.asarray(phase), n)[0].tolist()
+            else _profile(fleet_mean, np.asarray(phase), n, ds, LEAST_SEEN[name])
             for name, (phase, n) in by.items()
         }
     return peaks
+
+
+def _profile(values: np.ndarray, phase: np.ndarray, phases: int, ds: pd.DatetimeIndex, times: int) -> list[float]:
+    """The mean of a row (1, T) at each phase, NaN where that was not seen on so many days."""
+    there = np.isfinite(values[0])
+    pairs = np.unique(np.stack([phase[there], ds[there].normalize().asi8]), axis=1)
+    seen = np.bincount(pairs[0], minlength=phases)
+    return np.where(seen >= times, profiles(values, phase, phases)[0], np.nan).tolist()
 
 
 def by_day(values: np.ndarray, ds: pd.DatetimeIndex) -> np.ndarray:

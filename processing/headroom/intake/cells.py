@@ -15,7 +15,10 @@ _OTHER_EPOCH = (
     "another year? Use ISO 8601 (2024-01-31T13:05:00Z)"
 )
 # What rows below or beside those of servers are called.
-_TOTALS = "'_total', 'total', 'totals', 'average', 'averages', 'sum', 'summary', 'gesamt', 'summe', 'mittelwert'"
+_TOTALS = ", ".join(map(quoted, """
+    _total,total,totals,grand total,overall,average,averages,sum,summary,gesamt,summe,mittelwert,all,all servers,
+    all hosts,all vms,all nodes,all instances,all machines
+""".replace("\n    ", "").strip().split(",")))  # fmt: skip
 _RATES = " ".join(f"WHEN {quoted(unit)} THEN {factor!r}" for unit, factor in units.RATES_IN_CELLS.items())
 
 MACROS = rf"""
@@ -42,7 +45,8 @@ CREATE MACRO instant(text) AS CASE
 CREATE MACRO quick_or(text, slow) AS
     CASE WHEN try_cast(text AS DOUBLE) IS NULL THEN slow ELSE try_cast(text AS DOUBLE) END;
 
-CREATE MACRO plain_number(text) AS coalesce(try_cast(text AS DOUBLE), try_cast(rtrim(text, '% ') AS DOUBLE));
+CREATE MACRO plain_number(text) AS coalesce(
+    try_cast(text AS DOUBLE), try_cast(rtrim(text, '% ' || chr(160) || chr(8239)) AS DOUBLE));
 
 -- The mark of decimals is a point, and a comma, blank or apostrophe stands between thousands.
 CREATE MACRO number_with_point(text) AS coalesce(
@@ -93,7 +97,7 @@ CREATE MACRO problem(source_column, cell, reason) AS {{'column': source_column, 
 CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
 
 CREATE MACRO server_problem(name) AS CASE
-    WHEN name = '' THEN 'no server name'
+    WHEN name = '' THEN 'no server name: export it beside the values, or send a file per server, named after it'
     WHEN lower(name) IN ({_TOTALS}) THEN 'a total or an average, and not a server'
     WHEN length(name) > {NAME_LENGTH} THEN 'server name longer than {NAME_LENGTH} characters'
     WHEN regexp_matches(name, '\p{{Cc}}') THEN 'server name with control characters' END;

@@ -33,9 +33,10 @@ _ATTRIBUTE_OF = {
 # The more certain a name, the earlier; of columns in one row of the list, the table's first is taken.
 _TIMES = [
     "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc utctime utctimestamp utcdatetime timegenerated",
-    "clock epoch unixtime",
+    "clock epoch unixtime collectedat recordedat measuredat sampledat sampletime loggedat eventtime",
     "intervalbreakdown samplingtime collectiontime begintimeseconds begintime summarydate zeitstempel horodatage "
     "fechahora datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
+    "starttime start intervalstart periodstart",
     "date datum zeit fecha čas tid tidpunkt zaman время дата",
 ]  # fmt: skip
 _SERVERS = [
@@ -52,10 +53,14 @@ _VALUES = ["value metricvalue countervalue valueavg", "average avg mean"]
 _UNITS = ["unit units unitname uom metricunit valueunit"]
 _ENTITIES_WORDS = """
     entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
-    adapter core cpu gpu container queue instance instancename objectinstance dev iface port datastore process
-    processname pid thread numanode socket
+    adapter core cpu gpu container containername queue instance instancename objectinstance dev iface port datastore
+    process processname pid thread numanode socket
 """
 _ENTITIES = set(_ENTITIES_WORDS.split())
+_PARTS_OF = {
+    "disk": set(["mount", "mountpoint", "filesystem", "partition", "volume", "drive", "lun", "disk", "diskname"]),
+    "network": set(["interface", "ifname", "nic", "adapter", "iface"]),
+}
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _MEASUREMENTS = {"cpu", "mem", "memory", "disk", "diskio", "net", "network", "swap", "system", "kernel", "processor"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
@@ -110,8 +115,9 @@ def measures_something(headings: Sequence[str], rules: FileRules) -> int:
     roles = [role_of(heading, rules) for heading in headings]
     if "timestamp" not in roles:
         return 0
+    of = _of_parts(headings)
     meanings = [
-        role is None and _meaning(heading, rules) is not None for heading, role in zip(headings, roles, strict=True)
+        role is None and _meaning(heading, rules, of) is not None for heading, role in zip(headings, roles, strict=True)
     ]
     measured = any(meanings) or "value" in roles or any(role in metrics.columns() for role in roles)
     return sum(role is not None for role in roles) + sum(meanings) if measured else 0
@@ -134,7 +140,7 @@ def understand(
     _place_time(places, headings)
     _place_clock(places, headings, sample)
     for place, heading in enumerate(headings):
-        attribute = _ATTRIBUTE_OF.get(_plain(heading))
+        attribute = _ATTRIBUTE_OF.get(plain(heading))
         if attribute and place not in places.values():
             places.setdefault(attribute, place)
     _place(places, "value", _VALUES[:1], headings)
@@ -184,7 +190,7 @@ def understand(
         if place not in used
         and (
             _mapped(heading, rules) == "entity"
-            or (_plain(heading) in _ENTITIES and place not in sizes and not re.search(r"[%\[(]", heading))
+            or (plain(heading) in _ENTITIES and place not in sizes and not re.search(r"[%\[(]", heading))
         )
     ]
     read = {metric for metric, _ in meanings}
@@ -203,7 +209,7 @@ def of_inventory(headings: Sequence[str], rules: FileRules) -> dict[str, int]:
     if "timestamp" in places:
         return {}
     for place, heading in enumerate(headings):
-        if (attribute := _ATTRIBUTE_OF.get(_plain(heading))) and place not in places.values():
+        if (attribute := _ATTRIBUTE_OF.get(plain(heading))) and place not in places.values():
             places.setdefault(attribute, place)
     _place(places, "server_id", _SERVERS, headings)
     found = {column: place for column, place in places.items() if column in ("server_id", *ATTRIBUTES)}
@@ -269,8 +275,9 @@ def _metrics(
     spread: list[Spread] = []
     written: dict[int, str] = {}
     chosen: dict[str, list[tuple[int, Meaning | Unclear]]] = {}
-    pods = "server_id" in places and _plain(headings[places["server_id"]]) in ("pod", "podname")
-    busy = any(_plain(heading) in _CPU_OF_A_DISK for heading in headings)
+    pods = "server_id" in places and plain(headings[places["server_id"]]) in ("pod", "podname")
+    busy = any(plain(heading) in _CPU_OF_A_DISK for heading in headings)
+    of = _of_parts(headings)
     for place, heading in enumerate(headings):
         column = _mapped(heading, rules)
         unit = units[place].strip() if place < len(units) else ""
@@ -281,16 +288,17 @@ def _metrics(
         if column is not None or place in places.values():
             continue
         unit = said_unit(rules, heading) or unit or _unit_of_cells(sample, place)
-        meaning = meaning_of(heading, unit)
+        meaning = _meaning(heading, rules, of, unit)
         if isinstance(meaning, Meaning):
-            if _plain(heading) in _ENTITIES and _has_labels(sample, place):
+            if plain(heading) in _ENTITIES and _has_labels(sample, place):
+                _refuse_odd_numbers(heading, sample, place)
                 continue
             if not unit:
                 meaning = with_said(meaning, "", said_unit(rules, meaning.metric))
         if isinstance(meaning, Meaning):
             if pods and not meaning.certain:
                 meaning = Unclear(meaning.metric, "of a pod could be cores and bytes as well: say its unit")
-            elif busy and meaning.metric == "disk" and _plain(heading).startswith("diskutil"):
+            elif busy and meaning.metric == "disk" and plain(heading).startswith("diskutil"):
                 meaning = Unclear("disk", "stands beside a disk's timings, and so is the time that it is busy")
         if isinstance(meaning, Unclear):
             unclear.append((meaning.metric, heading, meaning.reason))
@@ -394,7 +402,7 @@ def _place(
     for row in rows:
         aliases = set(row.split()) - set(skip)
         for place, heading in enumerate(headings):
-            if role not in places and place not in places.values() and _plain(heading) in aliases:
+            if role not in places and place not in places.values() and plain(heading) in aliases:
                 places[role] = place
 
 
@@ -409,9 +417,9 @@ def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[
     """Headings that could be a server's in another table, but have numbers (netdata's ``guest`` and ``system``), or
     nothing but kinds of measurements (InfluxDB's ``name``)."""
     return {
-        _plain(heading)
+        plain(heading)
         for place, heading in enumerate(headings)
-        if any(_plain(heading) in row.split() for row in _SERVERS[-2:])
+        if any(plain(heading) in row.split() for row in _SERVERS[-2:])
         and any(_written(sample, place))
         and (_has_numbers(sample, place) or all(cell.casefold() in _MEASUREMENTS for cell in _written(sample, place)))
     }
@@ -422,11 +430,11 @@ def _place_clock(places: dict[str, int], headings: Sequence[str], sample: Sequen
     clocks = [
         place
         for place, heading in enumerate(headings)
-        if _plain(heading) in ("time", "clock", "timeofday", "uhrzeit", "hora", "heure", "zeit", "hour")
+        if plain(heading) in ("time", "clock", "timeofday", "uhrzeit", "hora", "heure", "zeit", "hour")
         and (texts := [row[place] for row in sample if place < len(row) and row[place].strip()])
         and all(times.is_clock(text) for text in texts)
     ]
-    dates = [place for place, heading in enumerate(headings) if _plain(heading) in ("date", "datum", "fecha", "day")]
+    dates = [place for place, heading in enumerate(headings) if plain(heading) in ("date", "datum", "fecha", "day")]
     if places.get("timestamp") in clocks and dates:
         places["timestamp"], places["clock"] = dates[0], clocks[0]
     elif places.get("timestamp") in dates and clocks:
@@ -453,11 +461,11 @@ def part_in(heading: str, cells: Sequence[str], cores: bool) -> str | None:
 
     With ``cores``, also one that says that it is of a single core.
     """
-    asked = _plain(heading) in _ASKING
+    asked = plain(heading) in _ASKING
     for cell in cells:
         words = set(words_of(cell))
         of_a_part = words & (_OF_A_PART | _OF_A_PART_IF_ASKED if asked else _OF_A_PART)
-        if of_a_part and words <= of_a_part | _BESIDE and _plain(heading) != "status":
+        if of_a_part and words <= of_a_part | _BESIDE and plain(heading) != "status":
             return cell
         if cores and _CORE.fullmatch(cell.strip()):
             return cell
@@ -482,24 +490,50 @@ def role_of(heading: str, rules: FileRules) -> str | None:
     """What a heading is beside the metrics: a canonical column, or ``None``."""
     if (column := _mapped(heading, rules)) is not None:
         return column
-    plain = _plain(heading)
-    if plain in _ATTRIBUTE_OF:
-        return _ATTRIBUTE_OF[plain]
+    name = plain(heading)
+    if name in _ATTRIBUTE_OF:
+        return _ATTRIBUTE_OF[name]
     for role, rows in (
         ("timestamp", _TIMES),
         ("server_id", _SERVERS),
         ("value", _VALUES[:1]),
         ("metric", _METRIC_NAMES),
     ):
-        if any(plain in row.split() for row in rows):
+        if any(name in row.split() for row in rows):
             return role
-    if plain in " ".join(_VALUES).split():
+    if name in " ".join(_VALUES).split():
         return "value"
     return None
 
 
-def _meaning(heading: str, rules: FileRules) -> Meaning | Unclear | None:
-    return meaning_of(heading, said_unit(rules, heading))
+def _meaning(heading: str, rules: FileRules, of: Sequence[str] = (), unit: str = "") -> Meaning | Unclear | None:
+    """What a heading means; one in percent, or a rate, also by what the parts that the rows are ``of`` are parts of."""
+    unit = unit or said_unit(rules, heading)
+    found = meaning_of(heading, unit)
+    for resource in of if found is None else ():
+        beside = meaning_of(f"{resource} {heading}", unit)
+        if isinstance(beside, Meaning) and beside.certain:
+            return beside
+    return found
+
+
+def _of_parts(headings: Sequence[str]) -> list[str]:
+    """Of what the rows are parts, by the column that names them: ``% Free`` beside a drive is of a disk."""
+    names = {plain(heading) for heading in headings}
+    return [resource for resource, parts in _PARTS_OF.items() if names & parts]
+
+
+def _refuse_odd_numbers(heading: str, sample: Sequence[Sequence[str]], place: int) -> None:
+    """A metric whose cells are written so that none is a number is not a column of labels.
+
+    Raises:
+        UnreadableFile: each cell has decimals, and something else.
+    """
+    written = list(_written(sample, place))
+    if written and all(re.search(r"\d[.,٫]\d", cell) for cell in written):
+        raise UnreadableFile(
+            f"the cells under {heading!r} are not plain numbers, such as {written[0]!r}: export numbers only"
+        )
 
 
 def _mapped(heading: str, rules: FileRules) -> str | None:
@@ -507,7 +541,8 @@ def _mapped(heading: str, rules: FileRules) -> str | None:
     return next((column for source, column in rules.columns.items() if same(source) == wanted), None)
 
 
-def _plain(heading: str) -> str:
+def plain(heading: str) -> str:
+    """A heading without what stands in brackets, blanks and marks, in small letters."""
     return re.sub(r"[\W_]+", "", without_brackets(heading)).casefold()
 
 

@@ -33,8 +33,7 @@ _SIZES = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 36, 40, 48, 56, 60, 64, 72, 80,
 
 def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     """Make the tables ``doubt`` (file, metric, reason, and server where only its values are doubted), ``doubt_of_file``
-    and ``doubt_of_server`` (one row per file, or file and server, with ``<metric>_doubt``)."""
-    _measure(db)
+    and ``doubt_of_server`` (one row per file, or file and server, with ``<metric>_doubt``), after ``measure``."""
     db.execute("CREATE TABLE doubt (file INTEGER, metric VARCHAR, reason VARCHAR, server VARCHAR)")
     columns, servers = shares.find(db, sources)
     found = [*_unreadable_numbers(db), *_sizes(db, sources), *columns, *_more_than_all(db), *_counters(db)]
@@ -46,8 +45,9 @@ def find(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
         GROUP BY file, server""")
 
 
-def _measure(db: duckdb.DuckDBPyConnection) -> None:
-    """The table ``extent``: how far the numbers of each server in each file go, found in one look at all rows.
+def measure(db: duckdb.DuckDBPyConnection) -> None:
+    """The table ``extent``: how many ``rows`` each server has in each file, and how far its numbers go, found in one
+    look at all rows.
 
     Of percentages ``_least``, ``_most``, the least ``_above`` one and the most ``_below`` 100 by more than one (see
     ``shares``), ``_samples`` and whether there are ``_fractions``; NaN and infinity are left out. Of rates the
@@ -56,15 +56,17 @@ def _measure(db: duckdb.DuckDBPyConnection) -> None:
     percent = for_each(
         metrics.percent_names(),
         f"""
-        min(%) FILTER (isfinite(%)) AS %_least, max(%) FILTER (isfinite(%)) AS %_most,
-        min(%) FILTER (% > {shares.ONE} AND isfinite(%)) AS %_above,
-        max(%) FILTER (100 - % > {shares.ONE} AND isfinite(%)) AS %_below,
-        count(*) FILTER (isfinite(%)) AS %_samples, bool_or(% BETWEEN 0 AND 100 AND % <> floor(%)) AS %_fractions""",
+        min(%) AS %_least, max(%) AS %_most, min(CASE WHEN % > {shares.ONE} THEN % END) AS %_above,
+        max(CASE WHEN 100 - % > {shares.ONE} THEN % END) AS %_below,
+        count(%) AS %_samples, bool_or(% BETWEEN 0 AND 100 AND % <> floor(%)) AS %_fractions""",
     )
+    finite = for_each(metrics.percent_names(), "CASE WHEN isfinite(%) THEN % END AS %")
     rates = for_each(_RATES, "min(rowid) FILTER (% IS NOT NULL) AS %_first")
     db.execute(f"""
         CREATE OR REPLACE TEMP TABLE extent AS
-        SELECT file, server_id, {percent}, {rates} FROM reading GROUP BY file, server_id""")
+        SELECT file, server_id, count(*) AS rows, {percent}, {rates}
+        FROM (SELECT file, server_id, rowid, {", ".join(_RATES)}, {finite} FROM reading)
+        GROUP BY file, server_id""")
 
 
 def _unreadable_numbers(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:

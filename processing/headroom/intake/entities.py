@@ -8,9 +8,11 @@ entity's (see ``core.series``). A server whose metric has only one part has no e
 
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
 
-from headroom.core import metrics
+from headroom.core import metrics, series
 
 MARK = "chr(31)"  # core.series.MARK
 
@@ -33,6 +35,15 @@ def owner_of(server: str, entity: str) -> str:
 def have_entities(db: duckdb.DuckDBPyConnection, relation: str) -> bool:
     """Whether some owner in a relation is an entity."""
     return db.execute(f"SELECT 1 FROM {relation} WHERE contains(server_id, {MARK}) LIMIT 1").fetchone() is not None
+
+
+def as_named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of series with server and entity instead of their owner."""
+    parts = [series.parts_of(row["server_id"]) for row in rows]
+    return [
+        row | {"server_id": server} | ({"entity": entity} if entity else {})
+        for row, (server, entity) in zip(rows, parts, strict=True)
+    ]
 
 
 def own_series(metric: str) -> bool:

@@ -38,12 +38,28 @@ def _records(export: Export) -> Iterator[Mapping[str, Any]]:
     except json.JSONDecodeError:
         yield from export.documents()
         return
+    if isinstance(document, dict) and (rows := _of_pandas(document)) is not None:
+        yield from rows
+        return
     if isinstance(document, dict):
         lists = [value for value in document.values() if isinstance(value, list)]
         if len(lists) != 1:
             return
         [document] = lists
     yield from document
+
+
+def _of_pandas(document: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+    """The records of a data frame that pandas writes by columns, or with its headings apart; ``None`` if it is none."""
+    headings, data = document.get("columns", document.get("labels")), document.get("data")
+    if isinstance(headings, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
+        return [dict(zip(headings, row, strict=True)) for row in data]
+    columns = list(document.values())
+    if len(columns) > 1 and all(isinstance(one, dict) and one.keys() == columns[0].keys() for one in columns):
+        keys = columns[0].keys()
+        if all(key.isdigit() for key in keys):
+            return [{heading: column[key] for heading, column in document.items()} for key in keys]
+    return None
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, str]:

@@ -44,6 +44,13 @@ _HEAD_BYTES = 65_536
 _HEAD_LINES = 50
 _SAMPLE_ROWS = 200
 _DELIMITERS = (",", ";", "\t", "|")
+# Answers that people save, and which have no series, by a key of theirs.
+_OTHER_JSON = {
+    '"resultType":"vector"': ", an answer about one moment; /api/v1/query_range gives a series",
+    '"frames":[{"schema"': ", Grafana's own; Inspect, Data, Download CSV gives a table",
+    '"rrddata"': ", a graph of Checkmk",
+    '"hits":{"total"': ", a search of Elasticsearch; Discover exports CSV",
+}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -212,9 +219,10 @@ def _csv_layout(file: File) -> Layout:
     if head.lstrip().startswith("<"):
         raise UnreadableFile("this is a web page or XML, not a table: was a log-in page saved instead of the export?")
     if head.lstrip().startswith(("{", "[{", "[\n", "[\r")):
+        known = next((told for key, told in _OTHER_JSON.items() if key in head.replace(" ", "")), "")
         raise UnreadableFile(
-            "this is JSON of a kind that Headroom does not know (see docs/data-contract.md): send one of the exports "
-            "named there, or CSV or Parquet"
+            f"this is JSON of a kind that Headroom does not know (see docs/data-contract.md){known}: send one of the "
+            "exports named there, or CSV or Parquet"
         )
     lines = _LINE_END.split(head)
     if len(lines) == 1 and len(head) >= _HEAD_BYTES // 4:
@@ -225,7 +233,7 @@ def _csv_layout(file: File) -> Layout:
             (understood, delimiter, quote, headings)
             for delimiter in _DELIMITERS
             for quote in ["'" if line.startswith("'") or f"{delimiter}'" in line else '"']
-            for headings in [fields_of(line, delimiter, quote)]
+            for headings in [_without_nameless_end(fields_of(line, delimiter, quote))]
             for understood in [columns.measures_something(headings, file.rules)]
             if understood
         ]
@@ -250,7 +258,14 @@ def _csv_layout(file: File) -> Layout:
         return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, header_line)
     if problem is None and (found_inventory := _inventory_layout(file, lines)):
         return found_inventory
-    raise problem or UnreadableFile(_no_header(lines))
+    raise problem or UnreadableFile(_no_header(lines, file.rules))
+
+
+def _without_nameless_end(headings: list[str]) -> list[str]:
+    """Headings without the empty ones that marks at the end of a line make: rows may have these marks or not."""
+    while headings and not headings[-1].strip():
+        headings.pop()
+    return headings
 
 
 def _parquet_layout(file: File, db: duckdb.DuckDBPyConnection) -> Layout:
@@ -265,7 +280,7 @@ def _parquet_layout(file: File, db: duckdb.DuckDBPyConnection) -> Layout:
     if not columns.measures_something(headings, file.rules):
         if places := columns.of_inventory(headings, file.rules):
             return _inventory("parquet", file, headings, places, "", "", 0)
-        raise UnreadableFile(_no_header([", ".join(headings)]))
+        raise UnreadableFile(_no_header([", ".join(headings)], file.rules))
     rows = [["" if cell is None else cell for cell in row] for row in cells]
     understood = columns.understand(headings, rows, file.rules, file.statistic, file.name.meaning)
     return _layout("parquet", file, headings, rows, understood, "", "", 0)
@@ -426,14 +441,32 @@ def first_bytes(path: Path, most: int = _HEAD_BYTES) -> bytes:
         raise UnreadableFile(f"damaged gzip file ({error}): send it again") from error
 
 
-def _no_header(lines: Sequence[str]) -> str:
+def _no_header(lines: Sequence[str], rules: FileRules) -> str:
+    """Why none of the lines is a header: what is missing in the one that has a time, or that none has."""
+    for line in lines[:_HEAD_LINES]:
+        for headings in (fields_of(line, delimiter) for delimiter in _DELIMITERS):
+            if len(headings) > 1 and "timestamp" in (columns.role_of(heading, rules) for heading in headings):
+                return (
+                    f"its header ({', '.join(headings)[:120]}) has a time, but nothing that is known to be one of "
+                    "cpu, memory, disk, network_in, network_out (or value): map a column under `columns` in the "
+                    "dataset's settings. If its columns are servers, export a column for the server, and one for the "
+                    "metric"
+                )
     first = next((line.strip() for line in lines if line.strip()), "")
+    between = "; its columns stand between blanks, as a terminal shows them: send CSV" if _in_blanks(lines) else ""
     return (
         "no header with a timestamp column and at least one of "
         "cpu, memory, disk, network_in, network_out (or value) was found; "
-        f"the first line is {first[:120]!r}. "
+        f"the first line is {first[:120]!r}{between}. "
         "Name the columns so, or map them under `columns` in the dataset's settings"
     )
+
+
+def _in_blanks(lines: Sequence[str]) -> bool:
+    """Whether most lines are words with blanks between them and no other marks."""
+    written = [line for line in lines[:_HEAD_LINES] if line.strip()]
+    apart = [line for line in written if len(line.split()) > 3 and not any(mark in line for mark in _DELIMITERS)]
+    return len(written) > 2 and 2 * len(apart) > len(written)
 
 
 def brief(error: Exception) -> str:

@@ -87,6 +87,7 @@ _CONTRACT_NETWORK = re.compile(
 )
 # Small letters say bits to some and bytes to others, unless the name says bits.
 _BITS_PER_SECOND = re.compile(r"([kKMG]?)(?:bps|b/s)")
+_BITS_OR_BYTES = re.compile(r"[kKmMgG]?b(?:ps|/s|/sec)")
 _MOUNT = re.compile(r"(?<![\w.|:\\/])(/[\w./-]*|[A-Z]:\\?)(?=$|[\s\[(])")
 _MOUNT_IN_BRACKETS = re.compile(r"[\[(]\s*(/[\w./-]*|[A-Z]:\\?)\s*[\])]")
 _DATADOG = re.compile(r"(avg|max|min|sum):([\w.]+)\{[^{}]*\}(?: by \{[^{}]*\})?")
@@ -126,6 +127,9 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "system.cpu.total.norm.pct": ("cpu", "ratio", False),  # Elastic's beats
     "system.memory.actual.used.pct": ("memory", "ratio", False),
     "system.filesystem.used.pct": ("disk", "ratio", False),
+    "system.cpu.utilization idle": ("cpu", "ratio", True),  # OpenTelemetry: name and state
+    "system.memory.utilization used": ("memory", "ratio", False),
+    "system.filesystem.utilization": ("disk", "ratio", False),
     "pctidle": ("cpu", "%", True),  # Splunk's add-on for Unix
     "traffic in (speed)": ("network_in", "B/s", False),  # PRTG
     "traffic out (speed)": ("network_out", "B/s", False),
@@ -334,6 +338,12 @@ def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Mea
     factors = set()
     for unit in units:
         found = factor(metric, unit)
+        if found is None and _BITS_OR_BYTES.fullmatch(unit):
+            return Unclear(
+                metric,
+                f"is in {unit!r}, which says bits to some and bytes to others: say Mbit/s or MB/s (kbit/s, kB/s, …) in "
+                "its heading or under `units`",
+            )
         if found is None:
             return Unclear(metric, f"is in {unit!r}, of which Headroom cannot make {wanted(metric)}")
         factors.add(found)
@@ -376,6 +386,9 @@ _WITHOUT_BLANKS = {
 # --- names of files ---
 
 _DATE = re.compile(r"[-_ ]*\d{4}-?\d{2}-?\d{2}(?:[-_ T]+\d{1,2}[-_:h]?\d{2}(?:[-_:]?\d{2})?)?")
+# A day at the end or the beginning of a name, which is no number of a server: of this and the last century.
+_DAY = r"(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])"
+_DATED = re.compile(rf"[-_. ]+{_DAY}(?:[-_ T]\d\d[-_:h]?\d\d(?:[-_:]?\d\d)?)?$|^{_DAY}[-_. ]+")
 _GRAFANA = re.compile(r"(.*?)-data(?:-as-\w+)?(?=-\d{4}|$)")
 _SAYS_NOTHING_WORDS = """
     q data export report metrics metric query result results query_data usage values stats stat history hist
@@ -419,7 +432,9 @@ def of_file(file: str) -> FileName:
         return FileName(whole_name if server is None else server, meaning, text)
     if plain.casefold() in _SAYS_NOTHING:
         return FileName(_folder(folders), None)
-    return FileName(whole_name, None)
+    by_folder = meaning_of(folders[-1]) if folders else None
+    found = by_folder if isinstance(by_folder, Meaning) else None
+    return FileName(undated(name), found, folders[-1] if found else "")
 
 
 def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
@@ -451,6 +466,11 @@ def stem(name: str) -> str:
     """A file's name without folders and endings."""
     name = name.rsplit("/", 1)[-1]
     return FILE_ENDING.sub("", name) or name
+
+
+def undated(name: str) -> str:
+    """A file's name without endings, and without the day at its end or beginning: exports of several days are alike."""
+    return _DATED.sub("", stem(name)) or stem(name)
 
 
 def folder_of(file: str) -> str:

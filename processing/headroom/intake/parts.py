@@ -19,7 +19,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules
-from headroom.intake.columns import ATTRIBUTES, WHOLE, same
+from headroom.intake.columns import ATTRIBUTES, WHOLE, plain
 from headroom.intake.layout import (
     SAMPLE_ROWS,
     File,
@@ -101,9 +101,9 @@ def settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: 
         found = [one for one in found if any(isinstance(meaning_of_cell(layout, one.metric, unit, rules), Meaning)
                                              for unit in units)]  # fmt: skip
     chosen = {place for place, _ in layout.where} & set(layout.parts)
-    of_cores = not chosen and any(same(layout.columns[place]) in _CORE_HEADINGS for place in layout.parts)
+    of_cores = not chosen and any(plain(layout.columns[place]) in _CORE_HEADINGS for place in layout.parts)
     cores = [one for one in found if of_cores and one.is_core and "cpu" in _meant(layout, one.metric, rules)]
-    if not chosen and any(same(layout.columns[place]) in _PROCESS_HEADINGS for place in layout.parts):
+    if not chosen and any(plain(layout.columns[place]) in _PROCESS_HEADINGS for place in layout.parts):
         cores += [one for one in found if one.inner and not one.whole and _needs_whole(layout, one.metric, rules)]
     several = [one for one in found if one.parts > 1 and not one.whole] + cores
     of_wholes = {one.metric for one in found if one.parts > 1 and one.whole}
@@ -154,7 +154,7 @@ def _parts_not_kept(layout: Layout, found: Sequence[_Parts]) -> list[str]:
     """A note where a row names a disk or card, and has its server's CPU as well: another file may be of another one."""
     headings = [layout.columns[place] for place in layout.parts]
     lost = [one for one in found if one.inner and metrics.of_column(one.metric).parts == "own"]
-    if not lost or not any(same(heading) in _DISKS_AND_CARDS for heading in headings):
+    if not lost or not any(plain(heading) in _DISKS_AND_CARDS for heading in headings):
         return []
     return [
         f"{lost[0].metric} of {lost[0].example!r} (by {', '.join(map(repr, headings))}) counts as its server's, "
@@ -208,8 +208,8 @@ def _parts_of_servers(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) 
     return [_Parts(*row) for row in found]
 
 
-_PROCESS_HEADINGS = ("process", "process name", "processname", "pid", "thread")
-_CORE_HEADINGS = ("cpu", "core", "processor", "instance", "instance name", "instancename", "entity")
+_PROCESS_HEADINGS = ("process", "processname", "pid", "thread", "container", "containername")
+_CORE_HEADINGS = ("cpu", "core", "processor", "instance", "instancename", "entity")
 
 
 def _needs_whole(layout: Layout, name: str, rules: FileRules) -> bool:

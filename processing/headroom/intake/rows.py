@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from headroom.intake.columns import same
+from headroom.intake.columns import plain, same
 from headroom.intake.layout import Layout, UnreadableFile
 from headroom.intake.meaning import Unclear, in_unit, statistic_of
 from headroom.intake.tables import counts, field_of, one_row, quoted, time_text
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _ZONES = ("timezone", "tz", "utcoffset", "gmtoffset", "tzoffset", "timezoneoffset")
 _STATISTICS = ("statistic", "statistics", "stat", "aggregation", "aggregationtype", "aggregate", "rollup", "rolluptype",
                "consolidation", "cf")  # fmt: skip
+_COUNTS = ("samplecount", "count", "n")
 _STATES = ("mode", "state", "cpustate", "cpumode")
 _OF_PARTS_WORDS = """
     idle user system iowait wait nice steal irq softirq interrupt guest free cached buffered buffers
@@ -58,12 +59,8 @@ def _columns(source: Source, layout: Layout, names: tuple[str, ...]) -> Iterator
     ignored = {same(heading) for heading, column in source.rules.columns.items() if column == "ignore"}
     used = {place for _, place in layout.places}
     for place, heading in enumerate(layout.columns):
-        if _plain(heading) in names and same(heading) not in ignored and place not in used:
+        if plain(heading) in names and same(heading) not in ignored and place not in used:
             yield place, heading
-
-
-def _plain(heading: str) -> str:
-    return re.sub(r"[\W_]+", "", heading).casefold()
 
 
 def _zone(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: str) -> str | None:
@@ -127,7 +124,7 @@ def _of_one_statistic(
         said = f"coalesce(clean({field_of(layout, place)}), '')"
         query = f"SELECT DISTINCT {said} AS one FROM {scan} WHERE {counts(layout)} ORDER BY one LIMIT 50"
         written = [one for (one,) in db.execute(query).fetchall()]
-        meant = {one: statistic_of(one) for one in written if one}
+        meant = {one: "count" if one.casefold() in _COUNTS else statistic_of(one) for one in written if one}
         if not meant or not all(meant.values()) or place in dict(layout.where):
             continue
         asked = next((one for one in ({"mean": "avg"}.get(statistic, statistic), "avg") if one in meant.values()), None)
@@ -151,7 +148,7 @@ def _in_unit(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan
     if layout.shape not in ("wide", "two-column"):
         return layout
     values = {layout.columns[place] for column, place in layout.places if column in (*dict(layout.meanings), "value")}
-    names = tuple(f"{_plain(heading)}{word}" for heading in values for word in ("unit", "units", "uom"))
+    names = tuple(f"{plain(heading)}{word}" for heading in values for word in ("unit", "units", "uom"))
     places = dict(_columns(source, layout, names))
     if (unit := layout.place("unit")) is not None:
         places[unit] = layout.columns[unit]
@@ -166,8 +163,8 @@ def _in_unit(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan
                 f"its values are in several units ({heading}: {', '.join(one or 'none' for one in units)}): export one "
                 "file per unit, or a table with the columns metric, value and unit"
             )
-        of = [name for name, spot in layout.places if f"{_plain(layout.columns[spot])}" == re.sub(
-            "(unit|units|uom)$", "", _plain(heading))]  # fmt: skip
+        of = [name for name, spot in layout.places if f"{plain(layout.columns[spot])}" == re.sub(
+            "(unit|units|uom)$", "", plain(heading))]  # fmt: skip
         meanings = []
         for metric, known in layout.meanings:
             found = in_unit(known, units[0]) if metric in of or not of else known

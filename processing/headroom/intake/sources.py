@@ -94,17 +94,29 @@ class Source:
         return self.layout
 
 
+def read_alike(sources: Sequence[Source]) -> dict[tuple[Layout, str], list[Source]]:
+    """The files that can be read, with those that are read alike (``Source.alike``) together."""
+    alike: dict[tuple[Layout, str], list[Source]] = defaultdict(list)
+    for source in sources:
+        if source.layout is not None:
+            alike[source.alike].append(source)
+    return alike
+
+
 def name_all(sources: Sequence[Source], settings: Settings) -> None:
     """What the files' names say; files of one name in several folders are told apart by these."""
     folders: dict[str, set[str]] = defaultdict(set)
     for source in sources:
         folder, _, name = source.file.rpartition("/")
-        folders[name].add(folder)
+        folders[meaning.undated(name)].add(folder)
     for source in sources:
         source.rules, source.name = settings.for_file(source.file), meaning.of_file(source.file)
-        name = source.file.rsplit("/", 1)[-1]
-        if source.rules.server == "folder" or (len(folders[name]) > 1 and source.name.server == meaning.stem(name)):
+        name = meaning.undated(source.file)
+        if source.rules.server == "folder":
             source.name = replace(source.name, server=meaning.folder_of(source.file))
+        elif source.rules.server is None and len(folders[name]) > 1 and source.name.server == name:
+            # Where the folders are days or metrics, they hold several files of one server.
+            source.name = replace(source.name, server=meaning.folder_of(source.file) or name)
         elif source.rules.server == "file":
             source.name = replace(source.name, server=meaning.stem(name))
         elif source.rules.server is not None:
@@ -264,10 +276,10 @@ def _with_unit_of_cell(sample: Sample) -> Sample:
 
 def _whole_name(source: Source) -> None:
     """Where the content says the metric, a word for one in the file's name belongs to the server's name."""
-    stem = meaning.stem(source.file)
-    known = ("", stem, meaning.folder_of(source.file))
+    whole = meaning.undated(source.file)
+    known = ("", whole, meaning.folder_of(source.file))
     if source.rules.server is None and source.name.server not in known:
-        source.name = FileName(stem, None)
+        source.name = FileName(whole, None)
 
 
 def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, statistic: str) -> Layout:

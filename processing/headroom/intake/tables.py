@@ -32,6 +32,18 @@ def one_row(db: duckdb.DuckDBPyConnection, query: str, parameters: Any = None) -
     return row
 
 
+def holds(db: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    """Whether a relation has a row."""
+    return db.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone() is not None  # noqa: S608 - a name of ours
+
+
+def dicts(db: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    """The rows of a query, by the names of its columns."""
+    result = db.execute(query)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
 def insert_all(db: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows, all at once: one by one takes half a millisecond each. Each column has values of one type."""
     if rows:

@@ -192,6 +192,12 @@ def layout_of_times(
     if any(_BY_NAME.match(" ".join(item.split())) for item in texts):
         rewritten += _MONTHS_BY_NAME  # of all months, because the sample may be of one
     orders = _candidates([_normalize(item, zones, rewritten) for item in texts])
+    if not orders and not any(PLAIN.fullmatch(item) for item in texts):
+        why = "is a time of day without a date" if is_clock(texts[0]) else "is not a time that can be read for certain"
+        raise UnclearTime(
+            f"{texts[0]!r} {why}: export times as 2024-01-31T13:05:00Z, or say in the settings how they are written "
+            "(time_format: '%d.%m.%Y %H.%M')"
+        )
     if not orders:
         return TimeLayout()  # each row says that it is not a timestamp
     normal = _normalized(text, zones, rewritten)

@@ -11,11 +11,10 @@ from itertools import islice, pairwise
 
 import duckdb
 
-from headroom.core import metrics
 from headroom.intake import meaning
 from headroom.intake.layout import open_bytes
 from headroom.intake.sources import Source
-from headroom.intake.tables import field_of, one_row, quoted, scan_of, time_text
+from headroom.intake.tables import field_of, quoted, scan_of, time_text
 
 Refusals = Iterator[tuple[Source, str]]
 
@@ -152,17 +151,3 @@ def put_together(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Re
                 "send one file per server, or add a column server_id"
             )
             yield source, told
-
-
-def columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> list[str]:
-    """The headings under which two rows of a file differ; rows are numbered as in ``file_told``."""
-    layout = source.known_layout
-    [first] = one_row(db, "SELECT first FROM file_told WHERE file = ?", [source.order])
-    rows = []
-    for row in (one, other):
-        fields = ", ".join(f"coalesce({field_of(layout, place)}, '')" for place in range(len(layout.columns)))
-        found = db.execute(f"SELECT {fields} FROM {scan_of(layout, [source.readable])} LIMIT 1 OFFSET {row - first}")
-        rows.append(found.fetchone() or ())
-    values = {place for column, place in layout.places if column in metrics.columns() or column == "value"}
-    differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
-    return [layout.columns[place] for place in differ if layout.columns[place]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from headroom.core import wording
+from headroom.core import findings, wording
 from headroom.core.findings import Assessment
 
 
@@ -15,9 +15,7 @@ def last_period(assessment: Assessment) -> pd.Timestamp:
 
 def unjudged(assessment: Assessment) -> set[str]:
     """The servers of which nothing is judged."""
-    risks = assessment.risks
-    judged = set(risks.loc[risks["p_critical"].notna(), "server_id"])
-    return {item["server_id"] for item in assessment.not_judged} - judged
+    return findings.wholly_unjudged(assessment.risks, assessment.not_judged)
 
 
 def open_risks(assessment: Assessment) -> pd.DataFrame:
@@ -34,6 +32,8 @@ def calm(assessment: Assessment) -> str:
     """The headline of a fleet of which no server is at risk."""
     levels = assessment.servers["level"]
     watched, unknown = int((levels != "none").sum()), len(unjudged(assessment))
+    if unknown == len(levels):
+        return wording.none_judged(unknown)
     others = [f", {watched:,} to watch" if watched else "", f", {unknown:,} not judged" if unknown else ""]
     return f"No server is at risk in the next {horizon_of(assessment)}{''.join(others)}"
 

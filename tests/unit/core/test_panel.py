@@ -71,3 +71,23 @@ def test_a_folder_without_a_panel_or_with_an_empty_one_says_what_to_do(tmp_path)
     table().iloc[:0].to_parquet(tmp_path / "panel.parquet")
     with pytest.raises(job.InputError, match=r"data_quality\.json"):
         panels.in_folder(tmp_path)
+
+
+def rows_of_days(last_samples, samples=288, days=10):
+    ds = pd.date_range("2026-11-01", periods=days)
+    return pd.DataFrame({"server_id": "a", "metric": "cpu", "ds": ds, "y": 50.0 + np.arange(days),
+                         "samples": [samples] * (days - 1) + [last_samples]})  # fmt: skip
+
+
+@pytest.mark.parametrize(("samples", "last", "kept"), [(288, 72, False), (288, 240, True), (4, 1, True)])
+def test_a_day_that_is_not_over_is_not_forecast_from(samples, last, kept):
+    """An export made at six in the morning has a last day of a quarter of its samples."""
+    rows = rows_of_days(last, samples)
+    found = panels.whole_periods(rows, rows["ds"].max())
+    assert np.isfinite(found["y"].iloc[-1]) == kept and found["y"].iloc[:-1].equals(rows["y"].iloc[:-1])
+    assert np.isfinite(rows["y"]).all(), "the table itself stays as it is"
+
+
+def test_a_series_that_ended_earlier_is_whole_to_its_end():
+    rows = rows_of_days(72)
+    assert panels.whole_periods(rows, rows["ds"].max() + pd.Timedelta(days=3)).equals(rows)

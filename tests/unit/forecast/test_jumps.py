@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from headroom.forecast import jumps, trend
+from headroom.forecast.laws import Explained, explain
 
 STEPS = trend.knots(90)
 
@@ -19,10 +20,10 @@ def staircase(days: int, apart: int, height: float) -> np.ndarray:
     return height * ((np.arange(days) + apart // 2 - days) // apart).astype(float)
 
 
-def weighed(*series: np.ndarray) -> tuple[jumps.Jumps, trend.Explained, np.ndarray]:
+def weighed(*series: np.ndarray) -> tuple[jumps.Jumps, Explained, np.ndarray]:
     """The laws with jumps of standardised series, all laws, and the best evidence of those without jumps."""
     values = trend.standardised(np.stack(series), 7)[0]
-    explained = trend.explain(values, STEPS, 1.0, 7)
+    explained = explain(values, STEPS, 1.0, 7)
     return explained.jumps, explained, explained.evidence.reshape(len(values), -1).max(axis=1)
 
 
@@ -118,4 +119,4 @@ def test_of_many_series_each_is_weighed_as_if_it_were_alone():
 def test_by_the_hour_there_are_no_jumps():
     """There the day's rhythm jumps every morning."""
     values = trend.standardised(np.stack([noisy(50 + staircase(96, 24, 5.0))]), 24)[0]
-    assert trend.explain(values, trend.knots(168), 168 / 90, 24).jumps is None
+    assert explain(values, trend.knots(168), 168 / 90, 24).jumps is None

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from headroom.core.grid import Grid
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
-from headroom.forecast import intervals, jumps, trend
+from headroom.forecast import intervals, trend
 from headroom.insight.crossing import chance_crossed
 
 DAYS = Settings()
@@ -346,41 +346,6 @@ def test_what_stands_out_for_a_day_is_moved_nearer_and_what_lasts_is_not():
     assert (trend.without_outliers(step)[0, 33:] > 30).all()
 
 
-def test_what_a_law_is_of_all_that_is_possible_counts_only_where_there_is_a_bound():
-    laws = trend.laws_of(40, tuple(trend.knots(90).tolist()), 1.0, 7)
-    numbers, names = trend.shares(laws, np.array([0.0, 0.001, 0.1])), trend.share_names()
-    assert (numbers[0] == -1).all()
-    assert (trend.log_prior_of_shares(laws, np.zeros(1), dict.fromkeys(names, 1.0)) == 0).all()
-    for law, (kind, size, end) in enumerate(zip(laws.kinds, laws.sizes[:, 0], laws.ends, strict=True)):
-        if not kind:
-            assert (numbers[:, law] == -1).all()
-            continue
-        assert np.isfinite(end) == kind.endswith("that ends")
-        for noise, number in zip((0.001, 0.1), numbers[1:, law], strict=True):
-            told, least = names[number].split(", ")
-            assert told == kind
-            least = 0.0 if least.startswith("less") else float(least.split()[0])
-            higher = [float(one.split(", ")[1].split()[0]) for one in names if one.startswith(f"{kind}, 0")]
-            assert least < noise * size and not any(least < bound < noise * size for bound in higher)
-
-
-def test_the_prior_names_nothing_that_no_law_has():
-    steps = tuple(trend.knots(90).tolist())
-    known = {*trend.share_names(), *jumps.NUMBERS}
-    for periods in (7, 10, 20, 40, 100, 180):
-        laws = trend.laws_of(periods, steps, 1.0, 7)
-        known |= {part for parts in laws.parts for part in parts}
-        known |= {part for noise in laws.noises for part in noise.parts}
-        with_jumps = trend.explain(np.zeros((1, periods)), np.array(steps), 1.0, 7).jumps
-        known |= {part for parts in with_jumps.parts for part in parts}
-    assert set(trend.prior()) <= known
-
-
-def test_the_prior_says_what_it_was_measured_on():
-    assert "made-up" in trend.measured_on()
-    assert all(np.isfinite(weight) for weight in trend.prior().values())
-
-
 def test_the_pairs_that_count_most_are_found_among_all_of_them():
     random = np.random.default_rng(1)
     weight, with_jumps = random.normal(size=(3, 11, 300)), random.normal(size=(3, 24))
@@ -401,16 +366,3 @@ def test_the_quantiles_of_a_mixture_are_those_of_its_parts():
     exact = [7.0, 7.78, 8.75, 9.49, 10.17, 10.86, 11.68, 13.0, 49.16, 50.25, 50.84]
     np.testing.assert_allclose(found[0], exact, atol=0.3)
     np.testing.assert_allclose(found[1], 30 + 3 * ndtri(np.array(trend.LEVELS)), atol=0.1)
-
-
-@pytest.mark.parametrize("days", [10, 40, 180])
-def test_laws_that_explain_the_past_alike_are_weighed_once_and_every_law_as_if_alone(days):
-    values = np.stack(noisy(np.linspace(0, 3, days), many=3))
-    explained = trend.explain(values, trend.knots(90), 1.0, 7)
-    laws = explained.laws
-    assert len(laws.fits[0]) < len(laws.parts)
-    for number, noise in enumerate(laws.noises):
-        products = (explained.products[number][laws.shapes[:, part]].T for part in (0, 1))
-        left = trend._fitted(explained.squares[number][:, None], *products, *noise.precision).left
-        wanted = trend._evidence(noise.likely, left, days)
-        np.testing.assert_array_equal(explained.evidence[:, number], wanted, strict=True)

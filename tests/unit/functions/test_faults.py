@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+import failures
 import job_code
 import planning
-import run_status
 from dataset_settings import whole_number
 from ledger import File
 from notification import LONGEST_TEXT, text
@@ -377,9 +377,9 @@ def test_a_job_that_ran_too_long_is_told_from_one_that_was_stopped_by_hand() -> 
     }
     long = job | {"ProcessingStartTime": 0, "ProcessingEndTime": 10_801_000}
     short = job | {"ProcessingStartTime": 0, "ProcessingEndTime": 60_000}
-    reason, by_data = run_status.reason_of_job(long, "Processing", "e", "Preprocess")
+    reason, by_data = failures.reason_of_job(long, "Processing", "e", "Preprocess")
     assert (reason, by_data) == ("the job was stopped because it ran longer than 3 hours", True)
-    assert run_status.reason_of_job(short, "Processing", "e", "Preprocess")[1] is False
+    assert failures.reason_of_job(short, "Processing", "e", "Preprocess")[1] is False
 
 
 KEPT, PUBLISHED = "The results of the last good run stay current", "The run's results are published"

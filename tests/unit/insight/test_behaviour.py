@@ -23,9 +23,9 @@ def test_a_feature_says_what_the_kind_of_server_is() -> None:
 @pytest.mark.parametrize(
     ("periods", "missing"),
     [
-        (20, ["weekends (3 of them)", "growth, steps and leaks (8 weeks)", "ends of months (3 of them)"]),
-        (30, ["growth, steps and leaks (8 weeks)", "ends of months (3 of them)"]),
-        (60, ["ends of months (3 of them)"]),
+        (20, ["weekends (needs 3)", "growth, steps and leaks (needs 8 weeks)", "ends of months (needs 3)"]),
+        (30, ["growth, steps and leaks (needs 8 weeks)", "ends of months (needs 3)"]),
+        (60, ["ends of months (needs 3)"]),
         (120, []),
     ],
 )

@@ -166,3 +166,8 @@ def test_servers_with_only_network_traffic_are_clustered_by_its_rhythm():
 
 def test_the_same_input_gives_the_same_table():
     pd.testing.assert_frame_equal(found(make(FLEET)).table, found(make(FLEET)).table)
+
+
+def test_nobody_is_called_steady_before_growth_can_be_seen():
+    panel = make({name: "steady" for name in ("a", "b", "c")}, days=DAYS[:30])
+    assert set(found(panel).table["cluster_name"]) == {"moderate use"}

@@ -28,7 +28,7 @@ def test_each_part_says_one_thing():
     settings = Settings(thresholds={"network_in": {"warning": 200, "critical": 400}})
     assert reasons.of_series(row(), LAST, NOT_ABOVE, settings) == {
         "what": "The chance that incoming network crosses 400 MB/s within 90 days is 31 %.",
-        "since": "It has been climbing by 2.5 MB/s per day since 26 Sep 2026.",
+        "since": "It has been climbing by an estimated 2.5 MB/s per day since 26 Sep 2026.",
         "how_sure": "Early warning after 40 days of history; forecasts were tested 12 days ahead.",
         "lately": "Average of the last 7 days: 12.3 MB/s.",
     }

@@ -158,13 +158,13 @@ LATELY = "Average of the last 7 days: 50 %."
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        (climbs(), "It has been climbing by 0.4 points per day since 2 Oct 2026."),
-        (climbs(since=None), "It has been climbing by 0.4 points per day for more than 160 days."),
+        (climbs(), "It has been climbing by an estimated 0.4 points per day since 2 Oct 2026."),
+        (climbs(since=None), "It has been climbing by an estimated 0.4 points per day for more than 160 days."),
         (climbs(history=90, since=None),
-         "It has been climbing by 0.4 points per day since measurements began 90 days ago."),
-        (climbs(per_day=0.1234), "It has been climbing by 0.12 points per day since 2 Oct 2026."),
+         "It has been climbing by an estimated 0.4 points per day since measurements began 90 days ago."),
+        (climbs(per_day=0.1234), "It has been climbing by an estimated 0.12 points per day since 2 Oct 2026."),
         (climbs(history=30, backtested=10, since=None),
-         "It has been climbing by 0.4 points per day since measurements began 30 days ago. Early warning "
+         "It has been climbing by an estimated 0.4 points per day since measurements began 30 days ago. Early warning "
          "after 30 days of history; forecasts were tested 10 days ahead."),
         (climbs(history=89, backtested=29, per_day=np.nan, since=None),
          "Early warning after 89 days of history; forecasts were tested 29 days ahead."),
@@ -201,7 +201,7 @@ def test_what_is_above_already_needs_no_climb_to_be_believed():
 def test_a_network_climbs_by_megabytes_a_second():
     settings = parse("thresholds: {network_in: {warning: 300, critical: 400}}")
     told = reason(climbs(per_day=2.5, metric="network_in"), median=500.0, metric="network_in", settings=settings)
-    assert "It has been climbing by 2.5 MB/s per day since 2 Oct 2026." in told
+    assert "It has been climbing by an estimated 2.5 MB/s per day since 2 Oct 2026." in told
 
 
 def test_what_forecasts_rest_on_is_kept_beside_the_risk():

@@ -132,3 +132,12 @@ def test_no_history_breaks_it(history):
         table = measured(values, ds, metric=metric)
         for name in ("week_strength", "trend_strength"):
             assert table[name].dropna().between(0, 1).all()
+
+
+def test_one_saturday_says_nothing_of_saturdays():
+    few = pd.date_range("2026-11-19", periods=4)
+    sums = {"cpu": (np.array([50.0, 50, 60, 50]), np.ones(4))}
+    assert np.isnan(seasonality.fleet_peaks(sums, few, Frequency.DAY)["cpu"]["weekdays"]).all()
+    weeks = pd.date_range("2026-11-02", periods=14)
+    sums = {"cpu": (np.full(14, 50.0), np.ones(14))}
+    assert np.isfinite(seasonality.fleet_peaks(sums, weeks, Frequency.DAY)["cpu"]["weekdays"]).all()

@@ -8,6 +8,7 @@ import whole_fleet
 from whole_fleet import attributes, flat, hourly, panel_of
 
 from headroom.core.settings import Settings
+from headroom.report.sections import actions, top
 
 pytestmark = pytest.mark.slow
 
@@ -65,3 +66,22 @@ def test_a_series_without_a_forecast_is_said_and_not_lost():
     assert [(one["server_id"], one["reason"]) for one in found.not_judged] == [
         ("b", "CPU has no forecast: train again.")
     ]
+
+
+def test_a_fleet_of_which_nothing_is_judged_is_not_told_as_one_without_risk():
+    """Three days of history say nothing, and nothing is what is said: no all-clear, no advice, no future."""
+    found = hourly({("climbing", "cpu"): np.linspace(60, 78, 30), ("calm", "cpu"): [20.0] * 30})
+    assert found.summary["unjudged"] == found.summary["servers"] == 2
+    assert top.headline(found) == "None of 2 servers can be judged"
+    text = str(actions.section(found))
+    assert "no server can be judged" in text and "no server needs" not in text
+    assert (found.over_time.levels[:, found.over_time.past :] == -1).all(), "no level is foretold"
+
+
+def test_where_some_are_judged_the_others_are_counted_beside_the_calm():
+    found = hourly({("well", "cpu"): [50.0] * 400, ("gone", "cpu"): [50.0] * 300})
+    assert found.summary["unjudged"] == 1
+    assert top.headline(found) == "No server is at risk in the next 1 day, 1 not judged"
+    assert "no server that is judged needs more" in str(actions.section(found))
+    levels = dict(zip(found.over_time.server_ids, found.over_time.levels[:, -1].tolist(), strict=True))
+    assert levels == {"well": 0, "gone": -1}

@@ -1,7 +1,9 @@
 """What the columns of a table are."""
 
+import exports
 import pytest
 
+from headroom.core.job import InputError
 from headroom.core.settings import FileRules
 from headroom.intake.columns import UnreadableFile, best, name_of_cell, understand
 from headroom.intake.meaning import Unclear, meaning_of
@@ -99,3 +101,41 @@ def test_a_bare_value_that_is_a_maximum_is_refused_as_that():
 def test_a_bare_value_may_say_its_unit_beside_its_statistic():
     [(_, found)] = understand(["time", "value [avg] (ratio)"], [], FileRules(), "p95", meaning_of("cpu")).meanings
     assert found.factor == 100
+
+
+def test_percent_beside_a_drive_are_of_disks_and_rates_beside_a_card_of_the_network(tmp_path):
+    rows = [
+        f"2024-02-13 {hour:02}:00,a,{drive},{free}" for hour in range(24) for drive, free in (("C:", 60), ("D:", 20))
+    ]
+    panel, _ = exports.read(tmp_path / "d", {"d.csv": "\n".join(["time,server,Drive,% Free Space", *rows])})
+    assert exports.entities(panel) == [("a", "C:", "disk", 40), ("a", "D:", "disk", 80)]
+    panel, _ = exports.read(tmp_path / "n", {"n.csv": "\n".join(["time,server,NIC,rx [MB/s]", *rows])})
+    assert exports.entities(panel) == [("a", "C:", "network_in", 60), ("a", "D:", "network_in", 20)]
+    with pytest.raises(InputError, match=r"'% Busy' is in percent, of what is not known|is not known to be"):
+        exports.read(tmp_path / "b", {"d.csv": "\n".join(["time,server,Disk,% Busy", *rows])})
+
+
+def test_a_column_of_cores_with_one_for_all_is_no_cpu(tmp_path):
+    rows = [f"2024-02-13 {hour:02}:00,a,{cpu},{free}" for hour in range(24) for cpu, free in (("all", 60), ("0", 20))]
+    panel, _ = exports.read(tmp_path, {"d.csv": "\n".join(["time,host,CPU,pctIdle", *rows])})
+    assert panel["max"].tolist() == [40]
+
+
+def test_the_name_of_a_measurement_is_no_server(tmp_path):
+    rows = [f"system,2024-02-13 {hour:02}:00,{hour}.5" for hour in range(24)]
+    panel, _ = exports.read(tmp_path, {"web-1.csv": "\n".join(["name,time,cpu_usage", *rows])})
+    assert panel["server_id"].tolist() == ["web-1"]
+
+
+@pytest.mark.parametrize("cell", ['"=""40.5"""', "~40.5", "40٫5"])
+def test_numbers_written_so_that_they_are_none_are_named(tmp_path, cell):
+    rows = [f"2024-02-13 {hour:02}:00,a,{cell},50" for hour in range(24)]
+    with pytest.raises(InputError, match="the cells under 'cpu' are not plain numbers"):
+        exports.read(tmp_path, {"d.csv": "\n".join(["time,host,cpu,memory", *rows])})
+
+
+@pytest.mark.parametrize("cell", ["40.5 %", "40.5\u00a0%", "40,5\u202f%"])
+def test_blanks_of_any_kind_stand_before_a_percent_sign(tmp_path, cell):
+    rows = [f"2024-02-13 {hour:02}:00;a;{cell}" for hour in range(24)]
+    panel, _ = exports.read(tmp_path, {"d.csv": "\n".join(["time;host;cpu", *rows])})
+    assert panel["max"].tolist() == [40.5]

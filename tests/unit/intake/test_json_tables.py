@@ -4,6 +4,7 @@ import gzip
 import json
 
 import exports
+import pandas as pd
 import pytest
 
 from headroom.core.job import InputError
@@ -46,3 +47,11 @@ def test_telegrafs_json_is_read_as_its_csv(tmp_path):
 def test_what_is_no_table_is_refused_as_json(tmp_path, document):
     with pytest.raises(InputError, match="JSON of a kind that Headroom does not know"):
         exports.read(tmp_path, {"cpu.json": json.dumps(document)})
+
+
+@pytest.mark.parametrize("orient", ["columns", "split", "records", "table"])
+def test_data_frames_are_read_however_pandas_writes_them(tmp_path, orient):
+    cpu = exports.fleet("web-1", "web-2")
+    rows = [{"time": exports.iso(at), "host": server, "cpu": v} for server, made in cpu.items() for at, v in made]
+    panel, quality = exports.read(tmp_path, {"a.json": pd.DataFrame(rows).to_json(orient=orient)})
+    assert exports.is_right(panel, quality, cpu=cpu)

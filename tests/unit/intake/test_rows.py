@@ -101,3 +101,13 @@ def test_a_server_that_is_named_in_its_first_row_only_is_not_read_by_that_row(tm
     text = table("note", "")["a.csv"].replace(",a,", ",,").replace(",,", ",a,", 1)
     with pytest.raises(InputError, match="write the server's name into each row"):
         exports.read(tmp_path, {"a.csv": text})
+
+
+def test_counts_of_samples_beside_averages_are_left_out(tmp_path):
+    rows = [
+        f"2024-02-13 {hour:02}:00,a,{stat},{v}"
+        for hour in range(24)
+        for stat, v in (("Average", 50), ("SampleCount", 5))
+    ]
+    panel, _ = exports.read(tmp_path, {"a.csv": "\n".join(["time,host,statistic,cpu [%]", *rows])})
+    assert panel["max"].tolist() == [50] and panel["samples"].tolist() == [24]

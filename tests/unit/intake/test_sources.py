@@ -163,3 +163,38 @@ def test_several_readers_share_a_file_only_if_each_of_its_lines_is_a_row(tmp_pat
     assert not sources._is_plain(path, '"')  # small files lie beside others
     monkeypatch.setattr(sources, "_LARGE", 1)
     assert sources._is_plain(path, '"') == plain
+
+
+def test_files_of_several_days_are_of_one_server(tmp_path):
+    cpu = {**exports.fleet("web-1"), **exports.fleet("db-20240001")}
+    by_name = {
+        f"{server}-2024-02-{13 + day}.csv": made
+        for server in cpu for day, made in enumerate((cpu[server][:48], cpu[server][48:]))
+    }  # fmt: skip
+    by_folder = {f"{file[-14:-4]}/{file[:-15]}.csv": made for file, made in by_name.items()}
+    for files in (by_name, by_folder, {f"cpu/{server}.csv": made for server, made in cpu.items()}):
+        written = {
+            file: "\n".join(["time,cpu", *(f"{exports.iso(at)},{value}" for at, value in made)])
+            for file, made in files.items()
+        }
+        panel, quality = exports.read(tmp_path / next(iter(files)), written)
+        assert exports.is_right(panel, quality, cpu=cpu)
+
+
+def test_the_folder_may_name_the_metric_and_the_file_the_server(tmp_path):
+    cpu = exports.fleet("web-1", "web-2")
+    files = {
+        f"cpu/{server}.csv": "\n".join(["time,value", *(f"{exports.iso(at)},{value}" for at, value in made)])
+        for server, made in cpu.items()
+    }
+    panel, quality = exports.read(tmp_path, files)
+    assert exports.is_right(panel, quality, cpu=cpu)
+
+
+def test_one_container_is_not_its_server_and_all_servers_are_none(tmp_path):
+    rows = [f"2024-02-13 {hour:02}:00,a,app,5" for hour in range(24)]
+    with pytest.raises(InputError, match="of the part 'app' only"):
+        exports.read(tmp_path / "c", table(*rows, header="time,host,container_name,cpu [%]"))
+    rows = [f"2024-02-13 {hour:02}:00,{host},5" for hour in range(24) for host in ("a", "All servers", "Grand Total")]
+    panel, quality = exports.read(tmp_path, table(*rows))
+    assert set(panel["server_id"]) == {"a"} and quality["rows"]["quarantined"] == 48

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 
 import duckdb
+import exports
 import pytest
 
-from headroom.intake import cells
+from headroom.intake import cells, times
 from headroom.intake.times import UnclearTime, layout_of_times, repeated_hours, zone_of_heading
 
 MOMENT = datetime(2024, 2, 13, 13, 5, tzinfo=UTC)
@@ -116,3 +117,20 @@ def test_the_hour_that_comes_twice_in_autumn_is_found():
     assert repeated_hours("Europe/Berlin", *whole_year) == [datetime(2024, 10, 27, 1)]
     assert repeated_hours("America/New_York", *whole_year) == [datetime(2024, 11, 3, 6)]
     assert repeated_hours("Asia/Tokyo", *whole_year) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["13 lutego 2024 12:05", "13 lut 2024 12:05", "13 февраля 2024 12:05", "13 февр. 2024 г., 12:05",
+     "13. února 2024 12:05",
+     "13 лютого 2024 12:05", "13 Şubat 2024 12:05", "Feb 13, 2024 @ 12:05:00.000"],
+)  # fmt: skip
+def test_months_are_known_in_more_languages(tmp_path, text):
+    panel, _ = exports.read(tmp_path, {"a.csv": f"time;host;cpu\n{text};a;5\n"}, "frequency: h")
+    assert panel["ds"].astype(str).tolist() == ["2024-02-13 12:00:00"]
+
+
+def test_no_month_of_a_language_is_another_one_elsewhere():
+    words = [word for names in times._MONTHS.values() for word in set(names.split())]
+    assert len(words) == len(set(words))
+    assert not {"lip", "lis", "listopada"} & set(words), "July and November in Poland, June and October in Croatia"

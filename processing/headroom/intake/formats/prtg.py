@@ -86,10 +86,12 @@ def _bytes_per_second(shown: str, raw: str) -> str:
     if found is None or not raw:
         return raw or shown if re.fullmatch(r"[\d.]+", raw or shown) else ""  # JSON has only the raw numbers
     unit = factor("network_in", found[2])
+    if not unit:
+        return ""
     number = re.sub(r"[\s'’]", "", found[1])
     readings = {number.replace(",", ""), number.replace(".", "").replace(",", ".")}
     try:
-        told = [float(one) * unit * 1e6 for one in readings if unit and one.count(".") <= 1]
+        told = [float(one) * unit * 1e6 for one in readings if one.count(".") <= 1]
         # PRTG's kilobytes are 1,024 bytes, and what is shown is rounded.
         return raw if any(abs(one - float(raw)) <= 0.1 * float(raw) + unit * 1e6 for one in told) else ""
     except ValueError:

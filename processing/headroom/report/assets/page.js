@@ -22,7 +22,7 @@ document.getElementById("page").append(
     h("div.links", view.sections.map(({ id, nav }) => h("a", { href: `#${id}` }, nav))),
     h("div.buttons", h("button", { type: "button", click: () => print() }, "Print"), themeButton())),
   h("main", top(), view.sections.map(section)),
-  h("footer", h("p", "Written by Headroom. This file is complete in itself and asks nothing of the network.")));
+  h("footer", h("p", "Written by Headroom. This file is self-contained and makes no network requests.")));
 addEventListener("hashchange", followLink);
 followColours();
 followLink();

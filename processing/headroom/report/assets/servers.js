@@ -20,7 +20,9 @@ const COLUMNS = [
   { key: "why", title: "Why" },
 ];
 const EVERY = { text: "", metric: "", unit: "", region: "", criticality: "", cluster: "" };
-const filters = { ...EVERY, levels: new Set([...view.levels.keys()].filter((level) => level > 0 || !view.anyRisk)) };
+const levelsAtFirst = [...view.levels.keys()].filter((level) => level > 0 || !view.anyRisk);
+if (view.notJudged === view.fleet.servers) levelsAtFirst.push(-1); // else the table would begin empty
+const filters = { ...EVERY, levels: new Set(levelsAtFirst) };
 const sorting = { column: COLUMNS[0], descending: false };
 /** The elements of the table and what they show: the matching servers in order, and the rows of those drawn so far. */
 const list = { body: h("tbody"), foot: h("div"), status: h("p.status", { role: "status" }), headings: [], matching: [] };

@@ -20,7 +20,12 @@ def section(found: Assessment) -> dict[str, Any]:
     total, savings = len(found.recommendations), found.summary["savings"]
     title = "Recommendations"
     if not total:
+        blank = len(fleet.unjudged(found))
         nothing = "Nothing to change: no server needs more capacity, and none could clearly do with less."
+        if blank == len(found.servers):
+            nothing = "Nothing is recommended, as no server can be judged."
+        elif blank:
+            nothing = "Nothing to change: no server that is judged needs more capacity or could clearly do with less."
         return blocks.section("actions", title, title, [blocks.paragraph(nothing)])
     most_urgent = f"The {len(items):,} most urgent of {total:,} are here; all are in "
     intro = blocks.paragraph(

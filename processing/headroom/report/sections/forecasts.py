@@ -36,8 +36,8 @@ def section(found: Assessment) -> dict[str, Any]:
         of = ""
         if model["sampled_series"] is not None:
             of = f", for {model['sampled_series']:,} of {model['series']:,} series"
-        times, ahead = wording.plural(model["windows"], "time"), wording.about(backtested, frequency)
-        words = f"Tested on the past: {times} the last part of the history was hidden and forecast {ahead} ahead{of}. "
+        tests, ahead = wording.plural(model["windows"], "backtest"), wording.about(backtested, frequency)
+        words = f"In {tests}, the last part of the known history was hidden and then forecast, {ahead} ahead{of}. "
         if backtested < horizon:
             words += f"The history is too short to test all {wording.about(horizon, frequency)}. "
         gain = scores["improvement_percent"]

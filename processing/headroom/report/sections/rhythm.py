@@ -35,7 +35,7 @@ def section(found: Assessment) -> dict[str, Any]:
     if marked:
         series = wording.plural(len(table), "series", "series")
         content.append(blocks.paragraph(f"Of {series}, {', '.join(marked)}.", style="intro"))
-    articles = [_fleet_peak(metric, peaks) for metric, peaks in found.fleet_peaks.items()]
+    articles = [article for metric, peaks in found.fleet_peaks.items() if (article := _fleet_peak(metric, peaks))]
     if articles:
         content.append({"grid": articles, "class": "rhythm"})
     else:
@@ -52,7 +52,8 @@ def section(found: Assessment) -> dict[str, Any]:
     return blocks.section("rhythm", "Rhythm", title, content)
 
 
-def _fleet_peak(metric: str, peaks: dict[str, list[float] | None]) -> Block:
+def _fleet_peak(metric: str, peaks: dict[str, list[float] | None]) -> Block | None:
+    """The bars of a metric; None where too few hours, weekdays and months are known."""
     kinds = {
         "hours": ("Hour of the day, UTC", HOURS, [name[:2] if i % 6 == 0 else "" for i, name in enumerate(HOURS)],
                   "at {} UTC"),
@@ -71,6 +72,8 @@ def _fleet_peak(metric: str, peaks: dict[str, list[float] | None]) -> Block:
             told.append(f"{phrase.format(name)} ({wording.share(lift)} above its average)")
         texts = [f"{name}: {wording.amount(value, metric)}" for name, value in zip(names, values, strict=True)]
         content.append(blocks.bars(title, values.tolist(), names, ends, texts, bool(lift >= LEAST_LIFT)))
+    if not content:
+        return None
     words = f"highest {', '.join(told)}" if told else "about the same at all times"
     heading = [wording.sentence(wording.metric(metric)), ": ", blocks.soft(words)]
     return blocks.article(heading, [{"grid": content, "class": "rhythm-bars"}])

@@ -33,7 +33,9 @@ def section(found: Assessment) -> list[dict[str, Any]]:
     rows: list[list[Text]] = [
         [
             [blocks.server(item["server_id"]), blocks.small(_joined(attributes[item["server_id"]].values()))],
-            "all of it" if item["server_id"] in whole else ", ".join(wording.metric(name) for name in item["metrics"]),
+            "all metrics"
+            if item["server_id"] in whole
+            else ", ".join(wording.metric(name) for name in item["metrics"]),
             last_seen(item),
             wording.count(item["periods"]),
             item["reason"],

@@ -1,0 +1,76 @@
+"""Rows on their way from one part of the work to another, and the database that each part has of its own."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headroom.core import metrics
+from headroom.core.settings import Settings
+from headroom.intake import database
+
+Tables = Mapping[str, pa.Table]
+# The tables whose rows go from part to part.
+Kind = Literal["usable_row", "kept", "stored"]
+# Rows that are packed together: some 60 bytes each in memory.
+PACKED_ROWS = 500_000
+
+
+class Rows(NamedTuple):
+    """Packed rows of a table."""
+
+    kind: Kind
+    packed: bytes
+
+
+def packed(db: duckdb.DuckDBPyConnection, kind: Kind, query: str) -> Iterator[Rows]:
+    """The rows of a query, so many packed at a time; ``kind`` is the table that they are for."""
+    for batch in db.sql(query).to_arrow_reader(PACKED_ROWS):
+        if batch.num_rows:
+            yield Rows(kind, pack(pa.Table.from_batches([batch])))
+
+
+def pack(table: pa.Table) -> bytes:
+    """A table as Parquet."""
+    out = io.BytesIO()
+    pq.write_table(table, out, compression="zstd", compression_level=1)
+    return out.getvalue()
+
+
+def unpack(packed: bytes) -> pa.Table:
+    """The table in what ``pack`` made."""
+    return pq.read_table(io.BytesIO(packed))
+
+
+def arrow(db: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """The rows of a query."""
+    return db.sql(query).to_arrow_table()
+
+
+def insert(db: duckdb.DuckDBPyConnection, name: str, table: pa.Table, where: str = "") -> None:
+    """Insert the rows of a table into one of the database; ``where`` is a condition that not all of them meet."""
+    if table.num_rows:
+        db.register("inserted", table)
+        db.execute(f"INSERT INTO {name} BY NAME FROM inserted {where}")
+        db.unregister("inserted")
+
+
+@contextmanager
+def own_database(settings: Settings) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """A database of one part of the work, on one core; other parts may be under way beside it."""
+    metrics.use(settings.own_metrics())
+    with tempfile.TemporaryDirectory(prefix="headroom-") as folder:
+        db = database.open_in(Path(folder))
+        try:
+            db.execute("SET threads = 1")
+            yield db, Path(folder)
+        finally:
+            db.close()
