@@ -168,7 +168,7 @@ def _in_words(metric: str, meaning: Meaning) -> str:
     unit = "percent" if meant.percent else meant.unit
     factor = "" if meaning.factor == 1 else f" times {meaning.factor:g}"
     free = f", {meant.capacity or 100:g} minus what is free" if meaning.free else ""
-    return f"{metric} in {unit}{factor}{free}{'' if meaning.certain else ' (supposed)'}"
+    return f"{metric} in {unit}{factor}{free}{'' if meaning.certain else ' (assumed)'}"
 
 
 def _values(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
@@ -200,7 +200,10 @@ def _settings_lines(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
         for metric, all_of_it in shares
     ]
     unknown = db.execute("""
-        SELECT DISTINCT evidence[4] AS name FROM reading WHERE name <> '' ORDER BY name LIMIT 5""").fetchall()
+        SELECT DISTINCT evidence[4] AS name FROM reading WHERE name IS NOT NULL ORDER BY name LIMIT 5""").fetchall()
+    if any(name in ("", source.known_layout.named_text) for (name,) in unknown):
+        lines.append(f"metric: {_ONE_OF}")
+        unknown = [(name,) for (name,) in unknown if name not in ("", source.known_layout.named_text)]
     return lines + [f"columns: {{{name}: {_ONE_OF}}}" for (name,) in unknown]
 
 

@@ -15,10 +15,11 @@ _OTHER_EPOCH = (
     "another year? Use ISO 8601 (2024-01-31T13:05:00Z)"
 )
 # What rows below or beside those of servers are called.
-_TOTALS = ", ".join(map(quoted, """
-    _total,total,totals,grand total,overall,average,averages,sum,summary,gesamt,summe,mittelwert,all,all servers,
-    all hosts,all vms,all nodes,all instances,all machines
-""".replace("\n    ", "").strip().split(",")))  # fmt: skip
+TOTALS = """
+    _total,total,totals,grand total,overall,average,averages,avg,mean,sum,summary,gesamt,summe,mittelwert,durchschnitt,
+    moyenne,promedio,totale,all,all servers,all hosts,all vms,all nodes,all instances,all machines
+""".replace("\n    ", "").strip().split(",")  # fmt: skip
+_TOTALS = ", ".join(map(quoted, TOTALS))
 _RATES = " ".join(f"WHEN {quoted(unit)} THEN {factor!r}" for unit, factor in units.RATES_IN_CELLS.items())
 
 MACROS = rf"""
@@ -96,9 +97,11 @@ CREATE MACRO doubt(text, number, reason, most, unit) AS CASE
 CREATE MACRO problem(source_column, cell, reason) AS {{'column': source_column, 'value': cell, 'reason': reason}};
 CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
 
+CREATE MACRO is_total(name) AS lower(clean(name)) IN ({_TOTALS});
+
 CREATE MACRO server_problem(name) AS CASE
     WHEN name = '' THEN 'no server name: export it beside the values, or send a file per server, named after it'
-    WHEN lower(name) IN ({_TOTALS}) THEN 'a total or an average, and not a server'
+    WHEN is_total(name) THEN 'a total or an average, and not a server'
     WHEN length(name) > {NAME_LENGTH} THEN 'server name longer than {NAME_LENGTH} characters'
     WHEN regexp_matches(name, '\p{{Cc}}') THEN 'server name with control characters' END;
 

@@ -171,7 +171,7 @@ def _export_of(source: Source, file: File) -> tuple[Export, ModuleType] | None:
         start = content.read(4)
     if start in (b"", b"PK\x03\x04"):
         return None
-    export = Export(source.file, "" if start == b"PAR1" else head_of(file.path), file.path)
+    export = Export(source.file, "" if start == b"PAR1" else head_of(file.path), file.path, file.rules)
     module = format_of(export)
     return None if module is None else (export, module)
 
@@ -226,6 +226,7 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
         raise _unlike(module.NAME, said) from error
     _refuse_damaged(export, module.NAME, bool(sample))
     source.damaged = export.damaged
+    source.said += export.said
     if all(one[1] for one in sample):
         _whole_name(source)
     if not sample:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 import duckdb
 
 from headroom.core.modules import modules_of
+from headroom.core.settings import FileRules
 from headroom.intake.layout import brief
 
 Record = TypeVar("Record")
@@ -58,17 +59,20 @@ class Unlike(Exception):
 class Export:
     """A file to be recognised: its name with folders, its beginning as text, and its content (UTF-8, unpacked).
 
-    While it is read, ``line`` is the line of the row or document at hand, ``records`` how many rows and records have
-    been looked at, and ``damaged`` those that are left out.
+    ``rules`` are what the settings say of it. While it is read, ``said`` are sentences about what is left alone,
+    ``line`` is the line of the row or document at hand, ``records`` counts rows and records, ``long`` those of them
+    with too many fields, and ``damaged`` are those that are left out.
     """
 
     file: str
     head: str
     path: Path
+    rules: FileRules = field(default_factory=FileRules)
     line: int = 0
     records: int = 0
     long: int = 0
     damaged: list[Damaged] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     @cached_property
     def first_lines(self) -> list[str]:

@@ -1,16 +1,19 @@
-"""Grafana's panel data with *Series joined by time*: one column per series, whose headings are the legend."""
+"""A time and a column per server, as spreadsheets have it and Grafana's panel data with *Series joined by time*, where
+one column per series has the legend for its heading."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from headroom.intake import meaning
+from headroom.core.settings import FileRules
+from headroom.intake import meaning, times
+from headroom.intake.cells import TOTALS
+from headroom.intake.columns import role_of
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.prometheus_json import metric_of, part_of, server_of
 
-NAME = "Grafana, series joined by time (CSV)"
-_TIME = ("time", "timestamp", "_time", "date")
+NAME = "a column per server (CSV), such as Grafana's series joined by time"
 _LABELS = re.compile(r"(?P<name>[\w:]*)\s*\{(?P<labels>.*)\}")
 # Words for parts of a value, which in headings are series of one server and not servers.
 _NOT_A_SERVER_WORDS = """
@@ -22,6 +25,12 @@ _NOT_A_SERVER_WORDS = """
     gesamt summe durchschnitt mittelwert schwellwert moyenne promedio totale
 """
 _NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
+# Parts of one server, and words for any column: nothing with a number behind them is a server's name for certain.
+_NUMBERED = re.compile(
+    r"(?:v?cpu|core|processor|kern|disk|gpu|eth|sd|vd|xvd|nvme|dm|md|value|wert|messwert|column|spalte|serie|series|sample)"
+    r"[ _#-]?\d{1,3}",
+    re.IGNORECASE,
+)
 # A series with one of these in its name was not measured.
 _NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert"])
 # What Splunk writes beside a chart's series.
@@ -34,12 +43,12 @@ def recognise(export: Export) -> bool:
     if len(lines) < 2:
         return False
     headings = export.fields(lines[0])
-    if len(headings) < 2 or headings[0].strip().casefold() not in _TIME or "" in headings:
+    if len(headings) < 2 or not _is_time(headings[0], export) or "" in headings:
         return False
-    series = [series_of(heading, export) for heading in headings[1:] if heading not in _BESIDE]
+    series = [series_of(heading, export) for heading in headings[1:] if not _left_out(heading, export)]
     if not series or not all(server for server, _, _ in series):
         return False
-    known = meaning.of_file(export.file).meaning is not None
+    known = export.rules.metric is not None or meaning.of_file(export.file).meaning is not None
     numbers = all(
         re.fullmatch(r"|[-+]?[\d.,]+(e[-+]?\d+)?\s*[%\w/]*|null|nan", cell.strip(), re.IGNORECASE)
         for line in lines[1:20]
@@ -53,8 +62,11 @@ def read(export: Export) -> Iterator[Sample]:
     series = None
     for row in export.rows():
         if series is None:
-            if len(row) > 1 and row[0].strip().casefold() in _TIME:
-                series = [None if heading in _BESIDE else series_of(heading, export) for heading in row[1:]]
+            if len(row) > 1 and _is_time(row[0], export):
+                left = [heading for heading in row[1:] if _left_out(heading, export)]
+                series = [None if heading in left else series_of(heading, export) for heading in row[1:]]
+                if totals := [heading for heading in left if _is_total(heading)]:
+                    export.said.append(f"not read, as it is no server but made of the others: {', '.join(totals)}.")
             continue
         if not row or not export.fits(row, 1 + len(series)):
             continue
@@ -62,6 +74,21 @@ def read(export: Export) -> Iterator[Sample]:
             if names is not None:
                 server, metric, part = names
                 yield Sample(server, metric, row[0], value, "", part)
+
+
+def _is_time(heading: str, export: Export) -> bool:
+    """Whether a heading is one of times and no more: a zone that it says would have to count."""
+    plain = heading.strip()
+    bare = re.fullmatch(r"\w+", plain) and not times.says_utc(plain)
+    return bool(bare) and (plain == "_time" or role_of(plain, export.rules) == "timestamp")
+
+
+def _left_out(heading: str, export: Export) -> bool:
+    return heading in _BESIDE or _is_total(heading) or role_of(heading, export.rules) == "ignore"
+
+
+def _is_total(heading: str) -> bool:
+    return heading.strip().casefold() in TOTALS
 
 
 def _table(export: Export) -> list[str]:
@@ -91,6 +118,7 @@ def is_server(heading: str, joined: bool = False) -> bool:
     """Whether a heading by itself can be the name of a server; where series were ``joined``, any single word can."""
     plain = heading.casefold()
     named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
+    named = named and not _NUMBERED.fullmatch(heading)
     of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
     return bool(named) and not of_limits and plain not in _NOT_A_SERVER and not _known_otherwise(plain)
 
@@ -109,7 +137,4 @@ def _split(heading: str, joined: bool) -> tuple[str, str] | None:
 
 def _known_otherwise(plain: str) -> bool:
     """Whether a table's reader would know the heading: then this is a table."""
-    from headroom.core.settings import FileRules
-    from headroom.intake.columns import role_of
-
     return role_of(plain, FileRules()) is not None
