@@ -8,8 +8,8 @@ from datetime import datetime
 
 import duckdb
 
-from headroom.intake.columns import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from headroom.intake.entities import server_of
+from headroom.intake.headings import ATTRIBUTES, NUMBER_ATTRIBUTES, TEXT_ATTRIBUTES
 from headroom.intake.layout import NAME_LENGTH
 from headroom.intake.slices import literal
 from headroom.intake.tables import for_each, one_row, quoted

@@ -100,7 +100,7 @@ CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
 CREATE MACRO is_total(name) AS lower(clean(name)) IN ({_TOTALS});
 
 CREATE MACRO server_problem(name) AS CASE
-    WHEN name = '' THEN 'no server name: export it beside the values, or send a file per server, named after it'
+    WHEN name IN ('', '-') THEN 'no server name: export it beside the values, or send a file per server, named after it'
     WHEN is_total(name) THEN 'a total or an average, and not a server'
     WHEN length(name) > {NAME_LENGTH} THEN 'server name longer than {NAME_LENGTH} characters'
     WHEN regexp_matches(name, '\p{{Cc}}') THEN 'server name with control characters' END;

@@ -14,53 +14,28 @@ from headroom.core import metrics
 from headroom.core.settings import FileRules
 from headroom.intake import times
 from headroom.intake.brackets import in_brackets, without_brackets
+from headroom.intake.headings import (
+    ATTRIBUTE_OF,
+    ATTRIBUTES,
+    ENTITIES,
+    METRIC_NAMES,
+    PARTS_OF,
+    SERVERS,
+    TIMES,
+    UNITS,
+    VALUES,
+    mapped,
+    plain,
+    role_of,
+    same,
+)
 from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_metric, statistic_of, with_said, words_of
 from headroom.intake.units import unit_of
-
-TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
-NUMBER_ATTRIBUTES = ("vcpus", "memory_gb", "monthly_cost_usd")
-ATTRIBUTES = (*TEXT_ATTRIBUTES, *NUMBER_ATTRIBUTES)
 
 # The row of all parts of a server, all cores, all disks: what says so, and what names no part.
 _ALL = ("all", "total", "_total", "_gesamt", "cpu-total", "cpu_total", "cputotal")
 WHOLE = (*_ALL, "-1", "", "-", "n/a", "none", "null")
 
-_ATTRIBUTE_OF = {
-    "businessunit": "business_unit", "region": "region", "criticality": "criticality", "instancetype": "instance_type",
-    "vcpus": "vcpus", "vcpu": "vcpus", "cpucores": "vcpus", "cpucount": "vcpus", "memorygb": "memory_gb",
-    "monthlycostusd": "monthly_cost_usd",
-}  # fmt: skip
-# The more certain a name, the earlier; of columns in one row of the list, the table's first is taken.
-_TIMES = [
-    "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc utctime utctimestamp utcdatetime timegenerated",
-    "clock epoch unixtime collectedat recordedat measuredat sampledat sampletime loggedat eventtime",
-    "intervalbreakdown samplingtime collectiontime begintimeseconds begintime summarydate zeitstempel horodatage "
-    "fechahora datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
-    "starttime start intervalstart periodstart",
-    "date datum zeit fecha čas tid tidpunkt zaman время дата",
-]  # fmt: skip
-_SERVERS = [
-    "serverid server servername servidor serveur nomduserveur nombredelservidor rechner rechnername "
-    "サーバー名 サーバー 主机名 服务器 serwer sunucu сервер",
-    "vm vmid vmname virtualmachine virtualmachinename guestname", "pod podname",
-    "host hostname hostid hosthostname fqdn", "computer computername machine machineid machinename",
-    "instance instanceid instancename", "node nodeid nodename nodo knoten",
-    "guest entity entityname resource resourcename displayname name label object objectname system target asset",
-    "device deviceid devicename dbinstanceidentifier cacheclusterid servicename autoscalinggroupname",
-]  # fmt: skip
-_METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey itemname parameter", "name"]
-_VALUES = ["value metricvalue countervalue valueavg", "average avg mean"]
-_UNITS = ["unit units unitname uom metricunit valueunit"]
-_ENTITIES_WORDS = """
-    entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
-    adapter core cpu gpu container containername queue instance instancename objectinstance dev iface port datastore
-    process processname pid thread numanode socket
-"""
-_ENTITIES = set(_ENTITIES_WORDS.split())
-_PARTS_OF = {
-    "disk": set(["mount", "mountpoint", "filesystem", "partition", "volume", "drive", "lun", "disk", "diskname"]),
-    "network": set(["interface", "ifname", "nic", "adapter", "iface"]),
-}
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _MEASUREMENTS = {"cpu", "mem", "memory", "disk", "diskio", "net", "network", "swap", "system", "kernel", "processor"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
@@ -68,11 +43,12 @@ _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps
 
 # Words that say of which part of the time or the memory a number is, those that do so only under headings that ask for
 # it (a team may be called system, a city Nice), and words that may stand beside them.
-_OF_A_PART = set(["idle", "iowait", "steal", "softirq", "irq", "cached", "buffered", "buffers"])
+OF_A_PART = set(["idle", "iowait", "steal", "softirq", "irq", "cached", "buffered", "buffers"])
 _OF_A_PART_IF_ASKED_WORDS = """
     user system kernel guest nice interrupt privileged dpc wait free available avail
 """
-_OF_A_PART_IF_ASKED = set(_OF_A_PART_IF_ASKED_WORDS.split())
+OF_A_PART_IF_ASKED = set(_OF_A_PART_IF_ASKED_WORDS.split())
+_OF_SPACE = {"used", "free", "available", "avail"}
 _BESIDE = set(["cpu", "mem", "memory", "usage", "utilization", "percent", "pct", "time", "processor"])
 _ASKING_WORDS = """
     field fieldname type kind item itemname attribute submetric dimension category measure measurename variable property
@@ -140,19 +116,19 @@ def understand(
     _place_time(places, headings)
     _place_clock(places, headings, sample)
     for place, heading in enumerate(headings):
-        attribute = _ATTRIBUTE_OF.get(plain(heading))
+        attribute = ATTRIBUTE_OF.get(plain(heading))
         if attribute and place not in places.values():
             places.setdefault(attribute, place)
-    _place(places, "value", _VALUES[:1], headings)
+    _place(places, "value", VALUES[:1], headings)
     no_names = _not_names(headings, sample)
     if rules.server is None:
-        _place(places, "server_id", _SERVERS, headings, skip=no_names | (_ONLY_LONG if "value" in places else set()))
-    _place(places, "metric", _METRIC_NAMES[: 3 if "value" in places else 2], headings)
+        _place(places, "server_id", SERVERS, headings, skip=no_names | (_ONLY_LONG if "value" in places else set()))
+    _place(places, "metric", METRIC_NAMES[: 3 if "value" in places else 2], headings)
     if "metric" in places and "value" not in places:
-        _place(places, "value", _VALUES[1:], headings)
+        _place(places, "value", VALUES[1:], headings)
     if rules.server is None and "server_id" not in places and "metric" not in places:
-        _place(places, "server_id", _SERVERS, headings, skip=no_names)
-    _place(places, "unit", _UNITS, headings)
+        _place(places, "server_id", SERVERS, headings, skip=no_names)
+    _place(places, "unit", UNITS, headings)
     try:
         zone = times.zone_of_heading(headings[places["timestamp"]], rules.zones)
     except times.UnclearTime as error:
@@ -164,7 +140,7 @@ def understand(
             places.pop(metric, None)
     elif columns or spread:
         measured = [*(place for place, _ in columns.values()), *(place for _, place, _, _ in spread)]
-        if "value" in places and not any(_mapped(headings[place], rules) for place in measured):
+        if "value" in places and not any(mapped(headings[place], rules) for place in measured):
             several = [headings[place] for place in measured] + [headings[places["value"]]]
             raise UnreadableFile(f"{_and(several)} could all be the measured value: map the right one under `columns`")
         places.pop("value", None)
@@ -189,8 +165,8 @@ def understand(
         for place, heading in enumerate(headings)
         if place not in used
         and (
-            _mapped(heading, rules) == "entity"
-            or (plain(heading) in _ENTITIES and place not in sizes and not re.search(r"[%\[(]", heading))
+            mapped(heading, rules) == "entity"
+            or (plain(heading) in ENTITIES and place not in sizes and not re.search(r"[%\[(]", heading))
         )
     ]
     read = {metric for metric, _ in meanings}
@@ -209,9 +185,9 @@ def of_inventory(headings: Sequence[str], rules: FileRules) -> dict[str, int]:
     if "timestamp" in places:
         return {}
     for place, heading in enumerate(headings):
-        if (attribute := _ATTRIBUTE_OF.get(plain(heading))) and place not in places.values():
+        if (attribute := ATTRIBUTE_OF.get(plain(heading))) and place not in places.values():
             places.setdefault(attribute, place)
-    _place(places, "server_id", _SERVERS, headings)
+    _place(places, "server_id", SERVERS, headings)
     found = {column: place for column, place in places.items() if column in ("server_id", *ATTRIBUTES)}
     return found if "server_id" in found and len(found) > 1 else {}
 
@@ -226,7 +202,7 @@ def place_of_time(headings: Sequence[str], rules: FileRules) -> int:
 
 def name_of_cell(name: str, unit: str, rules: FileRules) -> Meaning | Unclear | None:
     """What a cell of a metric column means, beside its unit; the settings' ``columns`` come first."""
-    column = _mapped(name, rules) or _mapped(name.rsplit(" ", 1)[-1], rules)
+    column = mapped(name, rules) or mapped(name.rsplit(" ", 1)[-1], rules)
     unit = said_unit(rules, name) or unit
     if column in metrics.columns():
         return of_metric(column, unit or said_unit(rules, column))
@@ -259,11 +235,6 @@ def best(candidates: Sequence[tuple[str, Meaning]], statistic: str) -> list[str]
     return [name for name in fit if ranks[name] == min(ranks[one] for one in fit)]
 
 
-def same(heading: str) -> str:
-    """A heading as it is compared: case and white space do not matter."""
-    return " ".join(heading.split()).casefold()
-
-
 def _metrics(
     headings: Sequence[str], sample: Sequence[Sequence[str]], rules: FileRules, statistic: str,
     places: Mapping[str, int], units: Sequence[str],
@@ -279,7 +250,7 @@ def _metrics(
     busy = any(plain(heading) in _CPU_OF_A_DISK for heading in headings)
     of = _of_parts(headings)
     for place, heading in enumerate(headings):
-        column = _mapped(heading, rules)
+        column = mapped(heading, rules)
         unit = units[place].strip() if place < len(units) else ""
         if column in metrics.columns():
             unit = said_unit(rules, heading) or unit or _convertible(heading, column)
@@ -290,7 +261,7 @@ def _metrics(
         unit = said_unit(rules, heading) or unit or _unit_of_cells(sample, place)
         meaning = _meaning(heading, rules, of, unit)
         if isinstance(meaning, Meaning):
-            if plain(heading) in _ENTITIES and _has_labels(sample, place):
+            if plain(heading) in ENTITIES and _has_labels(sample, place):
                 _refuse_odd_numbers(heading, sample, place)
                 continue
             if not unit:
@@ -308,13 +279,13 @@ def _metrics(
         elif _in_percent(heading, unit) and _has_numbers(sample, place):
             unknown.append(("", heading, "is in percent, of what is not known: map it if you mean it"))
     columns: dict[str, tuple[int, Meaning]] = {}
-    for metric, mapped in chosen.items():
-        if len(mapped) > 1:
+    for metric, several in chosen.items():
+        if len(several) > 1:
             raise UnreadableFile(
-                f"{_and([headings[place] for place, _ in mapped])} are all mapped to {metric}: map one of them. If "
+                f"{_and([headings[place] for place, _ in several])} are all mapped to {metric}: map one of them. If "
                 "they are servers, export one row per server and moment"
             )
-        [(place, meant)] = mapped
+        [(place, meant)] = several
         if isinstance(meant, Unclear):
             raise UnreadableFile(f"{headings[place]!r} {meant.reason}")
         columns[metric] = place, meant
@@ -384,7 +355,7 @@ def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None,
 
 def _place_mapped(headings: Sequence[str], rules: FileRules, places: dict[str, int]) -> None:
     for place, heading in enumerate(headings):
-        column = _mapped(heading, rules)
+        column = mapped(heading, rules)
         if column is None or column in metrics.columns() or column in ("entity", "ignore"):
             continue
         if column in places:
@@ -392,7 +363,7 @@ def _place_mapped(headings: Sequence[str], rules: FileRules, places: dict[str, i
             raise UnreadableFile(f"{both} are both mapped to {column}: map one of them")
         places[column] = place
     # What is not to be read is not to be looked at.
-    places |= {f"ignored {place}": place for place, one in enumerate(headings) if _mapped(one, rules) == "ignore"}
+    places |= {f"ignored {place}": place for place, one in enumerate(headings) if mapped(one, rules) == "ignore"}
 
 
 def _place(
@@ -409,8 +380,8 @@ def _place(
 def _place_time(places: dict[str, int], headings: Sequence[str]) -> None:
     """Of several times the one that says that it is in UTC: the other is the same moment on a local clock."""
     in_utc = [heading if times.says_utc(heading) else "" for heading in headings]
-    _place(places, "timestamp", [" ".join(_TIMES)], in_utc)
-    _place(places, "timestamp", _TIMES, headings)
+    _place(places, "timestamp", [" ".join(TIMES)], in_utc)
+    _place(places, "timestamp", TIMES, headings)
 
 
 def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
@@ -419,7 +390,7 @@ def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[
     return {
         plain(heading)
         for place, heading in enumerate(headings)
-        if any(plain(heading) in row.split() for row in _SERVERS[-2:])
+        if any(plain(heading) in row.split() for row in SERVERS[-2:])
         and any(_written(sample, place))
         and (_has_numbers(sample, place) or all(cell.casefold() in _MEASUREMENTS for cell in _written(sample, place)))
     }
@@ -464,7 +435,7 @@ def part_in(heading: str, cells: Sequence[str], cores: bool) -> str | None:
     asked = plain(heading) in _ASKING
     for cell in cells:
         words = set(words_of(cell))
-        of_a_part = words & (_OF_A_PART | _OF_A_PART_IF_ASKED if asked else _OF_A_PART)
+        of_a_part = words & (OF_A_PART | OF_A_PART_IF_ASKED if asked else OF_A_PART)
         if of_a_part and words <= of_a_part | _BESIDE and plain(heading) != "status":
             return cell
         if cores and _CORE.fullmatch(cell.strip()):
@@ -486,31 +457,13 @@ def is_name(cell: str) -> bool:
     return bool(address) or not re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d\d|\d{8}T", cell)
 
 
-def role_of(heading: str, rules: FileRules) -> str | None:
-    """What a heading is beside the metrics: a canonical column, or ``None``."""
-    if (column := _mapped(heading, rules)) is not None:
-        return column
-    name = plain(heading)
-    if name in _ATTRIBUTE_OF:
-        return _ATTRIBUTE_OF[name]
-    for role, rows in (
-        ("timestamp", _TIMES),
-        ("server_id", _SERVERS),
-        ("value", _VALUES[:1]),
-        ("metric", _METRIC_NAMES),
-    ):
-        if any(name in row.split() for row in rows):
-            return role
-    if name in " ".join(_VALUES).split():
-        return "value"
-    return None
-
-
 def _meaning(heading: str, rules: FileRules, of: Sequence[str] = (), unit: str = "") -> Meaning | Unclear | None:
     """What a heading means; one in percent, or a rate, also by what the parts that the rows are ``of`` are parts of."""
     unit = unit or said_unit(rules, heading)
     found = meaning_of(heading, unit)
     for resource in of if found is None else ():
+        if resource == "disk" and not _OF_SPACE & set(words_of(heading)):
+            continue  # a disk is also busy in percent
         beside = meaning_of(f"{resource} {heading}", unit)
         if isinstance(beside, Meaning) and beside.certain:
             return beside
@@ -520,7 +473,7 @@ def _meaning(heading: str, rules: FileRules, of: Sequence[str] = (), unit: str =
 def _of_parts(headings: Sequence[str]) -> list[str]:
     """Of what the rows are parts, by the column that names them: ``% Free`` beside a drive is of a disk."""
     names = {plain(heading) for heading in headings}
-    return [resource for resource, parts in _PARTS_OF.items() if names & parts]
+    return [resource for resource, parts in PARTS_OF.items() if names & parts]
 
 
 def _refuse_odd_numbers(heading: str, sample: Sequence[Sequence[str]], place: int) -> None:
@@ -534,16 +487,6 @@ def _refuse_odd_numbers(heading: str, sample: Sequence[Sequence[str]], place: in
         raise UnreadableFile(
             f"the cells under {heading!r} are not plain numbers, such as {written[0]!r}: export numbers only"
         )
-
-
-def _mapped(heading: str, rules: FileRules) -> str | None:
-    wanted = same(heading)
-    return next((column for source, column in rules.columns.items() if same(source) == wanted), None)
-
-
-def plain(heading: str) -> str:
-    """A heading without what stands in brackets, blanks and marks, in small letters."""
-    return re.sub(r"[\W_]+", "", without_brackets(heading)).casefold()
 
 
 def _convertible(heading: str, metric: str) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 import duckdb
 
 from headroom.core.wording import counted
-from headroom.intake.columns import ATTRIBUTES
 from headroom.intake.entities import server_of
+from headroom.intake.headings import ATTRIBUTES
 from headroom.intake.layout import Layout
 from headroom.intake.sources import Source
 from headroom.intake.tables import field_of, quoted, scan_of, structure_problem

@@ -84,10 +84,10 @@ WITH with_doubt AS (
             WHEN sampled_at IS NULL AND is_total(at_text)
                 THEN problem('timestamp', at_text, 'a total or an average, and not a sample')
             WHEN sampled_at IS NULL THEN problem('timestamp', at_text, time_problem)
-            WHEN server_problem(server_name) IS NOT NULL
-                THEN problem('server_id', server_name, server_problem(server_name))
             WHEN unknown_metric IS NOT NULL
                 THEN problem('metric', unknown_metric, coalesce(unclear_name.reason, {quoted(unknown)}))
+            WHEN server_problem(server_name) IS NOT NULL
+                THEN problem('server_id', server_name, server_problem(server_name))
         END AS row_problem
     FROM parsed LEFT JOIN unclear_name ON name = unknown_metric
 ), judged AS (

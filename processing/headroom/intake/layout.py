@@ -24,7 +24,9 @@ import duckdb
 from headroom.core.settings import FileRules
 from headroom.intake import columns, meaning, units
 from headroom.intake.columns import Columns, Shape, Spread, UnreadableFile
-from headroom.intake.meaning import FileName, Meaning, Unclear
+from headroom.intake.file_names import FileName
+from headroom.intake.headings import role_of, same
+from headroom.intake.meaning import Meaning, Unclear
 from headroom.intake.times import PLAIN, TimeLayout
 
 # Monitoring overshoots a little: above 100 and up to here a percentage counts as 100.
@@ -295,7 +297,7 @@ def _layout(
         (place, values)
         for place, heading in enumerate(headings)
         for said, values in file.rules.where.items()
-        if columns.same(said) == columns.same(heading)
+        if same(said) == same(heading)
     )
     used = {
         *places.values(),
@@ -309,7 +311,7 @@ def _layout(
     for place in sorted({*range(len(headings))} - {*places.values(), *(spot for _, spot, *_ in found.spread)}):
         cells = dict(where).get(place) or sorted({row[place].strip() for row in rows if place < len(row)})
         part = columns.part_in(headings[place], cells, cores=place not in found.entities)
-        if part is not None and columns.role_of(headings[place], file.rules) != "ignore":
+        if part is not None and role_of(headings[place], file.rules) != "ignore":
             of_parts.append((place, part))
     labels = () if "server_id" in places or file.rules.server else _labels(headings, rows, used)
     if delimiter == ",":
@@ -445,7 +447,7 @@ def _no_header(lines: Sequence[str], rules: FileRules) -> str:
     """Why none of the lines is a header: what is missing in the one that has a time, or that none has."""
     for line in lines[:_HEAD_LINES]:
         for headings in (fields_of(line, delimiter) for delimiter in _DELIMITERS):
-            if len(headings) > 1 and "timestamp" in (columns.role_of(heading, rules) for heading in headings):
+            if len(headings) > 1 and "timestamp" in (role_of(heading, rules) for heading in headings):
                 return (
                     f"its header ({', '.join(headings)[:120]}) has a time, but nothing that is known to be one of "
                     "cpu, memory, disk, network_in, network_out (or value): map a column under `columns` in the "

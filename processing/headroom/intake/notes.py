@@ -13,8 +13,8 @@ from headroom.core import metrics as table
 from headroom.core.series import named
 from headroom.core.settings import Settings
 from headroom.core.wording import counted
-from headroom.intake.columns import same
 from headroom.intake.entities import server_of
+from headroom.intake.headings import same
 from headroom.intake.merge import Merge
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, one_row

@@ -19,7 +19,8 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules
-from headroom.intake.columns import ATTRIBUTES, WHOLE, plain
+from headroom.intake.columns import WHOLE
+from headroom.intake.headings import ATTRIBUTES, PARTS_OF, plain
 from headroom.intake.layout import (
     SAMPLE_ROWS,
     File,
@@ -144,10 +145,7 @@ def settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: 
     return replace(layout, wholes=bool(of_wholes), of_wholes=tuple(sorted(of_wholes)))
 
 
-_DISKS_AND_CARDS_WORDS = """
-    mount mountpoint path filesystem partition volume drive lun disk diskname interface ifname iface nic adapter
-"""
-_DISKS_AND_CARDS = set(_DISKS_AND_CARDS_WORDS.split())
+_DISKS_AND_CARDS = {"path"}.union(*PARTS_OF.values())
 
 
 def _parts_not_kept(layout: Layout, found: Sequence[_Parts]) -> list[str]:

@@ -8,13 +8,14 @@ They make another thing of the number than its heading says, and are seldom ther
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from headroom.intake.columns import plain, same
+from headroom.intake.columns import OF_A_PART, OF_A_PART_IF_ASKED
+from headroom.intake.headings import plain, same
 from headroom.intake.layout import Layout, UnreadableFile
 from headroom.intake.meaning import Unclear, in_unit, statistic_of
 from headroom.intake.tables import counts, field_of, one_row, quoted, time_text
@@ -28,9 +29,6 @@ _STATISTICS = ("statistic", "statistics", "stat", "aggregation", "aggregationtyp
                "consolidation", "cf")  # fmt: skip
 _COUNTS = ("samplecount", "count", "n")
 _STATES = ("mode", "state", "cpustate", "cpumode")
-_OF_PARTS_WORDS = """
-    idle user system iowait wait nice steal irq softirq interrupt guest free cached buffered buffers
-"""
 _KINDS = ("type", "kind", "series", "category", "recordtype", "datatype", "scenario", "mode", "state")
 _NOT_MEASURED_WORDS = """
     forecast forecasted predicted prediction projected projection target baseline threshold limit planned plan budget
@@ -48,8 +46,8 @@ def settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: 
     layout = replace(layout, zone=_zone(db, source, layout, scan) or layout.zone)
     for place, cell in layout.of_parts[:1]:
         raise _of_parts(layout.columns[place], cell, "parts of the time or the memory, or of single cores")
-    _refuse(db, source, layout, scan, _STATES, _OF_PARTS_WORDS, "parts of the time or the memory")
-    _refuse(db, source, layout, scan, _KINDS, _NOT_MEASURED_WORDS, "values that were not measured")
+    _refuse(db, source, layout, scan, _STATES, OF_A_PART | OF_A_PART_IF_ASKED, "parts of the time or the memory")
+    _refuse(db, source, layout, scan, _KINDS, set(_NOT_MEASURED_WORDS.split()), "values that were not measured")
     layout = _of_one_statistic(db, source, layout, scan, statistic)
     return _in_unit(db, source, layout, scan)
 
@@ -93,13 +91,13 @@ def _refuse(
     layout: Layout,
     scan: str,
     names: tuple[str, ...],
-    words: str,
+    words: Collection[str],
     of: str,
 ) -> None:
     """Refuse a file of which some row says by such a word that its number is another thing (``mode``: idle)."""
     for place, heading in _columns(source, layout, names):
         said = f"lower(clean({field_of(layout, place)}))"
-        among = ", ".join(map(quoted, words.split()))
+        among = ", ".join(map(quoted, sorted(words)))
         [found] = one_row(db, f"SELECT min({said}) FILTER ({said} IN ({among})) FROM {scan} WHERE {counts(layout)}")
         if found is not None:
             raise _of_parts(heading, found, of)

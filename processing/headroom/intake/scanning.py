@@ -12,7 +12,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.intake import entities, inventory, times
-from headroom.intake.columns import ATTRIBUTES
+from headroom.intake.headings import ATTRIBUTES
 from headroom.intake.judging import evidence_names, for_each_metric, most
 from headroom.intake.layout import NAME_LENGTH, NETWORK_LIMIT, Layout, brief
 from headroom.intake.meaning import Meaning

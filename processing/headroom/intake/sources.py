@@ -20,9 +20,10 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
-from headroom.intake import json_tables, meaning, parts, rows
-from headroom.intake.columns import same
+from headroom.intake import file_names, json_tables, parts, rows
+from headroom.intake.file_names import FileName
 from headroom.intake.formats import Damaged, Export, Sample, Unlike, format_of
+from headroom.intake.headings import same
 from headroom.intake.layout import (
     SAMPLE_ROWS,
     File,
@@ -36,7 +37,7 @@ from headroom.intake.layout import (
     layout_of_samples,
     open_bytes,
 )
-from headroom.intake.meaning import FileName, Meaning
+from headroom.intake.meaning import Meaning
 from headroom.intake.tables import (
     field_of,
     one_row,
@@ -108,21 +109,21 @@ def name_all(sources: Sequence[Source], settings: Settings) -> None:
     folders: dict[str, set[str]] = defaultdict(set)
     for source in sources:
         folder, _, name = source.file.rpartition("/")
-        folders[meaning.undated(name)].add(folder)
+        folders[file_names.undated(name)].add(folder)
     for source in sources:
-        source.rules, source.name = settings.for_file(source.file), meaning.of_file(source.file)
-        name = meaning.undated(source.file)
+        source.rules, source.name = settings.for_file(source.file), file_names.of_file(source.file)
+        name = file_names.undated(source.file)
         if source.rules.server == "folder":
-            source.name = replace(source.name, server=meaning.folder_of(source.file))
+            source.name = replace(source.name, server=file_names.folder_of(source.file))
         elif source.rules.server is None and len(folders[name]) > 1 and source.name.server == name:
             # Where the folders are days or metrics, they hold several files of one server.
-            source.name = replace(source.name, server=meaning.folder_of(source.file) or name)
+            source.name = replace(source.name, server=file_names.folder_of(source.file) or name)
         elif source.rules.server == "file":
-            source.name = replace(source.name, server=meaning.stem(name))
+            source.name = replace(source.name, server=name)
         elif source.rules.server is not None:
             source.name = replace(source.name, server=source.rules.server)
         elif source.rules.metric is not None and source.name.server and source.name.meaning is not None:
-            source.name = replace(source.name, server=meaning.stem(name))
+            source.name = replace(source.name, server=name)
 
 
 def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings, work: Path) -> None:
@@ -277,8 +278,8 @@ def _with_unit_of_cell(sample: Sample) -> Sample:
 
 def _whole_name(source: Source) -> None:
     """Where the content says the metric, a word for one in the file's name belongs to the server's name."""
-    whole = meaning.undated(source.file)
-    known = ("", whole, meaning.folder_of(source.file))
+    whole = file_names.undated(source.file)
+    known = ("", whole, file_names.folder_of(source.file))
     if source.rules.server is None and source.name.server not in known:
         source.name = FileName(whole, None)
 

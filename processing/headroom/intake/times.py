@@ -193,7 +193,11 @@ def layout_of_times(
         rewritten += _MONTHS_BY_NAME  # of all months, because the sample may be of one
     orders = _candidates([_normalize(item, zones, rewritten) for item in texts])
     if not orders and not any(PLAIN.fullmatch(item) for item in texts):
-        why = "is a time of day without a date" if is_clock(texts[0]) else "is not a time that can be read for certain"
+        why = "is not a time that can be read for certain"
+        if is_clock(texts[0]):
+            why = "is a time of day without a date"
+        elif re.fullmatch(r"[\d.]+", texts[0]):
+            why = "is a number, and not of seconds or milliseconds since 1970 (does it count from another year?)"
         raise UnclearTime(
             f"{texts[0]!r} {why}: export times as 2024-01-31T13:05:00Z, or say in the settings how they are written "
             "(time_format: '%d.%m.%Y %H.%M')"

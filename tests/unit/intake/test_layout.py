@@ -5,8 +5,8 @@ import pytest
 
 from headroom.core.job import InputError
 from headroom.core.settings import FileRules
+from headroom.intake.file_names import of_file
 from headroom.intake.layout import File, UnreadableFile, layout_of
-from headroom.intake.meaning import of_file
 
 
 def layout(tmp_path, text, name="fleet.csv", **rules):

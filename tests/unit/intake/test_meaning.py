@@ -1,10 +1,10 @@
-"""What names mean: headings, metrics of tools, names of files."""
+"""What names mean: headings and metrics of tools."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headroom.intake.meaning import Meaning, Unclear, meaning_of, of_file
+from headroom.intake.meaning import Meaning, Unclear, meaning_of
 
 
 @pytest.mark.parametrize(
@@ -74,26 +74,9 @@ def test_a_unit_beside_the_name_decides():
     assert isinstance(meaning_of("cpu [%]", "ratio"), Unclear), "they contradict each other"
 
 
-@pytest.mark.parametrize(
-    "file, server, metric",
-    [
-        ("web-1.csv", "web-1", None), ("a/b/web-1.prod.csv.gz", "web-1.prod", None), ("DB.CSV", "DB", None),
-        ("x.parquet", "x", None), ("plain", "plain", None), (".csv", ".csv", None), ("web-1_cpu.csv", "web-1", "cpu"),
-        ("web-1/cpu.csv", "web-1", "cpu"), ("2024-02/web-1/memory.csv", "web-1", "memory"),
-        ("web-1/CPU usage-data-2024-02-05 09_12_33.csv", "web-1", "cpu"), ("CPU-data-2024-02-05.csv", "", "cpu"),
-        ("ec2_cpu_utilization_24ae8d.csv", "ec2_cpu_utilization_24ae8d", "cpu"), ("export.csv", "", None),
-        ("queue_depth.csv", "queue_depth", None), ("temperature_rack7.csv", "temperature_rack7", None),
-    ],
-)  # fmt: skip
-def test_a_files_name_says_the_server_and_perhaps_the_metric(file, server, metric):
-    found = of_file(file)
-    assert (found.server, getattr(found.meaning, "metric", None)) == (server, metric)
-
-
 @given(st.text(), st.text(max_size=10))
 def test_no_name_is_a_surprise(name, unit):
     meaning_of(name, unit)
-    of_file(name)
 
 
 @pytest.mark.parametrize(
@@ -136,3 +119,20 @@ def test_what_has_the_word_and_is_another_thing_is_not_read(name):
 def test_a_function_of_sql_is_the_statistic():
     assert meaning_of("avg(cpu_percent)") == Meaning("cpu", certain=True, statistic="avg")
     assert meaning_of("MAX(cpu)") == Meaning("cpu", statistic="max")
+
+
+@pytest.mark.parametrize("name", ["disk idle %", "Disk Active (%)", "disk_busy_percent", "disk active"])
+def test_how_busy_a_disk_is_is_not_how_full_it_is(name):
+    assert isinstance(meaning_of(name), Unclear)
+
+
+def test_what_ends_in_pct_is_a_share_in_elastics_names_and_not_said_elsewhere():
+    assert meaning_of("system.cpu.total.norm.pct").factor == 100
+    assert not meaning_of("cpu.pct").certain and meaning_of("cpu_pct").certain
+
+
+def test_bits_per_second_are_certain_where_the_name_says_bits():
+    found = meaning_of("Interface eth0: Bits received", "bps")
+    assert (found.metric, found.entity) == ("network_in", "eth0") and found.factor == pytest.approx(1 / 8e6)
+    assert meaning_of("Network|Data Receive Rate (KBps)").factor == pytest.approx(1e-3)
+    assert isinstance(meaning_of("network received", "bps"), Unclear)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from headroom.intake import meaning
+from headroom.intake import file_names, meaning
 from headroom.intake.formats import Export, Sample
 
 NAME = "Google Metrics Explorer (CSV)"
@@ -18,7 +18,7 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The metric is the chart's title in the file's name; the CPU's utilization is a share of one."""
-    named = meaning.of_file(export.file).meaning
+    named = file_names.of_file(export.file).meaning
     unit = "ratio" if isinstance(named, meaning.Meaning) and named.metric == "cpu" else ""
     labels: dict[str, list[str]] = {}
     for row in export.rows():

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 
 from headroom.core.settings import FileRules
-from headroom.intake import meaning, times
+from headroom.intake import file_names, meaning, times
 from headroom.intake.cells import TOTALS
-from headroom.intake.columns import role_of
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.prometheus_json import metric_of, part_of, server_of
+from headroom.intake.headings import role_of
 
 NAME = "a column per server (CSV), such as Grafana's series joined by time"
 _LABELS = re.compile(r"(?P<name>[\w:]*)\s*\{(?P<labels>.*)\}")
@@ -48,7 +48,7 @@ def recognise(export: Export) -> bool:
     series = [series_of(heading, export) for heading in headings[1:] if not _left_out(heading, export)]
     if not series or not all(server for server, _, _ in series):
         return False
-    known = export.rules.metric is not None or meaning.of_file(export.file).meaning is not None
+    known = export.rules.metric is not None or file_names.of_file(export.file).meaning is not None
     numbers = all(
         re.fullmatch(r"|[-+]?[\d.,]+(e[-+]?\d+)?\s*[%\w/]*|null|nan", cell.strip(), re.IGNORECASE)
         for line in lines[1:20]
@@ -120,7 +120,13 @@ def is_server(heading: str, joined: bool = False) -> bool:
     named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
     named = named and not _NUMBERED.fullmatch(heading)
     of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
-    return bool(named) and not of_limits and plain not in _NOT_A_SERVER and not _known_otherwise(plain)
+    return (
+        bool(named)
+        and not plain.isdigit()
+        and not of_limits
+        and plain not in _NOT_A_SERVER
+        and role_of(plain, FileRules()) is None
+    )
 
 
 def _split(heading: str, joined: bool) -> tuple[str, str] | None:
@@ -133,8 +139,3 @@ def _split(heading: str, joined: bool) -> tuple[str, str] | None:
         if isinstance(found, meaning.Meaning) and named:
             return server_of({"instance": server}), " ".join(rest)
     return None
-
-
-def _known_otherwise(plain: str) -> bool:
-    """Whether a table's reader would know the heading: then this is a table."""
-    return role_of(plain, FileRules()) is not None

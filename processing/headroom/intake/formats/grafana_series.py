@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headroom.intake import meaning
+from headroom.intake import file_names, meaning
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.grafana_joined import series_of
 
@@ -18,7 +18,7 @@ def recognise(export: Export) -> bool:
         return False
     lines = (export.fields(line) for line in export.first_lines if line.strip())
     series = {row[0] for row in lines if len(row) == 3} - {export.header()[0]}
-    named = meaning.of_file(export.file).meaning is not None
+    named = file_names.of_file(export.file).meaning is not None
     return bool(series) and all(_owner(one, export)[1] or (named and _owner(one, export)[0]) for one in series)
 
 

@@ -61,11 +61,11 @@ def owner_of(target: str, export: Export) -> tuple[str, str, str]:
         said = dict(tag.partition("=")[::2] for tag in tags)
         return server_of(said), path, part_of(said)
     nodes = target.split(".")
-    if not re.fullmatch(r"[\w.%+-]+", target) or all(
-        meaning_of(".".join(nodes[at:])) is None for at in range(len(nodes))
-    ):
+    if len(nodes) == 1 or not re.fullmatch(r"[\w.%+-]+", target):
         server, metric, part = series_of(target, export)
         return (server, metric, part) if server else ("-", target, "")
+    if all(meaning_of(".".join(nodes[at:])) is None for at in range(len(nodes))):
+        return "-", target, ""
     begin = max(at for at in range(len(nodes)) if meaning_of(".".join(nodes[at:])) is not None)
     while begin and meaning_of(nodes[begin - 1]) is not None:
         begin -= 1  # cpu-average.cpu-idle

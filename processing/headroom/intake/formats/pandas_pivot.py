@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from headroom.core.settings import FileRules
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.grafana_joined import is_server
+from headroom.intake.headings import role_of
 from headroom.intake.meaning import Meaning, meaning_of
 
 NAME = "pandas, a column per metric and server (CSV)"
@@ -34,11 +36,15 @@ def read(export: Export) -> Iterator[Sample]:
 
 def _pairs(first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str]]:
     """Server and metric of each column but the first, or nothing where these are not such headings."""
-    if len(first) < 3 or len(first) != len(second) or len(set(first[1:])) == len(first) - 1 == len(set(second[1:])):
-        return []
+    if len(first) < 3 or len(first) != len(second) or role_of(first[0], FileRules()) == "timestamp":
+        return []  # a table with a header of one row
     for metrics, servers in ((first, second), (second, first)):
         pairs = list(zip(servers[1:], metrics[1:], strict=True))
-        known = all(isinstance(meaning_of(metric), Meaning) for metric in set(metrics[1:]))
-        if known and len(set(pairs)) == len(pairs) and all(is_server(server) for server in set(servers[1:])):
+        named = len(set(pairs)) == len(pairs) and all(map(_is_name, set(servers[1:])))
+        if named and all(isinstance(meaning_of(metric), Meaning) for metric in set(metrics[1:])):
             return pairs
     return []
+
+
+def _is_name(cell: str) -> bool:
+    return is_server(cell) and not re.fullmatch(r"v?[-+\d.,eE]+", cell)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from headroom.intake import meaning
+from headroom.intake import file_names, meaning
 from headroom.intake.formats import Export, Sample, pairs, text
 
 NAME = "Prometheus (JSON)"
@@ -59,7 +59,7 @@ def _names(labels: Mapping[str, Any], export: Export) -> tuple[str, str, str]:
 def metric_of(name: str, labels: Mapping[str, Any], export: Export) -> str:
     """A series' metric with the state that its labels say (``mode="idle"``); empty where the file's name says all."""
     said = " ".join(text(labels[label]) for label in _STATES if labels.get(label))
-    named = meaning.of_file(export.file)
+    named = file_names.of_file(export.file)
     if not said and not name and labels.get("pod") and isinstance(named.meaning, meaning.Meaning):
         # Of a pod, an expression's numbers are cores and bytes more often than percent.
         return "" if named.meaning.certain else f"{named.text} of a pod"

@@ -30,7 +30,8 @@ def read(export: Export) -> Iterator[Sample]:
                 continue
             found = _CLOCK.match(line.strip())
             if found is None:
-                continue  # a blank line, or averages
+                header = header if not line.strip() else []  # averages end a table
+                continue
             cells = found["rest"].split()
             if "RESTART" in cells[:2]:
                 continue

@@ -224,3 +224,83 @@ def test_azures_maxima_are_no_samples(tmp_path):
     [(name, content)] = exports.azure_portal(exports.fleet()).items()
     with pytest.raises(InputError, match="another statistic"):
         exports.read(tmp_path, {name: content.replace("(Avg)", "(Max)")})
+
+
+PATHS = {
+    "servers.{}.cpu.usage_percent": True, "prod.{}.os.cpu.usage_percent": False, "collectd.{}.cpu-0.cpu-idle": False,
+    "servers.{}.cpu.cpu0.usage_percent": False, "servers.{}.loadavg.01": False, "{}.frontend.cpu.usage_percent": False,
+    "scale(servers.{}.cpu.usage_percent,2)": False, "{}": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_graphites_paths_name_a_server_for_certain_or_none(tmp_path, path, kind):
+    cpu = exports.fleet("web-1", "db-2")
+    if kind == "json":
+        targets = [
+            {"target": path.format(server), "datapoints": [[v, exports.epoch(at)] for at, v in made]}
+            for server, made in cpu.items()
+        ]
+        content = json.dumps(targets)
+    else:
+        content = "\n".join(
+            f'"{path.format(s)}",{at:%Y-%m-%d %H:%M:%S},{v}' for s, made in cpu.items() for at, v in made
+        )
+    files = {f"{'cpu usage percent' if path == '{}' else 'render'}.{kind}": content}
+    if PATHS[path]:
+        assert _is_read(tmp_path, files, cpu=cpu)
+    else:
+        with pytest.raises(InputError):
+            exports.read(tmp_path, files)
+
+
+@pytest.mark.parametrize("unit, factor", [("kbit/s", 8000), ("Mbit/s", 8), ("KByte/s", 1e6 / 1024)])
+@pytest.mark.parametrize("mark", [".", ","])
+def test_prtgs_traffic_is_the_raw_number_that_what_is_shown_confirms(tmp_path, unit, factor, mark):
+    net = {"web-1": [(at, round(v / 10, 4)) for at, v in exports.fleet("web-1")["web-1"]]}
+    names = ["Date Time", "Traffic In (Volume)", "Traffic In (Speed)", "Coverage"]
+    rows = [",".join(f'"{name}","{name}(RAW)"' for name in names)]
+    for at, v in net["web-1"]:
+        shown = f"{v * factor:,.2f}".translate(str.maketrans(",.", ".," if mark == "," else ",."))
+        rows.append(
+            f'"{at:%Y-%m-%d %H:%M:%S}","45335","9 KByte","9216","{shown} {unit}","{v * 1e6:.4f}","100 %","10000"'
+        )
+    assert _is_read(tmp_path / "right", {"web-1.csv": "\n".join(rows)}, network_in=net)
+    with pytest.raises(InputError):
+        exports.read(tmp_path / "other", {"web-1.csv": "\n".join(rows).replace(f" {unit}", " requests/s")})
+
+
+@pytest.mark.parametrize("second", ["5,5", "a-1,a-1", "mean,max", "0,1", "2023,2024"])
+def test_a_table_below_a_header_of_one_row_is_no_pivot(tmp_path, second):
+    rows = [f"2024-02-13 {hour:02}:00,{hour}.5,{hour}.5" for hour in range(2, 24)]
+    text = "\n".join(["time,cpu,memory", "2024-02-13 00:00,5.0,5.0", *rows])
+    panel, _ = exports.read(tmp_path / "table", {"web-1.csv": text})
+    assert set(panel["server_id"]) == {"web-1"}
+    pivot = "\n".join([",cpu,cpu", f",{second}", *rows])
+    with pytest.raises(InputError):
+        exports.read(tmp_path / "pivot", {"pivot.csv": pivot})
+
+
+def test_what_is_of_no_host_is_of_no_server(tmp_path):
+    [(_, content)] = exports.dynatrace(exports.fleet("web-1")).items()
+    with pytest.raises(InputError, match="no server name"):
+        exports.read(tmp_path, {"m.csv": content.replace("dt.entity.host", "dt.entity.group")})
+
+
+def test_the_speed_of_a_card_is_raw_in_prtgs_json(tmp_path):
+    net = {"web-1": [(at, round(v / 10, 4)) for at, v in exports.fleet("web-1")["web-1"]]}
+    rows = [
+        {"datetime": f"{at:%Y-%m-%d %H:%M:%S}", "Traffic In (speed)": v * 1e6, "coverage": "100 %"}
+        for at, v in net["web-1"]
+    ]
+    assert _is_read(tmp_path, {"web-1.json": json.dumps({"prtg-version": "24", "histdata": rows})}, network_in=net)
+
+
+@pytest.mark.parametrize("last, days", [("00:00:01", ["2024-02-13", "2024-02-14"]), ("05:00:00", ["2024-02-13"])])
+def test_sar_may_end_after_midnight_and_not_go_back(tmp_path, last, days):
+    clocks = [f"{hour:02}:{minute}:00" for hour in range(24) for minute in ("10", "40")] + [last]
+    lines = ["Linux 5.15.0 (web-1) \t2024-02-13 \t_x86_64_\t(4 CPU)", "", "00:00:01     CPU     %user     %idle"]
+    lines += [f"{clock}     all     10.00     {50 + place / 10:.2f}" for place, clock in enumerate(clocks)]
+    panel, quality = exports.read(tmp_path, {"sar.txt": "\n".join([*lines, "Average:     all     10.00     60.00"])})
+    assert panel["ds"].astype(str).tolist() == days and quality["rows"]["quarantined"] == 2 - len(days)
