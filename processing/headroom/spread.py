@@ -17,9 +17,20 @@ from typing import Any
 import duckdb
 
 from headroom.core.settings import Settings
-from headroom.intake import attributes, buckets, conflicts, distributed, entities, merge, panel_folder, reading
+from headroom.intake import (
+    attributes,
+    buckets,
+    conflicts,
+    distributed,
+    entities,
+    file_shares,
+    merge,
+    panel_folder,
+    reading,
+)
 from headroom.intake.buckets import Known
-from headroom.intake.distributed import Files, Told
+from headroom.intake.distributed import Told
+from headroom.intake.file_shares import Files
 from headroom.intake.merge import Merge
 from headroom.intake.metric_names import names_of
 from headroom.intake.packed import Rows
@@ -48,7 +59,7 @@ def read_and_merge(
     """
     name_all(sources, settings)
     came = copy.deepcopy(sources)
-    files = distributed.shares_of(sources, settings, work / "shares")
+    files = file_shares.shares_of(sources, settings, work / "shares")
     looked_at = cluster.parts(_look_at, files)
     seen = [source for some in cluster.results(looked_at, _sources) for source in some]
     names = names_of(seen, settings.statistic)
@@ -102,11 +113,11 @@ def read_and_merge(
 def here(sources: list[Source], came: list[Source], orders: set[int], settings: Settings, work: Path) -> None:
     """Have some files on this machine as they are read: their lines are looked up."""
     wanted = [place for place, source in enumerate(sources) if source.order in orders]
-    distributed.readable_here([sources[n] for n in wanted], [came[n] for n in wanted], settings, work / "again")
+    file_shares.readable_here([sources[n] for n in wanted], [came[n] for n in wanted], settings, work / "again")
 
 
 def _look_at(share: Files) -> Iterator[Files]:
-    yield distributed.look_at(share)
+    yield file_shares.look_at(share)
 
 
 def _sources(things: Iterator[Files]) -> list[Source]:

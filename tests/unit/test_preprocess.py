@@ -548,6 +548,21 @@ def test_the_summary_is_small_and_says_what_was_done(desk):
     }  # fmt: skip
 
 
+def test_many_files_are_looked_at_by_all_cores_and_give_the_same_bytes(desk, monkeypatch):
+    files = {
+        "long.csv": "time;host;metric;value\n2024-01-01;a;cpu;50\n2024-01-01;a;queue;5\n",
+        "more.csv": "time;host;metric;value\n2024-01-02;a;cpu max;60\n",
+        "utf-16.csv": "timestamp,server_id,cpu\n2024-01-01,wéb,50\n".encode("utf-16"),
+        "nothing.csv": "",
+        **{f"{day}.csv": f"timestamp,server_id,cpu\n2024-01-{day:02},b,{day}\n" for day in range(1, 9)},
+    }
+    one = desk.run(files, order=[*sorted(files), "gone.csv"])
+    monkeypatch.setattr("headroom.preprocess._MANY", 5)
+    other = desk.run(files, order=[*sorted(files), "gone.csv"])
+    for name in ("panel.parquet", "data_quality.json", "quarantine.csv"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
 def test_one_machine_loads_neither_pandas_nor_pyarrow_which_takes_half_a_second(tmp_path):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "a.csv").write_text("timestamp,server_id,cpu\n2024-01-01,a,50\n2024-01-02,a,60\n")

@@ -15,7 +15,7 @@ from intake_in_parts import one_process, runs, same
 from laptop_spark import with_spark
 
 from headroom import engine
-from headroom.intake import buckets, distributed, packed
+from headroom.intake import buckets, distributed, file_shares, packed
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ def spark() -> Iterator[Any]:
 
 def cut_small(monkeypatch: pytest.MonkeyPatch, share_bytes: int, bucket_rows: int) -> None:
     """Shares and buckets of such sizes, and so few rows packed together that there are several packs."""
-    monkeypatch.setattr(distributed, "SHARE_BYTES", share_bytes)
+    monkeypatch.setattr(file_shares, "SHARE_BYTES", share_bytes)
     monkeypatch.setattr(buckets, "BUCKET_ROWS", bucket_rows)
     monkeypatch.setattr(packed, "PACKED_ROWS", 700)
     monkeypatch.setattr(distributed, "SHARE_ROWS", 10)

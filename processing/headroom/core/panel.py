@@ -20,14 +20,10 @@ from pyarrow import dataset
 
 from headroom.core import grid, job, series
 from headroom.core.grid import SERIES, Span
-from headroom.core.periods import Frequency
+from headroom.core.periods import LEAST_SAMPLES, PARTIAL, Frequency
 
 FILE = "panel.parquet"
 COLUMNS = (*SERIES, "ds", "y", "samples", "mean", "max", "p99", "capacity")
-
-# A series' last period with less than this part of its usual samples is not over, or was cut off: its statistic is that
-# of a part of the day. Where there are fewer samples than this many, one more or less says nothing.
-PARTIAL, LEAST_SAMPLES = 0.8, 20
 
 # Values of a block: of 1,000 servers with 5 metrics over a year 1.8 million, for which forecasting and judging need
 # about 0.8 GB. Larger blocks are no faster.

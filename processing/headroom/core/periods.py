@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from headroom.core.settings import Settings
 
+# A series' last period with less than this part of its usual samples is not over, or was cut off: its statistic is that
+# of a part of the day. Where there are fewer samples than this many, one more or less says nothing.
+PARTIAL, LEAST_SAMPLES = 0.8, 20
 # "The end of the quarter" is its last days, "the end of the month" its last days and the first of the next.
 QUARTER_END_DAYS = 5
 MONTH_END_DAYS = 3

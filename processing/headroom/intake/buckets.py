@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from headroom.core import job, metrics
 from headroom.core.settings import Settings
-from headroom.intake import conflicts, entities, merge, panel_folder, reading
+from headroom.intake import conflicts, database, entities, merge, panel_folder, reading
 from headroom.intake.conflicts import Conflict
 from headroom.intake.entities import server_of
-from headroom.intake.packed import Rows, Tables, arrow, insert, own_database, pack, unpack
+from headroom.intake.packed import Rows, Tables, arrow, insert, pack, unpack
 from headroom.intake.slices import days_of, repeated_in
 from headroom.intake.tables import for_each, one_row, quoted
 
@@ -135,7 +135,7 @@ def merged(rows: Iterator[Rows], given: Known) -> Found:
 @contextmanager
 def _bucket(rows: Iterator[Rows], given: Known) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """The tables of merging with a bucket's rows, without those of files that have been refused."""
-    with own_database(given.settings) as (db, folder):
+    with database.of_a_part(given.settings) as (db, folder):
         values = for_each(metrics.columns(), "% DOUBLE")
         db.execute(f"""
             CREATE TABLE usable_row (file INTEGER, row BIGINT, server_id VARCHAR, sampled_at TIMESTAMP, {values});

@@ -15,11 +15,17 @@ _OTHER_EPOCH = (
     "another year? Use ISO 8601 (2024-01-31T13:05:00Z)"
 )
 # What rows below or beside those of servers are called.
-TOTALS = """
-    _total,total,totals,grand total,overall,average,averages,avg,mean,sum,summary,gesamt,summe,mittelwert,durchschnitt,
-    moyenne,promedio,totale,all,all servers,all hosts,all vms,all nodes,all instances,all machines
-""".replace("\n    ", "").strip().split(",")  # fmt: skip
-_TOTALS = ", ".join(map(quoted, TOTALS))
+TOTALS = (
+    r"(_|grand |sub|sub-|overall |cluster |fleet )?"
+    r"(totals?|averages?|avg|mean|median|sum|summary|max(imum)?|min(imum)?)"
+    r"( of)?( all)?( (servers|hosts|nodes|vms|machines|instances))?:?"
+    r"|(all|overall)( (servers|hosts|nodes|vms|machines|instances))?"
+    r"|std ?dev|standard deviation|count|(\d\d(th|\.)?|p\d\d)? ?percentile|gesamt(summe)?|insgesamt|summe|mittelwert"
+    r"|durchschnitt|moyenne|m[ée]diane|promedio|media|m[ée]dia|totale?|totaal|gemiddelde|suma|razem|średnia|medel"
+    r"|gennemsnitt?|итого|всего|среднее|合計|平均|总计|平均值|소계|합계|평균"
+)
+# What programs write of a name that they do not know.
+_NO_NAMES = "'(null)', '<na>', '<null>', '#n/a', 'nil', 'undefined', 'unknown', '(none)', '<none>', '?'"
 _RATES = " ".join(f"WHEN {quoted(unit)} THEN {factor!r}" for unit, factor in units.RATES_IN_CELLS.items())
 
 MACROS = rf"""
@@ -97,10 +103,11 @@ CREATE MACRO doubt(text, number, reason, most, unit) AS CASE
 CREATE MACRO problem(source_column, cell, reason) AS {{'column': source_column, 'value': cell, 'reason': reason}};
 CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
 
-CREATE MACRO is_total(name) AS lower(clean(name)) IN ({_TOTALS});
+CREATE MACRO is_total(name) AS regexp_full_match(lower(clean(name)), {quoted(TOTALS)});
 
 CREATE MACRO server_problem(name) AS CASE
-    WHEN name IN ('', '-') THEN 'no server name: export it beside the values, or send a file per server, named after it'
+    WHEN is_nothing(name) OR lower(name) IN ({_NO_NAMES})
+        THEN 'no server name: export it beside the values, or send a file per server, named after it'
     WHEN is_total(name) THEN 'a total or an average, and not a server'
     WHEN length(name) > {NAME_LENGTH} THEN 'server name longer than {NAME_LENGTH} characters'
     WHEN regexp_matches(name, '\p{{Cc}}') THEN 'server name with control characters' END;

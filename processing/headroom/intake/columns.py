@@ -19,6 +19,7 @@ from headroom.intake.headings import (
     ATTRIBUTES,
     ENTITIES,
     METRIC_NAMES,
+    PART,
     PARTS_OF,
     SERVERS,
     TIMES,
@@ -36,6 +37,11 @@ from headroom.intake.units import unit_of
 _ALL = ("all", "total", "_total", "_gesamt", "cpu-total", "cpu_total", "cputotal")
 WHOLE = (*_ALL, "-1", "", "-", "n/a", "none", "null")
 
+# Several in one server are its parts, where no other column names these.
+_PERHAPS_ENTITIES_WORDS = """
+    containerid application applicationname app appname component task taskname workload
+"""
+_PERHAPS_ENTITIES = set(_PERHAPS_ENTITIES_WORDS.split())
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
 _MEASUREMENTS = {"cpu", "mem", "memory", "disk", "diskio", "net", "network", "swap", "system", "kernel", "processor"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
@@ -169,6 +175,12 @@ def understand(
             or (plain(heading) in ENTITIES and place not in sizes and not re.search(r"[%\[(]", heading))
         )
     ]
+    if not entities:
+        entities = [
+            place
+            for place, heading in enumerate(headings)
+            if place not in used and plain(heading) in _PERHAPS_ENTITIES and not _has_numbers(sample, place)
+        ]
     read = {metric for metric, _ in meanings}
     told = [
         (heading, reason) for metric, heading, reason in unclear if metric not in read and f"{metric}_in" not in read
@@ -386,8 +398,16 @@ def _place_time(places: dict[str, int], headings: Sequence[str]) -> None:
 
 def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
     """Headings that could be a server's in another table, but have numbers (netdata's ``guest`` and ``system``), or
-    nothing but kinds of measurements (InfluxDB's ``name``)."""
-    return {
+    nothing but kinds of measurements (InfluxDB's ``name``) or parts of a server (``instance``: ``C:``, ``_Total``)."""
+    parts = {
+        plain(heading)
+        for place, heading in enumerate(headings)
+        if any(plain(heading) in row.split() for row in (SERVERS[5], *SERVERS[-2:]))
+        and (cells := {cell.casefold() for cell in _written(sample, place)})
+        and all(cell in WHOLE or PART.fullmatch(cell) for cell in cells)
+        and not all(cell.isdigit() for cell in cells)
+    }
+    return parts | {
         plain(heading)
         for place, heading in enumerate(headings)
         if any(plain(heading) in row.split() for row in SERVERS[-2:])

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+
+from headroom.core import metrics
+from headroom.core.settings import Settings
 
 # With this much, 50 million rows pass through 2 GB: rows read spill to disk, and the program itself takes the rest.
 _USUAL = 1 << 30
@@ -39,3 +45,16 @@ def _available() -> int | None:
     except OSError:
         return None
     return 1024 * int(said[1]) if said else None
+
+
+@contextmanager
+def of_a_part(settings: Settings, cores: int = 1) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """A database of one part of the work, and its folder; other parts may be under way beside it."""
+    metrics.use(settings.own_metrics())
+    with tempfile.TemporaryDirectory(prefix="headroom-") as folder:
+        db = open_in(Path(folder))
+        try:
+            db.execute(f"SET threads = {cores}")
+            yield db, Path(folder)
+        finally:
+            db.close()

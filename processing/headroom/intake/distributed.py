@@ -1,18 +1,16 @@
-"""Intake in parts: shares of the files are read, and buckets of servers merged, each in a database of its own.
+"""Intake in parts: shares of the files and of the run before are read, each in a database of its own.
 
-What is done to a share or a bucket are the steps of one machine (``reading``, ``merge``) on the same tables. Only what
-goes from part to part is here: small tables, from which a database of decisions is made that has what the whole fleet
-must know; and samples, packed, of which each bucket gets those of its servers.
+What is done to a share are the steps of one machine (``reading``) on the same tables. Only what it tells the others is
+here: small tables, from which a database of decisions is made that has what the whole fleet must know; and samples,
+packed, of which each bucket of servers gets its own (``buckets``).
 """
 
 # ruff: noqa: S608 - SQL is put together of names and literals of our own.
 
 from __future__ import annotations
 
-import copy
-import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -20,19 +18,16 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import Settings
-from headroom.intake import merge, panel_folder, reading, slices
+from headroom.intake import database, file_shares, merge, panel_folder, reading, slices
 from headroom.intake.entities import MARK, server_of
+from headroom.intake.file_shares import Files
 from headroom.intake.metric_names import Names
-from headroom.intake.packed import Rows, Tables, arrow, insert, own_database, packed
+from headroom.intake.packed import Rows, Tables, arrow, insert, packed
 from headroom.intake.panel_folder import Before
 from headroom.intake.sources import Source
 from headroom.intake.tables import for_each, one_row, quoted
 
-# Bytes of files, unpacked, that are read together: more files than cores keep all of them busy, and a share that is
-# done again costs little.
-SHARE_BYTES = 128 * 2**20
-SHARE_FILES = 2_000
-# Rows of the run before that are read together, and rows that are packed together: some 60 bytes each in memory.
+# Rows of the run before that are read together: some 60 bytes each in memory.
 SHARE_ROWS = 20_000_000
 # What a share tells of its files: tables of ``reading``, in which no row says of what database it was.
 _TOLD = {
@@ -48,21 +43,6 @@ _TOLD = {
     "attribute_told": "* REPLACE (attribute_told.row - first AS row, first_row - first AS first_row)",
     "part_told": "*",
 }
-
-
-@dataclass(frozen=True)
-class Files:
-    """A share of the files; ``work`` is the folder for what is made of them, on whichever machine that is."""
-
-    sources: Sequence[Source]
-    settings: Settings
-    work: Path
-    came: Sequence[Source] = ()
-    """The files as they were before they were looked at."""
-
-    def __str__(self) -> str:
-        first, last = self.sources[0].file, self.sources[-1].file
-        return f"the file {first!r}" if len(self.sources) == 1 else f"{len(self.sources)} files, {first!r} to {last!r}"
 
 
 @dataclass(frozen=True)
@@ -91,62 +71,13 @@ class Told:
     repeated: bool = False
 
 
-def shares_of(sources: Sequence[Source], settings: Settings, work: Path) -> list[Files]:
-    """The files in shares, in their order; a file is never cut, as its rows have one reader."""
-    shares: list[list[Source]] = []
-    filled = SHARE_BYTES
-    for source in sources:
-        size = _unpacked(source)
-        if not shares or filled + size > SHARE_BYTES or len(shares[-1]) == SHARE_FILES:
-            shares.append([])
-            filled = 0
-        shares[-1].append(source)
-        filled += size
-    return [Files(share, settings, work / f"share-{number}") for number, share in enumerate(shares)]
-
-
-def _unpacked(source: Source) -> int:
-    try:
-        size = source.path.stat().st_size
-    except OSError:
-        return 0  # the file has gone, which reading it will say
-    return 8 * size if source.file.lower().endswith((".gz", ".parquet")) else size
-
-
-def look_at(share: Files) -> Files:
-    """The share with what each of its files is (``reading.look_at``)."""
-    shutil.rmtree(share.work, ignore_errors=True)  # of an attempt that was lost
-    seen = copy.deepcopy(share.sources)
-    _look_at(seen, share.settings, share.work)
-    return replace(share, sources=seen, came=share.sources)
-
-
-def readable_here(sources: Sequence[Source], came: Sequence[Source], settings: Settings, work: Path) -> None:
-    """Make the files anew that are read in place of some sources, where they are on another machine's disk.
-
-    ``came`` are the same sources before they were looked at; ``work`` is a folder for what is made of them.
-    """
-    gone = [place for place, one in enumerate(sources) if one.layout is not None and not one.readable.exists()]
-    again = [copy.deepcopy(came[place]) for place in gone]
-    _look_at(again, settings, work)
-    for place, one in zip(gone, again, strict=True):
-        sources[place].readable = one.readable
-
-
-def _look_at(sources: Sequence[Source], settings: Settings, work: Path) -> None:
-    work.mkdir(parents=True, exist_ok=True)
-    with own_database(settings) as (db, _):
-        reading.prepare(db)
-        reading.look_at(db, sources, settings, work)
-
-
 def read(share: Files, latest: str, names: Names) -> Iterator[Told | Rows]:
     """Read a share that has been looked at (see ``reading.read_rows``): first what it tells, then its usable rows.
 
     On another machine than where it was looked at, the files are looked at again.
     """
-    with own_database(share.settings) as (db, _):
-        readable_here(share.sources, share.came, share.settings, share.work)
+    with database.of_a_part(share.settings, share.cores) as (db, _):
+        file_shares.readable_here(share.sources, share.came, share.settings, share.work)
         reading.prepare(db)
         reading.read_rows(db, share.sources, share.settings, latest, names)
         any_value = for_each(metrics.columns(), "% IS NOT NULL", " OR ")
@@ -158,13 +89,14 @@ def read(share: Files, latest: str, names: Names) -> Iterator[Told | Rows]:
             first = "JOIN (SELECT file, first FROM file_told) USING (file)" if "first AS" in columns else ""
             columns = f"{columns.replace('*', f'{name}.*', 1)}" if first else columns
             tables[name] = arrow(db, f"SELECT {columns} FROM {name} {first}")
-        rows, distinct = one_row(
+        count, distinct = one_row(
             db, f"SELECT count(*), count(DISTINCT hash(file, {server_of()}, sampled_at)) FROM usable_row"
         )
-        yield Told(share.sources, tables, days, rows != distinct)
-        yield from packed(db, "usable_row", f"""
+        yield Told(share.sources, tables, days, count != distinct)
+        rows = f"""
             SELECT file, row - first AS row, server_id, sampled_at, {", ".join(metrics.columns())}
-            FROM usable_row JOIN (SELECT file, first FROM file_told) USING (file)""")  # fmt: skip
+            FROM usable_row JOIN (SELECT file, first FROM file_told) USING (file)"""
+        yield from packed(db, "usable_row", rows, share.cores)
 
 
 def past_of(before: Before) -> list[Past]:
@@ -187,7 +119,7 @@ def past_of(before: Before) -> list[Past]:
 
 def read_past(share: Past, settings: Settings) -> Iterator[Told | Rows]:
     """Read a share of what the run before left: first what it tells, then its rows."""
-    with own_database(settings) as (db, _):
+    with database.of_a_part(settings) as (db, _):
         reading.prepare(db)
         reading.read_rows(db, [], settings, "1970-01-01 00:00:00+00", Names({}, {}))
         merge.prepare(db)

@@ -23,7 +23,8 @@ ATTRIBUTE_OF = {
 # The more certain a name, the earlier; of columns in one row of the list, the table's first is taken.
 TIMES = [
     "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc utctime utctimestamp utcdatetime timegenerated",
-    "clock epoch unixtime collectedat recordedat measuredat sampledat sampletime loggedat eventtime",
+    "clock epoch unixtime unixtimestamp timestampunix timeunix epochtime timestampepoch timeepoch epochms timestampms",
+    "collectedat recordedat measuredat sampledat sampletime loggedat eventtime",
     "intervalbreakdown samplingtime collectiontime begintimeseconds begintime summarydate zeitstempel horodatage "
     "fechahora datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
     "starttime start intervalstart periodstart",
@@ -47,6 +48,11 @@ _ENTITIES_WORDS = """
     process processname pid thread numanode socket
 """
 ENTITIES = set(_ENTITIES_WORDS.split())
+# Parts that go by such names wherever they are: mounts, drives, disks, cards, cores.
+PART = re.compile(
+    r"/[\w./-]*|[a-z]:[\\/]?|[shv]d[a-z]\d*|xvd[a-z]\d*|nvme\d+n\d+(p\d+)?|dm-\d+|loop\d+|mmcblk\d+(p\d+)?"
+    r"|(eth|ens|eno|enp|bond|vmnic|wlan|docker|veth)\d[\w.:]*|lo|(cpu|core|processor)[ _#-]?\d+|\d+(,(\d+|_total))?"
+)
 PARTS_OF = {
     "disk": set(["mount", "mountpoint", "filesystem", "partition", "volume", "drive", "lun", "disk", "diskname"]),
     "network": set(["interface", "ifname", "nic", "adapter", "iface"]),

@@ -15,7 +15,7 @@ import io
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,7 @@ from headroom.intake.columns import Columns, Shape, Spread, UnreadableFile
 from headroom.intake.file_names import FileName
 from headroom.intake.headings import role_of, same
 from headroom.intake.meaning import Meaning, Unclear
-from headroom.intake.times import PLAIN, TimeLayout
+from headroom.intake.times import PLAIN, TimeLayout, UnclearTime, zone_above
 
 # Monitoring overshoots a little: above 100 and up to here a percentage counts as 100.
 PERCENT_LIMIT = 110
@@ -255,6 +255,10 @@ def _csv_layout(file: File) -> Layout:
         except UnreadableFile as error:
             problem = problem or error
             continue
+        try:
+            understood = replace(understood, zone=understood.zone or zone_above(lines[: number - 1], file.rules.zones))
+        except UnclearTime as error:
+            raise UnreadableFile(str(error)) from error
         below = next((place for place, one in enumerate(lines[number:], start=1) if one.strip()), 0)
         header_line = number + below if unit_row else number
         return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, header_line)

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from headroom.core.panel import LEAST_SAMPLES, PARTIAL
+from headroom.core.periods import LEAST_SAMPLES, PARTIAL
 from headroom.core.settings import Settings
 from headroom.intake.entities import as_named
 from headroom.intake.tables import dicts

@@ -182,6 +182,7 @@ _NOT_BY_TOOL = {
     "system.cpu.util": ("cpu", "is the time of user processes only, or all, depending on the item"),
     "disk_util": ("disk", "is the time that a disk is busy to some tools, and how full it is to others"),
     "disk util": ("disk", "is the time that a disk is busy to some tools, and how full it is to others"),
+    "diskutilizationpercent": ("disk", "is the time that disks are busy (New Relic), and not how full they are"),
     "%util": ("disk", "is the time that a disk is busy, and not how full it is"),
 }
 
@@ -300,8 +301,10 @@ def _by_words(name: str, rest: str, unit: str) -> Meaning | Unclear | None:
         return Unclear(resource, "could be bytes: say the unit, such as [%] in its heading or under `units`")
     if resource == "memory" and "active" in others:
         return Unclear(resource, "is what was touched lately, and not all that is used")
-    if resource == "disk" and {"active", "idle"} & set(others):
-        return Unclear(resource, "is the time that a disk is busy, or is not, and not how full it is")
+    if resource == "disk" and set(others) & {"active", "idle"}:
+        return Unclear(resource, "is the time that a disk is busy")
+    if "disk" in words and "util" in others and not unit.strip() and not set(others) & {"space", "used", "usage"}:
+        return Unclear(resource, _NOT_BY_TOOL["disk util"][1])
     return _with_unit(resource, units, free, statistic)
 
 

@@ -1,21 +1,16 @@
-"""Rows on their way from one part of the work to another, and the database that each part has of its own."""
+"""Rows on their way from one part of the work to another."""
 
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Literal, NamedTuple
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from headroom.core import metrics
-from headroom.core.settings import Settings
-from headroom.intake import database
 
 Tables = Mapping[str, pa.Table]
 # The tables whose rows go from part to part.
@@ -31,11 +26,12 @@ class Rows(NamedTuple):
     packed: bytes
 
 
-def packed(db: duckdb.DuckDBPyConnection, kind: Kind, query: str) -> Iterator[Rows]:
-    """The rows of a query, so many packed at a time; ``kind`` is the table that they are for."""
-    for batch in db.sql(query).to_arrow_reader(PACKED_ROWS):
-        if batch.num_rows:
-            yield Rows(kind, pack(pa.Table.from_batches([batch])))
+def packed(db: duckdb.DuckDBPyConnection, kind: Kind, query: str, cores: int = 1) -> Iterator[Rows]:
+    """The rows of a query, so many packed at a time, by several cores; ``kind`` is the table that they are for."""
+    batches = iter(db.sql(query).to_arrow_reader(PACKED_ROWS))
+    with ThreadPoolExecutor(cores) as pool:
+        while some := [pa.Table.from_batches([batch]) for batch in islice(batches, cores)]:
+            yield from (Rows(kind, content) for content in pool.map(pack, filter(len, some)))
 
 
 def pack(table: pa.Table) -> bytes:
@@ -61,16 +57,3 @@ def insert(db: duckdb.DuckDBPyConnection, name: str, table: pa.Table, where: str
         db.register("inserted", table)
         db.execute(f"INSERT INTO {name} BY NAME FROM inserted {where}")
         db.unregister("inserted")
-
-
-@contextmanager
-def own_database(settings: Settings) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """A database of one part of the work, on one core; other parts may be under way beside it."""
-    metrics.use(settings.own_metrics())
-    with tempfile.TemporaryDirectory(prefix="headroom-") as folder:
-        db = database.open_in(Path(folder))
-        try:
-            db.execute("SET threads = 1")
-            yield db, Path(folder)
-        finally:
-            db.close()

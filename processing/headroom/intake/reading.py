@@ -8,7 +8,7 @@ kept with the reason, so that the counts of the data-quality report add up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,15 +24,22 @@ from headroom.intake.sources import Source, name_all, read_alike, recognize
 from headroom.intake.tables import holds, insert_all
 
 
-def read(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], settings: Settings, latest: str, work: Path) -> None:
+def read(
+    db: duckdb.DuckDBPyConnection,
+    sources: list[Source],
+    settings: Settings,
+    latest: str,
+    work: Path,
+    look: Callable[[duckdb.DuckDBPyConnection, list[Source], Settings, Path], None] | None = None,
+) -> None:
     """Read all sources into the tables ``reading`` and ``rejected`` (lines that are not rows) of ``db``.
 
     ``latest`` (ISO 8601 with offset) is the last moment that a sample may have. ``work`` is an empty folder for
-    temporary files, needed as long as the sources are.
+    temporary files, needed as long as the sources are. ``look`` does what ``look_at`` does in another way.
     """
     prepare(db)
     name_all(sources, settings)
-    look_at(db, sources, settings, work)
+    (look or look_at)(db, sources, settings, work)
     read_rows(db, sources, settings, latest, names_of(sources, settings.statistic))
 
 
@@ -109,6 +116,7 @@ def read_rows(
     for refused in (
         whole_files.days_before_months,
         whole_files.with_names_left_out,
+        whole_files.with_dates_left_out,
         whole_files.with_commas_in_numbers,
         whole_files.put_together,
         whole_files.without_servers,

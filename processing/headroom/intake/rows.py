@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from headroom.core.settings import time_zones
 from headroom.intake.columns import OF_A_PART, OF_A_PART_IF_ASKED
 from headroom.intake.headings import plain, same
 from headroom.intake.layout import Layout, UnreadableFile
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from headroom.intake.sources import Source
 
 _ZONES = ("timezone", "tz", "utcoffset", "gmtoffset", "tzoffset", "timezoneoffset")
+# They may be of another kind, such as an availability zone: only a zone's full name or offset makes them one of times.
+_PERHAPS_ZONES = ("zone", "tzname", "tzinfo", "offset", "zeitzone", "fuseau", "fuseauhoraire", "zonahoraria", "locale")
 _STATISTICS = ("statistic", "statistics", "stat", "aggregation", "aggregationtype", "aggregate", "rollup", "rolluptype",
                "consolidation", "cf")  # fmt: skip
 _COUNTS = ("samplecount", "count", "n")
@@ -67,12 +70,14 @@ def _zone(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: s
     Raises:
         UnreadableFile: it gives several, or one that is not clear.
     """
-    for place, heading in _columns(source, layout, _ZONES):
+    for place, heading in _columns(source, layout, (*_ZONES, *_PERHAPS_ZONES)):
         local = f"NOT regexp_matches({time_text(layout)}, '(Z|UTC|GMT|[+-]\\d\\d:?\\d\\d)\\s*$|^\\d{{9,}}')"
         said = f"clean({field_of(layout, place)})"
         found = db.execute(
             f"SELECT DISTINCT {said} FROM {scan} WHERE {said} <> '' AND {local} ORDER BY ALL LIMIT 2"
         ).fetchall()
+        if plain(heading) in _PERHAPS_ZONES and not all(_is_zone(one) for (one,) in found):
+            continue
         if len(found) > 1:
             raise UnreadableFile(
                 f"its times are in several zones ({heading}: {found[0][0]}, {found[1][0]}): export them in UTC, or "
@@ -83,6 +88,10 @@ def _zone(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: s
                 raise UnreadableFile(f"the zone {found[0][0]!r} under {heading!r} is not clear: export times in UTC")
             return zone
     return None
+
+
+def _is_zone(text: str) -> bool:
+    return (text in time_zones() and "/" in text) or re.fullmatch(r"[+-]\d\d:?\d\d", text) is not None
 
 
 def _refuse(

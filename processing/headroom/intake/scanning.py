@@ -200,7 +200,7 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
     """Where clocks go back an hour of local times occurs twice: the first time round is an hour before the second."""
     zone = layout.zone or sources[0].rules.timezone
     files = ", ".join(str(source.order) for source in sources)
-    if zone == "UTC" or zone.startswith("Etc/"):
+    if zone == "UTC" or zone.startswith(("Etc/", "GMT")):
         return
     first, last = one_row(db, f"SELECT min(sampled_at), max(sampled_at) FROM reading WHERE file IN ({files})")
     begins = times.repeated_hours(zone, first, last)

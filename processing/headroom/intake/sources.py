@@ -20,7 +20,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
-from headroom.intake import file_names, json_tables, parts, rows
+from headroom.intake import columns, file_names, json_tables, meaning, parts, rows
 from headroom.intake.file_names import FileName
 from headroom.intake.formats import Damaged, Export, Sample, Unlike, format_of
 from headroom.intake.headings import same
@@ -38,6 +38,7 @@ from headroom.intake.layout import (
     open_bytes,
 )
 from headroom.intake.meaning import Meaning
+from headroom.intake.server_names import server_in
 from headroom.intake.tables import (
     field_of,
     one_row,
@@ -106,24 +107,25 @@ def read_alike(sources: Sequence[Source]) -> dict[tuple[Layout, str], list[Sourc
 
 def name_all(sources: Sequence[Source], settings: Settings) -> None:
     """What the files' names say; files of one name in several folders are told apart by these."""
-    folders: dict[str, set[str]] = defaultdict(set)
+    places: dict[str, set[str]] = defaultdict(set)
     for source in sources:
-        folder, _, name = source.file.rpartition("/")
-        folders[file_names.undated(name)].add(folder)
+        places[source.file.rsplit("/", 1)[-1]].add(file_names.place_of(source.file))
     for source in sources:
         source.rules, source.name = settings.for_file(source.file), file_names.of_file(source.file)
-        name = file_names.undated(source.file)
+        name = source.file.rsplit("/", 1)[-1]
+        folder, server = file_names.folder_of(source.file), server_in(file_names.stem(name))
         if source.rules.server == "folder":
-            source.name = replace(source.name, server=file_names.folder_of(source.file))
-        elif source.rules.server is None and len(folders[name]) > 1 and source.name.server == name:
-            # Where the folders are days or metrics, they hold several files of one server.
-            source.name = replace(source.name, server=file_names.folder_of(source.file) or name)
+            source.name = replace(source.name, server=folder)
+        elif source.rules.server is None and len(places[name]) > 1 and source.name.server == server:
+            # Of berlin/web-1.csv and paris/web-1.csv neither name says the server for certain.
+            sure = folder and (re.search(r"\d", folder) or not re.search(r"\d", server))
+            source.name = replace(source.name, server=folder if sure else "")
         elif source.rules.server == "file":
-            source.name = replace(source.name, server=name)
+            source.name = replace(source.name, server=file_names.stem(name))
         elif source.rules.server is not None:
             source.name = replace(source.name, server=source.rules.server)
         elif source.rules.metric is not None and source.name.server and source.name.meaning is not None:
-            source.name = replace(source.name, server=name)
+            source.name = replace(source.name, server=server_in(file_names.stem(name)))
 
 
 def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings, work: Path) -> None:
@@ -278,10 +280,10 @@ def _with_unit_of_cell(sample: Sample) -> Sample:
 
 def _whole_name(source: Source) -> None:
     """Where the content says the metric, a word for one in the file's name belongs to the server's name."""
-    whole = file_names.undated(source.file)
-    known = ("", whole, file_names.folder_of(source.file))
+    server = server_in(file_names.stem(source.file))
+    known = ("", server, file_names.folder_of(source.file))
     if source.rules.server is None and source.name.server not in known:
-        source.name = FileName(whole, None)
+        source.name = FileName(server, None)
 
 
 def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, statistic: str) -> Layout:
@@ -306,7 +308,7 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
             )
         layout = rows.settle(db, source, layout, scan, statistic)
         if layout.labels:
-            _refuse_nameless(db, layout, scan)
+            _refuse_nameless(db, layout, scan, source.file)
         if not layout.decimal and layout.delimiter not in ("", ","):
             _refuse_unclear_marks(db, layout, scan)
         if layout.parts:
@@ -322,18 +324,48 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
     return layout
 
 
-def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
+def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str, file: str) -> None:
     """A file without a server's column is about one server, unless something in it varies as names do."""
-    counts = ", ".join(f"count(DISTINCT nullif(trim({field_of(layout, place)}), ''))" for place in layout.labels)
-    rows, *names = one_row(db, f"SELECT count(*), {counts} FROM {scan}")
-    for place, distinct in zip(layout.labels, names, strict=True):
+    each = [f"nullif(trim({field_of(layout, place)}), '')" for place in layout.labels]
+    counts = ", ".join(f"count(DISTINCT {one}), min({one})" for one in each)
+    rows, *found = one_row(db, f"SELECT count(*), {counts} FROM {scan}")
+    for place, distinct, name in zip(layout.labels, found[::2], found[1::2], strict=True):
+        heading = layout.columns[place] or f"the {place + 1}. column"
         if 1 < distinct <= max(rows // 2, 1):
-            heading = layout.columns[place] or f"the {place + 1}. column"
             raise UnreadableFile(
                 f"no column is known to be the server, and {heading!r} has {distinct} different names: if they are "
                 f"servers, map it (columns: {{{heading}: server_id}}), else say that it is not (columns: "
                 f"{{{heading}: ignore}})"
             )
+        if distinct == 1 and _may_be_the_server(heading, name, file):
+            raise UnreadableFile(
+                f"no column is known to be the server, and {heading!r} says {name!r:.80} in all rows, after which the "
+                f"file is not named: if that is the server, map it (columns: {{{heading}: server_id}}), else say that "
+                f"it is not (columns: {{{heading}: ignore}})"
+            )
+
+
+_LIKE_SERVERS_WORDS = """
+    server servers host hosts hostnamn machine maschine maskin maszyna ordinateur equipo asset node box svr vm vms
+    computer instance entity device agent ci element gerät geraet rechner name system source target resource appliance
+    ip ipaddress
+"""
+_LIKE_SERVERS = set(_LIKE_SERVERS_WORDS.split())
+_OF_OTHER_THINGS_WORDS = """
+    region zone az availability location site datacenter datacentre dc rack os operating version release kernel platform
+    type size class model flavor env environment account subscription vpc subnet image ami cluster customer tenant
+    project team group role tag tags status state level severity unit comment note
+"""
+_OF_OTHER_THINGS = set(_OF_OTHER_THINGS_WORDS.split())
+
+
+def _may_be_the_server(heading: str, name: str, file: str) -> bool:
+    """Whether what one column of a file says in all rows may be its server, and another than the file's name says."""
+    words = set(meaning.words_of(heading))
+    if name.casefold() in file.casefold() or not columns.is_name(name) or words & _OF_OTHER_THINGS:
+        return False
+    like_a_host = re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d)[\w.-]+|\d{1,3}(\.\d{1,3}){3}", name) is not None
+    return like_a_host or bool(words & _LIKE_SERVERS)
 
 
 def _refuse_unclear_marks(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:

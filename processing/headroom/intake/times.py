@@ -24,7 +24,21 @@ PLAIN = re.compile(
     r"|\d{9,11}(?:\.\d*)?|\d{13}(?:\.\d*)?|\d{16}|\d{19}"
 )
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AP]\.?M\.?)?", re.IGNORECASE)
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?")
+_OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-]) ?(\d{1,2})(?::?(\d{2}))?")
+# What stands in brackets beside a time and names no zone: its unit, what it is, or how it is written.
+_NO_ZONE_WORDS = """
+    s sec secs second seconds ms msec millisecond milliseconds us µs microsecond microseconds ns nanosecond nanoseconds
+    min minutes since epoch unix posix iso iso8601 iso-8601 8601 rfc rfc3339 3339 avg average mean raw local time
+    timestamp date datetime begin start end interval hourly daily format 12h 24h
+"""
+_NO_ZONE = set(_NO_ZONE_WORDS.split())
+_WRITTEN_SO = re.compile(r"(?:[-:/.,T ]|yyyy|yy|mmm?|dd?|hh|h|ss|s{3}|tt|aa?)+", re.IGNORECASE)
+# A line above the header that says of which zone the times are.
+_ZONE_ABOVE = re.compile(
+    r"\b(?:time[ _-]?zone|tz|zeitzone|fuseau(?: horaire)?|(?:zona|huso) horari[ao]|times? (?:are |is )?in)\b"
+    r"[\s:=,;\"']*([A-Za-z]\w*(?:[/+:-]\w+)*|[+-]\d[\d:]*)",
+    re.IGNORECASE,
+)
 _ABBREVIATION = re.compile(r"(?<=[\d ])(?!AM$|PM$|am$|pm$)([A-Z]{1,5}(?:[+-]\d{1,2}(?::?\d{2})?)?)$")
 
 # Weekdays before the date, and the zone's long name in brackets behind it, say nothing new.
@@ -108,9 +122,11 @@ def is_clock(text: str) -> bool:
 
 
 def says_utc(heading: str) -> bool:
-    """Whether a heading says that its times are in UTC, in brackets or as a word (``time_utc``, ``Time GMT``)."""
+    """Whether a heading says that its times are in UTC, in brackets or as a word (``time_utc``, ``Time GMT``), or that
+    they are of an epoch, which no clock puts off."""
     words = re.split(r"[\W_]+|(?<=[a-z])(?=UTC$)", heading.strip(" ])"))
-    return any(word.upper() in ("UTC", "GMT") for word in (words[0], words[-1])) and not re.search(r"[+-]\d", heading)
+    said = {word.upper() for word in (words[0], words[-1])} & {"UTC", "GMT", "EPOCH", "UNIX", "UNIXTIME"}
+    return bool(said) and not re.search(r"[+-] ?\d", heading)
 
 
 def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
@@ -120,23 +136,41 @@ def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
         UnclearTime: it is an abbreviation or something else that is not a zone for certain.
     """
     for text in in_brackets(heading):
-        if text.casefold() in ("ms", "s", "us", "ns", "sec", "seconds", "milliseconds", "epoch", "unix",
-                                           "avg", "raw", "local", "local time"):  # fmt: skip
+        if set(text.casefold().split()) <= _NO_ZONE or (len(text) > 4 and _WRITTEN_SO.fullmatch(text)):
             continue
-        if text.upper() in ("UTC", "GMT", "Z"):
-            return "UTC"
-        if text in time_zones() and "/" in text:
-            return text
-        offset = zones.get(text) or (text if _OFFSET.fullmatch(text) else None)
-        if offset and (found := _OFFSET.fullmatch(offset)) and int(found[3] or 0) == 0:
-            # POSIX counts zones the other way round: Etc/GMT-1 is an hour ahead of UTC.
-            return f"Etc/GMT{'-' if found[1] == '+' else '+'}{int(found[2])}" if int(found[2]) else "UTC"
-        if re.fullmatch(r"[A-Za-z/_+:-]{2,}[\d:]*", text):
+        if (zone := _zone_called(text, zones)) is not None:
+            return zone
+        if re.search(r"[^\W\d_]|[+-]", text):
             raise UnclearTime(
                 f"the zone {text!r} of the heading {heading!r} can mean several: map it under `zones`, such as "
                 f'{{{text}: "+01:00"}}, or use a name such as Europe/Berlin'
             )
     return "UTC" if says_utc(heading) else None
+
+
+def zone_above(lines: Sequence[str], zones: Mapping[str, str]) -> str | None:
+    """The zone that the lines above a header say (``Time zone: Europe/Berlin``), as ``zone_of_heading`` gives it.
+
+    Raises:
+        UnclearTime: it is not a zone for certain.
+    """
+    said = [found[1] for line in lines if (found := _ZONE_ABOVE.search(line))]
+    return zone_of_heading(f"({said[0]})", zones) if said else None
+
+
+def _zone_called(text: str, zones: Mapping[str, str]) -> str | None:
+    """The zone that goes by a name or is so far from UTC; ``None`` where that is not certain."""
+    if text.upper() in ("UTC", "GMT", "Z", "ZULU"):
+        return "UTC"
+    if text in time_zones() and "/" in text:
+        return text
+    found = _OFFSET.fullmatch(zones.get(text, text))
+    if found is None:
+        return None
+    if int(found[3] or 0):
+        return f"GMT{found[1]}{int(found[2]):02}:{found[3]}"  # ICU's, an hour and a half ahead of UTC is GMT+01:30
+    # POSIX counts zones the other way round: Etc/GMT-1 is an hour ahead of UTC.
+    return f"Etc/GMT{'-' if found[1] == '+' else '+'}{int(found[2])}" if int(found[2]) else "UTC"
 
 
 def repeated_hours(zone: str, first: datetime | None, last: datetime | None) -> list[datetime]:

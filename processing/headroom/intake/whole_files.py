@@ -51,6 +51,21 @@ def with_names_left_out(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]
         yield by_order[file], f"{without} of its rows name no server: write the server's name into each row"
 
 
+def with_dates_left_out(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files that say a day in its first row only: of such a day one row would be all there is."""
+    found = db.execute(r"""
+        SELECT file, without FROM (
+            SELECT file, count(*) AS without FROM reading
+            WHERE evidence IS NOT NULL AND sampled_at IS NULL
+                AND regexp_full_match(evidence[1], '\s*(\d{1,2}:\d\d.*)?')
+            GROUP BY file
+        ) JOIN (SELECT file, sum(rows) AS rows FROM name_in_file GROUP BY file) USING (file)
+        WHERE without * 2 >= rows AND without < rows ORDER BY file""").fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, without in found:
+        yield by_order[file], f"{without} of its rows have no date: write the date into each row"
+
+
 def days_before_months(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
     """Files of which some dates have the day before the month (2024-18-03): the others would be read as of others."""
     found = db.execute(r"""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from headroom.core.grid import Grid
 from headroom.core.periods import Frequency
 from headroom.core.settings import Settings
-from headroom.forecast import backtest, booster, challenger
+from headroom.forecast import backtest, booster, challenger, choice
 from headroom.forecast.backtest import Window
 from headroom.forecast.challenger import COMPLETED, HISTORY, ITEM, OURS, QUANTILES, RESULT, TIME, VALUE
 
@@ -52,8 +52,8 @@ def windows(history) -> list[Window]:
 @pytest.fixture(scope="module")
 def ours(history, windows) -> np.ndarray:
     group = np.array(["cpu/seasonal"] * len(history.values))
-    judged, _ = backtest.judge(windows, group, ["cpu/seasonal"], history.frequency)
-    return judged[backtest.COMBINATION].newest
+    judged, _ = choice.judge(windows, group, ["cpu/seasonal"], history.frequency)
+    return judged[choice.COMBINATION].newest
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_the_same_forecast_has_the_same_scores(folder):
 
 def test_our_scores_are_those_of_the_backtest_s_own_functions(folder, windows, ours):
     answer(folder)
-    expected = backtest.means(backtest.score(windows[-1].actual, ours, windows[-1].scale))
+    expected = choice.means(choice.score(windows[-1].actual, ours, windows[-1].scale))
     assert outcome(folder)["ours"] == pytest.approx(expected, abs=1e-4)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from headroom.intake.formats import Export, Sample
 
 NAME = "CloudWatch console (CSV)"
 _LABELS = ("full label", "label", "id", "metric name", "statistic", "period", "unit", "account", "region", "namespace")
+
+# A dynamic label may show numbers behind the name: ``web-1 [avg: 45.1]``.
+_STATISTICS_BESIDE = re.compile(r"( \[?(avg|max|min|sum|last|first): [^\]]*\]?)+$", re.IGNORECASE)
 
 
 def recognise(export: Export) -> bool:
@@ -33,5 +37,6 @@ def read(export: Export) -> Iterator[Sample]:
             metric, statistic = said.get("metric name", ""), said.get("statistic", "Average")
             server = (said.get("label") or said.get("full label", "")).removesuffix(metric).strip()
             server = server.removesuffix(f" {statistic}").removeprefix(f"{said.get('region', '')} ").strip()
+            server = _STATISTICS_BESIDE.sub("", server)
             metric = metric if statistic.casefold() in ("average", "avg", "") else f"{metric} ({statistic})"
             yield Sample(server, metric, row[0], row[place], said.get("unit", ""))

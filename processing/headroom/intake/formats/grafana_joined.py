@@ -11,7 +11,8 @@ from headroom.intake import file_names, meaning, times
 from headroom.intake.cells import TOTALS
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.prometheus_json import metric_of, part_of, server_of
-from headroom.intake.headings import role_of
+from headroom.intake.headings import PART, role_of
+from headroom.intake.server_names import says_nothing, without_periods
 
 NAME = "a column per server (CSV), such as Grafana's series joined by time"
 _LABELS = re.compile(r"(?P<name>[\w:]*)\s*\{(?P<labels>.*)\}")
@@ -32,7 +33,7 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 # A series with one of these in its name was not measured.
-_NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert"])
+_NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert", "limit", "limits"])
 # What Splunk writes beside a chart's series.
 _BESIDE = ("_span", "_spandays")
 
@@ -88,7 +89,7 @@ def _left_out(heading: str, export: Export) -> bool:
 
 
 def _is_total(heading: str) -> bool:
-    return heading.strip().casefold() in TOTALS
+    return re.fullmatch(TOTALS, heading.strip().casefold()) is not None
 
 
 def _table(export: Export) -> list[str]:
@@ -120,13 +121,9 @@ def is_server(heading: str, joined: bool = False) -> bool:
     named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
     named = named and not _NUMBERED.fullmatch(heading)
     of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
-    return (
-        bool(named)
-        and not plain.isdigit()
-        and not of_limits
-        and plain not in _NOT_A_SERVER
-        and role_of(plain, FileRules()) is None
-    )
+    if not named or of_limits or plain in _NOT_A_SERVER or says_nothing(without_periods(heading)):
+        return False
+    return PART.fullmatch(plain) is None and role_of(plain, FileRules()) is None
 
 
 def _split(heading: str, joined: bool) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from headroom.intake.formats import Export, Sample, pairs, text
 
 NAME = "Prometheus (JSON)"
 # Which label is the server, the surest first.
-SERVERS = ("vm", "pod", "hostname", "host", "nodename", "instance_name", "instance", "node", "server", "name")
+SERVERS = ("vm", "pod", "hostname", "host", "nodename", "instance_name", "node", "instance", "server", "name")
 _PARTS = ("device", "mountpoint", "interface", "cpu", "container", "core", "gpu")
 # Labels that say which part of the time or space a series is: they belong to the metric's name.
 _STATES = ("mode", "state", "cpu_state", "cpu_mode")
@@ -63,6 +63,8 @@ def metric_of(name: str, labels: Mapping[str, Any], export: Export) -> str:
     if not said and not name and labels.get("pod") and isinstance(named.meaning, meaning.Meaning):
         # Of a pod, an expression's numbers are cores and bytes more often than percent.
         return "" if named.meaning.certain else f"{named.text} of a pod"
+    if not labels.get("pod") and any(labels.get(label) for label in ("container", "container_name")):
+        return f"{name or named.text} of a container"
     return f"{name or named.text} {said}".strip() if said else name
 
 

@@ -1,0 +1,145 @@
+"""What looks like a server, a zone or a metric of ours and is none: read right, or refused."""
+
+import json
+
+import exports
+import pytest
+
+from headroom.core.job import InputError
+
+CPU = exports.fleet("web-1", "db-2")
+ONE = exports.fleet("web-1")
+
+
+def wide(cpu, head="timestamp,server_id,cpu", cell=lambda server: server, shift=0, layout="%Y-%m-%d %H:%M", more=""):
+    rows = [head]
+    for server, made in cpu.items():
+        for at, value in made:
+            rows.append(f"{at + exports.timedelta(minutes=shift):{layout}},{cell(server)},{value}{more}")
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    "heading, minutes",
+    [("Time (UTC +1)", 60), ("Time [GMT -5]", -300), ("Timestamp (+05:30)", 330), ("Time (UTC+05:30)", 330),
+     ("Time (yyyy-mm-dd hh:mm)", 0), ("Time (seconds since epoch)", 0)],
+)  # fmt: skip
+def test_an_offset_in_a_heading_is_understood(tmp_path, heading, minutes):
+    panel, quality = exports.read(tmp_path, {"a.csv": wide(CPU, f"{heading},host,cpu", shift=minutes)})
+    assert exports.is_right(panel, quality, cpu=CPU)
+
+
+@pytest.mark.parametrize(
+    "heading", ["Time (Central European Time)", "Time (EST5EDT)", "Time (New York)", "Time (CET / UTC+1)", "Time (+1h)"]
+)
+def test_a_zone_in_a_heading_that_is_not_certain_is_refused(tmp_path, heading):
+    with pytest.raises(InputError, match="can mean several"):
+        exports.read(tmp_path, {"a.csv": wide(CPU, f"{heading},host,cpu", shift=60)})
+
+
+def test_a_zone_above_the_header_or_in_a_column_holds(tmp_path):
+    table = wide(CPU, shift=60)
+    panel, quality = exports.read(tmp_path / "a", {"a.csv": f"Report\nTime zone: Europe/Berlin\n{table}"})
+    assert exports.is_right(panel, quality, cpu=CPU)
+    with pytest.raises(InputError, match="can mean several"):
+        exports.read(tmp_path / "b", {"a.csv": f"All times in CET\n{table}"})
+    columned = wide(CPU, "timestamp,server_id,cpu,zone", shift=60, more=",Europe/Berlin")
+    panel, quality = exports.read(tmp_path / "c", {"a.csv": columned})
+    assert exports.is_right(panel, quality, cpu=CPU)
+    panel, quality = exports.read(
+        tmp_path / "d", {"a.csv": wide(CPU, "timestamp,server_id,cpu,zone", more=",eu-west-1a")}
+    )
+    assert exports.is_right(panel, quality, cpu=CPU)
+
+
+def test_of_a_local_time_and_an_epoch_the_epoch_counts(tmp_path):
+    rows = ["Time,Epoch,host,cpu"]
+    for server, made in CPU.items():
+        for at, value in made:
+            local = at - exports.timedelta(hours=5)
+            rows.append(f"{local:%Y-%m-%d %H:%M:%S},{exports.epoch(at)},{server},{value}")
+    panel, quality = exports.read(tmp_path, {"a.csv": "\n".join(rows)})
+    assert exports.is_right(panel, quality, cpu=CPU)
+
+
+def test_a_date_that_stands_in_its_first_row_only_is_refused(tmp_path):
+    rows = ["date,time,host,cpu"]
+    for server, made in CPU.items():
+        rows += [f"{at:%Y-%m-%d},{at:%H:%M},{server},{value}" if not n else f",{at:%H:%M},{server},{value}"
+                 for n, (at, value) in enumerate(made)]  # fmt: skip
+    with pytest.raises(InputError, match="have no date"):
+        exports.read(tmp_path, {"a.csv": "\n".join(rows)})
+
+
+@pytest.mark.parametrize(
+    "name", ["Grand Total", "Durchschnitt", "Moyenne", "Maximum", "All servers", "Total:", "合計", "95th percentile"]
+)
+def test_a_row_of_all_servers_is_no_server(tmp_path, name):
+    panel, _ = exports.read(tmp_path, {"a.csv": wide({**CPU, name: CPU["web-1"]})})
+    assert set(panel["server_id"]) == set(CPU)
+
+
+@pytest.mark.parametrize("name", ["null", "None", "NaN", "n/a", "-", "undefined", "<NA>", "(null)", "#N/A"])
+def test_what_programs_write_for_no_name_is_no_server(tmp_path, name):
+    panel, quality = exports.read(tmp_path, {"a.csv": wide({**CPU, name: CPU["web-1"]})})
+    assert set(panel["server_id"]) == set(CPU)
+    assert "no server name" in quality["reasons"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    "heading, parts", [("device", ("sda1", "sdb1")), ("name", ("/", "/var")), ("instance", ("C:", "D:"))]
+)
+def test_disks_under_a_name_that_servers_have_too_are_no_servers(tmp_path, heading, parts):
+    rows = [f"timestamp,{heading},disk_used_percent"]
+    rows += [f"{exports.iso(at)},{part},{value}" for part in parts for at, value in ONE["web-1"]]
+    try:
+        panel, _ = exports.read(tmp_path, {"web-1.csv": "\n".join(rows)})
+    except InputError:
+        return
+    assert set(panel["server_id"]) == {"web-1"}
+
+
+def test_applications_of_one_host_at_moments_of_their_own_are_parts_of_it(tmp_path):
+    rows = ["timestamp,host,application,cpu %"]
+    for at, value in ONE["web-1"]:
+        rows += [f"{exports.iso(at)},web-1,shop,{value}",
+                 f"{exports.iso(at + exports.timedelta(seconds=7))},web-1,proxy,{value / 3:.2f}"]  # fmt: skip
+    with pytest.raises(InputError, match="parts of 'web-1'"):
+        exports.read(tmp_path, {"a.csv": "\n".join(rows)})
+
+
+@pytest.mark.parametrize("heading", ["disk_util_percent", "Disk Util %", "disk_active_pct", "diskUtilizationPercent"])
+def test_the_time_that_a_disk_is_busy_is_not_how_full_it_is(tmp_path, heading):
+    with pytest.raises(InputError):
+        exports.read(tmp_path, {"a.csv": wide(CPU, f"timestamp,host,{heading}")})
+
+
+@pytest.mark.parametrize(
+    "parts", [("cpu0", "cpu1"), ("cpu-0", "cpu-1"), ("2024-02-13", "2024-02-14"), ("web-1", "limit-80")]
+)
+def test_parts_days_and_limits_beside_a_panels_time_are_no_servers(tmp_path, parts):
+    rows = [f"Time,{','.join(parts)}"]
+    rows += [f"{at:%Y-%m-%d %H:%M:%S},{value},{value / 2:.2f}" for at, value in ONE["web-1"]]
+    with pytest.raises(InputError):
+        exports.read(tmp_path, {"CPU usage-data-2024-02-15 09_00_00.csv": "\n".join(rows)})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [lambda records: {"host": "web-1", "period": "1h", "samples": records}, lambda records: {"web-1": records},
+     lambda records: {"meta": {"host": "web-1"}, "data": records},
+     lambda records: [{"time": one["time"], "host": "web-1", "cpu": {"usage": one["cpu"], "cores": 8}}
+                      for one in records]],
+    ids=["beside", "key", "meta", "nested"],
+)  # fmt: skip
+def test_json_may_name_its_server_once_for_all_records(tmp_path, document):
+    records = [{"time": exports.iso(at), "cpu": value} for at, value in ONE["web-1"]]
+    panel, quality = exports.read(tmp_path, {"fleet_q1.json": json.dumps(document(records))})
+    assert exports.is_right(panel, quality, cpu=ONE)
+
+
+def test_one_container_is_not_its_host(tmp_path):
+    series = {"metric": {"instance": "web-1:9100", "container": "shop"},
+              "values": [[exports.epoch(at), str(value)] for at, value in ONE["web-1"]]}  # fmt: skip
+    with pytest.raises(InputError):
+        exports.read(tmp_path, {"cpu.json": json.dumps({"data": {"resultType": "matrix", "result": [series]}})})
