@@ -10,7 +10,9 @@ demo: install $(if $(filter spark,$(ENGINE)),.venv-spark/installed)  ## DATA=<fo
 	exec $(BIN)/python -m local demo "$$@" $(if $(DATASET),--dataset "$(DATASET)") $(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(DAYS),--days "$(DAYS)") $(if $(FORMATS),--formats) $(if $(ENGINE),--engine "$(ENGINE)")
 
 preview: install  ## FILES=<files or folders> SETTINGS=<yaml>: what would be made of them, without a run
-	@PYTHONPATH=processing $(BIN)/python -m cli preview $(FILES) $(if $(SETTINGS),--settings "$(SETTINGS)")
+	@test -n "$(FILES)" || { echo "Say which files or folders: make preview FILES=june.csv, or FILES=\"june.csv july.json\""; exit 1; }
+	@if test -e "$(FILES)"; then set -- "$(FILES)"; else set -- $(FILES); fi; \
+	exec $(BIN)/python -m cli preview "$$@" $(if $(SETTINGS),--settings "$(SETTINGS)")
 
 cli: install  ## the command line, headroom, for this user; with what preview needs
 	@$(BIN)/uv tool install --quiet --force --reinstall "$(CURDIR)[preview]" && echo "headroom is installed: headroom --help"
@@ -52,7 +54,7 @@ deploy: install
 	$(BIN)/python -m local.release guard --environment $(or $(ENV),default)
 
 smoke: install  ## STACK=headroom [DATASET=<a name that is free>]: does a deployed stack work?
-	@PYTHONPATH=processing $(BIN)/python -m cli smoke --stack $(or $(STACK),headroom) $(if $(DATASET),--dataset "$(DATASET)")
+	@$(BIN)/python -m cli smoke --stack $(or $(STACK),headroom) $(if $(DATASET),--dataset "$(DATASET)")
 
 wheelhouse: install  ## BUCKET=<bucket>/<folder>: the jobs' libraries for jobs without internet
 	@$(BIN)/python -m local.wheelhouse $(if $(BUCKET),--to "s3://$(BUCKET)/")

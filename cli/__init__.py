@@ -3,5 +3,6 @@
 import sys
 from pathlib import Path
 
-# The functions' modules import each other by their bare names, as they lie side by side in a Lambda.
-sys.path.append(str(Path(__file__).parents[1] / "functions"))
+# The functions' modules import each other by their bare names, as they lie side by side in a Lambda. In a checkout,
+# headroom is in processing/; where the command line is installed, it is beside cli/.
+sys.path += [str(Path(__file__).parents[1] / room) for room in ("functions", "processing")]

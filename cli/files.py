@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cli.errors import CliError
-from functions.names import ENDINGS, name_problem
+from functions.names import ENDINGS, WORKBOOKS, name_problem
 
 
-def chosen(paths: list[Path]) -> tuple[list[tuple[Path, str]], list[str]]:
-    """The data files with the names that they get, and the names of what else is in the folders.
+class Chosen(NamedTuple):
+    """What becomes of the files that a person names."""
+
+    files: list[tuple[Path, str]]
+    """The data files, with the names that they get."""
+    unfit: list[str]
+    """A line for each file that the service would refuse: which, why, and what to do."""
+    others: list[str]
+    """The names of what else is in the folders."""
+
+
+def chosen(paths: list[Path]) -> Chosen:
+    """Which files are data.
 
     Folders are searched, the older names first, and files keep their path below them.
 
     Raises:
-        CliError: there are none, or two have one name, or one could not be taken in.
+        CliError: there are none, or none that the service would take, or two have one name.
     """
     files: list[tuple[Path, str]] = []
     others: list[str] = []
@@ -34,18 +45,38 @@ def chosen(paths: list[Path]) -> tuple[list[tuple[Path, str]], list[str]]:
         raise CliError(f"no data files ({', '.join(ENDINGS)}) in {', '.join(map(str, paths))}{found}")
     if len({name for _, name in files}) < len(files):
         raise CliError("two of the files have the same name: give the folder that they are in")
-    for file, name in files:
-        if problem := name_problem(name):
-            raise CliError(f"{file} would not be taken in: {problem}")
-        if file.stat().st_size == 0:
-            raise CliError(f"{file} would not be taken in: it is empty (0 bytes)")
-    return files, others
+    problems = [_problem(file, name) for file, name in files]
+    unfit = [f"{file}: {problem}" for (file, _), problem in zip(files, problems, strict=True) if problem]
+    if len(unfit) == len(files):
+        raise CliError(left_out(unfit))
+    fit = [one for one, problem in zip(files, problems, strict=True) if not problem]
+    return Chosen(fit, unfit, others)
+
+
+def _problem(file: Path, name: str) -> str | None:
+    """Why the service would refuse a file of this name, and what to do; None where it would not."""
+    if problem := name_problem(name):
+        return problem
+    return "it is empty (0 bytes): export it again, or remove it" if file.stat().st_size == 0 else None
+
+
+def left_out(unfit: list[str]) -> str:
+    """The files that would be refused, a line each."""
+    return "\n".join(["not dropped, because they would be refused:", *[f"  {line}" for line in unfit]])
+
+
+def incomplete(unfit: list[str]) -> str:
+    """The last word where the other files went well."""
+    were = "1 file was" if len(unfit) == 1 else f"{len(unfit)} files were"
+    return f"{were} not dropped, see above; the others were"
 
 
 def passed_over(names: list[str]) -> str:
     """One line on files that are not dropped, because their names do not end as data files' do."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"skipped, because their names end in none of {', '.join(ENDINGS)}: {', '.join(names[:5])}{more}"
+    workbooks = any(name.lower().endswith(WORKBOOKS) for name in names)
+    convert = "; save Excel workbooks as CSV" if workbooks else ""
+    return f"skipped, because their names end in none of {', '.join(ENDINGS)}: {', '.join(names[:5])}{more}{convert}"
 
 
 def upload(s3: Any, bucket: str, dataset: str, files: list[tuple[Path, str]], quiet: bool) -> None:

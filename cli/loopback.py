@@ -11,6 +11,7 @@ import hmac
 import http.client
 import json
 import secrets
+import sys
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,6 +41,11 @@ class Server(ThreadingHTTPServer):
         self.address, self.session, self.region = address.rstrip("/"), session, region
         self.key = secrets.token_urlsafe(32)
         super().__init__((HOST, port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that has left before its answer came, as for another view, is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def origin(self) -> str:

@@ -120,6 +120,15 @@ def checked(dataset: str) -> str:
     return dataset
 
 
+def unknown(stack: Stack, dataset: str) -> str | None:
+    """That no file has ever come for a dataset, and which datasets there are; None where one has."""
+    known = stack.ledger.datasets()
+    if dataset in known:
+        return None
+    there = f"there are {', '.join(known[:20])}" if known else f"headroom drop {dataset} FILES begins it"
+    return f"there is no dataset {dataset!r}; {there}"
+
+
 def current_run(stack: Stack, dataset: str) -> str:
     """The id of the run whose results are the dataset's current ones.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cli import follow, live, output
 from cli.errors import CliError
-from cli.stack import Stack
+from cli.stack import Stack, unknown
 
 # How long a file may take from S3 to a run, by the way of EventBridge, the queue and ingest.
 START_SECONDS = 120
@@ -102,6 +102,7 @@ def newest(stack: Stack, dataset: str, status: tuple[str, ...] = ()) -> dict[str
     found = follow.executions(stack, stack.machine, dataset)
     wanted = [one for one in found if not status or one["status"] in status]
     if not wanted:
-        kind = " that has failed" if status else ""
-        raise CliError(f"dataset {dataset!r} has no run{kind} that Step Functions still knows")
+        if not found and (problem := unknown(stack, dataset)):
+            raise CliError(problem)
+        raise CliError(f"dataset {dataset!r} has no {'failed ' if status else ''}run that Step Functions still keeps")
     return wanted[-1]

@@ -10,7 +10,7 @@ const ENDED = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"];
 const BADLY = ENDED.slice(1);
 const LINES = 200;
 const JOBS = ["preprocess", "train", "assess"];
-const MODES = { auto: "as is due (auto)", score: "score only", train: "train a new model" };
+const MODES = { auto: "automatic (train if due)", score: "score only", train: "train a new model" };
 
 export async function overview({ dataset, signal }) {
   const status = statusLine(), facts = h("div"), live = h("div.live", { hidden: true }), history = h("div");

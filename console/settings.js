@@ -59,6 +59,6 @@ export async function settings({ dataset, signal }) {
   signal.addEventListener("abort", () => { clearTimeout(timer); removeEventListener("beforeunload", unsaved); });
   show(problems);
   return part("Settings",
-    h("p.intro", "YAML, all of it optional; the README lists the keys. An empty file means the defaults."),
+    h("p.intro", "YAML, all of it optional; docs/settings.md describes the keys. An empty file means the defaults."),
     editor, status, faults, h("div.row", button("Save", save, { class: "more main" }), again));
 }

@@ -62,7 +62,7 @@ export async function upload({ dataset, signal }) {
       const found = await ask("POST", ["datasets", dataset, "previews", form.preview], { body: { name: one.file.name }, signal });
       one.tell(found.usable ? "Usable:" : "Nothing of it can be used as it is:", found.lines.slice(1), found.usable);
     } catch (error) {
-      if (error.name !== "AbortError") one.tell(error.message, error.lines || [], error.status === 422 ? false : null);
+      if (error.name !== "AbortError") one.tell(sentence(error.message), error.lines || [], error.status === 422 ? false : null);
     } finally {
       looking -= 1;
       count();
@@ -129,6 +129,11 @@ function entry(file, remove) {
   const out = h("button.more", { type: "button", "aria-label": `Leave out ${readable(file.name)}`, click: () => remove(one) }, "Leave out");
   one.row = h("li", h("div.file", h("b", h("bdi", readable(file.name))), h("span.quiet", size(file.size)), out), bar, said);
   return one;
+}
+
+/** What the API says of a file, standing alone below the file's name. */
+function sentence(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function size(bytes) {

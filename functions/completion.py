@@ -62,7 +62,8 @@ def notification(
         *accepted_lines(summary.get("accepted")),
         *changes_lines(summary.get("changes")),
         *savings_lines(summary),
-        f"Data: {counted(files, 'new file')}, {rows['read']:,} rows read, {rows['quarantined']:,} in quarantine.",
+        f"Data: {counted(files, 'new file')}{of_no_use(quality['files'])}, {counted(rows['read'], 'row')} read, "
+        f"{counted(rows['quarantined'], 'row')} in quarantine.",
         *[f"  settings ignored: {cut(problem, 500)}" for problem in quality["settings"]["errors"][:10]],
         *more_lines(quality["settings"]["errors"], 10),
         *unused_lines(quality["files"]),
@@ -210,6 +211,12 @@ def changes_lines(changes: dict[str, Any] | None) -> list[str]:
     kinds = {"new_at_risk": "newly at risk", "worse": "worse", "better": "better", "resolved": "resolved"}
     told = [f"{len(changes[kind])} {words}" for kind, words in kinds.items() if changes.get(kind)]
     return [f"Since the last run: {', '.join(told) if told else 'no change'}."]
+
+
+def of_no_use(files: list[dict[str, Any]]) -> str:
+    """How many files nothing could be used of, where there are any."""
+    unused = sum(1 for file in files if file["error"])
+    return f" ({unused:,} could not be used)" if unused else ""
 
 
 def unused_lines(files: list[dict[str, Any]]) -> list[str]:

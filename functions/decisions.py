@@ -24,6 +24,11 @@ CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 class NoSuchFinding(Exception):
     """The dataset's current run has no such finding; the message names those that are nearest."""
 
+    def __init__(self, message: str, kinds: list[str]) -> None:
+        super().__init__(message)
+        self.kinds = kinds
+        """Of the findings that differ from the wanted one in nothing else."""
+
 
 class TooBusy(Exception):
     """Others have changed the file again and again meanwhile."""
@@ -91,4 +96,5 @@ def the_one(known: list[dict[str, Any]], wanted: Finding) -> dict[str, Any]:
     of_server = [in_words(name) for name in names if name.server == wanted.server]
     near = of_server or difflib.get_close_matches(in_words(wanted), [in_words(name) for name in names], n=3)
     hint = f"; there is {', '.join(near[:5])}" if near else ""
-    raise NoSuchFinding(f"the current run has no finding {in_words(wanted)}{hint}")
+    kinds = [name.kind for name in names if name._replace(kind=wanted.kind) == wanted]
+    raise NoSuchFinding(f"the current run has no finding {in_words(wanted)}{hint}", kinds)

@@ -17,6 +17,8 @@ ENDINGS = (
     ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".csv.gz", ".tsv.gz", ".txt.gz", ".json.gz", ".jsonl.gz",
     ".ndjson.gz", ".gz", ".parquet",
 )  # fmt: skip
+# Excel's files, whose content a new name does not change.
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb")
 # Bytes of one part of a key: the longest file name that the job's file system takes (NAME_MAX of Linux).
 LONGEST_PART = 255
 
@@ -49,7 +51,9 @@ def name_problem(name: str) -> str | None:
         return f"one part of its key has {longest} bytes; file names may have at most {LONGEST_PART}: rename it"
     # Firehose and collectd give their files no ending at all.
     if "." in parts[-1] and not name.lower().endswith(ENDINGS):
-        return f"its name ends in none of {', '.join(ENDINGS)}: convert or rename it"
+        if name.lower().endswith(WORKBOOKS):
+            return "it is an Excel workbook: save it as CSV"
+        return f"its name ends in none of {', '.join(ENDINGS)}: export it as one of these"
     return None
 
 

@@ -188,7 +188,10 @@ def parse_input(given: Any) -> RunInput:
     try:
         return RunInput.model_validate(given)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, p['loc'])) or 'input'}: {p['msg']}" for p in error.errors()]
+        problems = [
+            f"{'.'.join(map(str, one['loc'])) or 'input'}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors()
+        ]
         example = '{"dataset": "demo", "mode": "auto", "overrides": {"train": {"instance_type": "ml.m5.4xlarge"}}}'
         raise CannotPlan(f"the execution's input is wrong: {'; '.join(problems)}. An example: {example}") from error
 

@@ -244,7 +244,7 @@ def choose_mode(environment: PlanSettings, given: RunInput, found: Found, now: d
     if known.gone:
         return True, f"the approved model's file is gone ({known.gone})"
     if model is None or known.last_trained_at is None:
-        return True, "there is no approved model yet"
+        return True, "there was no approved model before"
     if model.code != found.code:
         return True, "the job code has changed since the model was trained"
     if model.settings != found.settings:

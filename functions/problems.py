@@ -31,6 +31,7 @@ def of_problem(problem: Problem) -> Response[str]:
 
 def of_request(error: RequestValidationError) -> Response[str]:
     """A request that is not as the API describes it; each of its faults with its place."""
-    errors = [{"where": ".".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()]
+    errors = [{"where": ".".join(map(str, one["loc"])), "problem": one["msg"].removeprefix("Value error, ")}
+              for one in error.errors()]  # fmt: skip
     told = "; ".join(f"{one['where']}: {one['problem']}" for one in errors[:5])
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, f"the request is not valid: {told}", {"errors": errors})

@@ -31,6 +31,7 @@ from local.emulator import image, mailbox, transfer
 SERVERS, DAYS, SAMPLING = 60, 400, "1h"
 FEWEST_DAYS, MOST_DAYS = 7, 1_100
 START_SECONDS, MAIL_SECONDS = 90, 10
+REFUSED = "panel/quarantine.csv"  # every refused row, in the run's folder as the report names it
 LEVELS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 
 
@@ -43,6 +44,8 @@ class Drop:
     settings: Path | None
     passed_over: list[str]
     """The names of what else is in the folders given."""
+    unfit: list[str]
+    """A line for each file that the service would refuse."""
 
 
 def run(
@@ -58,7 +61,8 @@ def run(
 
     ``engine`` is ``machine`` or ``spark``; None leaves it to the stack.
 
-    Raises ``CloudError`` where it cannot go on or the run fails; the message says what to do.
+    Raises ``CloudError`` where it cannot go on or the run fails, and at the end where files had to be left out; the
+    message says what to do.
     """
     began = time.monotonic()
     drop = chosen(dataset, data, settings) if data else None  # before anything is started
@@ -77,6 +81,8 @@ def run(
         _say(console, began, f"stack {stack.name} deployed with sam")
         if drop is not None and drop.passed_over:
             _say(console, began, files.passed_over(drop.passed_over))
+        if drop is not None and drop.unfit:
+            _say(console, began, files.left_out(drop.unfit))
         if drop is None:
             with console.status("generating a fleet"):
                 drop = generated(dataset, Path(folder), days, formats)
@@ -87,11 +93,13 @@ def run(
         target = f"s3://{stack.outputs['IngestBucketName']}/incoming/{dataset}/"
         _say(console, began, f"{len(drop.files)} file{'' if len(drop.files) == 1 else 's'} dropped into {target}")
         description, steps = _follow_all(console, cloud, stack, dataset, known)
-        _show_mail(console, cloud, letters)
+        _show_mail(console, cloud, letters, stays=was_up)
         if description["status"] != "SUCCEEDED":
             raise CloudError(_explained(cloud, dataset, description, steps, was_up))
         _show_results(console, cloud, dataset, json.loads(description["output"]))
     _say(console, began, "done" if was_up else "done, and the laptop cloud is stopped (make up keeps one running)")
+    if drop.unfit:
+        raise CloudError(files.incomplete(drop.unfit))
 
 
 def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
@@ -99,12 +107,12 @@ def chosen(dataset: str, data: list[Path], settings: Path | None) -> Drop:
     if problem := dataset_problem(dataset):
         raise CloudError(problem)
     try:
-        found, others = files.chosen(data)
+        found, unfit, others = files.chosen(data)
     except CliError as error:
         raise CloudError(str(error)) from error
     if settings is not None:
         _check_settings(settings)
-    return Drop(dataset, found, settings, others)
+    return Drop(dataset, found, settings, others, unfit)
 
 
 def _check_settings(path: Path) -> None:
@@ -185,8 +193,11 @@ def _ingest_logs(cloud: Cloud) -> str:
 # ------------------------------------------------------------------------------------------------ results
 
 
-def _show_mail(console: Console, cloud: Cloud, known: int) -> None:
-    """The notification that subscribers get of the run. Alarms mail them too, see ``python -m local mailbox``."""
+def _show_mail(console: Console, cloud: Cloud, known: int, stays: bool) -> None:
+    """The notification that subscribers get of the run. Alarms mail them too, see ``python -m local mailbox``.
+
+    ``stays`` tells whether the cloud stays up, without which what the mail offers leads nowhere.
+    """
     deadline = time.monotonic() + MAIL_SECONDS
     told: list[mailbox.Letter] = []
     while not told and time.monotonic() < deadline:
@@ -196,24 +207,39 @@ def _show_mail(console: Console, cloud: Cloud, known: int) -> None:
     for letter in told:
         body = re.sub(r"(https?://\S{60})\S+", r"\1…", letter.body)  # a signed link fills the screen
         console.print(Panel(Text(body), title=Text(letter.subject), subtitle=f"mail to {letter.to}", expand=False))
+    if told and not stays:
+        console.print(
+            "The commands and links of this mail need the laptop cloud, which stops now; make up keeps one running."
+        )
 
 
 def _show_results(console: Console, cloud: Cloud, dataset: str, output: dict[str, Any]) -> None:
     folder = ROOT / "out" / dataset
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    transfer.download(cloud.client("s3"), output["assessment"], "S3Prefix", folder, "your own")
+    fetch(cloud.client("s3"), output["assessment"], folder)
     summary = json.loads((folder / "risk_summary.json").read_text(encoding="utf-8"))
     console.print(table(summary))
     console.print(f"results in out/{dataset}/: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     console.print(f"begin with out/{dataset}/report.html", style="bold")
 
 
+def fetch(s3: Any, assessment: str, folder: Path) -> None:
+    """The run's assessment, in place of what is in ``folder``, and what its report points to beside it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for uri, where in (
+        (assessment, folder),
+        (f"{assessment.removesuffix('/').removesuffix('/assessment')}/{REFUSED}", (folder / REFUSED).parent),
+    ):
+        where.mkdir(parents=True)
+        transfer.download(s3, uri, "S3Prefix", where, "your own")
+
+
 def table(summary: dict[str, Any]) -> Table:
     """The servers most at risk, from ``risk_summary.json``; the notification, shown above it, has the reasons."""
-    levels = ", ".join(f"{number} {level}" for level, number in summary["levels"].items() if number)
-    if unjudged := summary.get("not_judged_total"):
-        levels += f" ({unjudged} not judged, or not for every metric)"
+    unjudged = summary.get("unjudged", 0)  # of which nothing is known: that is not the same as no risk
+    counts = summary["levels"] | {"none": summary["levels"].get("none", 0) - unjudged, "not judged": unjudged}
+    levels = ", ".join(f"{number} {level}" for level, number in counts.items() if number)
+    if partly := summary.get("not_judged_total", 0) - unjudged:
+        levels += f" ({partly} not judged for every metric)"
     count = f"{summary['servers']} server{'' if summary['servers'] == 1 else 's'}"
     rows = Table(title=f"{count}: {levels}", title_justify="left")
     rows.add_column("server", overflow="fold")

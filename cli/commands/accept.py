@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
+from cli.errors import CliError
 from cli.options import STACK, AsJson, Dataset, DryRun, StackName
 
 Server = Annotated[str, typer.Argument(help="The server's name.", metavar="SERVER")]
@@ -56,7 +57,6 @@ def decide(
     """Write a decision on a finding into the dataset's file, or take it out."""
     from cli import output  # fmt: skip
     from cli import stack as stacks
-    from cli.errors import CliError
     from cli.requests import send
     from functions import decisions
     from headroom.core import accepted
@@ -64,8 +64,10 @@ def decide(
     stacks.checked(dataset)
     if not undo and not reason.strip():
         raise CliError("say why, for those who read the report: --reason '…'")
+    end = until and day(until)
     found = stacks.find(stack)
-    s3, finding = found.client("s3"), accepted.Finding(*name)
+    server, metric, entity, kind = name
+    s3, finding = found.client("s3"), accepted.Finding(server, metric_called(metric), entity, kind)
     now = datetime.now(UTC).replace(microsecond=0)
     given: dict[str, Any] = finding._asdict()
     try:
@@ -80,7 +82,7 @@ def decide(
             listed = decisions.findings(s3, found.artifacts, dataset, stacks.current_run(found, dataset))
             given |= {
                 "state": state, "level": decisions.the_one(listed, finding)["level"], "reason": reason,
-                "by": by or signed_in(found), "at": now, "until": until or (now + timedelta(days=days)).date(),
+                "by": by or signed_in(found), "at": now, "until": end or (now + timedelta(days=days)).date(),
             }  # fmt: skip
             decision = accepted.decided(given)
 
@@ -93,7 +95,10 @@ def decide(
             send(found, "s3", "PutObject", request | {"Body": request["Body"].decode()}, dry_run=True)
             return
         decisions.change(s3, found.ingest, dataset, how)
-    except (accepted.AcceptedError, decisions.NoSuchFinding, decisions.TooBusy) as error:
+    except decisions.NoSuchFinding as error:
+        say = f". To name it: --kind {error.kinds[0]}" if error.kinds else ""
+        raise CliError(f"{error}{say}") from error
+    except (accepted.AcceptedError, decisions.TooBusy) as error:
         raise CliError(str(error)) from error
     if as_json:
         output.document(given)
@@ -104,6 +109,27 @@ def decide(
             f"{accepted.in_words(finding)} is {state} until {given['until']}, from the next run on "
             f"(headroom run {dataset} --mode score)"
         )
+
+
+def day(text: str) -> date:
+    """A day that a person has written.
+
+    Raises:
+        CliError: it is not written as a date.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise CliError(f"--until {text}: write the day as year-month-day, such as 2026-12-31") from None
+
+
+def metric_called(name: str) -> str:
+    """The metric by its name, or as reports write it: CPU, incoming network."""
+    from headroom.core.metrics import BUILT_IN
+
+    word = name.strip().casefold()
+    labelled = [metric for metric, one in BUILT_IN.items() if one.label.casefold() == word]
+    return labelled[0] if labelled else word.replace(" ", "_")
 
 
 def signed_in(stack: Any) -> str:

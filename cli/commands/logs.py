@@ -28,7 +28,8 @@ def logs(
     found = stacks.find(stack)
     log = newest(found, dataset, job, lines)
     if log is None:
-        raise CliError(f"there is no log of {f'a {job}' if job else 'any'} job of dataset {dataset!r}")
+        logged = f"log of {'an' if job is Job.assess else 'a'} {job} job" if job else "job logs"
+        raise CliError(stacks.unknown(found, dataset) or f"dataset {dataset!r} has no {logged} yet")
     if as_json:
         output.document({"job": log.job, "lines": log.lines})
         return

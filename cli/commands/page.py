@@ -38,7 +38,7 @@ def page(
         raise CliError(
             f"port {port} of this machine cannot be used ({error.strerror}): choose another --port"
         ) from error
-    output.say("The page is open while this runs; Ctrl+C ends it. Its address holds your key: give it to nobody.")
+    output.say("The page is open while this runs; Ctrl+C ends it. The address contains your key; do not share it.")
     output.tell(server.page)
     if browse:
         webbrowser.open(server.page)

@@ -20,8 +20,8 @@ def start_over(
 
     stacks.checked(dataset)
     found = stacks.find(stack)
-    if dataset not in found.ledger.datasets():
-        raise CliError(f"there is no dataset {dataset!r}: headroom status lists them")
+    if problem := stacks.unknown(found, dataset):
+        raise CliError(problem)
     if not (yes or dry_run):
         before = found.ledger.state(dataset).current_run
         output.say(

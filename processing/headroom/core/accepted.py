@@ -142,7 +142,7 @@ def decided(given: dict[str, Any]) -> Accepted:
         return Accepted.model_validate(given, strict=False)
     except ValidationError as error:
         lines = [
-            f"{'.'.join(str(part) for part in one['loc']) or 'decision'}: {one['msg'].removeprefix('Value error, ')}"
+            ": ".join(filter(None, [".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")]))
             for one in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise AcceptedError("\n".join(lines)) from error

@@ -393,7 +393,8 @@ def parse(text: str) -> Settings:
     try:
         given = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SettingsError(f"not valid YAML: {' '.join(str(error).split())}") from error
+        words = " ".join(str(error).split()).replace('"<unicode string>", ', "")
+        raise SettingsError(f"not valid YAML: {words}") from error
     if given is None:
         given = {}
     if not isinstance(given, dict):
@@ -533,6 +534,14 @@ _PARTS: dict[str, type[_Part]] = {
 }  # fmt: skip
 
 
+def _in_plain_words(problem: Any) -> str:
+    """What pydantic has found, without its own terms."""
+    if problem["type"] in ("model_type", "dict_type"):
+        return "must be keys and values"
+    words = problem["msg"].removeprefix("Value error, ").partition(", unable to parse")[0]
+    return words.replace("Input should be", "must be", 1)
+
+
 def _problems(error: ValidationError) -> list[str]:
     lines = []
     for problem in error.errors(include_url=False):
@@ -547,7 +556,5 @@ def _problems(error: ValidationError) -> list[str]:
             meant = f"did you mean {near[0]!r}? " if near else ""
             lines.append(f"{key}: unknown key; {meant}known keys are {', '.join(known)}")
         else:
-            lines.append(
-                f"{key}: {problem['msg'].removeprefix('Value error, ')} (given: {_short.repr(problem['input'])})"
-            )
+            lines.append(f"{key}: {_in_plain_words(problem)} (given: {_short.repr(problem['input'])})")
     return lines

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,9 +16,10 @@ import pytest
 import sweep
 from cli import stack
 from functions import decisions
-from tests.unit.cli.conftest import RUN
+from tests.unit.cli.conftest import RUN, SUMMARY
 from tests.unit.conftest import LambdaContext, a_file
 
+ROOT = Path(__file__).parents[3]
 ACCEPT = ("accept", "web", "web-1", "cpu", "--by", "Ann")
 
 
@@ -27,6 +31,11 @@ def test_status_shows_every_dataset_with_what_runs_and_waits(headroom, web) -> N
     assert (known["waiting"], known["current_run"], known["levels"]["critical"], known["accepted"]) == (1, RUN, 0, 1)
     told = headroom("status")
     assert told.code == 0 and RUN in told.out and "idle" in told.out
+    summary = SUMMARY | {"levels": {"none": 7}, "open_levels": {"none": 7}, "unjudged": 7}
+    key = f"runs/web/{RUN}/assessment/risk_summary.json"
+    web.s3.put_object(Bucket="artifact-bucket", Key=key, Body=json.dumps(summary))
+    headings, row = headroom("status", "web").out.splitlines()
+    assert row[headings.index("not judged")] == "7", "no all-clear where nothing is known"
 
 
 def test_status_of_a_stack_without_data_says_how_to_begin(headroom) -> None:
@@ -147,6 +156,14 @@ def test_accepting_writes_reason_person_end_and_the_level_of_now(headroom, web) 
     assert [one["decision"] and one["decision"]["by"] for one in listed] == ["Ann", None]
 
 
+@pytest.mark.parametrize("metric", ["CPU", "Cpu", " cpu "])
+def test_a_metric_may_be_written_as_the_report_writes_it(headroom, web, metric: str) -> None:
+    assert headroom("accept", "web", "web-1", metric, "--reason", "moves").code == 0
+    [known], _ = decisions.read(web.s3, "ingest-bucket", "web")
+    assert known.metric == "cpu"
+    assert headroom("accept", "web", "web-1", metric, "--undo").code == 0
+
+
 def test_whoever_is_signed_in_is_the_person_and_a_snooze_is_short(headroom, web) -> None:
     headroom("snooze", "web", "idle", "cpu", "--kind", "stop", "--reason", "standby")
     [known], _ = decisions.read(web.s3, "ingest-bucket", "web")
@@ -168,7 +185,10 @@ def test_a_decision_can_be_taken_back_once(headroom, web) -> None:
         (("accept", "web", "web-1", "memory", "--reason", "x"), "no finding web-1: memory; there is web-1: cpu"),
         (("accept", "web", "wed-1", "cpu", "--reason", "x"), "there is web-1: cpu"),
         ((*ACCEPT, "--reason", "x", "--until", "2020-01-01"), "until must be a day from"),
-        ((*ACCEPT, "--reason", "x", "--until", "soon"), "until: "),
+        ((*ACCEPT, "--reason", "x", "--until", "2020-01-01"), "Error: until"),
+        ((*ACCEPT, "--reason", "x", "--until", "soon"), "--until soon: write the day as year-month-day, such as"),
+        ((*ACCEPT, "--reason", "x", "--until", "31.12.2026"), "such as 2026-12-31"),
+        (("accept", "web", "idle", "cpu", "--reason", "x"), "there is idle: cpu (stop). To name it: --kind stop"),
         (("accept", "other", "web-1", "cpu", "--reason", "x"), "has no published run yet; there are web"),
     ],
 )
@@ -263,7 +283,22 @@ def test_what_ingest_would_refuse_is_not_uploaded(headroom, tmp_path: Path) -> N
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "book.xlsx").write_text("x")
     assert "it is empty" in headroom("drop", "web", str(tmp_path / "empty.csv")).err
-    assert "convert or rename" in headroom("drop", "web", str(tmp_path / "book.xlsx")).err
+    assert "it is an Excel workbook: save it as CSV" in headroom("drop", "web", str(tmp_path / "book.xlsx")).err
+    (tmp_path / "data.bin").write_text("x")
+    assert "export it as one of these" in headroom("drop", "web", str(tmp_path / "data.bin")).err
+
+
+def test_an_empty_file_in_a_folder_does_not_hold_up_the_others(headroom, aws, tmp_path: Path) -> None:
+    for name, content in {"june.csv": "x", "empty.csv": "", "nothing.json": "", "book.xlsx": "x"}.items():
+        (tmp_path / name).write_text(content)
+    ended = headroom("drop", "web", str(tmp_path), "--no-follow", "--json")
+    assert ended.json["files"] == ["june.csv"]
+    for words in ("/empty.csv: it is empty", "/nothing.json: it is empty", "book.xlsx; save Excel workbooks as CSV"):
+        assert words in ended.err
+    assert (ended.code, "2 files were not dropped, see above" in ended.err) == (1, True)
+    assert aws.s3.list_objects_v2(Bucket="ingest-bucket", Prefix="incoming/web/")["KeyCount"] == 1
+    planned = headroom("drop", "web", str(tmp_path), "--dry-run")
+    assert planned.code == 1 and planned.json["request"]["Key"] == "incoming/web/june.csv"
 
 
 def test_files_that_have_to_wait_are_said_to_and_until_when(headroom, aws, tmp_path: Path, monkeypatch) -> None:
@@ -299,7 +334,15 @@ def test_models_are_listed_and_the_one_that_waits_is_approved(headroom, aws, wai
 def test_a_dataset_without_a_failed_run_cannot_be_redriven(headroom, aws) -> None:
     headroom("run", "web", "--no-follow")
     ended = headroom("redrive", "web")
-    assert ended.code == 1 and "has no run that has failed" in ended.err
+    assert ended.code == 1 and "has no failed run that Step Functions still keeps" in ended.err
+
+
+def test_a_dataset_that_there_is_not_is_a_mistake_and_those_there_are_are_named(headroom, web) -> None:
+    for words in (("status",), ("follow",), ("redrive",), ("logs",), ("start-over", "--yes")):
+        ended = headroom(words[0], "wbe", *words[1:])
+        assert (ended.code, ended.out) == (1, ""), words
+        assert ended.err == "Error: there is no dataset 'wbe'; there are web\n", words
+    assert headroom("status", "web").code == 0
 
 
 def test_a_redrive_takes_the_newest_run_that_failed(headroom, aws) -> None:
@@ -386,8 +429,10 @@ def test_to_start_over_is_asked_for_twice_and_reads_all_files_again(headroom, aw
 
 
 def test_logs_without_a_job_say_so(headroom, aws) -> None:
+    aws.ledger.admit("web", 50)
     ended = headroom("logs", "web", "--job", "train")
-    assert ended.code == 1 and "no log of a train job of dataset 'web'" in ended.err
+    assert ended.code == 1 and "dataset 'web' has no log of a train job yet" in ended.err
+    assert "dataset 'web' has no job logs yet" in headroom("logs", "web").err
 
 
 def test_a_refusal_of_aws_is_a_sentence_and_not_a_traceback(headroom, aws, monkeypatch) -> None:
@@ -433,6 +478,43 @@ def test_the_list_of_commands_has_a_whole_sentence_for_each(headroom, monkeypatc
         assert told.code == 0 and listed.strip()
         for line in listed.strip().splitlines():
             assert line.endswith(".") and "..." not in line, line
+
+
+def test_a_folder_without_files_has_no_preview(headroom, tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    told = headroom("preview", str(tmp_path))
+    assert (told.code, told.err) == (1, f"Error: there are no files in {tmp_path}\n")
+
+
+def test_a_checkout_has_the_command_line_before_it_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text("horizn: 3")
+    told = subprocess.run(
+        [sys.executable, "-m", "cli", "settings", "check", str(tmp_path / "web.yaml")],
+        cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (told.returncode, "did you mean 'horizon'" in told.stderr) == (1, True)
+
+
+def make(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run make with the Makefile of the project; python only says what it is asked."""
+    (folder / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
+    (folder / ".venv" / "installed").touch()
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\nfor word in "$@"; do echo "<$word>"; done\n')
+    python.chmod(0o755)
+    return subprocess.run(
+        ["make", "-f", str(ROOT / "Makefile"), "-o", "install", *words],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_preview_by_make_takes_names_with_blanks_and_says_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "CPU Usage.csv").write_text("x")
+    told = make("preview", "FILES=CPU Usage.csv", folder=tmp_path).stdout.splitlines()
+    assert told[-1] == "<CPU Usage.csv>"
+    assert make("preview", "FILES=a.csv b.csv", folder=tmp_path).stdout.splitlines()[-2:] == ["<a.csv>", "<b.csv>"]
+    nothing = make("preview", folder=tmp_path)
+    assert (nothing.returncode, "FILES=june.csv" in nothing.stdout) == (2, True)
 
 
 def test_a_file_that_is_not_there_is_said_so_before_any_is_looked_at(headroom, tmp_path: Path) -> None:

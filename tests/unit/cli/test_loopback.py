@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,6 +108,30 @@ def test_an_api_that_is_away_is_a_problem(page: Server) -> None:
     page.address = "http://127.0.0.1:1"
     status, _, body = ask(page, "GET", "/")
     assert status == 502 and "cannot be reached" in json.loads(body)["detail"]
+
+
+def test_a_browser_that_leaves_before_the_answer_is_no_error(page: Server, monkeypatch, capfd) -> None:
+    """As where somebody goes on to another view; it was a traceback of 20 lines in the terminal."""
+    served = threading.Event()
+
+    def slow(*_: Any) -> tuple[int, Any, bytes]:
+        time.sleep(0.2)
+        return 200, {}, bytes(2**24)
+
+    done = page.shutdown_request
+    monkeypatch.setattr("cli.loopback.send", slow)
+    monkeypatch.setattr(page, "shutdown_request", lambda request: (done(request), served.set()))
+    with socket.create_connection(("127.0.0.1", page.server_port)) as browser:
+        browser.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{page.server_port}\r\n\r\n".encode())
+    assert served.wait(10)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_mistake_of_ours_is_still_told(page: Server, monkeypatch, capfd) -> None:
+    monkeypatch.setattr("cli.loopback.send", lambda *_: 1 / 0)
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(page, "GET", "/")
+    assert "ZeroDivisionError" in capfd.readouterr().err
 
 
 def test_credentials_that_have_ended_are_a_problem(page: Server, asked, monkeypatch) -> None:

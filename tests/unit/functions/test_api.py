@@ -162,6 +162,12 @@ def test_a_run_is_started_once_for_each_key(ask, web) -> None:
     assert ask("GET", first.headers["location"]).json["execution"] == execution["name"]
 
 
+def test_what_is_wrong_with_a_request_is_said_without_a_librarys_words(ask, web) -> None:
+    refused = ask("POST", "/datasets/web/runs", {"overrides": {"assess": {"instance_count": 4}}})
+    assert is_problem(refused, 422, "several instances are of use to Spark only")
+    assert "Value error" not in json.dumps(refused.json)
+
+
 def test_a_key_of_another_start_is_refused(ask, web) -> None:
     ask("POST", "/datasets/web/runs", {"mode": "score"}, key="k1")
     assert is_problem(ask("POST", "/datasets/web/runs", {"mode": "train"}, key="k1"), 422, "other parameters")

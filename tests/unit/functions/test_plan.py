@@ -92,7 +92,7 @@ def test_the_first_run_takes_every_waiting_file_and_trains(aws) -> None:
     planned = start(aws)
     manifest = json.loads(read(aws, f"{planned['run_uri']}/manifest.json"))
     assert {f["file"] for f in manifest["files"]} == {"a.csv", "b.csv"}
-    assert (planned["train"], planned["train_reason"]) == (True, "there is no approved model yet")
+    assert (planned["train"], planned["train_reason"]) == (True, "there was no approved model before")
     assert manifest["previous_run_id"] is None
     listed = json.loads(read(aws, planned["raw"]["uri"]))
     assert listed[0] == {"prefix": "s3://ingest-bucket/incoming/demo/"}
@@ -282,7 +282,7 @@ def test_many_gigabytes_of_new_files_are_read_by_spark(aws, monkeypatch) -> None
 
 
 def test_several_instances_without_spark_are_refused(aws) -> None:
-    with pytest.raises(planning.CannotPlan, match=r'say "engine": "spark" as well'):
+    with pytest.raises(planning.CannotPlan, match=r'overrides: several instances .* say "engine": "spark" as well'):
         start(aws, overrides={"assess": {"instance_count": 4}})
     with pytest.raises(planning.CannotPlan, match=r'say "engine": "spark" as well'):
         start(aws, overrides={"preprocess": {"instance_count": 4}})

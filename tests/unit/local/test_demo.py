@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -12,7 +15,7 @@ from cli.files import passed_over
 from local import demo
 from local.cloud import CloudError
 from local.demo import chosen, table
-from local.emulator import image
+from local.emulator import image, mailbox
 
 
 def test_a_folders_data_files_keep_their_names_and_the_rest_stays(tmp_path: Path) -> None:
@@ -29,14 +32,42 @@ def test_spreadsheets_are_not_passed_over_in_silence(tmp_path: Path) -> None:
     with pytest.raises(CloudError, match=r"no data files .*; skipped, .*: june\.xlsx"):
         chosen("demo", [tmp_path], None)
     told = passed_over([f"{number}.xlsx" for number in range(7)])
-    assert told.endswith("0.xlsx, 1.xlsx, 2.xlsx, 3.xlsx, 4.xlsx and 2 more")
+    assert told.endswith("0.xlsx, 1.xlsx, 2.xlsx, 3.xlsx, 4.xlsx and 2 more; save Excel workbooks as CSV")
+    assert "Excel" not in passed_over(["README.md"])
     assert "\n" not in told
 
 
 def test_a_file_that_ingest_would_refuse_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "export.dat").write_text("x")
-    with pytest.raises(CloudError, match=r"would not be taken in: its name ends in none of"):
+    with pytest.raises(CloudError, match=r"would be refused:\n .*export\.dat: its name ends in none of"):
         chosen("demo", [tmp_path / "export.dat"], None)
+
+
+def test_files_that_would_be_refused_do_not_hold_up_the_others(tmp_path: Path) -> None:
+    (tmp_path / "june.csv").write_text("x")
+    for name in ("empty.csv", "nothing.json"):
+        (tmp_path / name).write_text("")
+    drop = chosen("demo", [tmp_path], None)
+    assert [name for _, name in drop.files] == ["june.csv"]
+    assert [line.rpartition("/")[2] for line in drop.unfit] == [
+        f"{name}: it is empty (0 bytes): export it again, or remove it" for name in ("empty.csv", "nothing.json")
+    ]
+    with pytest.raises(CloudError, match=r"(?s)empty\.csv.*nothing\.json"):
+        chosen("demo", [tmp_path / "empty.csv", tmp_path / "nothing.json"], None)
+
+
+def test_the_files_that_the_report_names_are_saved_with_it(aws, tmp_path: Path) -> None:
+    run = "runs/web/20261121T060000Z-0a1b2c3d"
+    for name in ("assessment/report.html", "assessment/tables/risks/part.parquet", "panel/quarantine.csv",
+                 "panel/panel.parquet"):  # fmt: skip
+        aws.s3.put_object(Bucket="artifact-bucket", Key=f"{run}/{name}", Body=name.encode())
+    (tmp_path / "old.csv").write_text("of an earlier demo")
+    demo.fetch(aws.s3, f"s3://artifact-bucket/{run}/assessment/", tmp_path)
+    saved = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert saved == {"report.html", "tables/risks/part.parquet", "panel/quarantine.csv"}
+    from headroom.report.sections import data
+
+    assert demo.REFUSED in Path(data.__file__).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +126,27 @@ def test_the_table_shows_the_servers_most_at_risk_whatever_their_names() -> None
     assert "2026-01-31" not in shown
 
 
+def test_a_mail_whose_commands_lead_nowhere_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = mailbox.Letter(Path("1.eml"), "you@example.com", "Headroom demo: 1 high", "  headroom report demo", "now")
+    monkeypatch.setattr(mailbox, "letters", lambda _: [letter])
+    for stays in (True, False):
+        console = Console(record=True, width=120, file=io.StringIO())
+        demo._show_mail(console, SimpleNamespace(mailbox=Path("unread")), 0, stays)
+        told = console.export_text()
+        assert "headroom report demo" in told and ("which stops now" in told) is not stays
+
+
+def test_servers_that_are_not_judged_are_not_told_as_without_risk() -> None:
+    def title(levels: dict[str, int], unjudged: int, total: int) -> str:
+        summary = {"servers": 3, "levels": levels, "unjudged": unjudged, "not_judged_total": total, "top": []}
+        return str(table(summary).title)
+
+    assert title({"critical": 0, "none": 3}, 3, 3) == "3 servers: 3 not judged"
+    assert title({"critical": 1, "none": 2}, 1, 2) == (
+        "3 servers: 1 critical, 1 none, 1 not judged (1 not judged for every metric)"
+    )
+
+
 def test_the_jobs_libraries_are_those_of_the_lock() -> None:
     lock = (
         "pytest==0.0.1 \\\n    --hash=sha256:00\n"
@@ -139,6 +191,7 @@ def test_the_generated_fleet_has_the_days_asked_for(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(demo, "SERVERS", 3)
     drop = demo.generated("young", tmp_path, 7)
     assert drop.dataset == "young" and drop.settings == tmp_path / "settings.yaml"
-    assert {name for _, name in drop.files} >= {"fleet-2026-10.csv"}
-    days = {line[:10] for line in (tmp_path / "incoming" / "fleet-2026-10.csv").read_text().splitlines()[1:]}
-    assert len(days) == 7
+    months = [path for path, name in drop.files if re.fullmatch(r"fleet-\d{4}-\d\d\.csv", name)]
+    days = {line[:10] for path in months for line in path.read_text().splitlines()[1:]}
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    assert days == {f"{yesterday - timedelta(days=ago)}" for ago in range(7)}, "so that what it forecasts is to come"
