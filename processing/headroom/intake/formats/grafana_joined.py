@@ -26,11 +26,9 @@ _NOT_A_SERVER_WORDS = """
     gesamt summe durchschnitt mittelwert schwellwert moyenne promedio totale
 """
 _NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
-# Parts of one server, and words for any column: nothing with a number behind them is a server's name for certain.
+# Columns that are only numbered, and parts of one server that are: no names of servers for certain.
 _NUMBERED = re.compile(
-    r"(?:v?cpu|core|processor|kern|disk|gpu|eth|sd|vd|xvd|nvme|dm|md|value|wert|messwert|column|spalte|serie|series|sample)"
-    r"[ _#-]?\d{1,3}",
-    re.IGNORECASE,
+    r"(?:value|wert|messwert|sample|column|spalte|serie|series|disk|gpu|vcpu|kern)[ _#-]?\d{1,3}", re.IGNORECASE
 )
 # A series with one of these in its name was not measured.
 _NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert", "limit", "limits"])
