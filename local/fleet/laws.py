@@ -247,7 +247,7 @@ LAWS = {
 }
 
 
-# Of these the prior of the trends has seen the first alone: they show how it does where it meets something new.
+# Of these the prior of the trends has seen none: they show how it does where it meets something new.
 OTHER_LAWS = {
     "exponential": Law(_exponential, True),
     "logistic": Law(_logistic, False),

@@ -1,7 +1,7 @@
 """The laws that a series' level may follow, and how well each explains a series under several kinds of noise.
 
-The laws: constant; a line; growth by the same share in the same time; a slope, a step, a burst or a saturation that
-began some time ago; a climb that has ended. The noise: none that lasts, much memory, a random walk, slow waves.
+The laws: constant; a line; a slope, a step, a burst or a saturation that began some time ago; a climb that has ended.
+The noise: none that lasts, much memory, a random walk, slow waves.
 
 All series of one length share the laws and the noise, so a noise's covariance is factorised once for all of them, and
 a law's coefficient (normal prior) and the noise's size (inverse gamma prior) are integrated out in closed form
@@ -34,15 +34,13 @@ ENDS = (10, 30, 60)
 # Prior standard deviations of a slope per period and of a rise, in sizes of the noise.
 SLOPES, RISES = (0.01, 0.03, 0.1, 0.3, 1.0), (5.0, 20.0, 80.0)
 SIZES = {
-    "line": SLOPES, "slope": SLOPES, "ended": SLOPES, "ramp": SLOPES, "growth": SLOPES,
+    "line": SLOPES, "slope": SLOPES, "ended": SLOPES, "ramp": SLOPES,
     "step": RISES, "saturation": RISES, "warming": RISES, "burst": RISES, "level": (1.0,),
 }  # fmt: skip
 # The same where something came later than a line: of the line, and of what came.
 LINE_OF_TWO, AFTER_LINE = 0.06, {"slope": 0.3, "step": 10.0}
 # Periods in which a rise comes to 63 %: one that began some time ago, and one as old as the series.
 PACES, FIRST_PACES = (15.0, 35.0, 80.0), (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 150.0)
-# Periods in which what grows by the same share in the same time grows by a factor of 2.7.
-GROWTHS = (60.0, 150.0)
 # What may be a burst began this many days ago; and how fast it fades, in days.
 BURST_AGES, FADING = (1, 2, 3, 4, 5, 6, 7, 9), 3.0
 # Variance of a level that nothing is known of, in squared sizes of the noise.
@@ -151,8 +149,6 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> L
     for age in (age for age in COARSE_AGES if age <= oldest - 3):
         for later in (later for later in COARSE_AGES if later < age):
             shape("ramp", later, np.minimum(np.maximum(time + age, 0), age - later), turn=1.0)
-    for rate in GROWTHS:
-        shape("growth", oldest, rate * np.expm1(time / rate), 1.0, rate=rate)
     for rate in FIRST_PACES:
         shape("warming", oldest, 1 - np.exp(-(time + oldest) / rate), np.exp(-oldest / rate) / rate, rate=rate)
     shape("level", oldest, np.zeros(len(time)))
@@ -161,7 +157,7 @@ def laws_of(periods: int, steps: tuple[int, ...], pace: float, season: int) -> L
     laws: list[tuple[tuple[str, ...], tuple[int, int], tuple[float, float], float, str]] = []
     for number, (name, began, pace_of) in enumerate(zip(names, ages, paces, strict=True)):
         since = _age_group(began)
-        of_age = name if name in ("growth", "warming", "level") else f"{name} {since}"
+        of_age = name if name in ("warming", "level") else f"{name} {since}"
         for size in SIZES[name]:
             own = (of_age,) if name == "level" else (of_age, f"{name} x {size}", *pace_of)
             if name in ("line", "slope"):

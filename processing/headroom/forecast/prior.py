@@ -93,6 +93,6 @@ def shares(laws: Laws, size: np.ndarray) -> np.ndarray:
 
 def _kinds() -> dict[str, tuple[float, ...]]:
     """The kinds of laws that are told apart by shares, with their bounds."""
-    slopes = ("line", "line that ends", "slope", "slope that ends", "ended", "ramp", "growth")
+    slopes = ("line", "line that ends", "slope", "slope that ends", "ended", "ramp")
     rises = ("step", "saturation", "warming", "burst")
     return dict.fromkeys(slopes, SHARES["slope"]) | dict.fromkeys(rises, SHARES["rise"])

@@ -43,7 +43,7 @@ _PERHAPS_ENTITIES_WORDS = """
 """
 _PERHAPS_ENTITIES = set(_PERHAPS_ENTITIES_WORDS.split())
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
-_MEASUREMENTS = {"cpu", "mem", "memory", "disk", "diskio", "net", "network", "swap", "system", "kernel", "processor"}
+MEASUREMENTS = {"cpu", "mem", "memory", "disk", "diskio", "net", "network", "swap", "system", "kernel", "processor"}
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
 
 
@@ -412,7 +412,7 @@ def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[
         for place, heading in enumerate(headings)
         if any(plain(heading) in row.split() for row in SERVERS[-2:])
         and any(_written(sample, place))
-        and (_has_numbers(sample, place) or all(cell.casefold() in _MEASUREMENTS for cell in _written(sample, place)))
+        and (_has_numbers(sample, place) or all(cell.casefold() in MEASUREMENTS for cell in _written(sample, place)))
     }
 
 

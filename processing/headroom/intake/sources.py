@@ -362,7 +362,8 @@ _OF_OTHER_THINGS = set(_OF_OTHER_THINGS_WORDS.split())
 def _may_be_the_server(heading: str, name: str, file: str) -> bool:
     """Whether what one column of a file says in all rows may be its server, and another than the file's name says."""
     words = set(meaning.words_of(heading))
-    if name.casefold() in file.casefold() or not columns.is_name(name) or words & _OF_OTHER_THINGS:
+    told = name.casefold() in file.casefold() or name.casefold() in columns.MEASUREMENTS
+    if told or not columns.is_name(name) or words & _OF_OTHER_THINGS:
         return False
     like_a_host = re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d)[\w.-]+|\d{1,3}(\.\d{1,3}){3}", name) is not None
     return like_a_host or bool(words & _LIKE_SERVERS)
