@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def preprocess(
         (work / "files").mkdir()
         metrics.use(effective.own_metrics())
         db = database.open_in(work)
-        latest = _latest(manifest)
+        latest = reading.latest_of(_planned(manifest))
         if where == engine.SPARK:
             from headroom import spread  # and pyarrow with it, which one machine has no need to load
 
@@ -171,13 +171,11 @@ def _effective_settings(given: Path | None, before: Settings | None) -> tuple[Se
     return Settings(), {"source": "default", "errors": errors}
 
 
-def _latest(manifest: dict[str, Any]) -> str:
-    """The last moment that a sample may have: a day after the run was planned, for clocks and zones that are off."""
+def _planned(manifest: dict[str, Any]) -> datetime:
     try:
-        created = datetime.fromisoformat(manifest["created_at"].replace("Z", "+00:00"))
+        return datetime.fromisoformat(manifest["created_at"].replace("Z", "+00:00"))
     except (KeyError, ValueError, AttributeError):
-        created = datetime.now(UTC)  # nobody planned this run: it is now
-    return (created + timedelta(days=1)).isoformat()
+        return datetime.now(UTC)  # nobody planned this run: it is now
 
 
 def _nothing_usable(report: dict[str, Any]) -> str:

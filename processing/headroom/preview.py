@@ -11,7 +11,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -19,10 +19,11 @@ import duckdb
 from headroom.core import metrics, wording
 from headroom.core import settings as settings_module
 from headroom.core.settings import Settings, SettingsError
-from headroom.intake import entities, reading
+from headroom.intake import entities, merge, reading
 from headroom.intake.columns import name_of_cell
 from headroom.intake.layout import UnreadableFile, encoding_of, first_bytes, is_gzip
 from headroom.intake.meaning import Meaning
+from headroom.intake.slices import days_of
 from headroom.intake.sources import Source
 from headroom.intake.tables import one_row, quoted
 
@@ -65,13 +66,11 @@ def preview(path: Path, name: str, settings: Settings) -> tuple[list[str], bool]
             except (OSError, UnreadableFile, duckdb.Error) as error:
                 return [*lines, f"  refused: {error}"], False
             source = Source(0, name, beginning)
-            tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-            reading.read(db, [source], settings, tomorrow, work / "files")
+            reading.read(db, [source], settings, reading.latest_of(datetime.now(UTC)), work / "files")
+            merge.prepare(db)
+            merge.settle_samples(db, days_of(db), [source])
             if source.error:
                 return [*lines, f"  refused: {source.error}"], False
-            db.execute("CREATE TABLE kept AS FROM reading LIMIT 0; CREATE TABLE stored (server_id TEXT, metric TEXT)")
-            if entities.settle(db):
-                entities.give_to_servers(db, "reading", "suspect")
             lines += _described(db, source, settings)
             if is_part:
                 lines.append("  judged by its beginning; a run looks at all of it")
@@ -169,7 +168,7 @@ def _in_words(metric: str, meaning: Meaning) -> str:
     unit = "percent" if meant.percent else meant.unit
     factor = "" if meaning.factor == 1 else f" times {meaning.factor:g}"
     free = f", {meant.capacity or 100:g} minus what is free" if meaning.free else ""
-    return f"{metric} in {unit}{factor}{free}{'' if meaning.certain else ' (supposed)'}"
+    return f"{metric} in {unit}{factor}{free}{'' if meaning.certain else ' (assumed)'}"
 
 
 def _values(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
@@ -201,7 +200,10 @@ def _settings_lines(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
         for metric, all_of_it in shares
     ]
     unknown = db.execute("""
-        SELECT DISTINCT evidence[4] AS name FROM reading WHERE name <> '' ORDER BY name LIMIT 5""").fetchall()
+        SELECT DISTINCT evidence[4] AS name FROM reading WHERE name IS NOT NULL ORDER BY name LIMIT 5""").fetchall()
+    if any(name in ("", source.known_layout.named_text) for (name,) in unknown):
+        lines.append(f"metric: {_ONE_OF}")
+        unknown = [(name,) for (name,) in unknown if name not in ("", source.known_layout.named_text)]
     return lines + [f"columns: {{{name}: {_ONE_OF}}}" for (name,) in unknown]
 
 

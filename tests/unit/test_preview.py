@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import exports
+import pytest
 
+from headroom.core.job import InputError
 from headroom.preview import main
 
 PACKAGES = str(Path(__file__).parents[2] / "processing")
@@ -71,6 +74,7 @@ class Without:
         if name.split(".")[0] in ("pandas", "numpy", "pyarrow", "scipy", "sklearn"):
             raise ImportError(name)
 sys.meta_path.insert(0, Without())
+from headroom.core.job import InputError
 from headroom.preview import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -95,3 +99,29 @@ def test_a_damaged_archive_is_refused_and_harms_no_other_file(tmp_path, capsys):
     assert main([str(tmp_path)]) == 1
     text = capsys.readouterr().out
     assert "refused: damaged gzip file" in text and "web-1 at" in text
+
+
+def test_a_file_that_contradicts_itself_is_refused_as_the_run_refuses_it(tmp_path, capsys):
+    """With the sentence of the run, and each file by itself."""
+    twice = {
+        "twice.csv": "time,host,cpu\n2024-02-13 00:00,app-1,27\n2024-02-13 00:00,app-1 ,28\n",
+        "wide.csv": "Time,lb-1,lb-2,lb-1\n2024-02-13 00:00,1.5,2,3\n",
+        "good.csv": "time,host,cpu\n2024-02-13 00:00,web-1,5\n",
+    }
+    twice["cpu.csv"] = twice.pop("wide.csv")
+    code, text = shown(tmp_path / "in", capsys, twice)
+    with pytest.raises(InputError) as refused:
+        exports.read(tmp_path / "run", {name: twice[name] for name in ("cpu.csv", "twice.csv")})
+    said = dict(part.split("\n", 1) for part in text.strip().split("\n\n"))
+    assert code == 1 and "1 usable" in said["good.csv"]
+    for name in ("cpu.csv", "twice.csv"):
+        reason = said[name].removeprefix("  refused: ")
+        assert "has different values at the same moment" in reason and f"{name}: {reason.strip()}" in str(refused.value)
+
+
+def test_samples_later_than_a_run_of_now_are_not_called_usable(tmp_path, capsys):
+    ahead = {"ahead.csv": f"time,host,cpu\n{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d},web-1,5\n"}
+    code, text = shown(tmp_path / "in", capsys, ahead)
+    assert code == 1 and "1 rows, 0 usable" in text and "timestamp later than the run" in text
+    with pytest.raises(InputError, match="timestamp later than the run"):
+        exports.read(tmp_path / "run", ahead)

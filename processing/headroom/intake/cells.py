@@ -15,7 +15,7 @@ _OTHER_EPOCH = (
     "another year? Use ISO 8601 (2024-01-31T13:05:00Z)"
 )
 # What rows below or beside those of servers are called.
-_TOTALS = (
+TOTALS = (
     r"(_|grand |sub|sub-|overall |cluster |fleet )?"
     r"(totals?|averages?|avg|mean|median|sum|summary|max(imum)?|min(imum)?)"
     r"( of)?( all)?( (servers|hosts|nodes|vms|machines|instances))?:?"
@@ -103,10 +103,12 @@ CREATE MACRO doubt(text, number, reason, most, unit) AS CASE
 CREATE MACRO problem(source_column, cell, reason) AS {{'column': source_column, 'value': cell, 'reason': reason}};
 CREATE MACRO not_null(list) AS list_filter(list, lambda item: item IS NOT NULL);
 
+CREATE MACRO is_total(name) AS regexp_full_match(lower(clean(name)), {quoted(TOTALS)});
+
 CREATE MACRO server_problem(name) AS CASE
     WHEN is_nothing(name) OR lower(name) IN ({_NO_NAMES})
         THEN 'no server name: export it beside the values, or send a file per server, named after it'
-    WHEN regexp_full_match(lower(name), {quoted(_TOTALS)}) THEN 'a total or an average, and not a server'
+    WHEN is_total(name) THEN 'a total or an average, and not a server'
     WHEN length(name) > {NAME_LENGTH} THEN 'server name longer than {NAME_LENGTH} characters'
     WHEN regexp_matches(name, '\p{{Cc}}') THEN 'server name with control characters' END;
 

@@ -80,14 +80,15 @@ def refuse_all(db: duckdb.DuckDBPyConnection, found: Sequence[Conflict], sources
     refused = []
     for file, [first, *more] in of_file.items():
         count = first.count + sum(one.count for one in more)
+        in_all = f", and at {count} moments in all" if count > 1 else ""
         differ = _columns_that_differ(db, by_order[file], first.low_row, first.high_row)
         told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
         refused.append((
             by_order[file],
             f"{table.columns()[first.metric]} of {named(first.server)} has different values at the same moment "
-            f"({first.at} UTC: {first.low:g} and {first.high:g}{f', and so at {count} moments' if count > 1 else ''}). "
-            f"{told}: export one of them, or say under `sources` in the settings which rows count (where) or that the "
-            "busiest does (entities: busiest)",
+            f"({first.at} UTC: {first.low:g} and {first.high:g}{in_all}). "
+            f"{told}: export one of them, or say under `sources` in the settings which rows count (where), or keep "
+            "the highest value (entities: busiest)",
         ))  # fmt: skip
     refuse(db, refused)
     return bool(refused)

@@ -80,6 +80,9 @@ WITH with_doubt AS (
         {for_each_metric("doubt(%_text, %_number, %_doubt, #most, #unit) AS %_problem")},
         CASE
             WHEN structure_problem IS NOT NULL THEN problem('', at_text, structure_problem)
+            WHEN is_total(server_name) THEN problem('server_id', server_name, server_problem(server_name))
+            WHEN sampled_at IS NULL AND is_total(at_text)
+                THEN problem('timestamp', at_text, 'a total or an average, and not a sample')
             WHEN sampled_at IS NULL THEN problem('timestamp', at_text, time_problem)
             WHEN unknown_metric IS NOT NULL
                 THEN problem('metric', unknown_metric, coalesce(unclear_name.reason, {quoted(unknown)}))

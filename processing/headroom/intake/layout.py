@@ -455,8 +455,9 @@ def _no_header(lines: Sequence[str], rules: FileRules) -> str:
                 return (
                     f"its header ({', '.join(headings)[:120]}) has a time, but nothing that is known to be one of "
                     "cpu, memory, disk, network_in, network_out (or value): map a column under `columns` in the "
-                    "dataset's settings. If its columns are servers, export a column for the server, and one for the "
-                    "metric"
+                    "dataset's settings. If it has a column per server (named with a digit, a hyphen or a dot), put "
+                    "the metric into the file's name (cpu.csv) or the settings (metric: cpu, under `sources`); else "
+                    "export a column for the server, and one for the metric"
                 )
     first = next((line.strip() for line in lines if line.strip()), "")
     between = "; its columns stand between blanks, as a terminal shows them: send CSV" if _in_blanks(lines) else ""
@@ -464,7 +465,7 @@ def _no_header(lines: Sequence[str], rules: FileRules) -> str:
         "no header with a timestamp column and at least one of "
         "cpu, memory, disk, network_in, network_out (or value) was found; "
         f"the first line is {first[:120]!r}{between}. "
-        "Name the columns so, or map them under `columns` in the dataset's settings"
+        "Rename the columns accordingly, or map them under `columns` in the dataset's settings"
     )
 
 

@@ -67,14 +67,7 @@ def merge(
     read_kept(db, before_run.kept)
     if before_run.panel is not None:
         read_stored(db, before_run.panel)
-    if entities.settle(db):
-        entities.give_to_servers(db, "reading", "suspect")
-    if before_run.kept:
-        days = days_of(db)
-    slices = repeated_in(db, slices_of(days))
-    if conflicts.refuse_all(db, conflicts.find(db, slices), sources):
-        days = days_of(db)
-        slices = repeated_in(db, slices_of(days))
+    days, slices = settle_samples(db, days_of(db) if before_run.kept else days, sources)
     settle_servers(db, history or samples, settings, sources)
     keep_since = keep_since_of(before_run, [day for day, _ in days], settings)
     kept_days = keep_untouched(before_run, keep_since, samples)
@@ -106,6 +99,20 @@ CREATE VIEW incoming AS
     UNION ALL
     SELECT server_id, sampled_at, {for_each(names, "%")}, (file::BIGINT << 36) + row AS arrival FROM usable_reading;
 """
+
+
+def settle_samples(
+    db: duckdb.DuckDBPyConnection, days: list[tuple[datetime, int]], sources: Sequence[Source]
+) -> tuple[list[tuple[datetime, int]], dict[tuple[datetime, datetime], bool]]:
+    """Settle whose each sample is, and refuse the files that contradict themselves; ``days`` have samples (see
+    ``days_of``). Gives the days that then have some, and their slices (see ``make_panel``)."""
+    if entities.settle(db):
+        entities.give_to_servers(db, "reading", "suspect")
+    slices = repeated_in(db, slices_of(days))
+    if conflicts.refuse_all(db, conflicts.find(db, slices), sources):
+        days = days_of(db)
+        slices = repeated_in(db, slices_of(days))
+    return days, slices
 
 
 def settle_servers(

@@ -18,6 +18,8 @@ from headroom.intake.scanning import of_all_or_each
 from headroom.intake.sources import Source, read_alike
 from headroom.intake.tables import key_text, scan_of
 
+_SAID_BY_SETTINGS = "it in the settings (metric: cpu, under `sources`)"
+
 
 @dataclass(frozen=True)
 class Names:
@@ -71,8 +73,13 @@ def _meant(
         found = meaning_of_cell(layout, name, unit, rules)
         if isinstance(found, Meaning):
             understood[key] = found
+        elif isinstance(found, Unclear) and not name:
+            told = f"{found.metric}: the file's name, {layout.named_text!r}, {found.reason}"
+            unclear.append((layout.named_text, f"{told}: rename the file, or say {_SAID_BY_SETTINGS}"))
         elif isinstance(found, Unclear):
             unclear.append((name, f"{found.metric}: {_shown(name)} {found.reason}"))
+        elif not name and layout.named is None:
+            unclear.append(("", f"nothing says the metric: put it into the file's name, or say {_SAID_BY_SETTINGS}"))
     taken: dict[str, Meaning] = {}
     for metric in metrics.columns():
         candidates = [(key, found) for key, found in understood.items() if found.metric == metric]
@@ -83,7 +90,10 @@ def _meant(
             else:
                 name = key.partition("\x1f")[0]
                 unclear.append(
-                    (name, f"{metric}: {_shown(name)} is another statistic than what was measured on average")
+                    (
+                        name or layout.named_text,
+                        f"{metric}: {_shown(name)} is another statistic than what was measured on average",
+                    )
                 )
     return taken, unclear
 

@@ -45,9 +45,10 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
 def on_files(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
     """What was left out of the files, or corrected by later files, one sentence each."""
     notes = []
-    gone = _without_rows(db, f"SELECT DISTINCT {server_of()} AS server_id FROM suspect WHERE server_id <> ''")
+    named = f"SELECT DISTINCT {server_of()} AS server_id FROM suspect WHERE server_id <> ''"
+    gone = _without_rows(db, f"{named} AND NOT is_total({server_of()})")
     if gone:
-        notes.append(f"Servers of which nothing could be used, so that they are missing: {counted(gone)}.")
+        notes.append(f"Servers of which nothing could be used, so that they are left out: {counted(gone)}.")
     doubts = db.execute(
         "SELECT reason, list(DISTINCT file ORDER BY file) FROM doubt GROUP BY reason ORDER BY reason"
     ).fetchall()

@@ -69,6 +69,8 @@ def _add_lines(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None
         file = source.order
         if source.layout is None or file not in rows_of:
             continue
+        if source.layout.export:
+            rejected.pop(file, None)  # they are lines of the export itself, and no samples
         if file not in rejected and one_each(source, rows_of[file]):
             simple.append(file)
             continue

@@ -9,6 +9,7 @@ kept with the reason, so that the counts of the data-quality report add up.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -40,6 +41,11 @@ def read(
     name_all(sources, settings)
     (look or look_at)(db, sources, settings, work)
     read_rows(db, sources, settings, latest, names_of(sources, settings.statistic))
+
+
+def latest_of(planned: datetime) -> str:
+    """The last moment that a sample may have: a day after the run was planned, for clocks and zones that are off."""
+    return (planned + timedelta(days=1)).isoformat()
 
 
 def prepare(db: duckdb.DuckDBPyConnection) -> None:
@@ -89,6 +95,8 @@ def read_rows(
     together.
     """
     insert_all(db, "unclear_name", list(names.unclear.items()))
+    damaged = [(source.order, *one) for source in sources if source.error is None for one in source.damaged]
+    insert_all(db, "rejected", damaged)
     insert_all(db, "busiest_file", [(source.order,) for source in sources if source.busiest])
     for alike, group in read_alike(sources).items():
         layout = alike[0]

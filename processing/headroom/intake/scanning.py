@@ -121,7 +121,8 @@ def _texts(layout: Layout, sources: Sequence[Source], understood: Mapping[str, M
     else:
         name, key = name_text(layout), key_text(layout)
         known = ", ".join(quoted(one) for one in understood) or "NULL"
-        unknown_metric = f"CASE WHEN {key} IN ({known}) THEN NULL ELSE {name} END"
+        named = f"coalesce(nullif({name}, ''), {quoted(layout.named_text)})"  # the file's name, where no cell says it
+        unknown_metric = f"CASE WHEN {key} IN ({known}) THEN NULL ELSE {named} END"
         values = {}
         for metric in metrics.columns():
             keys = {one: found for one, found in understood.items() if found.metric == metric}

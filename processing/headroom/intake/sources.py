@@ -22,7 +22,7 @@ from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
 from headroom.intake import columns, file_names, json_tables, meaning, parts, rows
 from headroom.intake.file_names import FileName
-from headroom.intake.formats import Export, Sample, format_of
+from headroom.intake.formats import Damaged, Export, Sample, Unlike, format_of
 from headroom.intake.headings import same
 from headroom.intake.layout import (
     SAMPLE_ROWS,
@@ -59,7 +59,8 @@ class Source:
     of the file was left alone; ``meanings`` how its numbers were read; ``names`` all headings and metrics that
     occur in it, which a mapping may mean; ``keys`` what stands in its metric column, with units (``tables.key_text``).
     ``busiest``: of parts that count together, each moment has the busiest one's value. ``plain``: it is large, and
-    each of its lines is a row for certain, so that several readers may share it.
+    each of its lines is a row for certain, so that several readers may share it. ``damaged`` are rows of an export
+    that are not as its format has them.
     """
 
     order: int
@@ -76,6 +77,7 @@ class Source:
     keys: set[str] = field(default_factory=set)
     busiest: bool = False
     plain: bool = False
+    damaged: list[Damaged] = field(default_factory=list)
 
     @property
     def alike(self) -> tuple[Layout, str]:
@@ -172,7 +174,7 @@ def _export_of(source: Source, file: File) -> tuple[Export, ModuleType] | None:
         start = content.read(4)
     if start in (b"", b"PK\x03\x04"):
         return None
-    export = Export(source.file, "" if start == b"PAR1" else head_of(file.path), file.path)
+    export = Export(source.file, "" if start == b"PAR1" else head_of(file.path), file.path, file.rules)
     module = format_of(export)
     return None if module is None else (export, module)
 
@@ -209,7 +211,8 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
     try:
         with source.readable.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out)
-            for one in module.read(replace(export, path=path)):
+            export = replace(export, path=path)
+            for one in module.read(export):
                 if one.value[-1:].isalpha() or one.value[-1:] == "%":
                     one = _with_unit_of_cell(one)
                 if len(sample) < SAMPLE_ROWS:
@@ -219,16 +222,54 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
         raise UnreadableFile(f"it looks like {module.NAME}, but it is damaged ({error}): export it again") from error
     except duckdb.Error as error:
         raise UnreadableFile(f"damaged Parquet file, send it again: {brief(error)}") from error
+    except Unlike as error:
+        raise _unlike(module.NAME, str(error)) from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, csv.Error) as error:
-        raise UnreadableFile(
-            f"it looks like {module.NAME}, but is not as that is known ({type(error).__name__}: {brief(error)}): "
-            "export it again, or send CSV"
-        ) from error
+        said = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else brief(error)
+        raise _unlike(module.NAME, said) from error
+    _refuse_damaged(export, module.NAME, bool(sample))
+    source.damaged = export.damaged
+    source.said += export.said
     if all(one[1] for one in sample):
         _whole_name(source)
     if not sample:
         raise UnreadableFile(f"it is an export of {module.NAME} without any samples: export it again")
     return layout_of_samples(module.NAME, file, sample)
+
+
+# Of an export with more rows than these that are too long, the others may have lost a cell, and what follows moved.
+_FEW_TOO_LONG = 0.01
+
+
+def _refuse_damaged(export: Export, name: str, any_sample: bool) -> None:
+    """One damaged row in a file is an accident; many say that the file is not what it looks like.
+
+    Raises:
+        UnreadableFile: most rows are damaged, or so many have too many cells that those of others cannot be trusted.
+    """
+    count, records = len(export.damaged), export.records
+    if not count:
+        return
+    place, written, reason = export.damaged[0]
+    first = f"the first is {place}, {written[:80]!r}: {reason}"
+    if not any_sample or 2 * count > records:
+        raise _unlike(name, f"{count} of {records} rows or records cannot be read; {first}")
+    if export.long > 1 and export.long > _FEW_TOO_LONG * records:
+        raise _unlike(
+            name,
+            f"{export.long} of {records} rows have more fields than the header, as if decimal commas parted them; "
+            f"{first}",
+            "export it with semicolons between the fields, with decimal points, or with quotation marks around numbers",
+        )
+
+
+_ANOTHER_WAY = (
+    "export it again, or send a table as CSV with the columns timestamp, server_id and cpu (or another metric)"
+)
+
+
+def _unlike(name: str, why: str, what_to_do: str = _ANOTHER_WAY) -> UnreadableFile:
+    return UnreadableFile(f"it looks like {name}, but does not have its layout ({why}): {what_to_do}")
 
 
 def _with_unit_of_cell(sample: Sample) -> Sample:

@@ -47,3 +47,18 @@ def test_a_number_is_a_moment_since_2001_or_none(tmp_path_factory, number):
     assert exports.adds_up(quality)
     found = panel[panel["server_id"] == "odd"]
     assert (found["ds"] >= "2001-09-09").all()
+
+
+@pytest.mark.parametrize("at", ["31.10.2026", "Summe", ""])
+def test_rows_of_totals_are_called_so_whatever_their_time_and_are_no_servers_that_are_missing(tmp_path, at):
+    text = (
+        f"Datum;Uhrzeit;Server;cpu\n13.02.2024;06:00;web-1;35,5\n14.02.2024;06:00;web-1;35,5\n{at};;Mittelwert;26,7\n"
+    )
+    _, quality = exports.read(tmp_path, {"a.csv": text})
+    assert [one["reason"] for one in quality["reasons"]] == ["a total or an average, and not a server"]
+    assert not any("Mittelwert" in note for note in quality["notes"])
+
+
+def test_a_row_whose_time_says_total_is_one(tmp_path):
+    _, quality = exports.read(tmp_path, {"a.csv": "time,host,cpu\n2024-02-13,a,35\n2024-02-13,b,35\nTotal,,70\n"})
+    assert [one["reason"] for one in quality["reasons"]] == ["a total or an average, and not a sample"]

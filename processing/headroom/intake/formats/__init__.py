@@ -2,8 +2,9 @@
 
 A module has a ``NAME`` that people know the export by, ``recognise(export)``, which looks at its beginning, and
 ``read(export)``, which yields every sample in the export's own words: texts as they stand, names as the tool gives
-them. What names, units and times mean is decided in one place, for all formats (see ``meaning``). To add a format, add
-its module here and its test beside the others.
+them. What names, units and times mean is decided in one place, for all formats (see ``meaning``). A row or record that
+is not as the format has it costs that row and not the file: readers pass rows to ``fits`` and records to ``samples``,
+which keep the damaged ones with their lines. To add a format, add its module here and its test beside the others.
 """
 
 from __future__ import annotations
@@ -11,16 +12,23 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 
 from headroom.core.modules import modules_of
+from headroom.core.settings import FileRules
+from headroom.intake.layout import brief
+
+Record = TypeVar("Record")
+_TOO_MANY = "more fields than the header"
+_TOO_FEW = "fewer fields than the header: is the line cut off, or does another mark part its fields?"
+_SHOWN = 200
 
 
 class Sample(NamedTuple):
@@ -34,13 +42,37 @@ class Sample(NamedTuple):
     entity: str = ""
 
 
-@dataclass(frozen=True)
+class Damaged(NamedTuple):
+    """What is known of a row or record that is not as its format has it: its line from 1 (in a JSON document or Parquet
+    its number), its text, and what is wrong with it."""
+
+    line: int
+    text: str
+    reason: str
+
+
+class Unlike(Exception):
+    """A whole file is not as its format has it; the message says in what."""
+
+
+@dataclass
 class Export:
-    """A file to be recognised: its name with folders, its beginning as text, and its content (UTF-8, unpacked)."""
+    """A file to be recognised: its name with folders, its beginning as text, and its content (UTF-8, unpacked).
+
+    ``rules`` are what the settings say of it. While it is read, ``said`` are sentences about what is left alone,
+    ``line`` is the line of the row or document at hand, ``records`` counts rows and records, ``long`` those of them
+    with too many fields, and ``damaged`` are those that are left out.
+    """
 
     file: str
     head: str
     path: Path
+    rules: FileRules = field(default_factory=FileRules)
+    line: int = 0
+    records: int = 0
+    long: int = 0
+    damaged: list[Damaged] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     @cached_property
     def first_lines(self) -> list[str]:
@@ -57,13 +89,24 @@ class Export:
             return json.load(file)
 
     def documents(self) -> Iterator[Any]:
-        """Its lines, each a JSON document; also where they follow each other without line breaks."""
+        """Its lines, each a JSON document; also where they follow each other without line breaks.
+
+        Raises:
+            JSONDecodeError: the first line is none. Of later ones the rest of the line is ``damaged``.
+        """
         decoder = json.JSONDecoder()
         with self.path.open(encoding="utf-8-sig", errors="replace") as file:
-            for line in file:
+            for self.line, line in enumerate(file, start=1):
                 place = 0
                 while place < len(line.rstrip()):
-                    document, place = decoder.raw_decode(line, place)
+                    try:
+                        document, place = decoder.raw_decode(line, place)
+                    except json.JSONDecodeError as error:
+                        if not self.records:
+                            raise
+                        self.records += 1
+                        self.leave_out(line[place:].strip(), f"not valid JSON ({error.msg}): is the line cut off?")
+                        break
                     yield document
                     while place < len(line) and line[place] in " ,\t\r\n":
                         place += 1
@@ -99,12 +142,44 @@ class Export:
             found = db.execute("FROM read_parquet(?)", [str(self.path)])
             names = [column[0].casefold() for column in found.description]
             while rows := found.fetchmany(10_000):
-                yield from (dict(zip(names, row, strict=True)) for row in rows)
+                for row in rows:
+                    self.line += 1
+                    yield dict(zip(names, row, strict=True))
 
     def rows(self, delimiter: str = "") -> Iterator[list[str]]:
         """Its rows as CSV."""
         with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            yield from csv.reader(file, delimiter=delimiter or self.delimiter)
+            reader = csv.reader(file, delimiter=delimiter or self.delimiter)
+            self.line = 1
+            for row in reader:
+                yield row
+                self.line = reader.line_num + 1
+
+    def fits(self, row: Sequence[str], fields: int) -> bool:
+        """Whether a row of ``rows`` has as many fields as the header, but for empty ones behind them; if not, it is
+        ``damaged``: which of its cells belong to which heading is not known."""
+        self.records += 1
+        if len(row) == fields or (len(row) > fields and not any(cell.strip() for cell in row[fields:])):
+            return True
+        self.long += len(row) > fields
+        self.leave_out(self.delimiter.join(row), _TOO_MANY if len(row) > fields else _TOO_FEW)
+        return False
+
+    def samples(self, records: Iterable[Record], make: Callable[[Record], Iterable[Sample]]) -> Iterator[Sample]:
+        """The samples that ``make`` gives of each record; where it fails, the rest of the record is ``damaged``."""
+        for number, record in enumerate(records, start=1):
+            self.records += 1
+            try:
+                yield from make(record)
+            except KeyError as error:
+                self.leave_out(record, f"{error.args[0]!r} is missing", number)
+            except (ValueError, TypeError, IndexError, AttributeError) as error:
+                self.leave_out(record, f"not a record of this format ({brief(error)})", number)
+
+    def leave_out(self, what: Any, reason: str, number: int = 0) -> None:
+        """Keep a row or record as ``damaged``: the one at hand, or, where records have no lines, that of a number."""
+        written = what if isinstance(what, str) else json.dumps(what, default=str, ensure_ascii=False)
+        self.damaged.append(Damaged(self.line or number, written[:_SHOWN], reason))
 
     def header(self) -> list[str]:
         """The fields of the first line that is not a remark (PowerShell and Excel write some before the header)."""
@@ -128,6 +203,17 @@ def all_formats() -> Sequence[ModuleType]:
 def format_of(export: Export) -> ModuleType | None:
     """The format that recognises an export; ``None`` where it is left to be a table."""
     return next((module for module in all_formats() if module.recognise(export)), None)
+
+
+def pairs(times: Sequence[Any], values: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Each time with its value.
+
+    Raises:
+        ValueError: there are more of the ones than of the others, so that it is not known which belong together.
+    """
+    if len(times) != len(values):
+        raise ValueError(f"{len(times)} times and {len(values)} values")
+    return zip(times, values, strict=True)
 
 
 def text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
 
@@ -17,9 +18,12 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """The server is the last name of the resource's id, which Azure writes in capital letters here."""
     for document in export.documents() if '"records"' not in export.head else [export.document()]:
-        for one in document.get("records", [document]):
-            server = one["resourceId"].rstrip("/").rsplit("/", 1)[-1]
-            if "average" in one:
-                yield Sample(server, one["metricName"], text(one["time"]), text(one["average"]))
-            else:
-                yield Sample(server, f"{one['metricName']} (total)", text(one["time"]), text(one.get("total")))
+        yield from export.samples(document.get("records", [document]), _samples)
+
+
+def _samples(one: dict[str, Any]) -> Iterator[Sample]:
+    server = one["resourceId"].rstrip("/").rsplit("/", 1)[-1]
+    if "average" in one:
+        yield Sample(server, one["metricName"], text(one["time"]), text(one["average"]))
+    else:
+        yield Sample(server, f"{one['metricName']} (total)", text(one["time"]), text(one.get("total")))

@@ -27,7 +27,7 @@ def read(export: Export) -> Iterator[Sample]:
             if "timegenerated" in _plain(row):
                 header, utc = _plain(row), any("[utc]" in name.casefold() for name in row)
             continue
-        if not row:
+        if not row or not export.fits(row, len(header)):
             continue
         said = dict(zip(header, row, strict=False))
         at = said.get("timegenerated", "")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
 
@@ -18,18 +20,25 @@ def read(export: Export) -> Iterator[Sample]:
     """The server is the resource's last name in its id, without the metric's own part."""
     document = export.document()
     answers = document if isinstance(document, list) else [document]
-    for metric in (metric for answer in answers for metric in answer["value"]):
-        resource = metric["id"].split("/providers/Microsoft.Insights")[0].split("/providers/microsoft.insights")[0]
-        server, unit, name = resource.rstrip("/").rsplit("/", 1)[-1], metric.get("unit", ""), _name(metric["name"])
-        for series in metric.get("timeseries") or []:
-            part = " ".join(_name(one) if isinstance(one, str) else text(one.get("value")) for one in
-                            series.get("metadatavalues") or [])  # fmt: skip
-            for point in series.get("data") or []:
-                if "average" in point or not set(point) & {"maximum", "minimum", "total"}:
-                    yield Sample(server, name, text(point["timeStamp"]), text(point.get("average")), unit, part)
-                else:
-                    other = next(key for key in ("maximum", "minimum", "total") if key in point)
-                    yield Sample(server, f"{name} ({other})", text(point["timeStamp"]), text(point[other]), unit, part)
+    metrics = (metric for answer in answers for metric in answer["value"])
+    yield from export.samples(metrics, partial(_of_metric, export))
+
+
+def _of_metric(export: Export, metric: dict[str, Any]) -> Iterator[Sample]:
+    resource = metric["id"].split("/providers/Microsoft.Insights")[0].split("/providers/microsoft.insights")[0]
+    server, unit, name = resource.rstrip("/").rsplit("/", 1)[-1], metric.get("unit", ""), _name(metric["name"])
+    for series in metric.get("timeseries") or []:
+        part = " ".join(_name(one) if isinstance(one, str) else text(one.get("value")) for one in
+                        series.get("metadatavalues") or [])  # fmt: skip
+        yield from export.samples(series.get("data") or [], partial(_of_point, server, name, unit, part))
+
+
+def _of_point(server: str, name: str, unit: str, part: str, point: dict[str, Any]) -> Iterator[Sample]:
+    if "average" in point or not set(point) & {"maximum", "minimum", "total"}:
+        yield Sample(server, name, text(point["timeStamp"]), text(point.get("average")), unit, part)
+    else:
+        other = next(key for key in ("maximum", "minimum", "total") if key in point)
+        yield Sample(server, f"{name} ({other})", text(point["timeStamp"]), text(point[other]), unit, part)
 
 
 def _name(name: str | dict) -> str:

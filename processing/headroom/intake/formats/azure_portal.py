@@ -26,7 +26,7 @@ def read(export: Export) -> Iterator[Sample]:
     for row in export.rows(","):
         if header is None:
             header = [name.strip() for name in row] if _is_header(row) else None
-        elif any(row):
+        elif any(row) and export.fits(row, len(header)):
             at = row[0].strip()
             if "utc" in header[0].casefold() and re.search(r"\d$", at) and not re.search(r"[+-]\d\d:?\d\d$", at):
                 at = f"{at} UTC"

@@ -30,7 +30,9 @@ def read(export: Export) -> Iterator[Sample]:
         if name in _LABELS:
             labels[name] = row
             continue
-        for place in range(1, len(row)):
+        if not export.fits(row, len(labels["metric name"])):
+            continue
+        for place in range(1, len(labels["metric name"])):
             said = {key: cells[place].strip() for key, cells in labels.items() if place < len(cells)}
             metric, statistic = said.get("metric name", ""), said.get("statistic", "Average")
             server = (said.get("label") or said.get("full label", "")).removesuffix(metric).strip()

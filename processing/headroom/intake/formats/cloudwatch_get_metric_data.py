@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
-from headroom.intake.formats import Export, Sample, text
+from headroom.intake.formats import Export, Sample, Unlike, pairs, text
 from headroom.intake.meaning import Meaning, meaning_of
 
 NAME = "CloudWatch get-metric-data (JSON)"
@@ -22,21 +23,24 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The default label is server and metric; with one word only, the metric is in the file's name."""
-    for result in export.document()["MetricDataResults"]:
-        words = result.get("Label", "").split()
-        if words == [result.get("Id")] and re.fullmatch(r"[a-z]\d+", words[0]):
-            raise ValueError(f"the label {words[0]!r} is the query's id only; use --label or LabelOptions")
-        statistic = next((word for word in words if _STATISTIC.fullmatch(word)), "")
-        words = [word for word in words if word != statistic]
-        metric = next((word for word in words if _is_metric(word)), "")
-        servers = [word for word in words if word != metric]
-        if len(servers) > 1:
-            raise ValueError(f"the label {result['Label']!r} is not a server and a metric; use --label or LabelOptions")
-        server = servers[0] if servers else ""
-        if statistic and statistic.casefold() not in ("average", "avg"):
-            metric = f"{metric} ({statistic})"
-        for at, value in zip(result["Timestamps"], result["Values"], strict=True):
-            yield Sample(server, metric, text(at), text(value))
+    yield from export.samples(export.document()["MetricDataResults"], _samples)
+
+
+def _samples(result: dict[str, Any]) -> Iterator[Sample]:
+    words = result.get("Label", "").split()
+    if words == [result.get("Id")] and re.fullmatch(r"[a-z]\d+", words[0]):
+        raise Unlike(f"the label {words[0]!r} is the query's id only; use --label or LabelOptions")
+    statistic = next((word for word in words if _STATISTIC.fullmatch(word)), "")
+    words = [word for word in words if word != statistic]
+    metric = next((word for word in words if _is_metric(word)), "")
+    servers = [word for word in words if word != metric]
+    if len(servers) > 1:
+        raise Unlike(f"the label {result['Label']!r} is not a server and a metric; use --label or LabelOptions")
+    server = servers[0] if servers else ""
+    if statistic and statistic.casefold() not in ("average", "avg"):
+        metric = f"{metric} ({statistic})"
+    for at, value in pairs(result["Timestamps"], result["Values"]):
+        yield Sample(server, metric, text(at), text(value))
 
 
 def _is_metric(word: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
 
@@ -17,8 +19,11 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """The average of each point; where only another statistic is there, the metric is named so."""
     document = export.document()
-    for point in document["Datapoints"]:
-        statistics = [key for key in point if key not in ("Timestamp", "Unit")]
-        statistic = "Average" if "Average" in point else next(iter(statistics), "Average")
-        metric = document["Label"] if statistic == "Average" else f"{document['Label']} ({statistic})"
-        yield Sample("", metric, text(point["Timestamp"]), text(point.get(statistic)), text(point.get("Unit")))
+    yield from export.samples(document["Datapoints"], partial(_samples, document["Label"]))
+
+
+def _samples(label: str, point: dict[str, Any]) -> Iterator[Sample]:
+    statistics = [key for key in point if key not in ("Timestamp", "Unit")]
+    statistic = "Average" if "Average" in point else next(iter(statistics), "Average")
+    metric = label if statistic == "Average" else f"{label} ({statistic})"
+    yield Sample("", metric, text(point["Timestamp"]), text(point.get(statistic)), text(point.get("Unit")))

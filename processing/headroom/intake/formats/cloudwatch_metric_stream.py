@@ -18,7 +18,7 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """One sample per line."""
-    return (sample_of(line) for line in export.documents())
+    return export.samples(export.documents(), lambda line: (sample_of(line),))
 
 
 def sample_of(line: Mapping[str, Any]) -> Sample:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.cloudwatch_metric_stream import sample_of
@@ -22,8 +23,11 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """Rows as they stand, their moments in UTC, which Firehose writes without a zone."""
-    for row in export.parquet_rows():
-        at = row["timestamp"]
-        if isinstance(at, datetime):
-            at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
-        yield sample_of({**row, "timestamp": at})
+    yield from export.samples(export.parquet_rows(), _samples)
+
+
+def _samples(row: dict[str, Any]) -> Iterator[Sample]:
+    at = row["timestamp"]
+    if isinstance(at, datetime):
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    yield sample_of({**row, "timestamp": at})

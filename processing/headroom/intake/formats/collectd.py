@@ -23,6 +23,8 @@ def read(export: Export) -> Iterator[Sample]:
     rows = export.rows()
     names = next(rows)[1:]
     for row in rows:
+        if not row or not export.fits(row, 1 + len(names)):
+            continue
         for name, value in zip(names, row[1:], strict=False):
             metric = f"{plugin} {kind}" if name == "value" else f"{plugin} {kind} {name}"
             yield Sample(host, metric, row[0], value, "", part)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
 
@@ -19,15 +21,20 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The server is the tag ``host``; other tags name a part of it. What is not by host is of no server."""
-    for series in export.document()["series"]:
-        server, part = owner_of(
-            tag.partition(":") for tag in series.get("tag_set") or series.get("scope", "").split(",")
-        )
-        metric = series.get("metric") or series.get("display_name", "")
-        if not server:
-            server, metric = "-", f"{metric} of {series.get('scope') or 'all hosts'}, not by host"
-        for at, value in series["pointlist"]:
-            yield Sample(server, metric, text(int(at)), text(value), "", part)
+    yield from export.samples(export.document()["series"], partial(_of_series, export))
+
+
+def _of_series(export: Export, series: dict[str, Any]) -> Iterator[Sample]:
+    server, part = owner_of(tag.partition(":") for tag in series.get("tag_set") or series.get("scope", "").split(","))
+    metric = series.get("metric") or series.get("display_name", "")
+    if not server:
+        server, metric = "-", f"{metric} of {series.get('scope') or 'all hosts'}, not by host"
+    yield from export.samples(series["pointlist"], partial(_of_point, server, metric, part))
+
+
+def _of_point(server: str, metric: str, part: str, point: Sequence[Any]) -> Iterator[Sample]:
+    at, value = point
+    yield Sample(server, metric, text(int(at)), text(value), "", part)
 
 
 def owner_of(tags: Iterable[Sequence[str]]) -> tuple[str, str]:

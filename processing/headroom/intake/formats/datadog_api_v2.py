@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from headroom.intake.formats import Export, Sample, text
+from headroom.intake.formats import Export, Sample, Unlike, pairs, text
 from headroom.intake.formats.datadog_api import owner_of
 
 NAME = "Datadog query API v2 (JSON)"
@@ -20,12 +21,19 @@ def read(export: Export) -> Iterator[Sample]:
     """The answer does not name its metric, so that the file's name must; what is not by host is of no server."""
     answer = export.document()["data"]["attributes"]
     if len({series.get("query_index") for series in answer["series"]}) > 1:
-        raise ValueError("it has the answers of several queries, and does not say of which metrics: ask one by one")
-    for series, values in zip(answer["series"], answer["values"], strict=True):
-        server, part = owner_of(tag.partition(":") for tag in series.get("group_tags") or [])
-        metric = "" if server else "a value that is not by host"
-        for at, value in zip(answer["times"], values, strict=True):
-            yield Sample(server or "-", metric, text(at), text(value), _unit(series.get("unit")), part)
+        raise Unlike("it has the answers of several queries, and does not say of which metrics: ask one by one")
+    if len(answer["series"]) != len(answer["values"]):
+        raise Unlike("it has more series than lists of values, or fewer")
+    series = zip(answer["series"], answer["values"], strict=True)
+    yield from export.samples(series, partial(_samples, answer["times"]))
+
+
+def _samples(times: Sequence[Any], of_series: tuple[dict[str, Any], Sequence[Any]]) -> Iterator[Sample]:
+    series, values = of_series
+    server, part = owner_of(tag.partition(":") for tag in series.get("group_tags") or [])
+    metric = "" if server else "a value that is not by host"
+    for at, value in pairs(times, values):
+        yield Sample(server or "-", metric, text(at), text(value), _unit(series.get("unit")), part)
 
 
 def _unit(unit: Any) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
 
-from headroom.intake.formats import Export, Sample, text
+from headroom.intake.formats import Export, Sample, pairs, text
 
 NAME = "Dynatrace metrics API (JSON, CSV)"
 _SERVERS = ("dt.entity.host.name", "dt.entity.host")
@@ -24,18 +26,21 @@ def read(export: Export) -> Iterator[Sample]:
     """The dimensions name host and disk."""
     if export.is_json():
         for metric in export.document()["result"]:
-            for series in metric["data"]:
-                server, part = _owner(series["dimensionMap"])
-                for at, value in zip(series["timestamps"], series["values"], strict=True):
-                    yield Sample(server, _metric(metric["metricId"]), text(at), text(value), "", part)
+            yield from export.samples(metric["data"], partial(_of_series, _metric(metric["metricId"])))
         return
     rows = export.rows(",")
     header = next(rows)
     for row in rows:
-        if row:
-            said = dict(zip(header, row, strict=True))
+        if row and export.fits(row, len(header)):
+            said = dict(zip(header, row, strict=False))
             server, part = _owner(said)
             yield Sample(server, _metric(said["metricId"]), said["time"], said["value"], "", part)
+
+
+def _of_series(metric: str, series: dict[str, Any]) -> Iterator[Sample]:
+    server, part = _owner(series["dimensionMap"])
+    for at, value in pairs(series["timestamps"], series["values"]):
+        yield Sample(server, metric, text(at), text(value), "", part)
 
 
 def _owner(dimensions: Mapping[str, str]) -> tuple[str, str]:

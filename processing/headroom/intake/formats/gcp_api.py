@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
 
@@ -18,26 +20,33 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """The server is the instance's name, or its number where the name is not there."""
     document = export.document()
-    for series in document if isinstance(document, list) else document["timeSeries"]:
-        labels = {**series.get("resource", {}).get("labels", {}), **series["metric"].get("labels", {})}
-        labels |= series.get("metadata", {}).get("systemLabels", {})
-        server = text(
-            next(
-                (
-                    labels[key]
-                    for key in ("instance_name", "name", "node_name", "database_id", "instance_id")
-                    if key in labels
-                ),
-                "",
-            )
+    series = document if isinstance(document, list) else document["timeSeries"]
+    yield from export.samples(series, partial(_of_series, export))
+
+
+def _of_series(export: Export, series: dict[str, Any]) -> Iterator[Sample]:
+    labels = {**series.get("resource", {}).get("labels", {}), **series["metric"].get("labels", {})}
+    labels |= series.get("metadata", {}).get("systemLabels", {})
+    server = text(
+        next(
+            (
+                labels[key]
+                for key in ("instance_name", "name", "node_name", "database_id", "instance_id")
+                if key in labels
+            ),
+            "",
         )
-        part = " ".join(text(labels[key]) for key in ("device_name", "device", "cpu_number") if key in labels)
-        cumulative = series.get("metricKind") == "CUMULATIVE"
-        state = text(labels.get("state") or labels.get("cpu_state"))
-        metric = f"{series['metric']['type']} {state}".strip() + (" (counter)" if cumulative else "")
-        for point in series["points"]:
-            value = next(iter(point["value"].values()), None)
-            yield Sample(server, metric, text(point["interval"]["endTime"]), text(value), _unit(series), part)
+    )
+    part = " ".join(text(labels[key]) for key in ("device_name", "device", "cpu_number") if key in labels)
+    cumulative = series.get("metricKind") == "CUMULATIVE"
+    state = text(labels.get("state") or labels.get("cpu_state"))
+    metric = f"{series['metric']['type']} {state}".strip() + (" (counter)" if cumulative else "")
+    yield from export.samples(series["points"], partial(_of_point, server, metric, _unit(series), part))
+
+
+def _of_point(server: str, metric: str, unit: str, part: str, point: dict[str, Any]) -> Iterator[Sample]:
+    value = next(iter(point["value"].values()), None)
+    yield Sample(server, metric, text(point["interval"]["endTime"]), text(value), unit, part)
 
 
 def _unit(series: dict) -> str:

@@ -27,7 +27,9 @@ def read(export: Export) -> Iterator[Sample]:
         if not re.search(r"\d{4}.*\d:\d\d", row[0]):
             labels[row[0].strip()] = row
             continue
-        for place in range(1, len(row)):
+        if not export.fits(row, len(labels["TimeSeries ID"])):
+            continue
+        for place in range(1, len(labels["TimeSeries ID"])):
             said = {key: cells[place].strip() for key, cells in labels.items() if place < len(cells)}
             server = next(
                 (

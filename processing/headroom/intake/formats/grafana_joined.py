@@ -1,4 +1,5 @@
-"""Grafana's panel data with *Series joined by time*: one column per series, whose headings are the legend."""
+"""A time and a column per server, as spreadsheets have it and Grafana's panel data with *Series joined by time*, where
+one column per series has the legend for its heading."""
 
 from __future__ import annotations
 
@@ -6,14 +7,14 @@ import re
 from collections.abc import Iterator
 
 from headroom.core.settings import FileRules
-from headroom.intake import file_names, meaning
+from headroom.intake import file_names, meaning, times
+from headroom.intake.cells import TOTALS
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.prometheus_json import metric_of, part_of, server_of
 from headroom.intake.headings import PART, role_of
 from headroom.intake.server_names import says_nothing, without_periods
 
-NAME = "Grafana, series joined by time (CSV)"
-_TIME = ("time", "timestamp", "_time", "date")
+NAME = "a column per server (CSV), such as Grafana's series joined by time"
 _LABELS = re.compile(r"(?P<name>[\w:]*)\s*\{(?P<labels>.*)\}")
 # Words for parts of a value, which in headings are series of one server and not servers.
 _NOT_A_SERVER_WORDS = """
@@ -25,6 +26,10 @@ _NOT_A_SERVER_WORDS = """
     gesamt summe durchschnitt mittelwert schwellwert moyenne promedio totale
 """
 _NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
+# Columns that are only numbered, and parts of one server that are: no names of servers for certain.
+_NUMBERED = re.compile(
+    r"(?:value|wert|messwert|sample|column|spalte|serie|series|disk|gpu|vcpu|kern)[ _#-]?\d{1,3}", re.IGNORECASE
+)
 # A series with one of these in its name was not measured.
 _NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert", "limit", "limits"])
 # What Splunk writes beside a chart's series.
@@ -37,12 +42,12 @@ def recognise(export: Export) -> bool:
     if len(lines) < 2:
         return False
     headings = export.fields(lines[0])
-    if len(headings) < 2 or headings[0].strip().casefold() not in _TIME or "" in headings:
+    if len(headings) < 2 or not _is_time(headings[0], export) or "" in headings:
         return False
-    series = [series_of(heading, export) for heading in headings[1:] if heading not in _BESIDE]
+    series = [series_of(heading, export) for heading in headings[1:] if not _left_out(heading, export)]
     if not series or not all(server for server, _, _ in series):
         return False
-    known = file_names.of_file(export.file).meaning is not None
+    known = export.rules.metric is not None or file_names.of_file(export.file).meaning is not None
     numbers = all(
         re.fullmatch(r"|[-+]?[\d.,]+(e[-+]?\d+)?\s*[%\w/]*|null|nan", cell.strip(), re.IGNORECASE)
         for line in lines[1:20]
@@ -56,15 +61,33 @@ def read(export: Export) -> Iterator[Sample]:
     series = None
     for row in export.rows():
         if series is None:
-            if len(row) > 1 and row[0].strip().casefold() in _TIME:
-                series = [None if heading in _BESIDE else series_of(heading, export) for heading in row[1:]]
+            if len(row) > 1 and _is_time(row[0], export):
+                left = [heading for heading in row[1:] if _left_out(heading, export)]
+                series = [None if heading in left else series_of(heading, export) for heading in row[1:]]
+                if totals := [heading for heading in left if _is_total(heading)]:
+                    export.said.append(f"not read, as it is no server but made of the others: {', '.join(totals)}.")
             continue
-        if not row:
+        if not row or not export.fits(row, 1 + len(series)):
             continue
-        for names, value in zip(series, row[1:], strict=True):
+        for names, value in zip(series, row[1:], strict=False):
             if names is not None:
                 server, metric, part = names
                 yield Sample(server, metric, row[0], value, "", part)
+
+
+def _is_time(heading: str, export: Export) -> bool:
+    """Whether a heading is one of times and no more: a zone that it says would have to count."""
+    plain = heading.strip()
+    bare = re.fullmatch(r"\w+", plain) and not times.says_utc(plain)
+    return bool(bare) and (plain == "_time" or role_of(plain, export.rules) == "timestamp")
+
+
+def _left_out(heading: str, export: Export) -> bool:
+    return heading in _BESIDE or _is_total(heading) or role_of(heading, export.rules) == "ignore"
+
+
+def _is_total(heading: str) -> bool:
+    return re.fullmatch(TOTALS, heading.strip().casefold()) is not None
 
 
 def _table(export: Export) -> list[str]:
@@ -94,6 +117,7 @@ def is_server(heading: str, joined: bool = False) -> bool:
     """Whether a heading by itself can be the name of a server; where series were ``joined``, any single word can."""
     plain = heading.casefold()
     named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
+    named = named and not _NUMBERED.fullmatch(heading)
     of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
     if not named or of_limits or plain in _NOT_A_SERVER or says_nothing(without_periods(heading)):
         return False

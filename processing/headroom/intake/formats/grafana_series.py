@@ -29,9 +29,9 @@ def read(export: Export) -> Iterator[Sample]:
         if known is None:
             known = {} if [name.strip().casefold() for name in row] == ["series", "time", "value"] else None
             continue
-        if not row:
+        if not row or not export.fits(row, 3):
             continue
-        name, at, value, *_ = [*row, "", ""]
+        name, at, value, *_ = row
         if name not in known:
             known[name] = _owner(name, export)
             if not any(known[name]):

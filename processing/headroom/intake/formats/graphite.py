@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
 from headroom.intake.formats.grafana_joined import series_of
@@ -26,20 +28,27 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """A moment without a value is empty."""
     if export.is_json():
-        for series in export.document():
-            names = owner_of(series["target"], export)
-            for value, at in series["datapoints"]:
-                yield Sample(names[0], names[1], text(at), text(value), "", names[2])
+        yield from export.samples(export.document(), partial(_of_series, export))
         return
     known: dict[str, tuple[str, str, str]] = {}
     for row in export.rows(","):
-        if not row:
+        if not row or not export.fits(row, 3):
             continue
-        target, at, value = row
+        target, at, value, *_ = row
         if target not in known:
             known[target] = owner_of(target, export)
         server, metric, part = known[target]
         yield Sample(server, metric, at, value, "", part)
+
+
+def _of_series(export: Export, series: dict[str, Any]) -> Iterator[Sample]:
+    names = owner_of(series["target"], export)
+    yield from export.samples(series["datapoints"], partial(_of_point, *names))
+
+
+def _of_point(server: str, metric: str, part: str, point: Sequence[Any]) -> Iterator[Sample]:
+    value, at = point
+    yield Sample(server, metric, text(at), text(value), "", part)
 
 
 def owner_of(target: str, export: Export) -> tuple[str, str, str]:

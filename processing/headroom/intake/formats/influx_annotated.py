@@ -27,6 +27,8 @@ def read(export: Export) -> Iterator[Sample]:
         if "_value" in row:
             header = [name.strip() for name in row]
             continue
+        if not export.fits(row, len(header)):
+            continue
         said = dict(zip(header, row, strict=False))
         server, part = owner_of(said)
         metric = f"{said.get('_measurement', '')} {said.get('_field', '')}".strip()

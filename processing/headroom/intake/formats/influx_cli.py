@@ -22,9 +22,9 @@ def read(export: Export) -> Iterator[Sample]:
     for row in export.rows(","):
         if row[:2] == ["name", "tags"]:
             header = row
-        elif row:
+        elif row and export.fits(row, len(header)):
             measurement, tags, at, *values = row
             server, part = owner_of(dict(tag.partition("=")[::2] for tag in tags.split(",")))
-            said = dict(zip(header[3:], values, strict=True))
+            said = dict(zip(header[3:], values, strict=False))
             for name in fields_of(measurement, list(said)):
                 yield Sample(server, metric_of(measurement, name), at, said[name], "", part)

@@ -29,12 +29,13 @@ def read(export: Export) -> Iterator[Sample]:
     """Of the fields those that are understood; the others are many, and of no use here."""
     known: dict[tuple[str, str], bool] = {}
     with export.path.open(encoding="utf-8-sig", errors="replace") as file:
-        for line in file:
+        for export.line, line in enumerate(file, start=1):
             if not line.strip() or line.startswith("#"):
                 continue
+            export.records += 1
             found = _LINE.fullmatch(line.strip())
             if found is None:
-                yield Sample("-", "a line of another form", "", line.strip()[:80])
+                export.leave_out(line.strip(), "not a measurement, tags, fields and a moment: is the line cut off?")
                 continue
             measurement = _plain(found["measurement"])
             server, part = owner_of({_plain(name): _plain(value) for name, value in _PAIR.findall(found["tags"])})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
@@ -29,18 +30,16 @@ def read(export: Export) -> Iterator[Sample]:
     for answer in export.documents() if '"partial"' in export.head else [export.document()]:
         for result in answer["results"]:
             for series in result.get("series", []):
-                yield from _samples(series)
+                yield from export.samples(series["values"], partial(_samples, series))
 
 
-def _samples(series: Mapping[str, Any]) -> Iterator[Sample]:
+def _samples(series: Mapping[str, Any], row: Sequence[Any]) -> Iterator[Sample]:
     measurement, columns = text(series.get("name")), series["columns"]
-    place = columns.index("time")
-    for row in series["values"]:
-        said = dict(zip(columns, row, strict=True))
-        tags = {name: value for name, value in said.items() if isinstance(value, str)} | (series.get("tags") or {})
-        server, part = owner_of(tags)
-        for name in fields_of(measurement, [name for name in columns if name not in tags and name != "time"]):
-            yield Sample(server, metric_of(measurement, name), text(row[place]), text(said[name]), "", part)
+    said = dict(zip(columns, row, strict=True))
+    tags = {name: value for name, value in said.items() if isinstance(value, str)} | (series.get("tags") or {})
+    server, part = owner_of(tags)
+    for name in fields_of(measurement, [name for name in columns if name not in tags and name != "time"]):
+        yield Sample(server, metric_of(measurement, name), text(said["time"]), text(said[name]), "", part)
 
 
 def fields_of(measurement: str, names: Sequence[str]) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
@@ -30,12 +31,16 @@ def read(export: Export) -> Iterator[Sample]:
             for metric in (one for scope in resource["scopeMetrics"] for one in scope["metrics"]):
                 points = metric.get("gauge") or metric.get("sum") or {"dataPoints": []}
                 name = f"{metric['name']} (counter)" if points.get("isMonotonic") else metric["name"]
-                for point in points["dataPoints"]:
-                    said = _said(point.get("attributes", []))
-                    state = next((said[key] for key in _STATES if key in said), "")
-                    part = next((said[key] for key in _PARTS if key in said), "") or about.get("process.pid", "")
-                    value = text(point.get("asDouble", point.get("asInt")))
-                    yield Sample(server, f"{name} {state}".strip(), text(point["timeUnixNano"]), value, "", part)
+                about_process = about.get("process.pid", "")
+                yield from export.samples(points["dataPoints"], partial(_of_point, server, name, about_process))
+
+
+def _of_point(server: str, name: str, process: str, point: Mapping[str, Any]) -> Iterator[Sample]:
+    said = _said(point.get("attributes", []))
+    state = next((said[key] for key in _STATES if key in said), "")
+    part = next((said[key] for key in _PARTS if key in said), "") or process
+    value = text(point.get("asDouble", point.get("asInt")))
+    yield Sample(server, f"{name} {state}".strip(), text(point["timeUnixNano"]), value, "", part)
 
 
 def _said(attributes: Sequence[Mapping[str, Any]]) -> dict[str, str]:

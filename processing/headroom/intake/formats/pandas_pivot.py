@@ -27,8 +27,10 @@ def read(export: Export) -> Iterator[Sample]:
     for row in rows:
         if not row or (not any(row[1:]) and not re.search(r"\d", row[0])):
             continue
+        if not export.fits(row, 1 + len(pairs)):
+            continue
         at, *values = row
-        for (server, metric), value in zip(pairs, values, strict=True):
+        for (server, metric), value in zip(pairs, values, strict=False):
             yield Sample(server, metric, at, value)
 
 

@@ -22,7 +22,7 @@ def read(export: Export) -> Iterator[Sample]:
             if row and not row[0].startswith("#TYPE"):
                 header = [name.strip().casefold() for name in row]
             continue
-        if row:
+        if row and export.fits(row, len(header)):
             said = dict(zip(header, row, strict=False))
             yield Sample(
                 said.get("entity", ""), said.get("metricid", "-"), said.get("timestamp", ""), said.get("value", ""),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from headroom.intake import file_names, meaning
-from headroom.intake.formats import Export, Sample, text
+from headroom.intake.formats import Export, Sample, pairs, text
 
 NAME = "Prometheus (JSON)"
 # Which label is the server, the surest first.
@@ -27,18 +28,28 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """An expression has no name: then the metric is the file's name."""
     if '"timestamps"' in export.head:
-        for series in export.documents():
-            server, metric, part = _names(series["metric"], export)
-            for at, value in zip(series["timestamps"], series["values"], strict=True):
-                yield Sample(server, metric, text(at), text(value), "", part)
+        yield from export.samples(export.documents(), partial(_of_lists, export))
         return
     document = export.document()
     if isinstance(document, dict):
         document = document.get("data", document)["result"]
-    for series in document:
-        server, metric, part = _names(series["metric"], export)
-        for at, value in series.get("values", []):
-            yield Sample(server, metric, text(at), text(value), "", part)
+    yield from export.samples(document, partial(_of_series, export))
+
+
+def _of_lists(export: Export, series: Mapping[str, Any]) -> Iterator[Sample]:
+    server, metric, part = _names(series["metric"], export)
+    for at, value in pairs(series["timestamps"], series["values"]):
+        yield Sample(server, metric, text(at), text(value), "", part)
+
+
+def _of_series(export: Export, series: Mapping[str, Any]) -> Iterator[Sample]:
+    names = _names(series["metric"], export)
+    yield from export.samples(series.get("values", []), partial(_of_point, *names))
+
+
+def _of_point(server: str, metric: str, part: str, point: Sequence[Any]) -> Iterator[Sample]:
+    at, value = point
+    yield Sample(server, metric, text(at), text(value), "", part)
 
 
 def _names(labels: Mapping[str, Any], export: Export) -> tuple[str, str, str]:

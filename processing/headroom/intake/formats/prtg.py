@@ -43,7 +43,7 @@ def read(export: Export) -> Iterator[Sample]:
             header = [name.strip() for name in row] if row and row[0].strip().casefold() in _TIMES else []
             channels = _channels(header)
             continue
-        if not row or not re.match(r"\s*\d", row[0]):
+        if not row or not re.match(r"\s*\d", row[0]) or not export.fits(row, len(header)):
             continue
         said = dict(zip(header, row, strict=False))
         at = _in_order(row[0], said.get(f"{header[0]}(RAW)") or said.get(f"{header[0]}_raw", ""))

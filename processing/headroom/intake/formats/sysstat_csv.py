@@ -27,10 +27,12 @@ def read(export: Export) -> Iterator[Sample]:
             header = [row[0].lstrip("# "), *(name.split("[")[0].strip() for name in row[1:])]
             continue
         said = dict(zip(header, row, strict=False))
-        if len(row) < len(header):
+        if 3 < len(row) < len(header) and row[3].startswith(("LINUX-RESTART", "COM")):
             activities = [(name, activity) for name, activity in _ACTIVITIES.items() if name in header]
             metric, unit = _metric(*activities[0]) if activities else ("-", "")
             yield Sample(said.get("hostname", ""), metric, said.get("timestamp", ""), "", unit)
+            continue
+        if not export.fits(row, len(header)):
             continue
         yield from samples_of(said.get("hostname", ""), said.get("timestamp", ""), said)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
@@ -18,13 +19,13 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """Times are UTC where the timestamp says so, else in the file's zone, which must be UTC or mapped."""
     for host in export.document()["sysstat"]["hosts"]:
-        for moment in host["statistics"]:
-            at = moment.get("timestamp")
-            if not at:
-                continue
-            zone = "Z" if at.get("utc") else f" {host['timezone']}" if host.get("timezone") else ""
-            when = f"{at['date']} {at['time']}{zone}"
-            yield from _samples(host["nodename"], when, moment)
+        yield from export.samples(host["statistics"], partial(_of_moment, host))
+
+
+def _of_moment(host: dict[str, Any], moment: dict[str, Any]) -> Iterator[Sample]:
+    if at := moment.get("timestamp"):
+        zone = "Z" if at.get("utc") else f" {host['timezone']}" if host.get("timezone") else ""
+        yield from _samples(host["nodename"], f"{at['date']} {at['time']}{zone}", moment)
 
 
 def _samples(server: str, at: str, moment: dict[str, Any]) -> Iterator[Sample]:

@@ -24,7 +24,7 @@ def read(export: Export) -> Iterator[Sample]:
     host = day = last = ""
     header: list[str] = []
     with export.path.open(encoding="utf-8-sig", errors="replace") as file:
-        for line in file:
+        for export.line, line in enumerate(file, start=1):
             if first := _FIRST.match(line):
                 host, day, header = first["host"], first["day"], []
                 continue
@@ -35,9 +35,11 @@ def read(export: Export) -> Iterator[Sample]:
             cells = found["rest"].split()
             if "RESTART" in cells[:2]:
                 continue
-            if not re.fullmatch(r"-?[\d.,]+", cells[-1]):
+            if len(cells) > 1 and not re.fullmatch(r"-?[\d.,]+", cells[-1]):
                 if cells != header:
                     header, last = cells, ""
+                continue
+            if not export.fits(cells, len(header)):
                 continue
             clock = _of_24_hours(found["clock"])
             at = f"{day} {clock}" if clock >= last else _past_midnight(day, clock, last)

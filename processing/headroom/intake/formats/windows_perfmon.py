@@ -29,6 +29,8 @@ def read(export: Export) -> Iterator[Sample]:
     for row in rows:
         if len(row) == 1 and not row[0][:1].isdigit():
             continue  # what typeperf says when it ends
+        if not export.fits(row, 1 + len(headings)):
+            continue
         at = _pdh_time(row[0], pdh["bias"]) if pdh else row[0]
         for counter, value in zip(counters, row[1:], strict=False):
             if counter:

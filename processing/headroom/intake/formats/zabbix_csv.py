@@ -23,7 +23,7 @@ def read(export: Export) -> Iterator[Sample]:
     rows = export.rows()
     header = [name.strip().casefold() for name in next(rows)]
     for row in rows:
-        if not row:
+        if not row or not export.fits(row, len(header)):
             continue
         said = dict(zip(header, row, strict=False))
         server = next((said[name] for name in ("host", "hostname", "host_name") if said.get(name)), "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
 
@@ -16,9 +17,11 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """Trends have an average instead of a value."""
-    for line in export.documents():
-        host = line.get("host") or {}
-        server = host if isinstance(host, str) else text(host.get("name") or host.get("host"))
-        yield Sample(
-            server, text(line.get("name")) or "-", text(line["clock"]), text(line.get("value", line.get("avg")))
-        )
+    yield from export.samples(export.documents(), _samples)
+
+
+def _samples(line: dict[str, Any]) -> Iterator[Sample]:
+    host = line.get("host") or {}
+    server = host if isinstance(host, str) else text(host.get("name") or host.get("host"))
+    value = line.get("value", line.get("avg"))
+    yield Sample(server, text(line.get("name")) or "-", text(line["clock"]), text(value))
