@@ -116,8 +116,8 @@ def series_of(heading: str, export: Export) -> tuple[str, str, str]:
 def is_server(heading: str, joined: bool = False) -> bool:
     """Whether a heading by itself can be the name of a server; where series were ``joined``, any single word can."""
     plain = heading.casefold()
-    named = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and (joined or re.search(r"[\d.-]", heading))
-    named = named and not _NUMBERED.fullmatch(heading)
+    one_word = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and not _NUMBERED.fullmatch(heading)
+    named = one_word and (joined or re.search(r"[\d.-]", heading))
     of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
     if not named or of_limits or plain in _NOT_A_SERVER or says_nothing(without_periods(heading)):
         return False
