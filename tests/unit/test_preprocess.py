@@ -206,7 +206,7 @@ def test_parquet_is_read_by_the_same_rules(desk, tmp_path):
     folder = desk.run({"x.parquet": (tmp_path / "x.parquet").read_bytes()})
     assert panel_of(folder)["max"].tolist() == [100.0]
     [bad] = quarantine_of(folder)
-    assert (bad["row"], bad["reason"]) == ("3", "no server name")
+    assert bad["row"] == "3" and bad["reason"].startswith("no server name: export it beside the values")
     assert quality_of(folder)["files"][0]["format"] == "parquet"
 
 
@@ -369,7 +369,7 @@ def test_server_names_are_trimmed_and_those_no_one_could_read_are_bad_rows(desk)
     )
     folder = desk.run({"a.csv": file})
     assert panel_of(folder)["server_id"].tolist() == ["a"]
-    assert [row["reason"] for row in quarantine_of(folder)] == [
+    assert [row["reason"].partition(":")[0] for row in quarantine_of(folder)] == [
         "server name with control characters", "server name longer than 256 characters", "no server name",
     ]  # fmt: skip
 
