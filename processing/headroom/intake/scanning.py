@@ -108,7 +108,6 @@ def _texts(layout: Layout, sources: Sequence[Source], understood: Mapping[str, M
     numbers = {}
     for metric in metrics.columns():
         number = f"{mark or ('percent' if metrics.is_percent(metric) else 'number')}({metric}_text)"
-        number = f"rate({metric}_text, {number})" if most(metric) == NETWORK_LIMIT else number
         # Where commas are decimal marks a point may stand between thousands, and no way is quicker.
         numbers[metric] = number if layout.decimal == "," else f"quick_or({metric}_text, {number})"
     if layout.shape == "wide":
@@ -163,7 +162,7 @@ def _texts(layout: Layout, sources: Sequence[Source], understood: Mapping[str, M
     }  # fmt: skip
     return (
         f"SELECT {', '.join(f'{expression} AS {name}' for name, expression in texts.items())} FROM {scan}",
-        ", ".join(f"{numbers[metric]} AS {metric}_number" for metric in metrics.columns()),
+        ", ".join(f"{_as_its_cell_says(metric, numbers[metric])} AS {metric}_number" for metric in metrics.columns()),
     )
 
 
@@ -183,6 +182,11 @@ def _ours(found: Meaning, number: str) -> str:
     """The SQL of a number in our units."""
     scaled = number if found.factor == 1 else f"{number} * {found.factor!r}::DOUBLE"
     return f"{metrics.of_column(found.metric).capacity!r}::DOUBLE - {scaled}" if found.free else scaled
+
+
+def _as_its_cell_says(metric: str, number: str) -> str:
+    """The SQL of a rate that may have its unit in its cell, which then counts, whatever its heading says."""
+    return f"rate({metric}_text, {number})" if most(metric) == NETWORK_LIMIT else number
 
 
 def _by_key(keys: Mapping[str, Meaning], number: str) -> str:
