@@ -54,7 +54,7 @@ def test_a_dropped_file_is_followed_to_its_results(headroom, dropped, tmp_path: 
     assert model["status"] == "Approved" and model["run"] == dropped["run_id"]
     assert '"servers": 6' in headroom("logs", "cli", "--job", "assess")
     assert headroom("follow", "cli", "--json")["run_id"] == dropped["run_id"]
-    assert "no run that has failed" in headroom("redrive", "cli", code=1)
+    assert "no failed run that Step Functions still keeps" in headroom("redrive", "cli", code=1)
 
 
 def test_a_dry_run_shows_the_requests_of_every_job_and_starts_nothing(headroom, dropped) -> None:

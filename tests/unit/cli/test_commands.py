@@ -503,8 +503,10 @@ def make(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     python.write_text('#!/bin/sh\nfor word in "$@"; do echo "<$word>"; done\n')
     python.chmod(0o755)
     return subprocess.run(
-        ["make", "-f", str(ROOT / "Makefile"), "-o", "install", *words],
+        ["make", "--no-print-directory", "-f", str(ROOT / "Makefile"), "-o", "install", *words],
         cwd=folder, capture_output=True, text=True, check=False,
+        # The tests themselves may be run by make, whose options are not meant for this one.
+        env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))},
     )  # fmt: skip
 
 

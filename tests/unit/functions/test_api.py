@@ -256,7 +256,7 @@ def test_a_start_may_bring_data_of_another_bucket(ask, exports) -> None:
         ("s3://exports/servers/../private/salaries.csv", "DataArns"), ("s3://exports-2/servers/a.csv", "DataArns"),
         ("s3://artifact-bucket/runs/x/report.html", "DataArns"), ("s3://exports/servers", "DataArns"),
         ("s3://exports/servers/gone.csv", "is not there"), ("s3://exports/servers/empty.csv", "0 bytes"),
-        ("s3://exports/servers/book.xlsx", "ends in none of"), ("https://example.com/a.csv", "is not the address"),
+        ("s3://exports/servers/book.xlsx", "save it as CSV"), ("https://example.com/a.csv", "is not the address"),
         ("s3://exports/servers/old/june.csv", "named twice"), ("s3://exports/servers/", "its key holds"),
     ],
 )  # fmt: skip

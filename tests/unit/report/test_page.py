@@ -75,7 +75,7 @@ def test_servers_that_are_not_judged_are_told_from_those_without_risk() -> None:
     rows = {row[0][0]["server"]: row for row in _table(view, "unjudged", "Servers that are not judged")}
     assert len(rows) == 4
     assert rows[found.servers["server_id"].iloc[-4]][1] == "CPU", "of one server only a metric"
-    assert rows[found.servers["server_id"].iloc[-1]][1] == "all of it"
+    assert rows[found.servers["server_id"].iloc[-1]][1] == "all metrics"
 
 
 @pytest.mark.parametrize(("frequency", "days"), [("D", 28), ("h", 7)])

@@ -20,7 +20,8 @@ OF_LINES = sorted(set(exports.EXPORTS) - {
 def _fields(line):
     """A line's fields with the marks between them."""
     mark = max(",;\t", key=line.count) if re.search("[,;\t]", line) else " "
-    return [text + mark for text in line.split(mark)[:-1]] + [line.split(mark)[-1]]
+    *first, last = re.split(mark + r'(?=(?:[^"]*"[^"]*")*[^"]*$)', line)  # not within quotes
+    return [text + mark for text in first] + [last]
 
 
 def _cut(line):
