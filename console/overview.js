@@ -76,10 +76,12 @@ async function watch(now, look, run, status, signal, unanswered) {
     try {
       if (!recalled && !now.running && now.last_execution) await run.recall(now.last_execution);
       recalled = true;
+      // A run that was redriven here may be over before anybody looks at the dataset again.
+      const execution = run.redriven ?? now.running;
       // A run that has ended keeps the dataset for a moment.
-      if (!now.running) run.ended = null;
-      else if (now.running !== run.ended && await run.follow(now.running)) {
-        run.ended = now.running;
+      if (!execution) run.ended = null;
+      else if (execution !== run.ended && await run.follow(execution)) {
+        Object.assign(run, { ended: execution, redriven: null });
         now = await look(); // its results are there
       }
       await pause(EVERY, signal);
@@ -108,7 +110,7 @@ function passing({ status }) {
 /** A run as it goes: its states, what its job writes, why it failed, and a way to go on with it. */
 function runBox(dataset, live, status, get, signal) {
   const list = h("ol.steps"), log = logBox(dataset, signal), actions = h("div.row");
-  const run = { ended: null, follow, recall };
+  const run = { ended: null, redriven: null, follow, recall };
   let shown = null;
 
   function show(execution, found) {
@@ -163,7 +165,7 @@ function runBox(dataset, live, status, get, signal) {
     say(status, "Redriving …");
     try {
       await ask("POST", ["datasets", dataset, "executions", execution, "redrive"], { signal });
-      run.ended = null;
+      Object.assign(run, { ended: null, redriven: execution });
       say(status, "Redriven: it goes on where it failed.");
     } catch (error) {
       say(status, error);

@@ -309,6 +309,26 @@ def test_a_run_that_failed_before_is_told_with_its_log_and_redriven_by_keyboard_
     assert redrives == [failed] and web.ledger.state("web").running == failed
 
 
+def test_a_redriven_run_that_is_over_at_once_is_told_all_the_same(
+    open_page: Open, web: Any, failed: str, monkeypatch
+) -> None:
+    """Its dataset is free again before the page looks at it the next time."""
+    redrives, described = with_redrives(monkeypatch), following.described
+
+    def published(*given: Any) -> dict[str, Any] | None:
+        found = described(*given)
+        if not redrives or found is None:
+            return found
+        web.ledger.unlock("web", failed)
+        return found | {"status": "SUCCEEDED", "output": json.dumps({"status": "published"})}
+
+    monkeypatch.setattr(following, "described", published)
+    page = open_page(at())
+    page.get_by_role("button", name="Redrive this run").click()
+    page.get_by_text("The run has ended: published.").wait_for(timeout=20_000)
+    assert page.get_by_role("button", name="Redrive").count() == 0
+
+
 def test_a_run_that_cannot_be_redriven_any_more_says_so_and_offers_nothing(
     open_page: Open, failed, monkeypatch
 ) -> None:
