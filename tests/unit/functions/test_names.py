@@ -48,6 +48,6 @@ def test_the_demo_takes_and_refuses_what_the_service_does(tmp_path: Path) -> Non
 
 def test_the_documentation_gives_the_rule_and_all_endings() -> None:
     assert DATASET_RULE in CONTRACT
-    listed = re.search(r"Names end in (.*?)\. Files", CONTRACT)
+    listed = re.search(r"Names end in (.*?)\. Files", CONTRACT, re.DOTALL)
     assert listed is not None
     assert tuple(re.findall(r"`(\.[a-z.]+)`", listed[1])) == ENDINGS
