@@ -21,9 +21,11 @@ import duckdb
 from headroom import engine, spark
 from headroom.core import job, metrics, settings
 from headroom.core.settings import Settings, SettingsError
-from headroom.intake import database, file_shares, merge, quality, reading
-from headroom.intake.panel_folder import write as write_panel
-from headroom.intake.sources import Source
+from headroom.intake import database, merge, reading
+from headroom.intake.accounting import quality
+from headroom.intake.files.sources import Source
+from headroom.intake.in_parts import file_shares
+from headroom.intake.servers.panel_folder import write as write_panel
 
 _log = logging.getLogger(__name__)
 

@@ -20,12 +20,13 @@ from headroom.core import metrics, wording
 from headroom.core import settings as settings_module
 from headroom.core.settings import Settings, SettingsError
 from headroom.intake import entities, merge, reading
-from headroom.intake.columns import name_of_cell
-from headroom.intake.layout import UnreadableFile, encoding_of, first_bytes, is_gzip
-from headroom.intake.meaning import Meaning
-from headroom.intake.slices import days_of
-from headroom.intake.sources import Source
-from headroom.intake.tables import one_row, quoted
+from headroom.intake.files.columns import name_of_cell
+from headroom.intake.files.layout import encoding_of, first_bytes, is_gzip
+from headroom.intake.files.sources import Source
+from headroom.intake.servers.slices import days_of
+from headroom.intake.sql import one_row, quoted
+from headroom.intake.unreadable import UnreadableFile
+from headroom.intake.words.meaning import Meaning
 
 # So much of a table shows what it is; JSON is one document and has to be read whole.
 _BYTES = 4 * 2**20

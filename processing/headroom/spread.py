@@ -17,25 +17,17 @@ from typing import Any
 import duckdb
 
 from headroom.core.settings import Settings
-from headroom.intake import (
-    attributes,
-    buckets,
-    conflicts,
-    distributed,
-    entities,
-    file_shares,
-    merge,
-    panel_folder,
-    reading,
-)
-from headroom.intake.buckets import Known
-from headroom.intake.distributed import Told
-from headroom.intake.file_shares import Files
+from headroom.intake import conflicts, entities, merge, reading
+from headroom.intake.files.metric_names import names_of
+from headroom.intake.files.sources import Source, name_all
+from headroom.intake.in_parts import buckets, distributed, file_shares
+from headroom.intake.in_parts.buckets import Known
+from headroom.intake.in_parts.distributed import Told
+from headroom.intake.in_parts.file_shares import Files
+from headroom.intake.in_parts.packed import Rows
 from headroom.intake.merge import Merge
-from headroom.intake.metric_names import names_of
-from headroom.intake.packed import Rows
-from headroom.intake.slices import slices_of
-from headroom.intake.sources import Source, name_all
+from headroom.intake.servers import attributes, panel_folder
+from headroom.intake.servers.slices import slices_of
 from headroom.spark import Cluster
 
 log = logging.getLogger(__name__)

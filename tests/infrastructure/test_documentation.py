@@ -137,7 +137,11 @@ def test_a_name_that_does_not_exist_is_seen(cell, there):
     assert all(is_there(file, test) for _, file, test in named) is there
 
 
-@pytest.mark.parametrize("folder", ["functions", *(f"processing/headroom/{room}" for room in ROOMS)])
+IN_INTAKE = ("words", "files", "servers", "accounting", "in_parts")
+FOLDERS = ["functions", *(f"processing/headroom/{room}" for room in (*ROOMS, *(f"intake/{one}" for one in IN_INTAKE)))]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_the_architecture_names_every_module(folder):
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     modules = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__", "__main__"}

@@ -40,6 +40,19 @@ def test_the_core_imports_no_other_room():
         assert rooms_of(path) <= {"core"}, path.name
 
 
+# Rooms of intake, from what words mean to what becomes of rows: each imports itself and what stands before it.
+WITHIN_INTAKE = ("words", "formats", "files", "servers")
+BESIDE_THEM = {"sql", "unreadable", "entities", "database", "merge"}  # the last only as a type
+
+
+@pytest.mark.parametrize("room", WITHIN_INTAKE)
+def test_within_intake_a_room_imports_only_those_before_it(room):
+    before = {*WITHIN_INTAKE[: WITHIN_INTAKE.index(room) + 1], *BESIDE_THEM}
+    for path in (PACKAGE / "intake" / room).glob("*.py"):
+        found = {name.split(".")[2] for name in imported(path) if name.startswith("headroom.intake.")}
+        assert found <= before, path.name
+
+
 # The two schemas that the API and the command line check too, and what makes the page as it makes the report; with what
 # they import. They load no library of the jobs.
 SHARED = {"headroom.core", *(f"headroom.core.{name}" for name in ("settings", "metrics", "accepted", "one_file"))}

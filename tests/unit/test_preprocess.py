@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headroom.core.job import InputError
-from headroom.intake import sources
+from headroom.intake.files import sources
 from headroom.preprocess import _incoming, preprocess
 
 pytestmark = pytest.mark.slow
@@ -711,7 +711,7 @@ def test_a_name_that_looks_like_a_whole_key_is_not_mistaken_for_one(tmp_path: Pa
 
 
 def test_a_column_of_request_ids_is_refused_with_a_sentence_and_the_other_files_are_read(desk, monkeypatch):
-    monkeypatch.setattr("headroom.intake.whole_files.MOST_SERVERS_OF_ONE_ROW", 100)
+    monkeypatch.setattr("headroom.intake.files.whole_files.MOST_SERVERS_OF_ONE_ROW", 100)
     rows = [f"2026-01-01T00:{number % 60:02d}:00Z,req-{number},50" for number in range(200)]
     requests = "\n".join(["timestamp,server_id,cpu", *rows])
     told = r"200 different servers, 200 of them in a single row, such as 'req-"
@@ -724,7 +724,7 @@ def test_a_column_of_request_ids_is_refused_with_a_sentence_and_the_other_files_
 
 
 def test_a_large_fleet_with_several_samples_of_each_server_is_read(desk, monkeypatch):
-    monkeypatch.setattr("headroom.intake.whole_files.MOST_SERVERS_OF_ONE_ROW", 100)
+    monkeypatch.setattr("headroom.intake.files.whole_files.MOST_SERVERS_OF_ONE_ROW", 100)
     rows = [f"2026-01-01T00:{number % 2:02d}:00Z,web-{number // 2},50" for number in range(400)]
     desk.run({"a.csv": "\n".join(["timestamp,server_id,cpu", *rows])})
 

@@ -15,7 +15,7 @@ from intake_in_parts import one_process, runs, same
 from laptop_spark import with_spark
 
 from headroom import engine
-from headroom.intake import buckets, distributed, file_shares, packed
+from headroom.intake.in_parts import buckets, distributed, file_shares, packed
 
 pytestmark = pytest.mark.slow
 

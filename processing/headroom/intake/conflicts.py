@@ -12,10 +12,11 @@ import duckdb
 
 from headroom.core import metrics as table
 from headroom.core.series import named
+from headroom.intake.files.sources import Source
+from headroom.intake.files.tables import field_of, scan_of
 from headroom.intake.reading import refuse
-from headroom.intake.slices import within
-from headroom.intake.sources import Source
-from headroom.intake.tables import field_of, for_each, one_row, scan_of
+from headroom.intake.servers.slices import within
+from headroom.intake.sql import for_each, one_row
 
 # An arrival is the file's order and, in its lower 36 bits, the row.
 _ROW = (1 << 36) - 1

@@ -24,9 +24,12 @@ import duckdb
 
 from headroom.core import metrics as table
 from headroom.core.settings import Settings
-from headroom.intake import attributes, conflicts, database, entities, groups, inventory, own
+from headroom.intake import conflicts, database, entities
 from headroom.intake.entities import server_of
-from headroom.intake.panel_folder import (
+from headroom.intake.files import inventory
+from headroom.intake.files.sources import Source
+from headroom.intake.servers import attributes, groups, own
+from headroom.intake.servers.panel_folder import (
     FAST_PARQUET,
     STATISTICS,
     Before,
@@ -38,9 +41,8 @@ from headroom.intake.panel_folder import (
     read_kept,
     read_stored,
 )
-from headroom.intake.slices import any_value, days_of, literal, most_rows, repeated_in, slices_of, within
-from headroom.intake.sources import Source
-from headroom.intake.tables import for_each, one_row, quoted
+from headroom.intake.servers.slices import any_value, days_of, literal, most_rows, repeated_in, slices_of, within
+from headroom.intake.sql import for_each, one_row, quoted
 
 # A series whose closed periods change more than tenfold has rather got another unit than other values; near zero, where
 # less than one percent or MB/s lies between them, tenfold says nothing.

@@ -16,12 +16,13 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import Settings
-from headroom.intake import cells, doubts, entities, inventory, judging, metric_names, scanning, whole_files
-from headroom.intake.identity import canonical
-from headroom.intake.judging import for_each_metric
-from headroom.intake.metric_names import Names, names_of
-from headroom.intake.sources import Source, name_all, read_alike, recognize
-from headroom.intake.tables import holds, insert_all
+from headroom.intake import entities
+from headroom.intake.files import cells, doubts, inventory, judging, metric_names, scanning, whole_files
+from headroom.intake.files.judging import for_each_metric
+from headroom.intake.files.metric_names import Names, names_of
+from headroom.intake.files.sources import Source, name_all, read_alike, recognize
+from headroom.intake.servers.identity import canonical
+from headroom.intake.sql import holds, insert_all
 
 
 def read(

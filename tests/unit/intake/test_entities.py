@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headroom import preprocess
-from headroom.intake.columns import WHOLE
+from headroom.intake.files.columns import WHOLE
 from tests import exports
 from tests.exports import disks
 

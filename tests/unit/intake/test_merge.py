@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from headroom.intake import slices
+from headroom.intake.servers import slices
 from headroom.preprocess import preprocess
 
 

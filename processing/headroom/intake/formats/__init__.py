@@ -23,7 +23,7 @@ import duckdb
 
 from headroom.core.modules import modules_of
 from headroom.core.settings import FileRules
-from headroom.intake.layout import brief
+from headroom.intake.unreadable import brief
 
 Record = TypeVar("Record")
 _TOO_MANY = "more fields than the header"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from headroom.intake.formats import Export, Sample, Unlike, pairs, text
-from headroom.intake.meaning import Meaning, meaning_of
+from headroom.intake.words.meaning import Meaning, meaning_of
 
 NAME = "CloudWatch get-metric-data (JSON)"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from headroom.intake import file_names, meaning
 from headroom.intake.formats import Export, Sample
+from headroom.intake.words import file_names, meaning
 
 NAME = "Google Metrics Explorer (CSV)"
 

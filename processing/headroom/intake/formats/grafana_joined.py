@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator
 
 from headroom.core.settings import FileRules
-from headroom.intake import file_names, meaning, times
-from headroom.intake.cells import TOTALS
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.prometheus_json import metric_of, part_of, server_of
-from headroom.intake.headings import PART, role_of
-from headroom.intake.server_names import says_nothing, without_periods
+from headroom.intake.words import file_names, meaning, times
+from headroom.intake.words.headings import PART, role_of
+from headroom.intake.words.server_names import TOTALS, says_nothing, without_periods
 
 NAME = "a column per server (CSV), such as Grafana's series joined by time"
 _LABELS = re.compile(r"(?P<name>[\w:]*)\s*\{(?P<labels>.*)\}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headroom.intake import file_names, meaning
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.grafana_joined import series_of
+from headroom.intake.words import file_names, meaning
 
 NAME = "Grafana, series as rows (CSV)"
 

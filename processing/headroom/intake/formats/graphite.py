@@ -10,7 +10,7 @@ from typing import Any
 from headroom.intake.formats import Export, Sample, text
 from headroom.intake.formats.grafana_joined import series_of
 from headroom.intake.formats.prometheus_json import part_of, server_of
-from headroom.intake.meaning import meaning_of
+from headroom.intake.words.meaning import meaning_of
 
 NAME = "Graphite render API (JSON, CSV)"
 _ROW = re.compile(r'("[^"]+"|[^,"]+),\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,(-?[\d.]+(e[-+]?\d+)?)?', re.IGNORECASE)

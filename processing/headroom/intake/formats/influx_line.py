@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.influx_annotated import owner_of
-from headroom.intake.meaning import Meaning, meaning_of
+from headroom.intake.words.meaning import Meaning, meaning_of
 
 NAME = "InfluxDB line protocol"
 _NAME = r"(?:\\.|[^\s,=\\])+"

@@ -9,7 +9,7 @@ from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
 from headroom.intake.formats.influx_annotated import owner_of
-from headroom.intake.meaning import Meaning, meaning_of
+from headroom.intake.words.meaning import Meaning, meaning_of
 
 NAME = "InfluxDB 1 query API (JSON)"
 # A column of an expression goes by its function alone, whichever field that is of.

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from headroom.core.settings import FileRules
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.grafana_joined import is_server
-from headroom.intake.headings import role_of
-from headroom.intake.meaning import Meaning, meaning_of
+from headroom.intake.words.headings import role_of
+from headroom.intake.words.meaning import Meaning, meaning_of
 
 NAME = "pandas, a column per metric and server (CSV)"
 

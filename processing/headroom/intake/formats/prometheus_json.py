@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from headroom.intake import file_names, meaning
 from headroom.intake.formats import Export, Sample, pairs, text
+from headroom.intake.words import file_names, meaning
 
 NAME = "Prometheus (JSON)"
 # Which label is the server, the surest first.

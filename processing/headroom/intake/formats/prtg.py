@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from headroom.intake.formats import Export, Sample
-from headroom.intake.meaning import Meaning, meaning_of
-from headroom.intake.units import factor
+from headroom.intake.words.meaning import Meaning, meaning_of
+from headroom.intake.words.units import factor
 
 NAME = "PRTG (CSV, JSON)"
 _TIMES = ("date time", "datetime", "datum uhrzeit")

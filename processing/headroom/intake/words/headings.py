@@ -1,0 +1,97 @@
+"""Headings: what each is called in tables of all kinds, and which column of ours one by itself can be.
+
+Case, blanks and marks do not matter; the settings' ``columns`` come first.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from headroom.core.settings import FileRules
+from headroom.intake.words.brackets import without_brackets
+
+TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
+NUMBER_ATTRIBUTES = ("vcpus", "memory_gb", "monthly_cost_usd")
+ATTRIBUTES = (*TEXT_ATTRIBUTES, *NUMBER_ATTRIBUTES)
+
+ATTRIBUTE_OF = {
+    "businessunit": "business_unit", "region": "region", "criticality": "criticality", "instancetype": "instance_type",
+    "vcpus": "vcpus", "vcpu": "vcpus", "cpucores": "vcpus", "cpucount": "vcpus", "memorygb": "memory_gb",
+    "monthlycostusd": "monthly_cost_usd",
+}  # fmt: skip
+# The more certain a name, the earlier; of columns in one row of the list, the table's first is taken.
+TIMES = [
+    "timestamp timestamputc", "time datetime ts ds timeutc datetimeutc utctime utctimestamp utcdatetime timegenerated",
+    "clock epoch unixtime unixtimestamp timestampunix timeunix epochtime timestampepoch timeepoch epochms timestampms",
+    "collectedat recordedat measuredat sampledat sampletime loggedat eventtime",
+    "intervalbreakdown samplingtime collectiontime begintimeseconds begintime summarydate zeitstempel horodatage "
+    "fechahora datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
+    "starttime start intervalstart periodstart",
+    "date datum zeit fecha čas tid tidpunkt zaman время дата",
+]  # fmt: skip
+SERVERS = [
+    "serverid server servername servidor serveur nomduserveur nombredelservidor rechner rechnername "
+    "サーバー名 サーバー 主机名 服务器 serwer sunucu сервер",
+    "vm vmid vmname virtualmachine virtualmachinename guestname", "pod podname",
+    "host hostname hostid hosthostname fqdn", "computer computername machine machineid machinename",
+    "instance instanceid instancename", "node nodeid nodename nodo knoten",
+    "guest entity entityname resource resourcename displayname name label object objectname system target asset",
+    "device deviceid devicename dbinstanceidentifier cacheclusterid servicename autoscalinggroupname",
+]  # fmt: skip
+METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey itemname parameter", "name"]
+VALUES = ["value metricvalue countervalue valueavg", "average avg mean"]
+UNITS = ["unit units unitname uom metricunit valueunit"]
+_ENTITIES_WORDS = """
+    entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
+    adapter core cpu gpu container containername queue instance instancename objectinstance dev iface port datastore
+    process processname pid thread numanode socket
+"""
+ENTITIES = set(_ENTITIES_WORDS.split())
+# Parts that go by such names wherever they are: mounts, drives, disks, cards, cores.
+PART = re.compile(
+    r"/[\w./-]*|[a-z]:[\\/]?|[shv]d[a-z]\d*|xvd[a-z]\d*|nvme\d+n\d+(p\d+)?|dm-\d+|loop\d+|mmcblk\d+(p\d+)?"
+    r"|(eth|ens|eno|enp|bond|vmnic|wlan|docker|veth)\d[\w.:]*|lo|(cpu|core|processor)[ _#-]?\d+|\d+(,(\d+|_total))?"
+)
+PARTS_OF = {
+    "disk": set(["mount", "mountpoint", "filesystem", "partition", "volume", "drive", "lun", "disk", "diskname"]),
+    "network": set(["interface", "ifname", "nic", "adapter", "iface"]),
+}
+
+
+def role_of(heading: str, rules: FileRules) -> str | None:
+    """What a heading is beside the metrics: a canonical column, or ``None``."""
+    if (column := mapped(heading, rules)) is not None:
+        return column
+    name = plain(heading)
+    if name in ATTRIBUTE_OF:
+        return ATTRIBUTE_OF[name]
+    for role, rows in (
+        ("timestamp", TIMES),
+        ("server_id", SERVERS),
+        ("value", VALUES[:1]),
+        ("metric", METRIC_NAMES),
+    ):
+        if any(name in row.split() for row in rows):
+            return role
+    if name in " ".join(VALUES).split():
+        return "value"
+    return None
+
+
+def mapped(heading: str, rules: FileRules) -> str | None:
+    """The column that the settings map a heading to; ``None`` where they say nothing of it."""
+    wanted = same(heading)
+    return next((column for source, column in rules.columns.items() if same(source) == wanted), None)
+
+
+@lru_cache(4096)  # files of a fleet have the same headings
+def same(heading: str) -> str:
+    """A heading as it is compared: case and white space do not matter."""
+    return " ".join(heading.split()).casefold()
+
+
+@lru_cache(4096)
+def plain(heading: str) -> str:
+    """A heading without what stands in brackets, blanks and marks, in small letters."""
+    return re.sub(r"[\W_]+", "", without_brackets(heading)).casefold()

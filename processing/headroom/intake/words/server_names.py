@@ -1,0 +1,96 @@
+"""Which server a file or folder is named after, if its name says one.
+
+Periods (``web-1_2024-01-31``), copies and pieces (``web-1 (1)``, ``web-1_part2``) and words that all exports go by
+(``web-1_metrics``) are no part of a server's name; a name of nothing else (``2024-01-31``, ``report february``) names
+none.
+"""
+
+from __future__ import annotations
+
+import re
+
+_YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_CLOCK = r"(?:[T _-]+\d{1,2}[-_:h.]?\d{2}(?:[-_:.]?\d{2}(?:[.]\d+)?)?(?:Z|[+-]\d{4})?)?"
+_PERIOD = re.compile(
+    rf"(?<![A-Za-z0-9])(?:{_YEAR}(?P<a>[-_.]?){_MONTH}(?P=a){_DAY}{_CLOCK}|{_DAY}(?P<b>[-_.]){_DAY}(?P=b){_YEAR}{_CLOCK}"
+    rf"|{_YEAR}[-_.]?(?:{_MONTH}|(?<=[-_.])[1-9]|(?:W|KW|CW)\d\d|Q[1-4])|(?:W|KW|CW|Q)\d{{1,2}}[-_]?{_YEAR}|1[67]\d{{8}}(?:\d{{3}})?)"
+    r"(?![A-Za-z0-9])"
+)
+_COPY = re.compile(
+    r"[-_. ]*\(\d{1,3}\)|[-_ ]+(?:copy|kopie)(?: ?\(?\d+\)?)?$|[-_. ]+(?:part|chunk|batch|page|teil)[-_ ]?\d+$",
+    re.IGNORECASE,
+)
+# Words that stand beside a server's name in an export's, and are no part of it.
+_OF_EXPORTS_WORDS = """
+    data daten export exports report reports metrics metric usage values stats stat statistics history monitoring
+    utilization utilisation performance perf output result results measurements messwerte auswertung bericht download
+    daily hourly weekly monthly final to until bis
+"""
+_OF_EXPORTS = frozenset(_OF_EXPORTS_WORDS.split())
+# Words that by themselves name no server, beside others perhaps one.
+_SAYS_NOTHING_WORDS = """
+    q query hist grafana render trends trend downloads sheet series timeseries ts file out test csv sample samples
+    table monitor perfmon typeperf logman sar sadf sysstat vmstat mpstat iostat top view nrql insights cacti
+    cloudwatch collectd datadog elastic graphite influx influxdb kibana munin nagios netdata newrelic prometheus
+    prtg solarwinds splunk telegraf zabbix discover dump raw explorer panel dashboard chart graph untitled book
+    mappe tabelle blatt new tmp log logs part chunk batch page teil week kw cw w quarter month day days weeks months
+    hours hour last past yesterday today fleet servers hosts nodes vms machines instances all overview summary
+    infrastructure systems system linux windows prod production staging copy kopie von of from jan feb mar apr may
+    jun jul aug sep sept oct nov dec january february march april june july august september october november
+    december januar februar märz mai juni juli oktober dezember
+"""
+# Keys that surely say a server's name: of partitions (``host=web-1``), and of documents beside their records.
+KEYS = ("server", "server_id", "servername", "host", "hostname", "vm", "instance", "instance_id", "computer", "machine",
+        "node")  # fmt: skip
+_PIECE = re.compile(r"part-\d{4,}")  # Spark's
+_SAYS_NOTHING = _OF_EXPORTS | frozenset(_SAYS_NOTHING_WORDS.split())
+# Rows and columns below or beside those of servers: what all of them are together.
+TOTALS = (
+    r"(_|grand |sub|sub-|overall |cluster |fleet )?"
+    r"(totals?|averages?|avg|mean|median|sum|summary|max(imum)?|min(imum)?)"
+    r"( of)?( all)?( (servers|hosts|nodes|vms|machines|instances))?:?"
+    r"|(all|overall)( (servers|hosts|nodes|vms|machines|instances))?"
+    r"|std ?dev|standard deviation|count|(\d\d(th|\.)?|p\d\d)? ?percentile|gesamt(summe)?|insgesamt|summe|mittelwert"
+    r"|durchschnitt|moyenne|m[ée]diane|promedio|media|m[ée]dia|totale?|totaal|gemiddelde|suma|razem|średnia|medel"
+    r"|gennemsnitt?|итого|всего|среднее|合計|平均|总计|平均值|소계|합계|평균"
+)
+# A hyphen may stand within a server's name: behind a number it ends one.
+_LAST_WORD = re.compile(r"(.+?)[_ ]+([^_ ]+)|(.*\d)-+([^-_. ]+)")
+_FIRST_WORD = re.compile(r"([^_ ]+)[_ ]+(.+)")
+
+
+def server_in(name: str) -> str:
+    """The server that a file's name without its endings, or a folder's, says; nothing where it says none."""
+    plain = without_periods(name)
+    if says_nothing(plain) or _PIECE.match(plain):
+        return ""
+    while found := _LAST_WORD.fullmatch(plain):
+        rest, word = found[1] or found[3], found[2] or found[4]
+        if word.casefold() not in _OF_EXPORTS:
+            break
+        plain = rest.strip(" -_.")
+    while (first := _FIRST_WORD.fullmatch(plain)) and first[1].casefold() in _OF_EXPORTS:
+        plain = first[2].strip(" -_.")
+    return "" if says_nothing(plain) else plain
+
+
+def server_of_folder(folder: str) -> str:
+    """The server that a folder is named after, also as a partition (``host=web-1``); nothing if there is none."""
+    key, is_partition, value = folder.partition("=")
+    if is_partition:
+        return value if key.casefold() in KEYS else ""
+    name = server_in(folder)
+    return "" if name.isdigit() else name
+
+
+def without_periods(name: str) -> str:
+    """A name without the dates, weeks and months that its content is of, and without what tells copies and pieces."""
+    plain = _COPY.sub("", _PERIOD.sub("", name))
+    return plain.strip(" -_.") if plain != name else name
+
+
+def says_nothing(name: str) -> bool:
+    """Whether a name is made of words that all exports go by, perhaps with numbers; a number alone may be a server."""
+    words = re.findall(r"[^\W\d_]+|\d+", name.casefold())
+    known = [word in _SAYS_NOTHING for word in words]
+    return not name.strip() or (any(known) and all(k or word.isdigit() for k, word in zip(known, words, strict=True)))

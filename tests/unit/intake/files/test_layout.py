@@ -1,0 +1,66 @@
+"""Which files are tables, and where their header is."""
+
+import exports
+import pytest
+
+from headroom.core.job import InputError
+from headroom.core.settings import FileRules
+from headroom.intake.files.layout import File, layout_of
+from headroom.intake.unreadable import UnreadableFile
+from headroom.intake.words.file_names import of_file
+
+
+def layout(tmp_path, text, name="fleet.csv", **rules):
+    path = tmp_path / "file"
+    path.write_text(text)
+    return layout_of(File(path, of_file(name), FileRules(**rules)), None)
+
+
+def test_a_line_that_only_looks_like_a_header_is_none(tmp_path):
+    found = layout(tmp_path, "Report,Date,2024-02-05,CPU\nTimestamp,Server,CPU\n2024-02-03,a,1\n")
+    assert found.header_line == 2 and dict(found.places) == {"timestamp": 0, "server_id": 1, "cpu": 2}
+
+
+def test_a_row_of_units_below_the_header_is_read_as_units(tmp_path):
+    found = layout(tmp_path, "time,host,cpu,network_in\n,,(ratio),kB/s\n2024-02-03,a,0.5,1\n")
+    assert found.header_line == 2
+    assert {metric: meaning.factor for metric, meaning in found.meanings} == {"cpu": 100.0, "network_in": 0.001}
+
+
+def test_a_value_whose_metric_nothing_says_is_refused(tmp_path):
+    with pytest.raises(UnreadableFile, match="nothing says what 'value' measures"):
+        layout(tmp_path, "time,value\n2024-02-03,5\n", "web-1.csv")
+    assert layout(tmp_path, "time,value\n2024-02-03,5\n", "web-1_memory.csv").meanings[0][0] == "memory"
+    assert layout(tmp_path, "time,value\n2024-02-03,5\n", "web-1.csv", metric="disk").meanings[0][0] == "disk"
+
+
+def test_a_sample_of_a_server_called_b_is_no_row_of_units(tmp_path):
+    assert layout(tmp_path, "timestamp,server_id,cpu\n2024-01-01T00:00:00,b,1.18e-221\n").header_line == 1
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("time;web-1;web-2\n2024-02-13;5;6\n", "its header (time, web-1, web-2) has a time, but nothing that is known"),
+        (
+            "NAME   CPU(cores)   CPU%   MEMORY\n" + 4 * "a   12m   4%   1Gi\n",
+            "stand between blanks, as a terminal shows",
+        ),
+        ('{"data": {"resultType": "vector", "result": []}}', "/api/v1/query_range gives a series"),
+        ("time,host,cpu\n13.02.2024 12.05,a,5\n", "'13.02.2024 12.05' is not a time that can be read for certain"),
+        ("time,host,cpu\n12:05:00,a,5\n", "'12:05:00' is a time of day without a date"),
+        ("time,host,network_in [Mb/s]\n2024-02-13,a,5\n", "says bits to some and bytes to others: say Mbit/s or MB/s"),
+    ],
+)
+def test_who_is_refused_learns_what_to_do(tmp_path, text, told):
+    with pytest.raises(InputError) as refused:
+        exports.read(tmp_path, {"a.csv": text})
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("header", ["", ","])
+@pytest.mark.parametrize("row", ["", ","])
+def test_a_mark_too_many_at_the_end_of_lines_is_no_column(tmp_path, header, row):
+    lines = [f"time,host,cpu{header}", *(f"2024-02-13 {hour:02}:00,a,5{hour}{row}" for hour in range(10))]
+    panel, quality = exports.read(tmp_path, {"a.csv": "\n".join(lines)})
+    assert panel["samples"].tolist() == [10] and exports.adds_up(quality)
