@@ -29,7 +29,7 @@ from headroom.intake.words import meaning, units
 from headroom.intake.words.file_names import FileName
 from headroom.intake.words.headings import role_of, same
 from headroom.intake.words.meaning import Meaning, Unclear
-from headroom.intake.words.times import PLAIN, TimeLayout, UnclearTime, zone_above
+from headroom.intake.words.times import PLAIN, TimeLayout, UnclearTime, has_zones, zone_around
 
 # Monitoring overshoots a little: above 100 and up to here a percentage counts as 100.
 PERCENT_LIMIT = 110
@@ -46,6 +46,8 @@ SAMPLE_ROWS = 1000
 
 _HEAD_BYTES = 65_536
 _HEAD_LINES = 50
+# Footers are short.
+_TAIL_BYTES, _TAIL_LINES = 4096, 12
 _SAMPLE_ROWS = 200
 _DELIMITERS = (",", ";", "\t", "|")
 # Answers that people save, and which have no series, by a key of theirs.
@@ -257,16 +259,35 @@ def _csv_layout(file: File) -> Layout:
         except UnreadableFile as error:
             problem = problem or error
             continue
-        try:
-            understood = replace(understood, zone=understood.zone or zone_above(lines[: number - 1], file.rules.zones))
-        except UnclearTime as error:
-            raise UnreadableFile(str(error)) from error
+        if understood.zone is None and not _have_zones(understood.places, rows):
+            zone = zone_beside([*lines[: number - 1], *last_lines(file.path)], file.rules)
+            understood = replace(understood, zone=zone)
         below = next((place for place, one in enumerate(lines[number:], start=1) if one.strip()), 0)
         header_line = number + below if unit_row else number
         return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, header_line)
     if problem is None and (found_inventory := _inventory_layout(file, lines)):
         return found_inventory
     raise problem or UnreadableFile(_no_header(lines, file.rules))
+
+
+def zone_beside(lines: Sequence[str], rules: FileRules) -> str | None:
+    """The zone that lines beside a table say of its times; one that is not clear counts where the settings say none.
+
+    Raises:
+        UnreadableFile: the zone is not clear.
+    """
+    try:
+        return zone_around(lines, rules.zones)
+    except UnclearTime as error:
+        if rules.timezone != "UTC":
+            return None
+        raise UnreadableFile(str(error)) from error
+
+
+def _have_zones(places: Mapping[str, int], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the times of some rows, which may have remarks below them, say their zones themselves."""
+    wanted = [places[column] for column in ("timestamp", "clock") if column in places]
+    return has_zones([row[max(wanted)] for row in rows if max(wanted) < len(row)])
 
 
 def _without_nameless_end(headings: list[str]) -> list[str]:
@@ -447,6 +468,26 @@ def first_bytes(path: Path, most: int = _HEAD_BYTES) -> bytes:
             return file.read(most)
     except (EOFError, OSError, zlib.error) as error:
         raise UnreadableFile(f"damaged gzip file ({error}): send it again") from error
+
+
+def last_lines(path: Path) -> list[str]:
+    """The last lines of a file, in which it may say something of all of its rows.
+
+    Raises:
+        UnreadableFile: it is damaged.
+    """
+    content = b""
+    try:
+        with open_bytes(path) as file:
+            if not is_gzip(path):
+                file.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
+            while chunk := file.read(1 << 20):
+                content = content[-_TAIL_BYTES:] + chunk
+    except (EOFError, OSError, zlib.error) as error:
+        raise UnreadableFile(f"damaged gzip file ({error}): send it again") from error
+    encoding = encoding_of(path)
+    text = content.replace(b"\0", b"").decode("utf-8" if encoding == "utf-16" else encoding, errors="replace")
+    return _LINE_END.split(text[-_TAIL_BYTES:])[-_TAIL_LINES:]
 
 
 def _no_header(lines: Sequence[str], rules: FileRules) -> str:
