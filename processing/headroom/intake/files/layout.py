@@ -14,6 +14,7 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -342,7 +343,8 @@ def _layout(
             of_parts.append((place, part))
     labels = () if "server_id" in places or file.rules.server else _labels(headings, rows, used)
     if delimiter == ",":
-        _refuse_parted_numbers(headings, rows, [places[metric] for metric, _ in found.meanings if metric in places])
+        measured = [places.get(metric, places.get("value")) for metric, _ in found.meanings]
+        _refuse_parted_numbers(headings, rows, [place for place in measured if place is not None])
     return Layout(
         name="Parquet" if kind == "parquet" else "CSV",
         format=kind,
@@ -418,17 +420,26 @@ def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     return "," if comma and not point else "." if point and not comma else ""
 
 
+# In so many rows, digits that occur alike are decimals: no metric's numbers stop at 9 and come as often below it.
+_DIGITS_TELL, _MOST_OF_A_DIGIT = 30, 0.3
+
+
 def _refuse_parted_numbers(headings: Sequence[str], rows: Sequence[Sequence[str]], measured: Sequence[int]) -> None:
-    """45,05 without quotation marks is 45 and a second field that begins with a zero, as no number by itself does.
+    """45,05 without quotation marks is 45 and a second field that begins with a zero, as no number by itself does; of
+    12,5 the second field has one digit in all rows, and each digit in some.
 
     Raises:
         UnreadableFile: a column is followed by one that has its decimals.
     """
     for place in measured:
-        pairs = [row[place : place + 2] for row in rows if place + 1 < len(row) and row[place + 1].strip()]
-        if all(one.strip().isdigit() and other.strip().isdigit() for one, other in pairs) and any(
-            re.fullmatch(r"0\d+", other.strip()) for _, other in pairs
-        ):
+        pairs = [[cell.strip() for cell in row[place : place + 2]] for row in rows if len(row) > place + 1]
+        pairs = [pair for pair in pairs if pair[1]]
+        if not all(one.isdigit() and other.isdigit() for one, other in pairs):
+            continue
+        digits = Counter(other for _, other in pairs if len(other) == 1)
+        evenly = len(digits) > 8 and max(digits.values()) <= _MOST_OF_A_DIGIT * len(pairs)
+        single = len(pairs) >= _DIGITS_TELL and digits.total() == len(pairs) and evenly
+        if single or any(re.fullmatch(r"0\d+", other) for _, other in pairs):
             raise UnreadableFile(
                 f"the numbers under {headings[place]!r} seem to go on in the next column, as if a decimal comma parted "
                 f"them ({','.join(pairs[0])}): export it with semicolons between the fields, or with decimal points"

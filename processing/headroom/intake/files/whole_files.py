@@ -14,7 +14,7 @@ import duckdb
 from headroom.intake.files.layout import open_bytes
 from headroom.intake.files.sources import Source
 from headroom.intake.files.tables import field_of, scan_of, time_text
-from headroom.intake.sql import quoted
+from headroom.intake.sql import one_row, quoted
 from headroom.intake.words import meaning
 
 Refusals = Iterator[tuple[Source, str]]
@@ -81,6 +81,35 @@ def days_before_months(db: duckdb.DuckDBPyConnection, sources: Sequence[Source])
             "settings (time_format: '%Y-%d-%m %H:%M:%S')"
         )
         yield by_order[file], told
+
+
+# GPS counts from 1980-01-06, and DOS from the beginning of that year: in seconds since 1970. A file whose numbers, if
+# they count from there, end within so many days before the run, is rather one of today than one of ten years ago.
+_GPS, _DOS = 315_964_800, 315_532_800
+_NEW_DAYS = 31
+
+
+def counted_from_1980(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], latest: str) -> Refusals:
+    """Files whose times are numbers that count from 1980: as seconds since 1970 they would be of ten years ago."""
+    found = db.execute(
+        f"""
+        SELECT file, newest FROM (SELECT file, max(sampled_at) AS newest FROM reading GROUP BY file)
+        WHERE newest + INTERVAL {_GPS} SECOND >= ($latest::TIMESTAMPTZ AT TIME ZONE 'UTC') - INTERVAL {_NEW_DAYS} DAY
+            AND newest + INTERVAL {_DOS} SECOND <= $latest::TIMESTAMPTZ AT TIME ZONE 'UTC' ORDER BY file""",
+        {"latest": latest},
+    ).fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, newest in found:
+        source = by_order[file]
+        scan = scan_of(source.known_layout, [source.readable])
+        is_number = f"try_cast({time_text(source.known_layout)} AS DOUBLE) IS NOT NULL"
+        [numbers] = one_row(db, f"SELECT count(*) FILTER ({is_number}) * 2 > count(*) FROM {scan}")
+        if numbers:
+            told = (
+                f"its times are numbers that end on {newest:%Y-%m-%d}, or in these weeks if they count from 1980, as "
+                "GPS time does: export them as ISO 8601 (2024-01-31T13:05:00Z)"
+            )
+            yield source, told
 
 
 # Of a file with more rows than these that are too long, the others are looked at as well.
