@@ -22,7 +22,7 @@ def table(row, header="time,server,cpu,memory"):
 
 def test_decimal_commas_that_part_the_fields_make_no_other_numbers(tmp_path):
     files = table(lambda place, cpu: [cpu[:-1]] if place % 3 == 0 else [cpu[:-1], "63,4"])
-    with pytest.raises(InputError, match="as if a? ?decimal commas? parted them"):
+    with pytest.raises(InputError, match=r"as if a? ?decimal commas? parted them"):
         exports.read(tmp_path, files)
 
 
