@@ -122,6 +122,7 @@ def read_rows(
         partial(whole_files.counted_from_1980, latest=latest),
         whole_files.with_commas_in_numbers,
         whole_files.put_together,
+        whole_files.with_titles_between,
         whole_files.without_servers,
         inventory.contradictions,
     ):

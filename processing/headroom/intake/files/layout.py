@@ -23,7 +23,7 @@ from typing import Literal
 import duckdb
 
 from headroom.core.settings import FileRules
-from headroom.intake.files import columns
+from headroom.intake.files import columns, remarks
 from headroom.intake.files.columns import Columns, Shape, Spread
 from headroom.intake.unreadable import UnreadableFile, brief
 from headroom.intake.words import meaning, units
@@ -260,9 +260,10 @@ def _csv_layout(file: File) -> Layout:
         except UnreadableFile as error:
             problem = problem or error
             continue
+        above, below = lines[: number - 1], last_lines(file.path)
+        remarks.refuse_others(above, below, understood, file.name, file.rules, file.statistic)
         if understood.zone is None and not _have_zones(understood.places, rows):
-            zone = zone_beside([*lines[: number - 1], *last_lines(file.path)], file.rules)
-            understood = replace(understood, zone=zone)
+            understood = replace(understood, zone=zone_beside([*above, *below], file.rules))
         below = next((place for place, one in enumerate(lines[number:], start=1) if one.strip()), 0)
         header_line = number + below if unit_row else number
         return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, header_line)
@@ -342,9 +343,11 @@ def _layout(
         if part is not None and role_of(headings[place], file.rules) != "ignore":
             of_parts.append((place, part))
     labels = () if "server_id" in places or file.rules.server else _labels(headings, rows, used)
+    measured = {places.get(metric, places.get("value")) for metric, _ in found.meanings}
+    columns_measured = sorted(place for place in measured if place is not None)
+    _refuse_mixed_shares(headings, rows, columns_measured)
     if delimiter == ",":
-        measured = [places.get(metric, places.get("value")) for metric, _ in found.meanings]
-        _refuse_parted_numbers(headings, rows, [place for place in measured if place is not None])
+        _refuse_parted_numbers(headings, rows, columns_measured)
     return Layout(
         name="Parquet" if kind == "parquet" else "CSV",
         format=kind,
@@ -443,6 +446,22 @@ def _refuse_parted_numbers(headings: Sequence[str], rows: Sequence[Sequence[str]
             raise UnreadableFile(
                 f"the numbers under {headings[place]!r} seem to go on in the next column, as if a decimal comma parted "
                 f"them ({','.join(pairs[0])}): export it with semicolons between the fields, or with decimal points"
+            )
+
+
+def _refuse_mixed_shares(headings: Sequence[str], rows: Sequence[Sequence[str]], measured: Sequence[int]) -> None:
+    """41% in some cells and 0.41 in others, as spreadsheets write of cells in two formats, are the same number.
+
+    Raises:
+        UnreadableFile: a column has cells in percent, and its others never exceed 1.
+    """
+    for place in measured:
+        cells = [row[place].strip() for row in rows if place < len(row)]
+        bare = [float(cell) for cell in cells if re.fullmatch(r"\d*\.?\d+", cell)]
+        if any(cell.endswith("%") for cell in cells) and any(bare) and max(bare) <= 1:
+            raise UnreadableFile(
+                f"some cells under {headings[place]!r} are in percent, and the others never exceed 1, as if they were "
+                "shares: export all of them in one format"
             )
 
 

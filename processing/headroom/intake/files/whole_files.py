@@ -15,7 +15,7 @@ from headroom.intake.files.layout import open_bytes
 from headroom.intake.files.sources import Source
 from headroom.intake.files.tables import field_of, scan_of, time_text
 from headroom.intake.sql import one_row, quoted
-from headroom.intake.words import meaning
+from headroom.intake.words import meaning, server_names
 
 Refusals = Iterator[tuple[Source, str]]
 
@@ -156,6 +156,34 @@ def _parted_number(source: Source) -> str:
         except csv.Error:
             pass  # a giant field: what is before it tells
     return examples[0] if examples and 2 * len(examples) > long else ""
+
+
+def with_titles_between(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files in which a title stands among the rows: what follows it may be of another server or another metric."""
+    short = "evidence[3] IS NOT NULL OR evidence[5] IS NOT NULL"
+    found = db.execute(f"SELECT DISTINCT file FROM reading WHERE evidence IS NOT NULL AND ({short}) ORDER BY file")
+    by_order = {source.order: source for source in sources}
+    for (file,) in found.fetchall():
+        source = by_order[file]
+        layout = source.layout
+        if source.error is not None or layout is None or layout.export or layout.format == "parquet":
+            continue
+        others = [f"coalesce(trim({field_of(layout, place)}), '') = ''" for place in range(1, len(layout.columns))]
+        alone = " AND ".join(others)
+        rows = f"""
+            SELECT trim({field_of(layout, 0)}) AS title, {alone} AS alone, row_number() OVER () AS number
+            FROM {scan_of(layout, [source.readable])}"""
+        titles = db.execute(f"""
+            WITH row AS MATERIALIZED ({rows}) SELECT DISTINCT title FROM row
+            WHERE alone AND regexp_matches(title, '^\\pL') AND NOT is_total(title)
+                AND number < (SELECT max(number) FROM row WHERE NOT alone) ORDER BY title""").fetchall()
+        told = [title for (title,) in titles if not server_names.says_nothing(title) and title not in layout.columns]
+        if told:
+            reason = (
+                f"the line {told[0][:120]!r} stands among its rows, as if another table began there: send tables one "
+                "by one, or put what it says into a column"
+            )
+            yield source, reason
 
 
 def put_together(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
