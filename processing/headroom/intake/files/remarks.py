@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from headroom.core.settings import FileRules
 from headroom.intake.files.columns import Columns, best
+from headroom.intake.formats import Export
 from headroom.intake.unreadable import UnreadableFile
 from headroom.intake.words.file_names import FileName
 from headroom.intake.words.headings import STATISTICS, plain, role_of
@@ -25,6 +26,34 @@ _UNITS = re.compile(
     r"(?: (?:are|is|sind|sont|given|shown))*(?: (?:in|en)\b|\s*[:=,;])\s*[(\[\"']?([^\s)\],;\"']+(?: of one)?)",
     re.IGNORECASE,
 )
+
+TITLE_BETWEEN = (
+    "the line {title!r} stands among its rows, as if another table began there: send tables one by one, or put what it "
+    "says into a column"
+)
+
+
+def refuse_put_together(export: Export, last: int) -> None:
+    """Refuse an export of times and columns that is several, one below the other; ``last`` is its last sample's line.
+
+    Raises:
+        UnreadableFile: another header, or a title, stands among its rows.
+    """
+    header = export.header()
+    if export.is_json() or export.is_parquet or not header or role_of(header[0], FileRules()) != "timestamp":
+        return
+    for line, text, _ in export.damaged:
+        title = text.strip(" \t,;\"'")
+        alone = not re.search(r"[,;\t]|^[A-Z][a-z]{2,} \d", title) and re.match(r"[^\W\d]", title)
+        if line < last and alone and not says_nothing(title) and title not in header:
+            raise UnreadableFile(TITLE_BETWEEN.format(title=title[:120]))
+    for row in export.rows():
+        cells = [cell.strip() for cell in row]
+        if cells and cells[0] == header[0] and cells != header:
+            raise UnreadableFile(
+                f"a second header with other columns stands in it ({', '.join(cells)[:120]}): these are files put "
+                "together; send them one by one"
+            )
 
 
 def refuse_others(

@@ -20,7 +20,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
-from headroom.intake.files import columns, json_tables, parts, rows
+from headroom.intake.files import columns, json_tables, parts, remarks, rows
 from headroom.intake.files.layout import (
     SAMPLE_ROWS,
     File,
@@ -213,6 +213,7 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
         path = source.readable.with_suffix(".text")
         _to_utf8(file.path, path)
     sample: list[Sequence[str]] = []
+    last, several = 0, False
     try:
         with source.readable.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out)
@@ -223,6 +224,7 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
                 if len(sample) < SAMPLE_ROWS:
                     sample.append((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
                 writer.writerow((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
+                last, several = export.line, several or one.timestamp.isalpha()
     except json.JSONDecodeError as error:
         raise UnreadableFile(f"it looks like {module.NAME}, but it is damaged ({error}): export it again") from error
     except duckdb.Error as error:
@@ -232,6 +234,8 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, csv.Error) as error:
         said = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else brief(error)
         raise _unlike(module.NAME, said) from error
+    if several or export.damaged:
+        remarks.refuse_put_together(export, last)
     _refuse_damaged(export, module.NAME, bool(sample))
     source.damaged += export.damaged
     source.said += export.said

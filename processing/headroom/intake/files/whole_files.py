@@ -11,6 +11,7 @@ from itertools import islice, pairwise
 
 import duckdb
 
+from headroom.intake.files import remarks
 from headroom.intake.files.layout import open_bytes
 from headroom.intake.files.sources import Source
 from headroom.intake.files.tables import field_of, scan_of, time_text
@@ -176,14 +177,11 @@ def with_titles_between(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]
         titles = db.execute(f"""
             WITH row AS MATERIALIZED ({rows}) SELECT DISTINCT title FROM row
             WHERE alone AND regexp_matches(title, '^\\pL') AND NOT is_total(title)
+                AND title NOT IN (SELECT title FROM row WHERE NOT alone)  -- a row that is cut off
                 AND number < (SELECT max(number) FROM row WHERE NOT alone) ORDER BY title""").fetchall()
         told = [title for (title,) in titles if not server_names.says_nothing(title) and title not in layout.columns]
         if told:
-            reason = (
-                f"the line {told[0][:120]!r} stands among its rows, as if another table began there: send tables one "
-                "by one, or put what it says into a column"
-            )
-            yield source, reason
+            yield source, remarks.TITLE_BETWEEN.format(title=told[0][:120])
 
 
 def put_together(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:

@@ -76,6 +76,30 @@ def test_a_title_among_the_rows_is_the_begin_of_another_table(tmp_path, title):
         exports.read(tmp_path, {"web-1.csv": f"time,cpu\n{ROWS[:half]}{title}\n{ROWS[half:]}"})
 
 
+def test_a_row_that_is_cut_off_behind_its_server_is_no_title(tmp_path):
+    rows = [f"web-1,2024-02-13 {hour:02}:00,4{hour % 10}" for hour in range(24)]
+    rows[9] = "web-1"
+    panel, quality = exports.read(tmp_path, {"a.csv": "\n".join(["host,time,cpu", *rows])})
+    assert panel["samples"].tolist() == [23] and quality["rows"]["quarantined"] == 1
+
+
+@pytest.mark.parametrize(
+    "between, told",
+    [("\nMemory %\n", "the line 'Memory %' stands among its rows"),
+     ("\nTime,db-2,web-1\n", "a second header with other columns stands in it"), ("\nPage 2 of 3\n", ""),
+     ("\nTime,web-1,db-2\n", "")],
+)  # fmt: skip
+def test_tables_with_a_column_per_server_one_below_the_other(tmp_path, between, told):
+    rows = [f"2024-02-13 {n // 12:02}:{n % 12 * 5:02},4{n % 10}.5,5{n % 10}.5\n" for n in range(288)]
+    files = {"cpu.csv": "Time,web-1,db-2\n" + "".join(rows[:200]).rstrip() + between + "".join(rows[200:])}
+    if told:
+        with pytest.raises(InputError, match=told):
+            exports.read(tmp_path, files)
+    else:
+        panel, quality = exports.read(tmp_path, files)
+        assert panel["samples"].tolist() == [288, 288] and exports.adds_up(quality)
+
+
 def test_page_breaks_totals_and_lines_at_the_end_are_no_titles(tmp_path):
     half = ROWS.index("2024-02-13 12")
     text = f"time,cpu\n{ROWS[:half]}Page 2 of 3\nTotal,\n-----\n{ROWS[half:]}The end of it\n"
