@@ -94,6 +94,7 @@ def test_an_accepted_risk_leaves_the_top_list_and_stays_in_every_table(tmp_path)
     ]  # fmt: skip
     assert found.summary["levels"]["critical"] == 2, "what is so stays so"
     assert (found.summary["open_levels"]["critical"], found.summary["open_levels"]["medium"]) == (1, 1)
+    assert found.summary["headline"] == "1 critical, 1 medium"
     assert found.summary["accepted"]["hidden_total"] == 1
     by_server = found.servers.set_index("server_id")
     assert (by_server.loc["known", "level"], by_server.loc["known", "open_level"]) == ("critical", "medium")
