@@ -116,7 +116,7 @@ class Service:
 
     def mail(self, about: str) -> list[mailbox.Letter]:
         """Letters with these words in subject or body. It waits a little, because mail comes after the run's end."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             found = [x for x in mailbox.letters(self.cloud.mailbox) if about in x.subject or about in x.body]
             if found:
