@@ -22,7 +22,7 @@ from integration.service import Service
 from local import processes
 from tests.unit.functions.messages import event
 
-OBJECTS, DATASETS = map(int, os.environ.get("BURST", "100,2").split(","))
+OBJECTS, DATASETS = map(int, os.environ.get("BURST", "200,2").split(","))
 SERVERS, DAYS = 4, 60
 FIRST = date(2026, 1, 1)
 
