@@ -256,7 +256,7 @@ def test_a_run_is_started_and_followed_to_its_end_and_why_it_failed_is_told(open
     page.get_by_label("Job").select_option("train")
     page.get_by_text("Nothing is written yet.").wait_for()
     web.stepfunctions.stop_execution(executionArn=arn)
-    page.get_by_text("The run has ended ABORTED").wait_for(timeout=20_000)
+    page.get_by_text("The run has ended ABORTED").wait_for(timeout=60_000)
     told = page.locator(".says").first.inner_text()
     assert "full <img" in told and "headroom-web-1" in told and "redrive it" in told
 
@@ -329,7 +329,7 @@ def test_a_redriven_run_that_is_over_at_once_is_told_all_the_same(
     page = open_page(at())
     page.route("**/redrive", over)
     page.get_by_role("button", name="Redrive this run").click()
-    page.get_by_text("The run has ended: published.").wait_for(timeout=20_000)
+    page.get_by_text("The run has ended: published.").wait_for(timeout=60_000)
     assert page.get_by_role("button", name="Redrive").count() == 0
 
 
