@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -118,8 +119,10 @@ def read_rows(
         whole_files.days_before_months,
         whole_files.with_names_left_out,
         whole_files.with_dates_left_out,
+        partial(whole_files.counted_from_1980, latest=latest),
         whole_files.with_commas_in_numbers,
         whole_files.put_together,
+        whole_files.with_titles_between,
         whole_files.without_servers,
         inventory.contradictions,
     ):
