@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-import lightgbm
 import numpy as np
 import pandas as pd
 
@@ -52,10 +51,14 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Booster:
-    """Trained models per quantile level, and the codes of the attributes they saw."""
+    """Trained models per quantile level, as LightGBM writes them, and the codes of the attributes they saw.
 
-    models: dict[float, lightgbm.Booster]
+    ``gain``: by feature, what the median's trees gained; known only of models that have just been trained.
+    """
+
+    models: dict[float, str]
     codes: dict[str, list[str]]
+    gain: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def trees(self) -> dict[float, list[trees.Tree]]:
@@ -113,10 +116,15 @@ def train(given: Examples) -> Booster | None:
     """Fit the quantile models; None where there are too few examples."""
     if len(given.target) < FEWEST:
         return None
+    import lightgbm  # loads slowly, with scikit-learn, and only here
+
     data = lightgbm.Dataset(given.features, given.target, params=PARAMETERS, free_raw_data=False).construct()
     with ThreadPoolExecutor(len(LEVELS)) as pool:
-        models = pool.map(lambda level: lightgbm.train(PARAMETERS | {"alpha": level}, data, ROUNDS), LEVELS)
-        return Booster(dict(zip(LEVELS, models, strict=True)), given.codes)
+        found = pool.map(lambda level: lightgbm.train(PARAMETERS | {"alpha": level}, data, ROUNDS), LEVELS)
+        models = dict(zip(LEVELS, found, strict=True))
+    median = models[0.5]
+    gain = dict(zip(median.feature_name(), median.feature_importance("gain").tolist(), strict=True))
+    return Booster({level: model.model_to_string() for level, model in models.items()}, given.codes, gain)
 
 
 def predict(

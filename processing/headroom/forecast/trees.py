@@ -12,9 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import lightgbm
 import numpy as np
 
 # As many leaves as a number has bits.
@@ -38,47 +36,53 @@ class Tree:
     values: np.ndarray
 
 
-def trees_of(model: lightgbm.Booster) -> list[Tree]:
-    """The trees of a model whose features are all numbers.
+def trees_of(text: str) -> list[Tree]:
+    """The trees of a model as LightGBM writes it, whose features are all numbers.
 
     Raises:
-        ValueError: a tree has conditions of another kind, or more leaves than ``LEAVES``.
+        ValueError, KeyError, IndexError: the text is not that of such a model, or was cut off.
     """
-    return [_tree(one["tree_structure"]) for one in model.dump_model()["tree_info"]]
+    if "\nend of trees\n" not in text:
+        raise ValueError("the booster's text was cut off")
+    parts = text.partition("\nend of trees\n")[0].split("\nTree=")[1:]
+    return [_tree(dict(line.split("=", 1) for line in part.splitlines() if "=" in line)) for part in parts]
 
 
-def _tree(root: dict[str, Any]) -> Tree:
-    conditions: list[tuple[int, np.float32, bool, int]] = []
-    values: list[float] = []
+def _tree(given: dict[str, str]) -> Tree:
+    values = np.array(given["leaf_value"].split(), float)
+    named = ("split_feature", "decision_type", "left_child", "right_child")
+    feature, decision, left, right = (np.array(given.get(name, "").split(), int) for name in named)
+    threshold = np.array(given.get("threshold", "").split(), float)
+    if len(values) > LEAVES or len({len(values) - 1, *map(len, (feature, decision, left, right, threshold))}) > 1:
+        raise ValueError(f"a tree with {len(values)} leaves, of at most {LEAVES}, and {len(threshold)} conditions")
+    # The lowest bit is for conditions on categories; then where a missing value goes, and of which kind it is.
+    to_left, kind = decision & 2 > 0, decision >> 2
+    if (decision & 1).any() or (kind == 1).any():
+        raise ValueError("a tree with conditions on categories, or for which zero is missing")
+    order: list[int] = []
+    lost = np.zeros(len(feature), BITS)
 
-    def walk(node: dict[str, Any]) -> None:
-        if "leaf_value" in node:
-            values.append(node["leaf_value"])
+    def walk(node: int) -> None:
+        if node < 0:
+            order.append(~node)
             return
-        if node["decision_type"] != "<=" or node["missing_type"] == "Zero":
-            raise ValueError(f"a condition {node['decision_type']!r}, missing {node['missing_type']!r}")
-        # What learned of no missing value takes one for 0.
-        missing = node["default_left"] if node["missing_type"] == "NaN" else node["threshold"] >= 0
-        first = len(values)
-        walk(node["left_child"])
-        lost = (1 << len(values)) - (1 << first)
-        conditions.append((node["split_feature"], _not_above(node["threshold"]), missing, lost))
-        walk(node["right_child"])
+        first = len(order)
+        walk(left[node])
+        lost[node] = (1 << len(order)) - (1 << first)
+        walk(right[node])
 
-    walk(root)
-    if len(values) > LEAVES:
-        raise ValueError(f"a tree with {len(values)} leaves, more than {LEAVES}")
-    feature, threshold, missing, lost = zip(*conditions, strict=True) if conditions else ((),) * 4
-    return Tree(
-        np.array(feature, int), np.array(threshold, np.float32), np.array(missing, bool), np.array(lost, BITS),
-        np.array(values, float),
-    )  # fmt: skip
+    walk(0 if len(feature) else -1)
+    if sorted(order) != list(range(len(values))):
+        raise ValueError("a tree in which not every leaf is reached")
+    # What learned of no missing value takes one for 0.
+    holds_missing = np.where(kind == 0, threshold >= 0, to_left)
+    return Tree(feature, _not_above(threshold), holds_missing, lost, values[order])
 
 
-def _not_above(threshold: float) -> np.float32:
-    """The largest single-precision number that is not above a threshold: features of that precision compare alike."""
-    near = np.float32(threshold)
-    return near if float(near) <= threshold else np.nextafter(near, np.float32(-np.inf))
+def _not_above(threshold: np.ndarray) -> np.ndarray:
+    """The largest single-precision numbers that are not above thresholds: features of that precision compare alike."""
+    near = threshold.astype(np.float32)
+    return np.where(near.astype(float) <= threshold, near, np.nextafter(near, np.float32(-np.inf)))
 
 
 @dataclass(frozen=True)

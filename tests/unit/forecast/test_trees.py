@@ -40,13 +40,13 @@ def test_the_trees_say_what_lightgbm_says(count):
     model, tables = trained(), features(count, seed=1)
     tables["own"][::3] = np.nan
     tables["ahead"][::2, 3] = np.nan
-    found = trees.predict(trees.trees_of(model), [*tables.values()], count, STEPS)
+    found = trees.predict(trees.trees_of(model.model_to_string()), [*tables.values()], count, STEPS)
     np.testing.assert_array_equal(found.ravel(), model.predict(rows_of(tables, count)))
 
 
 def test_a_value_on_a_threshold_goes_where_lightgbm_sends_it():
     model, tables = trained(), features(3, seed=2)
-    parts = trees.trees_of(model)
+    parts = trees.trees_of(model.model_to_string())
     of_ahead = np.concatenate([one.threshold[one.feature == 3] for one in parts])
     steps = np.concatenate([of_ahead, np.nextafter(of_ahead, np.float32(np.inf))])[:STEPS]
     tables["ahead"][:, : len(steps)] = steps
@@ -56,10 +56,20 @@ def test_a_value_on_a_threshold_goes_where_lightgbm_sends_it():
 
 def test_a_model_that_learned_nothing_says_the_same_of_all():
     model, tables = trained(min_data_in_leaf=10_000), features(2)
-    found = trees.predict(trees.trees_of(model), [*tables.values()], 2, STEPS)
+    found = trees.predict(trees.trees_of(model.model_to_string()), [*tables.values()], 2, STEPS)
     np.testing.assert_array_equal(found.ravel(), model.predict(rows_of(tables, 2)))
 
 
 def test_a_tree_with_too_many_leaves_is_refused():
     with pytest.raises(ValueError, match="leaves"):
-        trees.trees_of(trained(num_leaves=40))
+        trees.trees_of(trained(num_leaves=40).model_to_string())
+
+
+def test_a_text_that_was_cut_off_or_changed_is_refused():
+    text = trained().model_to_string()
+    for damaged in (text[: len(text) // 2], text.replace("\nleft_child=", "\nleft_child=0 ", 1), "", "{}"):
+        with pytest.raises((ValueError, LookupError)):
+            trees.trees_of(damaged)
+    looped = text.replace("\nright_child=", "\nright_child=0 ", 1).replace("\nleft_child=", "\nleft_child=0 ", 1)
+    with pytest.raises((ValueError, LookupError, RecursionError)):
+        trees.trees_of(looped)
