@@ -7,6 +7,7 @@ and scale at the origin, so servers of any size teach each other.
 
 from __future__ import annotations
 
+import multiprocessing
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ from headroom.core.settings import Settings
 T = TypeVar("T")
 
 FEATURE_VERSION = 1
+# In a process of a pool every core has work already; a second thread would only wait for the interpreter.
+THREADS = 1 if multiprocessing.parent_process() else 2
 
 ATTRIBUTES = ["business_unit", "region", "criticality", "instance_type"]
 SIZES = ["vcpus", "memory_gb", "monthly_cost_usd"]
@@ -43,9 +46,9 @@ def history_of(panel: pd.DataFrame, frequency: Frequency, measured: Span | None 
 
 
 def side_by_side(work: Callable[[int], T], origins: list[int]) -> list[T]:
-    """The results of one piece of work per origin, in order; two at a time."""
+    """The results of one piece of work per origin, in order; two at a time where this process is not one of many."""
     # Threads share the filters of warnings: what one of them ignores has to be ignored around them all.
-    with warnings.catch_warnings(), ThreadPoolExecutor(2) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore", RuntimeWarning)
         return list(pool.map(work, origins))
 
