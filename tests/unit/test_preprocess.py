@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 REAL_DATA = ROOT.parent / "shared" / "data"
 needs_real_data = pytest.mark.skipif(not REAL_DATA.exists(), reason="needs ../shared/data")
-quick = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=10, suppress_health_check=list(HealthCheck))
 
 
 class Desk:

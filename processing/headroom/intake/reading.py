@@ -152,9 +152,10 @@ def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     db.execute(f"""
         CREATE TABLE name_in_file AS SELECT file, server_id, rows FROM extent;
         INSERT INTO not_a_name
-        SELECT DISTINCT server_id FROM name_in_file
-        WHERE server_problem(CASE WHEN file IN (FROM owner_file) THEN {entities.server_of()}
-            ELSE server_id END) IS NOT NULL""")
+        SELECT DISTINCT server_id FROM (
+            SELECT server_id, CASE WHEN file IN (FROM owner_file) THEN {entities.server_of()} ELSE server_id END AS name
+            FROM name_in_file
+        ) WHERE server_problem(name) IS NOT NULL""")
 
 
 def make_views(db: duckdb.DuckDBPyConnection) -> None:

@@ -165,7 +165,7 @@ def test_two_at_once_do_not_do_the_same_work():
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     steps=st.lists(
         st.tuples(

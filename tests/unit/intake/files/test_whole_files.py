@@ -41,7 +41,7 @@ def test_commas_in_a_remark_cost_only_their_rows(tmp_path):
     assert quality["rows"]["quarantined"] == 48
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(missing=st.floats(0, 1), decimals=st.integers(2, 4), chance=st.randoms(use_true_random=False))
 def test_whatever_is_missing_beside_decimal_commas_no_wrong_number_is_read(tmp_path_factory, missing, decimals, chance):
     def row(_, cpu):
