@@ -85,8 +85,8 @@ def test_lines_that_are_lost_repeated_or_out_of_order_make_no_wrong_value(tmp_pa
     panel, _ = read(tmp_path_factory.mktemp("lines"), files)
     if panel is not None and how != "cut":
         assert only_true_values(panel, cpu)
-    # A line too many makes one JSON document another one, or none.
-    if how in ("gzip", "bom") or (how == "repeated" and not document):
+    # A line too many makes one JSON document another one, or none; what follows sar's averages has no header.
+    if how in ("gzip", "bom") or (how == "repeated" and not document and name != "sysstat_text"):
         assert panel is not None
 
 
