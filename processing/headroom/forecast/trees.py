@@ -131,5 +131,5 @@ def _alike(trees: Sequence[Tree], features: Sequence[np.ndarray], shape: tuple[i
         on = np.flatnonzero(own[tree.feature])
         column = place[tree.feature[on]] + np.where(tree.holds_missing[on], 0, len(values))
         conditions.append((column, tree.threshold[on, None, None], tree.lost[on, None, None]))
-    twice = np.concatenate([np.where(missing, side, values) for side in np.float32((-np.inf, np.inf))])
+    twice = np.concatenate([np.where(missing, side, values) for side in (np.float32(-np.inf), np.float32(np.inf))])
     return Alike(twice, conditions)
