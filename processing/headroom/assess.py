@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import logging
 import tempfile
@@ -16,7 +17,6 @@ from typing import Any
 import pandas as pd
 
 from headroom import engine, results
-from headroom.conclusion import conclude
 from headroom.core import job, settings
 from headroom.core import metrics as table_of_metrics
 from headroom.core import panel as panels
@@ -29,6 +29,10 @@ from headroom.insight import ranking
 from headroom.partition import Part, judge
 
 log = logging.getLogger(__name__)
+
+# What follows the blocks and loads slowly (scikit-learn, Matplotlib): it is loaded while others work on the blocks, and
+# not at all in their processes.
+AFTER_BLOCKS = ("headroom.conclusion", "headroom.report.page", "headroom.report.pictures")
 
 
 def main() -> None:
@@ -61,8 +65,11 @@ def work(given: argparse.Namespace) -> dict[str, Any]:
     ]
     given.assessment.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(1) as beside:  # while others work on the blocks
+        beside.map(importlib.import_module, AFTER_BLOCKS)
         drift = beside.submit(lambda: drift_of(loaded, panel.newest(chosen.frequency.recent, [*SERIES, "ds", "y"])))
         fleet = results.written(found_in(blocks, loaded, given.engine), given.assessment)
+    from headroom.conclusion import conclude  # see AFTER_BLOCKS
+
     if challenge := challenger.outcome(given.challenger, given.challenged, chosen.frequency):
         metrics["challenger"] = challenge
     found = conclude(

@@ -138,24 +138,32 @@ def flag(panel: pd.DataFrame, laid_out: Grid, outlook: risk.Outlook, chosen: Set
     periods = max(2 * chosen.horizon, LEAST_HISTORY)
     start = laid_out.ds[max(len(laid_out.ds) - periods, 0)]
     tail = panel.loc[(panel["ds"] >= start) & panel["y"].notna(), ["server_id", "metric", "ds", "y"]]
-    history = tail.rename(columns={"y": "actual"}).assign(is_future=False)
-    row = rows_of(tail, outlook.keys)
+    of_tail, past = rows_of(tail, outlook.keys), len(tail)
     y = _as_judged(tail, laid_out)
-    reached = (np.where(y >= outlook.limits[name].to_numpy()[row], 1.0, 0.0) for name in ("warning", "critical"))
-    history["risk_level"] = _as_levels(risk.level_of(*reached))
+    reached = (np.where(y >= outlook.limits[name].to_numpy()[of_tail], 1.0, 0.0) for name in ("warning", "critical"))
 
-    count = len(outlook.ds)
     there = np.isfinite(outlook.quantiles).all(axis=2).ravel()
-    future = pd.DataFrame({
-        **{name: outlook.keys[name].astype(history[name].dtype).repeat(count).array for name in SERIES},
-        "ds": np.tile(outlook.ds.to_numpy(), len(outlook.keys)),
-        "is_future": True,
-        **{name: outlook.quantiles[:, :, number].ravel() for number, name in enumerate(QUANTILES)},
-        "risk_level": _as_levels(outlook.levels.ravel()),
-    })[there]  # fmt: skip
-    both = pd.concat([history, future], ignore_index=True)
-    both = both.sort_values(["server_id", "metric", "ds"], ignore_index=True)
-    return both[["server_id", "metric", "ds", "is_future", "actual", *QUANTILES, "risk_level"]]
+    coming = np.tile(outlook.ds.to_numpy(), len(outlook.keys))[there]
+    series = np.concatenate([of_tail, np.arange(len(outlook.keys)).repeat(len(outlook.ds))[there]])
+    ds = np.concatenate([tail["ds"].to_numpy(), coming])
+    levels = np.concatenate([risk.level_of(*reached), outlook.levels.ravel()[there]])
+    # Every column is laid out once, in the order of the series, which is that of their names, and of time.
+    order = np.lexsort((ds.view("int64"), series))
+    is_future = order >= past
+    actual, quantiles = np.full(len(order), np.nan), np.full((len(QUANTILES), len(order)), np.nan)
+    actual[~is_future] = tail["y"].to_numpy(float)[order[~is_future]]
+    quantiles[:, is_future] = outlook.quantiles.reshape(-1, len(QUANTILES))[there][order[is_future] - past].T
+    return pd.DataFrame(
+        {
+            **{name: outlook.keys[name].astype(tail[name].dtype).array.take(series[order]) for name in SERIES},
+            "ds": ds[order],
+            "is_future": is_future,
+            "actual": actual,
+            **dict(zip(QUANTILES, quantiles, strict=True)),
+            "risk_level": _as_levels(levels[order]),
+        },
+        copy=False,
+    )
 
 
 def _as_levels(numbers: np.ndarray) -> pd.Categorical:

@@ -21,7 +21,6 @@ from headroom.core.plain import plain, text
 from headroom.core.tables import COERCED, decoded, typed
 from headroom.insight import over_time
 from headroom.partition import Part, together
-from headroom.report import page, pictures
 
 FORECASTS = "risk_flagged_forecasts.parquet"
 # What the files hold of a recommendation; the report has parts of its reason besides.
@@ -47,6 +46,8 @@ def written(parts: Iterator[Part], folder: Path) -> Part:
 
 def with_forecasts(found: Assessment, folder: Path) -> Assessment:
     """With the forecasts of the servers that the report and the pictures show."""
+    from headroom.report import page, pictures  # see assess.AFTER_BLOCKS
+
     told = open_view(found)
     shown = {*page.servers_shown(told)["server_id"], *told.servers["server_id"].head(pictures.ROWS)}
     table = forecasts_of(shown, folder / FORECASTS).to_pandas()
@@ -79,6 +80,8 @@ def open_view(found: Assessment) -> Assessment:
 
 def write(found: Assessment, folder: Path) -> None:
     """Write all results beside the forecasts; the names are fixed. The panel's and the model's documents come along."""
+    from headroom.report import page, pictures
+
     (folder / "tables" / "forecasts").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / FORECASTS, folder / "tables" / "forecasts" / "forecasts.parquet")
     for name, table in queryable(found).items():

@@ -273,14 +273,9 @@ def _importance(trained: booster.Booster | None) -> list[dict[str, Any]]:
     """Share of each feature in what the median's trees gained, greatest first."""
     if trained is None:
         return []
-    median = trained.models[0.5]
-    gain = median.feature_importance("gain")
-    order = np.argsort(-gain, kind="stable")
-    names = median.feature_name()
-    return [
-        {"feature": names[one], "kind": kinds(names[one]), "share": round(float(gain[one] / max(gain.sum(), 1e-12)), 4)}
-        for one in order
-    ]
+    total = max(sum(trained.gain.values()), 1e-12)
+    ordered = sorted(trained.gain.items(), key=lambda one: -one[1])
+    return [{"feature": name, "kind": kinds(name), "share": round(gain / total, 4)} for name, gain in ordered]
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ from headroom.core.periods import LEAST_SAMPLES, PARTIAL, Frequency
 FILE = "panel.parquet"
 COLUMNS = (*SERIES, "ds", "y", "samples", "mean", "max", "p99", "capacity")
 
-# Values of a block: of 1,000 servers with 5 metrics over a year 1.8 million, for which forecasting and judging need
-# about 0.8 GB. Larger blocks are no faster.
-BLOCK_VALUES = 2_000_000
+# Values of a block: of 547 servers with 5 metrics over a year, for which forecasting and judging need about 0.6 GB.
+# Larger blocks are no faster, and while the last one is worked on, all but one core wait.
+BLOCK_VALUES = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
-import lightgbm
 import numpy as np
 import pandas as pd
 
@@ -15,7 +15,7 @@ from headroom.core.grid import Grid
 from headroom.core.metrics import BUILT_IN
 from headroom.core.periods import calendar
 from headroom.core.settings import Settings
-from headroom.forecast import methods
+from headroom.forecast import methods, trees
 from headroom.forecast.features import (
     ATTRIBUTES,
     SIZES,
@@ -23,13 +23,12 @@ from headroom.forecast.features import (
     matrix,
     side_by_side,
     snapshot,
+    tables,
 )
 
 LEVELS = (0.1, 0.5, 0.9)
 ROWS = 30_000
 FEWEST = 400
-# Rows of features in memory at a time: 64 columns of 4 bytes.
-PREDICTED = 25_000
 ROUNDS = 60
 # A model per thread: LightGBM's own threads wait for each other actively, which is slow on a busy machine.
 PARAMETERS = {
@@ -52,10 +51,19 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Booster:
-    """Trained models per quantile level, and the codes of the attributes they saw."""
+    """Trained models per quantile level, as LightGBM writes them, and the codes of the attributes they saw.
 
-    models: dict[float, lightgbm.Booster]
+    ``gain``: by feature, what the median's trees gained; known only of models that have just been trained.
+    """
+
+    models: dict[float, str]
     codes: dict[str, list[str]]
+    gain: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def trees(self) -> dict[float, list[trees.Tree]]:
+        """The models' trees."""
+        return {level: trees.trees_of(model) for level, model in self.models.items()}
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def examples(history: Grid, origins: list[int], servers: pd.DataFrame, settings:
             picked = np.sort(random.choice(len(rows), ROWS // len(origins), replace=False))
             rows, steps = rows[picked], steps[picked]
         days = calendar(history.until(origin).coming(settings.horizon), settings)
-        features.append(matrix(at, rows, steps + 1, days, static))
+        features.append(matrix(tables(at, days, static), rows, steps + 1))
         targets.append((after[rows, steps] - at.level[rows]) / at.scale[rows] - base(at)[rows, steps])
         periods.append(origin + 1 + steps)
     if not origins:
@@ -108,10 +116,15 @@ def train(given: Examples) -> Booster | None:
     """Fit the quantile models; None where there are too few examples."""
     if len(given.target) < FEWEST:
         return None
+    import lightgbm  # loads slowly, with scikit-learn, and only here
+
     data = lightgbm.Dataset(given.features, given.target, params=PARAMETERS, free_raw_data=False).construct()
     with ThreadPoolExecutor(len(LEVELS)) as pool:
-        models = pool.map(lambda level: lightgbm.train(PARAMETERS | {"alpha": level}, data, ROUNDS), LEVELS)
-        return Booster(dict(zip(LEVELS, models, strict=True)), given.codes)
+        found = pool.map(lambda level: lightgbm.train(PARAMETERS | {"alpha": level}, data, ROUNDS), LEVELS)
+        models = dict(zip(LEVELS, found, strict=True))
+    median = models[0.5]
+    gain = dict(zip(median.feature_name(), median.feature_importance("gain").tolist(), strict=True))
+    return Booster({level: model.model_to_string() for level, model in models.items()}, given.codes, gain)
 
 
 def predict(
@@ -122,16 +135,11 @@ def predict(
     count, horizon = len(known.values), settings.horizon
     static = static_features(known, servers, booster.codes)
     days = calendar(known.coming(settings.horizon), settings)
-    start_from = base(at)
+    features = [*tables(at, days, static).values()]
     result = np.empty((count, horizon, len(LEVELS)))
-    chunk = max(PREDICTED // horizon, 1)
-    for start in range(0, count, chunk):
-        these = np.arange(start, min(start + chunk, count))
-        rows, steps = np.repeat(these, horizon), np.tile(np.arange(horizon), len(these))
-        features = matrix(at, rows, steps + 1, days, static)
-        for position, level in enumerate(LEVELS):
-            corrected = booster.models[level].predict(features) + start_from[rows, steps]
-            result[these, :, position] = (corrected * at.scale[rows] + at.level[rows]).reshape(len(these), horizon)
+    for position, level in enumerate(LEVELS):
+        corrected = trees.predict(booster.trees[level], features, count, horizon) + base(at)
+        result[:, :, position] = corrected * at.scale[:, None] + at.level[:, None]
     return np.clip(np.sort(result, axis=2), 0, known.upper[:, None, None])
 
 

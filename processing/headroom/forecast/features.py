@@ -7,6 +7,7 @@ and scale at the origin, so servers of any size teach each other.
 
 from __future__ import annotations
 
+import multiprocessing
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ from headroom.core.settings import Settings
 T = TypeVar("T")
 
 FEATURE_VERSION = 1
+# In a process of a pool every core has work already; a second thread would only wait for the interpreter.
+THREADS = 1 if multiprocessing.parent_process() else 2
 
 ATTRIBUTES = ["business_unit", "region", "criticality", "instance_type"]
 SIZES = ["vcpus", "memory_gb", "monthly_cost_usd"]
@@ -43,9 +46,9 @@ def history_of(panel: pd.DataFrame, frequency: Frequency, measured: Span | None 
 
 
 def side_by_side(work: Callable[[int], T], origins: list[int]) -> list[T]:
-    """The results of one piece of work per origin, in order; two at a time."""
+    """The results of one piece of work per origin, in order; two at a time where this process is not one of many."""
     # Threads share the filters of warnings: what one of them ignores has to be ignored around them all.
-    with warnings.catch_warnings(), ThreadPoolExecutor(2) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore", RuntimeWarning)
         return list(pool.map(work, origins))
 
@@ -57,7 +60,7 @@ class Snapshot:
     level: np.ndarray
     scale: np.ndarray
     origin: dict[str, np.ndarray] = field(repr=False)  # name → n
-    phases: dict[str, tuple[int, np.ndarray]] = field(repr=False)  # name → season length, n × season length
+    phases: dict[str, np.ndarray] = field(repr=False)  # name → n × season length
     ahead: dict[str, np.ndarray] = field(repr=False)  # name → n × horizon
 
 
@@ -110,37 +113,41 @@ def snapshot(known: Grid, settings: Settings, expected: dict[str, np.ndarray]) -
         origin["room_below"] = level / scale
         for lag in (1, day, recent if hourly else 2 * day):
             origin[f"memory_{lag}"] = _autocorrelation(relative[:, -4 * recent :], lag)
-        phases: dict[str, tuple[int, np.ndarray]] = {}
+        phases: dict[str, np.ndarray] = {}
         by_day = by_phase(relative[:, -4 * recent :], day)
         for back in (1, 2, 3):
-            phases[f"lag_{back}_seasons"] = (day, _nth_last(by_day, back))
+            phases[f"lag_{back}_seasons"] = _nth_last(by_day, back)
         for count in (4, 12):
-            phases[f"mean_{count}_seasons"] = (day, np.nanmean(by_day[:, -count:], axis=1))
-        phases["low_at_phase"], phases["high_at_phase"] = (
-            (day, bound) for bound in quantiles(by_day[:, -12:], (0.1, 0.9))
-        )
+            phases[f"mean_{count}_seasons"] = np.nanmean(by_day[:, -count:], axis=1)
+        phases["low_at_phase"], phases["high_at_phase"] = quantiles(by_day[:, -12:], (0.1, 0.9))
         if hourly:
             by_week = by_phase(relative[:, -4 * recent :], long)
             for back in (1, 2):
-                phases[f"lag_{back}_weeks"] = (long, _nth_last(by_week, back))
-            phases["mean_4_weeks"] = (long, np.nanmean(by_week, axis=1))
+                phases[f"lag_{back}_weeks"] = _nth_last(by_week, back)
+            phases["mean_4_weeks"] = np.nanmean(by_week, axis=1)
     ahead = {name: (points - level[:, None]) / scale[:, None] for name, points in expected.items()}
     if not hourly:
         ahead["year_ago"] = _year_ago(relative, settings.horizon)
     return Snapshot(level, scale, origin, phases, ahead)
 
 
-def matrix(at: Snapshot, rows: np.ndarray, steps: np.ndarray, days: pd.DataFrame, static: pd.DataFrame) -> pd.DataFrame:
-    """Features of ``rows`` (series by index) at ``steps`` ahead (1 is the next period), one row each.
+def tables(at: Snapshot, days: pd.DataFrame, static: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The features by name, each as a table of series and steps ahead.
 
+    Of what is the same for all series there is one row, and of what the steps repeat, only as many columns.
     ``days`` is the calendar of the periods after the origin, ``static`` the attributes per series.
     """
-    columns = {name: feature[rows] for name, feature in at.origin.items()}
-    columns |= {name: table[rows, (steps - 1) % season] for name, (season, table) in at.phases.items()}
-    columns |= {name: table[rows, steps - 1] for name, table in at.ahead.items()}
-    columns["step"] = steps
-    columns |= {name: days[name].to_numpy()[steps - 1] for name in days.columns}
-    columns |= {name: static[name].to_numpy()[rows] for name in static.columns}
+    found = {name: feature[:, None] for name, feature in at.origin.items()}
+    found |= at.phases | at.ahead
+    found["step"] = np.arange(1, len(days) + 1)[None]
+    found |= {name: days[name].to_numpy()[None] for name in days.columns}
+    return found | {name: static[name].to_numpy()[:, None] for name in static.columns}
+
+
+def matrix(given: dict[str, np.ndarray], rows: np.ndarray, steps: np.ndarray) -> pd.DataFrame:
+    """The features of :func:`tables` of ``rows`` (series by index) at ``steps`` ahead (1 is the next period), one row
+    each."""
+    columns = {name: table[rows % len(table), (steps - 1) % table.shape[1]] for name, table in given.items()}
     return pd.DataFrame(columns, dtype=np.float32)
 
 

@@ -282,9 +282,9 @@ def _factorised(
 class Explained:
     """How n series of one length (T) are explained by each noise (N) and law (C), in sizes of the noise.
 
-    ``evidence``: n × N × C, logarithms. ``squares``: N × n, the whitened series' sums of squares; ``products``: N ×
-    shapes × n, those with the shapes. ``level``: N × n × S, the noise's own forecast at S steps ahead. ``jumps``: the J
-    pairs of noise and law with jumps, None where there are none.
+    ``of_fits``: N × fits × n, the evidence (logarithms) for each of :attr:`Laws.fits`. ``squares``: N × n, the whitened
+    series' sums of squares; ``products``: N × shapes × n, those with the shapes. ``level``: N × n × S, the noise's own
+    forecast at S steps ahead. ``jumps``: the J pairs of noise and law with jumps, None where there are none.
 
     A pair's number is that of noise times C plus that of the law; the pairs with jumps follow those N × C.
     """
@@ -292,11 +292,16 @@ class Explained:
     laws: Laws
     steps: np.ndarray
     periods: int
-    evidence: np.ndarray
+    of_fits: np.ndarray
     squares: np.ndarray
     products: np.ndarray
     level: np.ndarray
     jumps: jumps.Jumps | None
+
+    @property
+    def evidence(self) -> np.ndarray:
+        """The evidence for each noise and law (n × N × C), logarithms."""
+        return np.moveaxis(self.of_fits[:, self.laws.fits[1]], 2, 0)
 
     @property
     def freedom(self) -> float:
@@ -400,18 +405,18 @@ def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> 
     """Weigh every pair of noise and law by the standardised series (n × T) that it is to explain."""
     count, periods = values.shape
     laws = laws_of(periods, tuple(steps.tolist()), pace, season)
-    evidence = np.empty((count, len(laws.noises), len(laws.parts)))
     squares, products, level = [], [], []
-    first, same, alone = laws.fits
+    first, _, alone = laws.fits
     one, two = first[:alone], first[alone:]
-    left = np.empty((len(first), count))  # the series last: what belongs to a law lies together
+    of_fits = np.empty((len(laws.noises), len(first), count))  # the series last: what belongs to a law lies together
     for number, noise in enumerate(laws.noises):
         whitened = solve_triangular(noise.factor, values.T, lower=True)
         square, product = (whitened**2).sum(axis=0), noise.known.T @ whitened
+        left = of_fits[number]
         left[:alone] = _left_of_one(square, product[laws.shapes[one, 0]], noise.precision[0][one, None])
         precision = (part[two, None] for part in noise.precision)
         left[alone:] = _fitted(square, *(product[shape] for shape in laws.shapes[two].T), *precision).left
-        evidence[:, number] = log_evidence(noise.likely[first, None], left, periods)[same].T
+        left[:] = log_evidence(noise.likely[first, None], left, periods)
         squares.append(square)
         products.append(product)
         level.append((noise.carried.T @ whitened).T)
@@ -420,7 +425,7 @@ def explain(values: np.ndarray, steps: np.ndarray, pace: float, season: int) -> 
         laws=laws,
         steps=steps / pace,
         periods=periods,
-        evidence=evidence,
+        of_fits=of_fits,
         squares=np.stack(squares),
         products=np.stack(products),
         level=np.stack(level),

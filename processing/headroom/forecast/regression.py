@@ -16,8 +16,6 @@ from headroom.core.periods import Frequency, calendar
 from headroom.core.settings import Settings
 
 CHUNK = 512
-# Of what is left over so many series are carried at a time: their states fit into the processor's cache.
-CARRIED = 64
 WEEK = Frequency.HOUR.per_week
 ITERATIONS = 6
 CYCLE_CORRELATION = 0.8
@@ -206,46 +204,48 @@ def _carried(residual: np.ndarray, horizon: int) -> np.ndarray:
     """What was left over lately (n × T), carried into the horizon (n × horizon): its smoothed level, fading or not.
 
     Each series takes the smoothing and the fading that would have carried its past leftovers best over several
-    distances up to the horizon.
+    distances up to the horizon. All pairs of these C constants are tried at once, and the series come last in all
+    arrays (C × n, with the D distances D × C × n): what is many has to lie together for the processor.
     """
     residual = residual[:, -(6 * horizon + 100) :]
+    count, periods = residual.shape
     constants = [(0.0, 1.0)] + [
         (smoothing, 0.5 ** (1 / half_life))
         for smoothing in (0.05, 0.2, 0.5, 0.9)
         for half_life in (2, 8, 24, max(horizon, 48), np.inf)
     ]
-    smoothing, fade = (np.array(part)[:, None] for part in zip(*constants, strict=True))
-    return np.concatenate([
-        _best_carried(residual[start : start + CARRIED], smoothing, fade, horizon)
-        for start in range(0, len(residual), CARRIED)
-    ])  # fmt: skip
-
-
-def _best_carried(residual: np.ndarray, smoothing: np.ndarray, fade: np.ndarray, horizon: int) -> np.ndarray:
-    """:func:`_carried` of a few series (n × T) with constants to choose from (C × 1 each): the series come last in all
-    arrays, as what is many has to lie together for the processor."""
-    count, periods = residual.shape
-    there = np.ascontiguousarray(np.nan_to_num(residual).T)
-    seen = np.ascontiguousarray(~np.isnan(residual).T)
-    # A period that is missing moves nothing; one that is there moves the state by its share of the distance.
-    rate = seen[:, None] * smoothing
-    state, distance = np.zeros((2, len(fade), count))
-    states = np.empty((periods, len(fade), count), dtype=np.float32)
+    smoothing, fade = (np.repeat(np.array(part)[:, None], count, axis=1) for part in zip(*constants, strict=True))
+    there, seen = np.nan_to_num(residual).T, ~np.isnan(residual).T
+    gaps = not seen.all()
+    ahead = distances(horizon, periods)
+    faded = np.stack([fade**one for one in ahead])
+    judged = np.maximum(ahead, periods - 4 * horizon)  # from this period on, for each distance
+    state, off, now = np.zeros((3, *fade.shape))
+    states = np.empty((ahead[-1], *fade.shape), dtype=np.float32)  # the newest ones, in turn
+    missed, distance = np.zeros((2, *faded.shape))
     for period in range(periods):
+        now[:] = there[period]
+        tried = np.searchsorted(judged, period, side="right")
+        if tried:
+            apart, total = distance[:tried], missed[:tried]
+            for number in range(tried):
+                apart[number] = states[(period - ahead[number]) % ahead[-1]]
+            apart *= faded[:tried]
+            np.abs(np.subtract(now, apart, out=apart), out=apart)
+            if gaps:
+                apart *= seen[period]
+            total += apart
+        # A period that is missing moves nothing; one that is there moves the state by its share of the distance.
         state *= fade
-        np.subtract(there[period], state, out=distance)
-        distance *= rate[period]
-        state += distance
-        states[period] = state
-    missed = np.zeros_like(state)
-    for ahead in distances(horizon, periods):
-        judged = slice(max(ahead, periods - 4 * horizon), periods)
-        off = states[judged.start - ahead : periods - ahead] * fade**ahead
-        np.abs(np.subtract(there[judged, None], off, out=off), out=off)
-        off *= seen[judged, None]
-        missed += off.sum(axis=0) / np.maximum(seen[judged].sum(axis=0), 1)
-    best = missed.argmin(axis=0)
-    return state[best, np.arange(count)][:, None] * fade[best] ** np.arange(1, horizon + 1)
+        np.subtract(now, state, out=off)
+        off *= smoothing
+        if gaps:
+            off *= seen[period]
+        state += off
+        states[period % ahead[-1]] = state
+    mean = [each / np.maximum(seen[first:].sum(axis=0), 1) for each, first in zip(missed, judged, strict=True)]
+    best, row = sum(mean).argmin(axis=0), np.arange(count)
+    return state[best, row][:, None] * fade[best, row][:, None] ** np.arange(1, horizon + 1)
 
 
 def distances(horizon: int, periods: int) -> np.ndarray:

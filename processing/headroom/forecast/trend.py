@@ -123,13 +123,12 @@ def _of_series(values: np.ndarray, upper: np.ndarray, pace: float, horizon: int,
     scaled, level, size, effects = standardised(values, season)
     steps = knots(horizon)
     explained = explain(scaled, steps, pace, season)
-    weight = explained.evidence
-    weight += prior.of_length(periods, tuple(steps.tolist()), pace, season)
-    weight += prior.of_shares(explained.laws, size / upper, prior.measured())[:, None, :]
     with_jumps = np.empty((count, 0))
     if explained.jumps is not None:
         with_jumps = explained.jumps.evidence + prior.of_jumps(explained.jumps, prior.measured())
-    picked, weight = heaviest(weight, with_jumps)
+    of_pairs = prior.of_length(periods, tuple(steps.tolist()), pace, season)
+    of_shares = prior.of_shares(explained.laws, size / upper, prior.measured())
+    picked, weight = heaviest(explained.of_fits, explained.laws.fits[1], of_pairs, of_shares, with_jumps)
     weight = np.exp(weight - weight.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     fit = explained.fitted(picked)
@@ -142,17 +141,27 @@ def _of_series(values: np.ndarray, upper: np.ndarray, pace: float, horizon: int,
     return Trend(quantiles, climbing, turned, slope / pace * size, age * pace, periods)
 
 
-def heaviest(weight: np.ndarray, with_jumps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def heaviest(
+    of_fits: np.ndarray, same: np.ndarray, of_pairs: np.ndarray, of_shares: np.ndarray, with_jumps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The ``MOST_LAWS`` pairs of noise and law with the largest weights, and these (n × K each).
 
-    Given the weights of pairs (n × N × C) and of those with jumps (n × J), see :class:`Explained` for their numbers.
-    Of all laws only those can hold such a pair whose largest weight is among the largest.
+    A pair's weight is its evidence (``of_fits``, N × fits × n, of which ``same`` has each law's, C) and what the prior
+    says of the pair (N × C) and of the law for the series (n × C). Those of pairs with jumps are given (n × J), see
+    :class:`Explained` for their numbers. Of all laws only those can hold such a pair whose largest weight is among the
+    largest.
     """
-    count, noises, laws = weight.shape
-    best = _largest(weight.max(axis=1), MOST_LAWS)
+    noises, count, laws = len(of_fits), *of_shares.shape
+    by_law, largest = np.ascontiguousarray(of_shares.T), np.full((laws, count), -np.inf)
+    for evidence, of_law in zip(of_fits, of_pairs, strict=True):
+        weight = evidence[same]
+        weight += of_law[:, None]
+        weight += by_law
+        np.maximum(largest, weight, out=largest)
+    best, row = _largest(np.ascontiguousarray(largest.T), MOST_LAWS), np.arange(count)[:, None]
     pair = (np.arange(noises)[:, None] * laws + best[:, None]).reshape(count, -1)
     pair = np.concatenate([pair, np.tile(np.arange(with_jumps.shape[1]) + noises * laws, (count, 1))], axis=1)
-    some = np.take_along_axis(weight, best[:, None], axis=2).reshape(count, -1)
+    some = (of_fits[:, same[best], row] + of_pairs[:, best] + of_shares[row, best]).swapaxes(0, 1).reshape(count, -1)
     some = np.concatenate([some, with_jumps], axis=1)
     picked = _largest(some, MOST_LAWS)
     return np.take_along_axis(pair, picked, axis=1), np.take_along_axis(some, picked, axis=1)

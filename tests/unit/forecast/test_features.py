@@ -49,7 +49,8 @@ def test_metrics_of_any_unit_look_the_same_to_the_booster():
         static = booster.static_features(
             grid, pd.DataFrame({"server_id": ["s0"]}), {name: [] for name in features.ATTRIBUTES}
         )
-        columns.append(features.matrix(at, np.repeat(np.arange(3), 14), np.tile(np.arange(1, 15), 3), ahead, static))
+        every = features.tables(at, ahead, static)
+        columns.append(features.matrix(every, np.repeat(np.arange(3), 14), np.tile(np.arange(1, 15), 3)))
     pd.testing.assert_frame_equal(columns[0], columns[1], rtol=1e-3)
     assert {features.kinds(name) for name in columns[0]} == KINDS
 

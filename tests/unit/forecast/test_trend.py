@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scipy.special import ndtri
@@ -218,7 +218,7 @@ def test_by_the_hour_a_climb_is_told_with_its_pace_and_the_day_s_rhythm_comes_ba
 
 
 @given(st.lists(st.floats(0, 1e6).map(lambda value: round(value, 3)), min_size=6, max_size=60))
-@examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(max_examples=25)
 def test_of_any_values_the_quantiles_are_finite_and_rise_and_chances_are_chances(values):
     found = told(np.array(values))
     if max(values) == min(values):
@@ -348,10 +348,16 @@ def test_what_stands_out_for_a_day_is_moved_nearer_and_what_lasts_is_not():
 
 def test_the_pairs_that_count_most_are_found_among_all_of_them():
     random = np.random.default_rng(1)
-    weight, with_jumps = random.normal(size=(3, 11, 300)), random.normal(size=(3, 24))
-    weight[0], with_jumps[1] = -np.inf, -np.inf
-    weight[0, 3, 7] = 9.0
-    pair, heaviest = trend.heaviest(weight, with_jumps)
+    of_fits, same, with_jumps = (
+        random.normal(size=(11, 200, 3)),
+        random.integers(0, 200, 300),
+        random.normal(size=(3, 24)),
+    )
+    of_pairs, of_shares = random.normal(size=(11, 300)), random.normal(size=(3, 300))
+    of_fits[:, :, 0], with_jumps[1] = -np.inf, -np.inf
+    of_fits[3, same[7], 0] = 9.0
+    pair, heaviest = trend.heaviest(of_fits, same, of_pairs, of_shares, with_jumps)
+    weight = np.moveaxis(of_fits[:, same], 2, 0) + of_pairs + of_shares[:, None]
     every = np.concatenate([weight.reshape(3, -1), with_jumps], axis=1)
     np.testing.assert_array_equal(np.sort(heaviest), np.sort(every)[:, -trend.MOST_LAWS :])
     np.testing.assert_array_equal(np.take_along_axis(every, pair, axis=1), heaviest)
