@@ -260,12 +260,12 @@ def _csv_layout(file: File) -> Layout:
         except UnreadableFile as error:
             problem = problem or error
             continue
-        above, below = lines[: number - 1], last_lines(file.path)
-        remarks.refuse_others(above, below, understood, file.name, file.rules, file.statistic)
+        above, last = lines[: number - 1], last_lines(file.path)
+        remarks.refuse_others(above, last, understood, file.name, file.rules, file.statistic)
         if understood.zone is None and not _have_zones(understood.places, rows):
-            understood = replace(understood, zone=zone_beside([*above, *below], file.rules))
-        next_line = next((place for place, one in enumerate(lines[number:], start=1) if one.strip()), 0)
-        header_line = number + next_line if unit_row else number
+            understood = replace(understood, zone=zone_beside([*above, *last], file.rules))
+        below = next((place for place, one in enumerate(lines[number:], start=1) if one.strip()), 0)
+        header_line = number + below if unit_row else number
         return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, header_line)
     if problem is None and (found_inventory := _inventory_layout(file, lines)):
         return found_inventory

@@ -42,7 +42,7 @@ def merged():
 
 def test_the_newest_sample_says_it_and_of_equally_new_ones_the_last(merged):
     known, _ = merged(
-        (2, "a", told(region="new"), NEW, 1), (1, "a", told(region="late file, old sample"), OLD, 9),
+        (1, "a", told(region="new"), NEW, 1), (2, "a", told(region="late file, old sample"), OLD, 9),
         (1, "b", told(region="first"), NEW, 1), (2, "b", told(region="last"), NEW, 0),
         before=[("a", "region", "former", OLD), ("c", "region", "kept", OLD)],
     )  # fmt: skip
