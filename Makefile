@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
+# Where a shell forbids it, Python would compile its libraries anew in every worker, job and function: 12 s each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: cli demo preview openapi up down status test quick lint audit bench screenshots deploy smoke wheelhouse lock install
 
 demo: install $(if $(filter spark,$(ENGINE)),.venv-spark/installed)  ## DATA=<folder or files> DATASET=<name> SETTINGS=<yaml> for your own data; DAYS=30 for a young fleet; FORMATS=5 for one in five formats; ENGINE=spark

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -121,12 +122,15 @@ def checked(dataset: str) -> str:
 
 
 def unknown(stack: Stack, dataset: str) -> str | None:
-    """That no file has ever come for a dataset, and which datasets there are; None where one has."""
+    """That no file has ever come for a dataset, the nearest name, and which datasets there are; None where one has."""
     known = stack.ledger.datasets()
     if dataset in known:
         return None
-    there = f"there are {', '.join(known[:20])}" if known else f"headroom drop {dataset} FILES begins it"
-    return f"there is no dataset {dataset!r}; {there}"
+    if not known:
+        return f"there is no dataset {dataset!r}; headroom drop {dataset} FILES begins it"
+    near = difflib.get_close_matches(dataset, known, 1)
+    meant = f"did you mean {near[0]!r}? There" if near else "there"
+    return f"there is no dataset {dataset!r}; {meant} are {', '.join(known[:20])}"
 
 
 def current_run(stack: Stack, dataset: str) -> str:

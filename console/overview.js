@@ -41,7 +41,7 @@ export async function overview({ dataset, signal }) {
   }
   const run = runBox(dataset, live, status, get, signal);
   watch(now, look, run, status, signal, unanswered);
-  return [facts, part("Now", live, status, unanswered, starter(dataset, status)), part("Runs", history)];
+  return [facts, part("Now", live, status, unanswered, starter(dataset)), part("Runs", history)];
 }
 
 /** Show the dataset as soon as there is one. */
@@ -219,20 +219,22 @@ function step(one) {
     h("span.quiet", `${duration(seconds)}, ${state}`));
 }
 
-function starter(dataset, status) {
+/** What a start was answered has a line of its own: the run that is followed speaks in the other. */
+function starter(dataset) {
+  const answer = statusLine();
   const mode = h("select", { name: "mode" }, Object.entries(MODES).map(([value, words]) => h("option", { value }, words)));
   const go = button("Start a run", async () => {
-    say(status, "Starting …");
+    say(answer, "Starting …");
     try {
       const { execution } = await ask("POST", ["datasets", dataset, "runs"], {
         body: { mode: mode.value }, headers: { "Idempotency-Key": crypto.randomUUID() },
       });
-      say(status, `Started: ${execution}.`);
+      say(answer, `Started: ${execution}.`);
     } catch (error) {
-      say(status, error);
+      say(answer, error);
     }
   });
-  return h("div.row", field("Mode", mode), go);
+  return h("div", h("div.row", field("Mode", mode), go), answer);
 }
 
 function runTable(dataset, runs) {

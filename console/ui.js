@@ -31,11 +31,11 @@ export function badge(level) {
   return h(`span.badge.level-${LEVELS.includes(level) ? level : "none"}`, readable(level));
 }
 
-/** Servers by level, those at risk only; where there are none, how many are not judged. */
-export function levels({ levels: counts, unjudged }) {
+/** Servers by level, those at risk only; where there are none, the words of the run. */
+export function levels({ levels: counts, headline }) {
   if (!counts) return h("span.quiet", "no results yet");
   const risky = LEVELS.slice(0, 3).filter((level) => counts[level]);
-  if (!risky.length) return h("span", unjudged ? `${count(unjudged, "server")} not judged` : "no server at risk");
+  if (!risky.length) return h("span", headline || "–");
   return h("span.badges", risky.map((level) => h(`span.badge.level-${level}`, `${counts[level]} ${level}`)));
 }
 

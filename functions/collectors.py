@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import boto3
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from headroom.core.mistakes import in_plain_words
 from names import dataset_problem, twice
 
 FOLDER = "config/collectors/"
@@ -243,4 +244,4 @@ def _problem(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"][1:]) or "the file"
     if error["type"] == "extra_forbidden":
         return f"{place}: not a key that a collector has"
-    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+    return f"{place}: {in_plain_words(error)}"

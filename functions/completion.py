@@ -7,11 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from commands import approve, report
-from events import open_levels
 from notification import cut, subject, text
-
-# From here on the age of the newest data is told, as in the report.
-STALE_DAYS = 3
 
 
 class Finished(BaseModel):
@@ -45,17 +41,15 @@ def notification(
     trains: bool = False,
 ) -> dict[str, str]:
     """Subject and message of the completion notification; ``trains`` tells what the following run does."""
-    levels = open_levels(summary)
-    urgent = [f"{levels[level]} {level}" for level in ("critical", "high", "medium") if levels.get(level)]
-    headline = ", ".join(urgent) or calm(summary)
-    unit = "days" if summary["frequency"] == "D" else "hours"
+    headline = summary.get("headline", "assessed")  # a run that was planned before an update has the code of then
+    age, unit = summary.get("data_age", ""), "days" if summary["frequency"] == "D" else "hours"
     superseded = ["A newer run was published while this one was running; the newer results stay current."]
     rows, files, servers = quality["rows"], len(manifest["files"]), counted(summary["servers"], "server")
     lines = [
         f"Dataset {run.dataset}, run {run.run_id}: {status}.",
         *(superseded if status == "superseded" else []),
         "",
-        f"{servers} to {summary['as_of'][:10]}{age(summary)}, {summary['horizon']} {unit} ahead: {headline}.",
+        f"{servers} to {summary['as_of'][:10]}{age and f' ({age})'}, {summary['horizon']} {unit} ahead: {headline}.",
         *most_urgent_lines(summary["top"][:10]),
         *unjudged_lines(summary),
         "",
@@ -83,22 +77,6 @@ def notification(
     ]
     about = f"Headroom {run.dataset}: {headline if status == 'published' else 'run superseded'}"
     return {"subject": subject(about), "message": text(lines)}
-
-
-def age(summary: dict[str, Any]) -> str:
-    """That the newest data is old, where it is: "now" and all dates count from it."""
-    days = summary.get("data_age_days") or 0
-    return f" ({days:,} days before this run)" if days >= STALE_DAYS else ""
-
-
-def calm(summary: dict[str, Any]) -> str:
-    """What is said where no server is at risk, which is not the same as where nothing is known."""
-    servers, unjudged = summary["servers"], summary.get("unjudged", 0)
-    if not unjudged:
-        return "no server at risk"
-    if unjudged < servers:
-        return f"no server at risk, {unjudged:,} not judged"
-    return f"none of {servers:,} servers can be judged" if servers > 1 else "the server cannot be judged"
 
 
 def most_urgent_lines(top: list[dict[str, Any]]) -> list[str]:

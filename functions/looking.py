@@ -66,6 +66,7 @@ def _standing(s3: Any, bucket: str, dataset: str, run_id: str | None) -> dict[st
         "as_of": summary.get("as_of"),
         "servers": summary.get("servers"),
         "levels": summary.get("open_levels", summary.get("levels")),
+        "headline": summary.get("headline"),
         "unjudged": summary.get("unjudged"),
         "accepted": (summary.get("accepted") or {}).get("hidden_total"),
     }
@@ -97,6 +98,7 @@ def run_of(s3: Any, bucket: str, dataset: str, run_id: str, current: str | None)
         "train_reason": manifest.get("train_reason"),
         "files": len(manifest.get("files", [])),
         "levels": summary.get("open_levels", summary.get("levels")),
+        "headline": summary.get("headline"),
         "unjudged": summary.get("unjudged"),
         "cost_estimate": manifest.get("cost_estimate"),
         "engine": manifest.get("engine"),

@@ -2,15 +2,21 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ |= {
     "POWERTOOLS_METRICS_NAMESPACE": "Headroom",
     "POWERTOOLS_SERVICE_NAME": "headroom",
     "POWERTOOLS_TRACE_DISABLED": "true",
 }
+
+# How long an example takes says nothing where the machine is busy; what hangs ends by pytest's own limit.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +38,19 @@ def browser() -> Iterator[Any]:
         yield found
 
 
-# The longest files, longest first: each is one worker's work for minutes.
+# The longest files as measured, each a minute or more of one worker. Those of the laptop cloud, which also wait,
+# take turns with those that only compute.
 LONGEST = (
-    "test_faults.py", "test_runs.py", "test_report_in_browser.py", "test_service.py", "test_burst.py",
-    "test_challenger.py", "test_spark.py", "test_job_image.py", "test_sagemaker_emulator.py",
+    "integration/test_faults.py", "integration/test_runs.py", "unit/test_preprocess.py",
+    "integration/test_report_in_browser.py", "unit/test_spread.py", "integration/test_service.py",
+    "unit/intake/test_wild_files.py", "integration/test_spark.py", "integration/test_burst.py",
+    "unit/forecast/test_model.py", "integration/test_cli.py", "integration/test_challenger.py",
+    "unit/console/test_console.py", "integration/test_page.py", "integration/test_job_image.py",
+    "unit/intake/formats/test_formats.py", "integration/test_script_mode.py",
 )  # fmt: skip
 
 # Its stack has a Slack that refuses, which the cloud's other tests would meet.
-LAST_OF_INTEGRATION = "test_time_outs.py"
+LAST_OF_INTEGRATION = "integration/test_time_outs.py"
 
 
 @pytest.hookimpl(trylast=True)  # after the marks are set
@@ -49,7 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(item: pytest.Item) -> int:
-    if "integration" in item.path.parts:
-        name = item.path.name
-        return LONGEST.index(name) if name in LONGEST else len(LONGEST) + (name == LAST_OF_INTEGRATION)
+    name = item.path.relative_to(Path(__file__).parent).as_posix()
+    if name in LONGEST:
+        return LONGEST.index(name)
+    if name.startswith("integration/"):
+        return len(LONGEST) + (name == LAST_OF_INTEGRATION)
     return len(LONGEST) + (2 if item.get_closest_marker("slow") else 3)

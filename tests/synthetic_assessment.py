@@ -282,7 +282,7 @@ def assessment(
     levels = {name: int((server_table.level == name).sum()) for name in LEVELS}
     summary = {
         "schema": 1, "dataset": "demo", "run_id": "20261115T060000Z-8c2f", "as_of": as_of.isoformat(),
-        "data_age_days": 0, "unjudged": 0,
+        "data_age_days": 0, "data_age": "", "unjudged": 0, "headline": "no server is at risk",
         "frequency": frequency, "horizon": settings.horizon, "servers": len(names), "series": n, "levels": levels,
         "open_levels": levels,
         "accepted": {"hidden_total": 0, "hidden": [], "returned_total": 0, "returned": [], "problems": []},

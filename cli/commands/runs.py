@@ -16,10 +16,13 @@ def runs(
     """A dataset's runs, the newest first."""
     from cli import output
     from cli import stack as stacks
+    from cli.errors import CliError
     from functions import looking
 
     stacks.checked(dataset)
     found = stacks.find(stack)
+    if problem := stacks.unknown(found, dataset):
+        raise CliError(problem)
     current = found.ledger.state(dataset).current_run
     told = looking.runs_of(found.client("s3"), found.artifacts, dataset, current, most)
     if as_json:

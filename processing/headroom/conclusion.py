@@ -11,7 +11,7 @@ import pandas as pd
 
 from headroom.core import findings, series, wording
 from headroom.core import metrics as table_of_metrics
-from headroom.core.findings import LEVELS, Assessment
+from headroom.core.findings import AT_RISK, LEVELS, Assessment
 from headroom.core.periods import Frequency
 from headroom.core.plain import plain
 from headroom.core.settings import Settings
@@ -80,18 +80,21 @@ def conclude(
 
     notes = [*metrics.get("notes", []), *_notes(fleet, servers, chosen.frequency)]
     notes += limits.unmatched(chosen, series.joined(every))
+    open_levels, age = _counts(servers["open_level"]), _age(fleet.ds[-1] + chosen.frequency.step, run)
     summary = {
         "schema": 1,
+        "headline": _headline(open_levels, len(servers), len(blank)),
         "dataset": run.get("dataset"),
         "run_id": run.get("run_id"),
         "as_of": fleet.ds[-1].isoformat(),
-        "data_age_days": _age(fleet.ds[-1] + chosen.frequency.step, run),
+        "data_age_days": age,
+        "data_age": wording.age(age),
         "frequency": chosen.frequency,
         "horizon": chosen.horizon,
         "servers": len(servers),
         "series": len(risks),
         "levels": _counts(servers["level"]),
-        "open_levels": _counts(servers["open_level"]),
+        "open_levels": open_levels,
         "levels_by_metric": {metric: _counts(rows["level"]) for metric, rows in risks.groupby("metric")},
         "ranking": ranking.RANKING,
         "top": _top(open_servers, open_risks),
@@ -157,6 +160,12 @@ def _day_of(run: dict[str, Any]) -> date:
 def _age(end: pd.Timestamp, run: dict[str, Any]) -> int | None:
     """How many whole days before the run its newest data ends; None where nobody knows when the run was planned."""
     return max((pd.Timestamp(_day_of(run)) - end).days, 0) if run.get("created_at") else None
+
+
+def _headline(levels: dict[str, int], servers: int, unjudged: int) -> str:
+    """How many servers are at risk, the worst level first, in the words of mail, page and terminal."""
+    told = [f"{levels[level]:,} {level}" for level in (*reversed(AT_RISK), "medium") if levels[level]]
+    return ", ".join(told) or wording.calm(servers, unjudged)
 
 
 def _notes(fleet: Part, servers: pd.DataFrame, frequency: Frequency) -> list[str]:

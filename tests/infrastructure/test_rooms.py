@@ -53,9 +53,12 @@ def test_within_intake_a_room_imports_only_those_before_it(room):
         assert found <= before, path.name
 
 
-# The two schemas that the API and the command line check too, and what makes the page as it makes the report; with what
-# they import. They load no library of the jobs.
-SHARED = {"headroom.core", *(f"headroom.core.{name}" for name in ("settings", "metrics", "accepted", "one_file"))}
+# The two schemas that the API and the command line check too, the words for mistakes in them and in collectors'
+# settings, and what makes the page as it makes the report; with what they import. They load no library of the jobs.
+SHARED = {
+    "headroom.core",
+    *(f"headroom.core.{name}" for name in ("settings", "metrics", "accepted", "mistakes", "one_file")),
+}
 
 
 def test_functions_and_jobs_import_nothing_from_each_other_but_what_is_shared():

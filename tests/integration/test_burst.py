@@ -120,9 +120,7 @@ def all_versions(service: Service) -> list[dict[str, Any]]:
 def repeat(service: Service, versions: list[dict[str, Any]]) -> None:
     """Hand over events of these versions once more, as EventBridge may, some after their files were in a run."""
     sqs, bucket = service.cloud.client("sqs"), service.stack.outputs["IngestBucketName"]
-    resources = service.cloud.client("cloudformation").describe_stack_resources(StackName=service.stack.name)
-    [queue] = [one["PhysicalResourceId"] for one in resources["StackResources"]
-               if one["LogicalResourceId"] == "FileQueue"]  # fmt: skip
+    queue = services.physical(service, "FileQueue")
     for one in versions:
         made = {"key": one["Key"], "size": one["Size"], "etag": one["ETag"].strip('"'),
                 "version-id": one["VersionId"], "sequencer": "00617F08299329D189"}  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from integration.service import Service
+from integration.service import Service, physical
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +61,7 @@ def test_a_challenger_forecasts_the_newest_window_and_is_compared_in_metrics_rep
 def test_a_challenger_that_may_not_read_its_data_is_named_and_the_run_is_published(
     service: Service, fleet: dict[str, bytes]
 ) -> None:
-    iam = service.cloud.client("iam")
-    resources = service.cloud.client("cloudformation").describe_stack_resources(StackName=service.stack.name)
-    [role] = [
-        one["PhysicalResourceId"] for one in resources["StackResources"] if one["LogicalResourceId"] == "ChallengerRole"
-    ]
+    iam, role = service.cloud.client("iam"), physical(service, "ChallengerRole")
     deny = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     iam.put_role_policy(RoleName=role, PolicyName="deny", PolicyDocument=policy)

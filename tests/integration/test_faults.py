@@ -274,7 +274,7 @@ def test_what_a_redrive_needs_was_deleted_and_the_mails_command_starts_a_run_tha
     empty(service, "code/" if what == "code" else f"runs/{lived_in}/{trained_in(service, lived_in)}/model/")
     redrive(service, mail.body)
     service.wait(lived_in)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (told := [one for one in service.mail(failed["executionArn"]) if "was deleted" in one.body]):
         assert time.monotonic() < deadline
         time.sleep(0.3)

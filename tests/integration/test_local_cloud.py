@@ -127,7 +127,7 @@ def _start_something(cloud: Cloud) -> int:
     return processes.of_session(cloud.pid)[-1]
 
 
-def _wait_for(condition: object, seconds: float = 20) -> None:
+def _wait_for(condition: object, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline, "it did not happen"

@@ -269,7 +269,7 @@ def test_a_job_ends_at_its_time_limit(cloud: Cloud, job_role: str) -> None:
     request = processing(cloud, job_role, "import time; time.sleep(60)", StoppingCondition={"MaxRuntimeInSeconds": 1})
     started = time.monotonic()
     assert finished(cloud, "Processing", request)["ProcessingJobStatus"] == "Stopped"
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 45
 
 
 def test_a_stopped_job_takes_the_processes_it_started_with_it(cloud: Cloud, job_role: str) -> None:

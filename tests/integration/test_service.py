@@ -20,7 +20,7 @@ from local.emulator import mailbox
 @pytest.fixture(scope="module")
 def first_run(service: Service, months: dict[str, bytes]) -> dict[str, Any]:
     """The dataset "web" after all months but the last were dropped: the output of its run."""
-    return service.outcome(service.drop_and_wait("web", dict(list(months.items())[:-1]))[-1])
+    return service.outcome(service.drop_together_and_wait("web", dict(list(months.items())[:-1]))[-1])
 
 
 def test_dropped_files_become_results_and_a_notification(service: Service, first_run: dict[str, Any]) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from integration.conftest import GIVEN
-from integration.service import Service, failure, files_of, intact, item, letter, redrive, start_by_hand
-from integration.test_alarms import becomes, physical
+from integration.service import Service, failure, files_of, intact, item, letter, physical, redrive, start_by_hand
+from integration.test_alarms import becomes
 from serving import Quiet, serving
 
 from local import deploy
@@ -110,7 +110,7 @@ handler = {module}.handler
 @contextmanager
 def dies_after(service: Service, function: str, module: str, write: str) -> Iterator[None]:
     """While this lasts, a function does one write to the ledger and then nothing more until its time is over."""
-    client, name = service.cloud.client("lambda"), physical(service.cloud, service.stack, function)
+    client, name = service.cloud.client("lambda"), physical(service, function)
     before = client.get_function_configuration(FunctionName=name)
     client.update_function_code(
         FunctionName=name, ZipFile=zipped({"dying.py": DYING.format(module=module, write=write)})
@@ -158,7 +158,7 @@ def test_an_arrival_whose_function_dies_comes_back_and_is_in_a_run(
     service: Service,
     months: dict[str, bytes],
 ) -> None:
-    sqs, queue = service.cloud.client("sqs"), physical(service.cloud, service.stack, "FileQueue")
+    sqs, queue = service.cloud.client("sqs"), physical(service, "FileQueue")
     hidden = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "20"})  # AWS: eleven minutes
     before, count = files_of(service, CUT_SHORT), len(service.executions(CUT_SHORT))
@@ -202,7 +202,7 @@ def with_slack(service: Service) -> str:
     webhook = {"Name": "/headroom/slack", "Type": "SecureString", "Value": "https://127.0.0.1:9/", "Overwrite": True}
     service.cloud.client("ssm").put_parameter(**webhook)
     deploy.deploy(service.cloud, GIVEN | {"SlackWebhookParameter": "/headroom/slack"})
-    return physical(service.cloud, service.stack, "SlackFunction")
+    return physical(service, "SlackFunction")
 
 
 def post_to(service: Service, function: str, tls: Path, webhook: str) -> None:
@@ -243,5 +243,5 @@ def test_a_slack_that_refuses_is_tried_again_and_what_it_never_took_is_a_dead_le
     letters = [one["Body"] for one in received if told in one["Body"]]
     assert len(letters) == (0 if answers[-1] == 200 else 1)
     if letters:
-        becomes(service.cloud, physical(service.cloud, service.stack, "FunctionLettersAlarm"), "ALARM")
+        becomes(service, physical(service, "FunctionLettersAlarm"), "ALARM")
     assert letter(service, f"Headroom {dataset}: failed").body.startswith(told), "the mail does not wait for Slack"

@@ -121,10 +121,17 @@ def a_file(
     return File(key, version, 10, "etag", time, sequencer)
 
 
+# One file of each export format: what ``make quick`` has of whole files.
+QUICK = "test_an_export_is_read_as_it_is"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """An AWS in memory takes a while to set up, which adds up: left out of ``make quick``."""
+    """What takes a while, which adds up, is left out of ``make quick``: an AWS in memory, and files that pass through
+    the whole of intake, a quarter of a second each."""
     for item in items:
-        if "aws" in getattr(item, "fixturenames", ()):
+        needs = set(getattr(item, "fixturenames", ()))
+        whole_files = "intake" in item.path.parts and needs & {"tmp_path", "tmp_path_factory"}
+        if "aws" in needs or (whole_files and item.originalname != QUICK):
             item.add_marker(pytest.mark.slow)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import whole_fleet
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from whole_fleet import WRITTEN, attributes, flat, hourly, panel_of
 
@@ -56,7 +56,7 @@ def test_small_and_odd_fleets_are_assessed(series, frequency, tmp_path):
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == WRITTEN
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(
     st.dictionaries(
         st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["cpu", "memory", "network_in"])),
@@ -94,6 +94,7 @@ def test_an_accepted_risk_leaves_the_top_list_and_stays_in_every_table(tmp_path)
     ]  # fmt: skip
     assert found.summary["levels"]["critical"] == 2, "what is so stays so"
     assert (found.summary["open_levels"]["critical"], found.summary["open_levels"]["medium"]) == (1, 1)
+    assert found.summary["headline"] == "1 critical, 1 medium"
     assert found.summary["accepted"]["hidden_total"] == 1
     by_server = found.servers.set_index("server_id")
     assert (by_server.loc["known", "level"], by_server.loc["known", "open_level"]) == ("critical", "medium")

@@ -20,6 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from headroom.core import metrics as table
+from headroom.core.mistakes import in_plain_words
 from headroom.core.periods import Frequency
 from headroom.core.series import parts_of
 
@@ -534,14 +535,6 @@ _PARTS: dict[str, type[_Part]] = {
 }  # fmt: skip
 
 
-def _in_plain_words(problem: Any) -> str:
-    """What pydantic has found, without its own terms."""
-    if problem["type"] in ("model_type", "dict_type"):
-        return "must be keys and values"
-    words = problem["msg"].removeprefix("Value error, ").partition(", unable to parse")[0]
-    return words.replace("Input should be", "must be", 1)
-
-
 def _problems(error: ValidationError) -> list[str]:
     lines = []
     for problem in error.errors(include_url=False):
@@ -556,5 +549,5 @@ def _problems(error: ValidationError) -> list[str]:
             meant = f"did you mean {near[0]!r}? " if near else ""
             lines.append(f"{key}: unknown key; {meant}known keys are {', '.join(known)}")
         else:
-            lines.append(f"{key}: {_in_plain_words(problem)} (given: {_short.repr(problem['input'])})")
+            lines.append(f"{key}: {in_plain_words(problem)} (given: {_short.repr(problem['input'])})")
     return lines

@@ -16,6 +16,9 @@ from headroom.core.periods import Frequency
 if TYPE_CHECKING:  # the preview speaks these words without it
     import pandas as pd
 
+# Data of yesterday is as new as data of whole days can be, and of the day before where a clock or an export is late.
+STALE = 3
+
 
 def metric(name: str, entity: str = "") -> str:
     """A metric's name inside a sentence, "disk" or "disk /var"; so that report, mail and files agree."""
@@ -89,9 +92,18 @@ def capacity(key: str, value: float) -> str:
     return f"a capacity of {of}" + ("" if unit(name) in label else f" for {label}")
 
 
-def none_judged(servers: int) -> str:
-    """What is said of a fleet of which nothing is known yet; it is not the same as a fleet without risk."""
-    return f"None of {servers:,} servers can be judged" if servers > 1 else "The server cannot be judged"
+def calm(servers: int, unjudged: int, horizon: str = "", watched: int = 0) -> str:
+    """What is said where no server is at risk, which is not the same as where nothing is known."""
+    if unjudged and unjudged == servers:
+        return f"none of {servers:,} servers can be judged" if servers > 1 else "the server cannot be judged"
+    ahead = f" in the next {horizon}" if horizon else ""
+    others = [f", {watched:,} to watch" if watched else "", f", {unjudged:,} not judged" if unjudged else ""]
+    return f"no server is at risk{ahead}{''.join(others)}"
+
+
+def age(days: int | None) -> str:
+    """How old the newest data was when the run began, where it is old; "now" and all dates count from that data."""
+    return f"{days:,} days before this run" if days is not None and days >= STALE else ""
 
 
 def change(value: float, name: str) -> str:

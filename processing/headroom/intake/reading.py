@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -118,8 +119,10 @@ def read_rows(
         whole_files.days_before_months,
         whole_files.with_names_left_out,
         whole_files.with_dates_left_out,
+        partial(whole_files.counted_from_1980, latest=latest),
         whole_files.with_commas_in_numbers,
         whole_files.put_together,
+        whole_files.with_titles_between,
         whole_files.without_servers,
         inventory.contradictions,
     ):
@@ -149,9 +152,10 @@ def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     db.execute(f"""
         CREATE TABLE name_in_file AS SELECT file, server_id, rows FROM extent;
         INSERT INTO not_a_name
-        SELECT DISTINCT server_id FROM name_in_file
-        WHERE server_problem(CASE WHEN file IN (FROM owner_file) THEN {entities.server_of()}
-            ELSE server_id END) IS NOT NULL""")
+        SELECT DISTINCT server_id FROM (
+            SELECT server_id, CASE WHEN file IN (FROM owner_file) THEN {entities.server_of()} ELSE server_id END AS name
+            FROM name_in_file
+        ) WHERE server_problem(name) IS NOT NULL""")
 
 
 def make_views(db: duckdb.DuckDBPyConnection) -> None:

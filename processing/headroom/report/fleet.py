@@ -32,10 +32,7 @@ def calm(assessment: Assessment) -> str:
     """The headline of a fleet of which no server is at risk."""
     levels = assessment.servers["level"]
     watched, unknown = int((levels != "none").sum()), len(unjudged(assessment))
-    if unknown == len(levels):
-        return wording.none_judged(unknown)
-    others = [f", {watched:,} to watch" if watched else "", f", {unknown:,} not judged" if unknown else ""]
-    return f"No server is at risk in the next {horizon_of(assessment)}{''.join(others)}"
+    return wording.sentence(wording.calm(len(levels), unknown, horizon_of(assessment), watched))
 
 
 def periods_between(start: pd.Timestamp, end: pd.Timestamp, assessment: Assessment) -> int:

@@ -338,10 +338,10 @@ def test_a_dataset_without_a_failed_run_cannot_be_redriven(headroom, aws) -> Non
 
 
 def test_a_dataset_that_there_is_not_is_a_mistake_and_those_there_are_are_named(headroom, web) -> None:
-    for words in (("status",), ("follow",), ("redrive",), ("logs",), ("start-over", "--yes")):
+    for words in (("status",), ("runs",), ("follow",), ("redrive",), ("logs",), ("start-over", "--yes")):
         ended = headroom(words[0], "wbe", *words[1:])
         assert (ended.code, ended.out) == (1, ""), words
-        assert ended.err == "Error: there is no dataset 'wbe'; there are web\n", words
+        assert ended.err == "Error: there is no dataset 'wbe'; did you mean 'web'? There are web\n", words
     assert headroom("status", "web").code == 0
 
 

@@ -256,8 +256,8 @@ def test_a_run_is_started_and_followed_to_its_end_and_why_it_failed_is_told(open
     page.get_by_label("Job").select_option("train")
     page.get_by_text("Nothing is written yet.").wait_for()
     web.stepfunctions.stop_execution(executionArn=arn)
-    page.get_by_text("The run has ended ABORTED").wait_for(timeout=20_000)
-    told = page.locator(".says").inner_text()
+    page.get_by_text("The run has ended ABORTED").wait_for(timeout=60_000)
+    told = page.locator(".says").first.inner_text()
     assert "full <img" in told and "headroom-web-1" in told and "redrive it" in told
 
 
@@ -329,7 +329,7 @@ def test_a_redriven_run_that_is_over_at_once_is_told_all_the_same(
     page = open_page(at())
     page.route("**/redrive", over)
     page.get_by_role("button", name="Redrive this run").click()
-    page.get_by_text("The run has ended: published.").wait_for(timeout=20_000)
+    page.get_by_text("The run has ended: published.").wait_for(timeout=60_000)
     assert page.get_by_role("button", name="Redrive").count() == 0
 
 
@@ -349,6 +349,8 @@ def test_of_two_starts_at_once_the_second_is_told_of_the_first(open_page: Open, 
     page.get_by_role("button", name="Start a run").click()
     page.get_by_text("the dataset has a run").wait_for()
     assert len(web.executions()) == 1
+    page.get_by_text("is under way.").wait_for()
+    assert page.get_by_text("the dataset has a run").is_visible(), "what the second was answered is not talked over"
 
 
 def test_the_report_has_an_address_that_lasts_and_opens_apart_from_the_page(open_page: Open, web, provider) -> None:

@@ -77,3 +77,16 @@ def test_sentences_that_are_not_there_leave_no_space():
 def test_a_size_is_told_as_far_as_it_is_known():
     assert wording.size(8.0, 32.0) == ["8 vCPUs", "32 GB of memory"]
     assert wording.size(1, None) == ["1 vCPU"] and wording.size(None, None) == []
+
+
+def test_a_fleet_without_risk_is_told_apart_from_one_of_which_nothing_is_known():
+    assert wording.calm(3, 0) == "no server is at risk"
+    assert wording.calm(3, 2, "90 days", 1) == "no server is at risk in the next 90 days, 1 to watch, 2 not judged"
+    assert wording.calm(3, 3, "90 days") == "none of 3 servers can be judged"
+    assert wording.calm(1, 1) == "the server cannot be judged"
+
+
+def test_only_old_data_is_said_to_be_old():
+    assert [wording.age(days) for days in (None, 0, 2, 3, 1200)] == [
+        "", "", "", "3 days before this run", "1,200 days before this run"
+    ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scipy.special import ndtri
@@ -218,7 +218,7 @@ def test_by_the_hour_a_climb_is_told_with_its_pace_and_the_day_s_rhythm_comes_ba
 
 
 @given(st.lists(st.floats(0, 1e6).map(lambda value: round(value, 3)), min_size=6, max_size=60))
-@examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(max_examples=25)
 def test_of_any_values_the_quantiles_are_finite_and_rise_and_chances_are_chances(values):
     found = told(np.array(values))
     if max(values) == min(values):

@@ -7,7 +7,9 @@ from typing import Any
 
 # The parts of a run's results that Publish reads.
 SUMMARY: dict[str, Any] = {
+    "headline": "2 critical, 1 medium",
     "as_of": "2026-01-01T00:00:00",
+    "data_age": "",
     "frequency": "D",
     "horizon": 90,
     "servers": 12,

@@ -194,7 +194,6 @@ class Interleavings(RuleBasedStateMachine):
 Interleavings.TestCase.settings = settings(
     max_examples=int(os.environ.get("INTERLEAVINGS", "25")),
     stateful_step_count=30,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 TestWhateverTheInterleaving = Interleavings.TestCase

@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import Quiet, serving
 
@@ -181,7 +181,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(answer=JSON, result=st.lists(JSON, max_size=3))
 def test_whatever_is_answered_there_are_samples_or_a_reason(answer, result):
     query = configured().queries[0]

@@ -299,7 +299,7 @@ def test_the_mail_counts_what_is_accepted_beside_what_is_open_and_says_what_came
     accepted = NOTHING | {"hidden_total": 2, "hidden": [HIDDEN] * 2, "returned_total": 1,
                           "returned": [HIDDEN | {"why": "worse", "level": "critical"}]}  # fmt: skip
     levels = {"critical": 0, "high": 0, "medium": 1, "low": 0, "none": 11}
-    write(finished, summary=SUMMARY | {"open_levels": levels, "accepted": accepted, "top": []})
+    write(finished, summary=SUMMARY | {"headline": "1 medium", "open_levels": levels, "accepted": accepted, "top": []})
     told = publish.handler(EVENT, finished.context)
     assert (told["subject"], told["level"]) == ("Headroom demo: 1 medium", "medium")
     assert "Accepted or snoozed, and not counted above: 2 findings. The report lists them." in text(told)

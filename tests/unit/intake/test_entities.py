@@ -111,7 +111,7 @@ NAMES = st.text(
 ).filter(lambda name: name.lower() not in (*WHOLE, "nan", "null", "none"))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(NAMES, min_size=2, max_size=4, unique_by=str.lower))
 def test_whatever_disks_are_called_each_has_its_series(tmp_path_factory, names):
     out = io.StringIO()

@@ -1,5 +1,6 @@
 """What looks like a server, a zone or a metric of ours and is none: read right, or refused."""
 
+import gzip
 import json
 
 import exports
@@ -50,6 +51,34 @@ def test_a_zone_above_the_header_or_in_a_column_holds(tmp_path):
         tmp_path / "d", {"a.csv": wide(CPU, "timestamp,server_id,cpu,zone", more=",eu-west-1a")}
     )
     assert exports.is_right(panel, quality, cpu=CPU)
+
+
+def test_a_zone_that_a_line_says_below_the_rows_holds(tmp_path):
+    table, line = wide(CPU, shift=60), "Times are in Europe/Berlin,,"
+    below = f"{table}\n\n{line}\nNote;the machines of the web team\n"
+    for name, text in {"a.csv": below, "a.csv.gz": gzip.compress(f"{table}\n{line}".encode())}.items():
+        panel, quality = exports.read(tmp_path / name, {name: text})
+        assert exports.is_right(panel, quality, cpu=CPU)
+
+
+def test_a_zone_beside_the_rows_that_is_not_certain_is_refused_unless_it_does_not_matter(tmp_path):
+    line = "Report of 2024-02-13 (GMT+02:00)"
+    with pytest.raises(InputError, match="timezone: Europe/Berlin"):
+        exports.read(tmp_path / "unclear", {"a.csv": f"{wide(CPU)}\n{line}"})
+    panel, quality = exports.read(
+        tmp_path / "said", {"a.csv": f"{wide(CPU, shift=60)}\n{line}"}, "timezone: Europe/Berlin"
+    )
+    assert exports.is_right(panel, quality, cpu=CPU)
+    panel, quality = exports.read(tmp_path / "own", {"a.csv": f"{wide(CPU, layout='%Y-%m-%dT%H:%M:%SZ')}\n{line}"})
+    assert exports.is_right(panel, quality, cpu=CPU)
+
+
+def test_a_zone_below_the_rows_of_an_export_holds(tmp_path):
+    cpu = exports.fleet("web-1", "db-2")
+    later = {server: [(at + exports.timedelta(hours=1), v) for at, v in made] for server, made in cpu.items()}
+    [(name, text)] = exports.grafana_joined(later).items()
+    panel, quality = exports.read(tmp_path, {name: f"{text.rstrip()}\nTimes are in Europe/Berlin"})
+    assert exports.is_right(panel, quality, cpu=cpu)
 
 
 def test_of_a_local_time_and_an_epoch_the_epoch_counts(tmp_path):

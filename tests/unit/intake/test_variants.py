@@ -30,7 +30,7 @@ CLEAR = {"%", "percent", "ratio", "MB/s", "kB/s", "B/s", "KiB/s", "Mbit/s", "byt
 DATES = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %H:%M:%S",
          "%b %d, %Y %H:%M", "epoch", "milliseconds"]  # fmt: skip
 
-wild = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+wild = settings(max_examples=20, suppress_health_check=list(HealthCheck))
 
 
 def values(metric, server, step):

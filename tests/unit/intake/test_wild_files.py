@@ -13,7 +13,7 @@ from headroom.core.job import InputError
 
 pytestmark = pytest.mark.slow
 
-quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 names = st.sampled_from(sorted(exports.EXPORTS))
 LINES = [
     name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +11,6 @@ from synthetic_assessment import assessment
 from headroom.report import cluster_map
 
 
-@hypothesis.settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8), st.integers(0, 1000))
 def test_names_on_the_map_never_cover_each_other_and_stay_inside(anchors: list[tuple[float, float]], seed: int) -> None:
     points = np.random.default_rng(seed).uniform(0, 1, (200, 2))

@@ -20,6 +20,8 @@ from headroom.intake.sql import for_each, one_row
 from headroom.intake.words.headings import same
 
 _NAMES = 5
+# No fleet is silent for so long: what is before is of another archive, or its times count from another year.
+_SILENT_DAYS = 365
 
 
 def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[str]:
@@ -103,6 +105,17 @@ def on_panel(db: duckdb.DuckDBPyConnection, settings: Settings, merged: Merge) -
         notes.append(
             f"The frequency changed: the panel was made anew from the samples kept, and {merged.rows_dropped} older "
             "rows of the former frequency were dropped. Send the older files again to have them back."
+        )
+    silence = db.execute(f"""
+        SELECT ds, next FROM (SELECT ds, lead(ds) OVER (ORDER BY ds) AS next FROM (SELECT DISTINCT ds FROM panel))
+        WHERE next - ds > INTERVAL {_SILENT_DAYS} DAY ORDER BY ds DESC LIMIT 1""").fetchone()
+    if silence:
+        last, first = silence
+        older = f"SELECT DISTINCT {server_of()} FROM panel WHERE ds <= ? ORDER BY ALL"
+        servers = counted([server for (server,) in db.execute(older, [last]).fetchall()])
+        notes.append(
+            f"Nothing is known between {last:%Y-%m-%d} and {first:%Y-%m-%d}. If what is older ({servers}) is not so "
+            "old, its times count from another year: export them as ISO 8601."
         )
     seconds = settings.frequency.seconds
     series, sparse, usual = one_row(

@@ -69,8 +69,8 @@ def _add_lines(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None
         file = source.order
         if source.layout is None or file not in rows_of:
             continue
-        if source.layout.export:
-            rejected.pop(file, None)  # they are lines of the export itself, and no samples
+        if source.layout.export or source.of_records:
+            rejected.pop(file, None)  # they are lines of the file itself, and no rows of the table made of it
         if file not in rejected and one_each(source, rows_of[file]):
             simple.append(file)
             continue
@@ -80,3 +80,8 @@ def _add_lines(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None
     db.execute(f"""
         INSERT INTO line_of SELECT file, row, position + 1 + header_line FROM place JOIN source USING (file)
         WHERE file IN ({", ".join(map(str, simple)) or "NULL"})""")
+    of_records = ", ".join(
+        str(one.order) for one in sources if one.of_records and one.layout is not None and not one.layout.export
+    )
+    if of_records:  # their header is ours
+        db.execute(f"UPDATE line_of SET line = line - 1 WHERE file IN ({of_records})")

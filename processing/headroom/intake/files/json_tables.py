@@ -12,6 +12,7 @@ from typing import Any
 
 from headroom.core.settings import FileRules
 from headroom.intake.formats import Export
+from headroom.intake.unreadable import UnreadableFile, brief
 from headroom.intake.words.headings import role_of
 from headroom.intake.words.meaning import Meaning, meaning_of
 from headroom.intake.words.server_names import KEYS, says_nothing
@@ -21,19 +22,44 @@ def write_table(export: Export, target: Path) -> list[str]:
     """Write a file's records as CSV with a header, and return its headings; nothing if it has no such records.
 
     A record's inner objects are taken apart: ``{"tags": {"host": "web-1"}}`` has the heading ``host``, and
-    ``{"cpu": {"usage": 41}}`` the heading ``cpu usage``.
+    ``{"cpu": {"usage": 41}}`` the heading ``cpu usage``. Records that are damaged are kept in the export, and each of
+    the others stands on the line below its own, because of the header.
+
+    Raises:
+        UnreadableFile: most of its records are damaged.
     """
     try:
-        headings = list(dict.fromkeys(chain.from_iterable(_flat(one) for one in _records(export))))
+        headings = list(dict.fromkeys(chain.from_iterable(record for _, record in _flat_records(export))))
         if not headings:
             return []
+        export.damaged.clear()
         with target.open("w", encoding="utf-8", newline="") as out:
-            writer = csv.DictWriter(out, headings)
+            writer = csv.DictWriter(out, headings, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(_flat(one) for one in _records(export))
+            good = written = 0
+            for line, record in _flat_records(export):
+                out.write("\n" * (line - written - 1))
+                writer.writerow(record)
+                good, written = good + 1, max(line, written + 1)
     except (ValueError, TypeError, AttributeError, RecursionError):
         return []
+    if len(export.damaged) > good:
+        line, written_there, reason = export.damaged[0]
+        raise UnreadableFile(
+            f"{len(export.damaged)} of its {len(export.damaged) + good} JSON records cannot be read; the first is "
+            f"{line}, {written_there[:80]!r}: {reason}. Export it again"
+        )
     return headings
+
+
+def _flat_records(export: Export) -> Iterator[tuple[int, dict[str, str]]]:
+    """A file's records that are not damaged, each with its line (in a document its number)."""
+    for number, record in enumerate(_records(export), start=1):
+        try:
+            yield export.line or number, _flat(record)
+        except (ValueError, AttributeError) as error:
+            said = f"not a record of a table ({brief(error)})" if isinstance(error, ValueError) else "not a JSON object"
+            export.leave_out(record, said, number)
 
 
 def _records(export: Export) -> Iterator[Mapping[str, Any]]:

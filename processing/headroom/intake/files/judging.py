@@ -75,21 +75,22 @@ WITH with_doubt AS (
         {", ".join(f"evidence[{place}] AS {name}" for place, name in enumerate(OF_ROW, start=1))},
         {_texts_of_evidence()}
     FROM with_doubt
+), named AS (
+    SELECT *, is_total(server_name) AS of_total, server_problem(server_name) AS name_problem FROM parsed
 ), checked AS (
     SELECT * REPLACE ({for_each_metric("CASE WHEN %_doubt IS NULL THEN %_number END AS %_number")}),
         {for_each_metric("doubt(%_text, %_number, %_doubt, #most, #unit) AS %_problem")},
         CASE
             WHEN structure_problem IS NOT NULL THEN problem('', at_text, structure_problem)
-            WHEN is_total(server_name) THEN problem('server_id', server_name, server_problem(server_name))
+            WHEN of_total THEN problem('server_id', server_name, name_problem)
             WHEN sampled_at IS NULL AND is_total(at_text)
                 THEN problem('timestamp', at_text, 'a total or an average, and not a sample')
             WHEN sampled_at IS NULL THEN problem('timestamp', at_text, time_problem)
             WHEN unknown_metric IS NOT NULL
                 THEN problem('metric', unknown_metric, coalesce(unclear_name.reason, {quoted(unknown)}))
-            WHEN server_problem(server_name) IS NOT NULL
-                THEN problem('server_id', server_name, server_problem(server_name))
+            WHEN name_problem IS NOT NULL THEN problem('server_id', server_name, name_problem)
         END AS row_problem
-    FROM parsed LEFT JOIN unclear_name ON name = unknown_metric
+    FROM named LEFT JOIN unclear_name ON name = unknown_metric
 ), judged AS (
     SELECT *,
         {for_each_metric("CASE WHEN %_number BETWEEN 0 AND #most THEN least(%_number, #usual) END AS %")},

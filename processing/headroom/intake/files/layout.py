@@ -14,6 +14,7 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,14 +23,14 @@ from typing import Literal
 import duckdb
 
 from headroom.core.settings import FileRules
-from headroom.intake.files import columns
+from headroom.intake.files import columns, remarks
 from headroom.intake.files.columns import Columns, Shape, Spread
 from headroom.intake.unreadable import UnreadableFile, brief
 from headroom.intake.words import meaning, units
 from headroom.intake.words.file_names import FileName
 from headroom.intake.words.headings import role_of, same
 from headroom.intake.words.meaning import Meaning, Unclear
-from headroom.intake.words.times import PLAIN, TimeLayout, UnclearTime, zone_above
+from headroom.intake.words.times import PLAIN, TimeLayout, UnclearTime, has_zones, zone_around
 
 # Monitoring overshoots a little: above 100 and up to here a percentage counts as 100.
 PERCENT_LIMIT = 110
@@ -46,6 +47,8 @@ SAMPLE_ROWS = 1000
 
 _HEAD_BYTES = 65_536
 _HEAD_LINES = 50
+# Footers are short.
+_TAIL_BYTES, _TAIL_LINES = 4096, 12
 _SAMPLE_ROWS = 200
 _DELIMITERS = (",", ";", "\t", "|")
 # Answers that people save, and which have no series, by a key of theirs.
@@ -257,16 +260,36 @@ def _csv_layout(file: File) -> Layout:
         except UnreadableFile as error:
             problem = problem or error
             continue
-        try:
-            understood = replace(understood, zone=understood.zone or zone_above(lines[: number - 1], file.rules.zones))
-        except UnclearTime as error:
-            raise UnreadableFile(str(error)) from error
-        below = next((place for place, one in enumerate(lines[number:], start=1) if one.strip()), 0)
-        header_line = number + below if unit_row else number
+        above, below = lines[: number - 1], last_lines(file.path)
+        remarks.refuse_others(above, below, understood, file.name, file.rules, file.statistic)
+        if understood.zone is None and not _have_zones(understood.places, rows):
+            understood = replace(understood, zone=zone_beside([*above, *below], file.rules))
+        next_line = next((place for place, one in enumerate(lines[number:], start=1) if one.strip()), 0)
+        header_line = number + next_line if unit_row else number
         return _layout("csv", file, headings, rows[unit_row:], understood, delimiter, quote, header_line)
     if problem is None and (found_inventory := _inventory_layout(file, lines)):
         return found_inventory
     raise problem or UnreadableFile(_no_header(lines, file.rules))
+
+
+def zone_beside(lines: Sequence[str], rules: FileRules) -> str | None:
+    """The zone that lines beside a table say of its times; one that is not clear counts where the settings say none.
+
+    Raises:
+        UnreadableFile: the zone is not clear.
+    """
+    try:
+        return zone_around(lines, rules.zones)
+    except UnclearTime as error:
+        if rules.timezone != "UTC":
+            return None
+        raise UnreadableFile(str(error)) from error
+
+
+def _have_zones(places: Mapping[str, int], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the times of some rows, which may have remarks below them, say their zones themselves."""
+    wanted = [places[column] for column in ("timestamp", "clock") if column in places]
+    return has_zones([row[max(wanted)] for row in rows if max(wanted) < len(row)])
 
 
 def _without_nameless_end(headings: list[str]) -> list[str]:
@@ -320,8 +343,11 @@ def _layout(
         if part is not None and role_of(headings[place], file.rules) != "ignore":
             of_parts.append((place, part))
     labels = () if "server_id" in places or file.rules.server else _labels(headings, rows, used)
+    measured = {places.get(metric, places.get("value")) for metric, _ in found.meanings}
+    columns_measured = sorted(place for place in measured if place is not None)
+    _refuse_mixed_shares(headings, rows, columns_measured)
     if delimiter == ",":
-        _refuse_parted_numbers(headings, rows, [places[metric] for metric, _ in found.meanings if metric in places])
+        _refuse_parted_numbers(headings, rows, columns_measured)
     return Layout(
         name="Parquet" if kind == "parquet" else "CSV",
         format=kind,
@@ -397,20 +423,45 @@ def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     return "," if comma and not point else "." if point and not comma else ""
 
 
+# In so many rows, digits that occur alike are decimals: no metric's numbers stop at 9 and come as often below it.
+_DIGITS_TELL, _MOST_OF_A_DIGIT = 30, 0.3
+
+
 def _refuse_parted_numbers(headings: Sequence[str], rows: Sequence[Sequence[str]], measured: Sequence[int]) -> None:
-    """45,05 without quotation marks is 45 and a second field that begins with a zero, as no number by itself does.
+    """45,05 without quotation marks is 45 and a second field that begins with a zero, as no number by itself does; of
+    12,5 the second field has one digit in all rows, and each digit in some.
 
     Raises:
         UnreadableFile: a column is followed by one that has its decimals.
     """
     for place in measured:
-        pairs = [row[place : place + 2] for row in rows if place + 1 < len(row) and row[place + 1].strip()]
-        if all(one.strip().isdigit() and other.strip().isdigit() for one, other in pairs) and any(
-            re.fullmatch(r"0\d+", other.strip()) for _, other in pairs
-        ):
+        pairs = [[cell.strip() for cell in row[place : place + 2]] for row in rows if len(row) > place + 1]
+        pairs = [pair for pair in pairs if pair[1]]
+        if not all(one.isdigit() and other.isdigit() for one, other in pairs):
+            continue
+        digits = Counter(other for _, other in pairs if len(other) == 1)
+        evenly = len(digits) > 8 and max(digits.values()) <= _MOST_OF_A_DIGIT * len(pairs)
+        single = len(pairs) >= _DIGITS_TELL and digits.total() == len(pairs) and evenly
+        if single or any(re.fullmatch(r"0\d+", other) for _, other in pairs):
             raise UnreadableFile(
                 f"the numbers under {headings[place]!r} seem to go on in the next column, as if a decimal comma parted "
                 f"them ({','.join(pairs[0])}): export it with semicolons between the fields, or with decimal points"
+            )
+
+
+def _refuse_mixed_shares(headings: Sequence[str], rows: Sequence[Sequence[str]], measured: Sequence[int]) -> None:
+    """41% in some cells and 0.41 in others, as spreadsheets write of cells in two formats, are the same number.
+
+    Raises:
+        UnreadableFile: a column has cells in percent, and its others never exceed 1.
+    """
+    for place in measured:
+        cells = [row[place].strip() for row in rows if place < len(row)]
+        bare = [float(cell) for cell in cells if re.fullmatch(r"\d*\.?\d+", cell)]
+        if any(cell.endswith("%") for cell in cells) and any(bare) and max(bare) <= 1:
+            raise UnreadableFile(
+                f"some cells under {headings[place]!r} are in percent, and the others never exceed 1, as if they were "
+                "shares: export all of them in one format"
             )
 
 
@@ -447,6 +498,26 @@ def first_bytes(path: Path, most: int = _HEAD_BYTES) -> bytes:
             return file.read(most)
     except (EOFError, OSError, zlib.error) as error:
         raise UnreadableFile(f"damaged gzip file ({error}): send it again") from error
+
+
+def last_lines(path: Path) -> list[str]:
+    """The last lines of a file, in which it may say something of all of its rows.
+
+    Raises:
+        UnreadableFile: it is damaged.
+    """
+    content = b""
+    try:
+        with open_bytes(path) as file:
+            if not is_gzip(path):
+                file.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
+            while chunk := file.read(1 << 20):
+                content = content[-_TAIL_BYTES:] + chunk
+    except (EOFError, OSError, zlib.error) as error:
+        raise UnreadableFile(f"damaged gzip file ({error}): send it again") from error
+    encoding = encoding_of(path)
+    text = content.replace(b"\0", b"").decode("utf-8" if encoding == "utf-16" else encoding, errors="replace")
+    return _LINE_END.split(text[-_TAIL_BYTES:])[-_TAIL_LINES:]
 
 
 def _no_header(lines: Sequence[str], rules: FileRules) -> str:

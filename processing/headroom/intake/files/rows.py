@@ -20,7 +20,7 @@ from headroom.intake.files.layout import Layout
 from headroom.intake.files.tables import counts, field_of, time_text
 from headroom.intake.sql import one_row, quoted
 from headroom.intake.unreadable import UnreadableFile
-from headroom.intake.words.headings import plain, same
+from headroom.intake.words.headings import STATISTICS, plain, same
 from headroom.intake.words.meaning import Unclear, in_unit, statistic_of
 from headroom.intake.words.times import zone_of_heading
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 _ZONES = ("timezone", "tz", "utcoffset", "gmtoffset", "tzoffset", "timezoneoffset")
 # They may be of another kind, such as an availability zone: only a zone's full name or offset makes them one of times.
 _PERHAPS_ZONES = ("zone", "tzname", "tzinfo", "offset", "zeitzone", "fuseau", "fuseauhoraire", "zonahoraria", "locale")
-_STATISTICS = ("statistic", "statistics", "stat", "aggregation", "aggregationtype", "aggregate", "rollup", "rolluptype",
-               "consolidation", "cf")  # fmt: skip
 _COUNTS = ("samplecount", "count", "n")
 _STATES = ("mode", "state", "cpustate", "cpumode")
 _KINDS = ("type", "kind", "series", "category", "recordtype", "datatype", "scenario", "mode", "state")
@@ -129,7 +127,7 @@ def _of_one_statistic(
     Raises:
         UnreadableFile: there are neither.
     """
-    for place, heading in _columns(source, layout, _STATISTICS):
+    for place, heading in _columns(source, layout, STATISTICS):
         said = f"coalesce(clean({field_of(layout, place)}), '')"
         query = f"SELECT DISTINCT {said} AS one FROM {scan} WHERE {counts(layout)} ORDER BY one LIMIT 50"
         written = [one for (one,) in db.execute(query).fetchall()]

@@ -20,7 +20,7 @@ import duckdb
 
 from headroom.core import metrics
 from headroom.core.settings import FileRules, Settings
-from headroom.intake.files import columns, json_tables, parts, rows
+from headroom.intake.files import columns, json_tables, parts, remarks, rows
 from headroom.intake.files.layout import (
     SAMPLE_ROWS,
     File,
@@ -28,9 +28,11 @@ from headroom.intake.files.layout import (
     encoding_of,
     head_of,
     is_gzip,
+    last_lines,
     layout_of,
     layout_of_samples,
     open_bytes,
+    zone_beside,
 )
 from headroom.intake.files.tables import field_of, scan_of, time_text
 from headroom.intake.formats import Damaged, Export, Sample, Unlike, format_of
@@ -41,7 +43,7 @@ from headroom.intake.words.file_names import FileName
 from headroom.intake.words.headings import same
 from headroom.intake.words.meaning import Meaning
 from headroom.intake.words.server_names import server_in
-from headroom.intake.words.times import UnclearTime, layout_of_times
+from headroom.intake.words.times import UnclearTime, has_zones, layout_of_times
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class Source:
     occur in it, which a mapping may mean; ``keys`` what stands in its metric column, with units (``tables.key_text``).
     ``busiest``: of parts that count together, each moment has the busiest one's value. ``plain``: it is large, and
     each of its lines is a row for certain, so that several readers may share it. ``damaged`` are rows of an export
-    that are not as its format has them.
+    that are not as its format has them. ``of_records``: the table is made of JSON, and has a header that this has not.
     """
 
     order: int
@@ -74,6 +76,7 @@ class Source:
     busiest: bool = False
     plain: bool = False
     damaged: list[Damaged] = field(default_factory=list)
+    of_records: bool = False
 
     @property
     def alike(self) -> tuple[Layout, str]:
@@ -187,10 +190,16 @@ def _table_of_json(source: Source, work: Path) -> Path | None:
     if is_gzip(source.path):
         _check_gzip(source.path)
     _to_utf8(source.path, text)
-    return table if json_tables.write_table(Export(source.file, head, text), table) else None
+    export = Export(source.file, head, text)
+    if not json_tables.write_table(export, table):
+        return None
+    source.damaged, source.of_records = export.damaged, True
+    return table
 
 
 _TOLD = 6
+# Of an export, lines that may say something of all of its rows stand among so many first ones.
+_FIRST_LINES = 12
 # Bytes of a file that is worth several readers: each takes 8 MB at a time.
 _LARGE = 32 * 2**20
 
@@ -204,6 +213,7 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
         path = source.readable.with_suffix(".text")
         _to_utf8(file.path, path)
     sample: list[Sequence[str]] = []
+    last, several = 0, False
     try:
         with source.readable.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out)
@@ -214,6 +224,7 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
                 if len(sample) < SAMPLE_ROWS:
                     sample.append((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
                 writer.writerow((one.server, one.metric, one.timestamp, one.value, one.unit, one.entity))
+                last, several = export.line, several or one.timestamp.isalpha()
     except json.JSONDecodeError as error:
         raise UnreadableFile(f"it looks like {module.NAME}, but it is damaged ({error}): export it again") from error
     except duckdb.Error as error:
@@ -223,14 +234,19 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, csv.Error) as error:
         said = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else brief(error)
         raise _unlike(module.NAME, said) from error
+    if several or export.damaged:
+        remarks.refuse_put_together(export, last)
     _refuse_damaged(export, module.NAME, bool(sample))
-    source.damaged = export.damaged
+    source.damaged += export.damaged
     source.said += export.said
     if all(one[1] for one in sample):
         _whole_name(source)
     if not sample:
         raise UnreadableFile(f"it is an export of {module.NAME} without any samples: export it again")
-    return layout_of_samples(module.NAME, file, sample)
+    layout = layout_of_samples(module.NAME, file, sample)
+    if export.is_json() or export.is_parquet or has_zones([one[2] for one in sample]):
+        return layout
+    return replace(layout, zone=zone_beside([*export.first_lines[:_FIRST_LINES], *last_lines(path)], file.rules))
 
 
 # Of an export with more rows than these that are too long, the others may have lost a cell, and what follows moved.
@@ -298,9 +314,10 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
         time = layout_of_times(db, scan, time_text(layout), layout.sample_times, rules.time_format, rules.zones)
         layout = replace(layout, time=time)
         if layout.place("server_id") is None and not source.name.server:
+            numbered = file_names.stem(source.file).isdigit()
             raise UnreadableFile(
                 "nothing says which server this is: add a column server_id, name the file after the server, or put it "
-                "into a folder named so"
+                "into a folder named so" + (" (if numbers are servers, say server: file under `sources`)" * numbered)
             )
         layout = rows.settle(db, source, layout, scan, statistic)
         if layout.labels:

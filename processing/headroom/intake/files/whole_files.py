@@ -11,11 +11,12 @@ from itertools import islice, pairwise
 
 import duckdb
 
+from headroom.intake.files import remarks
 from headroom.intake.files.layout import open_bytes
 from headroom.intake.files.sources import Source
 from headroom.intake.files.tables import field_of, scan_of, time_text
-from headroom.intake.sql import quoted
-from headroom.intake.words import meaning
+from headroom.intake.sql import one_row, quoted
+from headroom.intake.words import meaning, server_names
 
 Refusals = Iterator[tuple[Source, str]]
 
@@ -83,6 +84,35 @@ def days_before_months(db: duckdb.DuckDBPyConnection, sources: Sequence[Source])
         yield by_order[file], told
 
 
+# GPS counts from 1980-01-06, and DOS from the beginning of that year: in seconds since 1970. A file whose numbers, if
+# they count from there, end within so many days before the run, is rather one of today than one of ten years ago.
+_GPS, _DOS = 315_964_800, 315_532_800
+_NEW_DAYS = 31
+
+
+def counted_from_1980(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], latest: str) -> Refusals:
+    """Files whose times are numbers that count from 1980: as seconds since 1970 they would be of ten years ago."""
+    found = db.execute(
+        f"""
+        SELECT file, newest FROM (SELECT file, max(sampled_at) AS newest FROM reading GROUP BY file)
+        WHERE newest + INTERVAL {_GPS} SECOND >= ($latest::TIMESTAMPTZ AT TIME ZONE 'UTC') - INTERVAL {_NEW_DAYS} DAY
+            AND newest + INTERVAL {_DOS} SECOND <= $latest::TIMESTAMPTZ AT TIME ZONE 'UTC' ORDER BY file""",
+        {"latest": latest},
+    ).fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, newest in found:
+        source = by_order[file]
+        scan = scan_of(source.known_layout, [source.readable])
+        is_number = f"try_cast({time_text(source.known_layout)} AS DOUBLE) IS NOT NULL"
+        [numbers] = one_row(db, f"SELECT count(*) FILTER ({is_number}) * 2 > count(*) FROM {scan}")
+        if numbers:
+            told = (
+                f"its times are numbers that end on {newest:%Y-%m-%d}, or in these weeks if they count from 1980, as "
+                "GPS time does: export them as ISO 8601 (2024-01-31T13:05:00Z)"
+            )
+            yield source, told
+
+
 # Of a file with more rows than these that are too long, the others are looked at as well.
 _FEW_TOO_LONG = 0.01
 _LINES = 10_000
@@ -127,6 +157,31 @@ def _parted_number(source: Source) -> str:
         except csv.Error:
             pass  # a giant field: what is before it tells
     return examples[0] if examples and 2 * len(examples) > long else ""
+
+
+def with_titles_between(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files in which a title stands among the rows: what follows it may be of another server or another metric."""
+    short = "evidence[3] IS NOT NULL OR evidence[5] IS NOT NULL"
+    found = db.execute(f"SELECT DISTINCT file FROM reading WHERE evidence IS NOT NULL AND ({short}) ORDER BY file")
+    by_order = {source.order: source for source in sources}
+    for (file,) in found.fetchall():
+        source = by_order[file]
+        layout = source.layout
+        if source.error is not None or layout is None or layout.export or layout.format == "parquet":
+            continue
+        others = [f"coalesce(trim({field_of(layout, place)}), '') = ''" for place in range(1, len(layout.columns))]
+        alone = " AND ".join(others)
+        rows = f"""
+            SELECT trim({field_of(layout, 0)}) AS title, {alone} AS alone, row_number() OVER () AS number
+            FROM {scan_of(layout, [source.readable])}"""
+        titles = db.execute(f"""
+            WITH row AS MATERIALIZED ({rows}) SELECT DISTINCT title FROM row
+            WHERE alone AND regexp_matches(title, '^\\pL') AND NOT is_total(title)
+                AND title NOT IN (SELECT title FROM row WHERE NOT alone)  -- a row that is cut off
+                AND number < (SELECT max(number) FROM row WHERE NOT alone) ORDER BY title""").fetchall()
+        told = [title for (title,) in titles if not server_names.says_nothing(title) and title not in layout.columns]
+        if told:
+            yield source, remarks.TITLE_BETWEEN.format(title=told[0][:120])
 
 
 def put_together(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:

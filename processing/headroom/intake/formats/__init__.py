@@ -94,7 +94,7 @@ class Export:
         Raises:
             JSONDecodeError: the first line is none. Of later ones the rest of the line is ``damaged``.
         """
-        decoder = json.JSONDecoder()
+        decoder, any_read = json.JSONDecoder(), False
         with self.path.open(encoding="utf-8-sig", errors="replace") as file:
             for self.line, line in enumerate(file, start=1):
                 place = 0
@@ -102,11 +102,12 @@ class Export:
                     try:
                         document, place = decoder.raw_decode(line, place)
                     except json.JSONDecodeError as error:
-                        if not self.records:
+                        if not any_read:
                             raise
                         self.records += 1
                         self.leave_out(line[place:].strip(), f"not valid JSON ({error.msg}): is the line cut off?")
                         break
+                    any_read = True
                     yield document
                     while place < len(line) and line[place] in " ,\t\r\n":
                         place += 1

@@ -49,7 +49,7 @@ def read(export: Export) -> Iterator[Sample]:
         at = _in_order(row[0], said.get(f"{header[0]}(RAW)") or said.get(f"{header[0]}_raw", ""))
         for place, metric in channels.items():
             shown = row[place].strip() if place < len(row) else ""
-            raw = said.get(f"{header[place]}(RAW)", "")
+            raw = _with_point(said.get(f"{header[place]}(RAW)", ""))
             if shown.endswith("%") or metric == "Processor total":
                 yield Sample("", metric, at, _percent(shown, raw), "%")
             elif _SPEED.fullmatch(metric) and (speed := _bytes_per_second(shown, raw)):
@@ -69,6 +69,11 @@ def _channels(header: list[str]) -> dict[int, str]:
     speeds = {place: name for place, name in metrics.items() if _SPEED.fullmatch(name)}
     understood = {place: name for place, name in metrics.items() if isinstance(meaning_of(name, "%"), Meaning)}
     return understood | speeds or metrics
+
+
+def _with_point(raw: str) -> str:
+    """A raw number with a point before its decimals, which may be a comma there."""
+    return raw.replace(",", ".") if re.fullmatch(r"\d+,\d+", raw.strip()) else raw
 
 
 def _percent(shown: str, raw: str) -> str:

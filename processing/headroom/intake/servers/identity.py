@@ -9,7 +9,7 @@ from headroom.intake.sql import quoted
 def canonical(name: str, identity: Identity) -> str:
     """An SQL expression of the name that a server goes by; ``name`` is one of a name without blanks around it."""
     told = name
-    for domain in sorted(identity.domains, key=len, reverse=True):
+    for domain in sorted(identity.domains, key=len):
         ending = f".{domain.casefold()}"
         told = f"CASE WHEN suffix(lower({name}), {quoted(ending)}) THEN left({name}, -{len(ending)}) ELSE {told} END"
     if identity.ignore_case:

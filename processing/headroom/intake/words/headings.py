@@ -41,6 +41,9 @@ SERVERS = [
 ]  # fmt: skip
 METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey itemname parameter", "name"]
 VALUES = ["value metricvalue countervalue valueavg", "average avg mean"]
+# Columns that say which statistic a row's value is.
+STATISTICS = ("statistic", "statistics", "stat", "aggregation", "aggregationtype", "aggregate", "rollup", "rolluptype",
+              "consolidation", "cf")  # fmt: skip
 UNITS = ["unit units unitname uom metricunit valueunit"]
 _ENTITIES_WORDS = """
     entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic

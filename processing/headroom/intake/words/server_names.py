@@ -38,7 +38,12 @@ _SAYS_NOTHING_WORDS = """
     infrastructure systems system linux windows prod production staging copy kopie von of from jan feb mar apr may
     jun jul aug sep sept oct nov dec january february march april june july august september october november
     december januar februar märz mai juni juli oktober dezember
+    old older bak latest current recent save saved sicherung alt neu version v temp misc unknown default example
+    examples demo input incoming upload uploads processed cleaned clean filtered merged combined joined full complete
+    partial extract snapshot
 """
+# Words that by themselves say nothing either; with a number they may be a machine that does this.
+_SAYS_NOTHING_ALONE = frozenset(["backup", "backups", "archive", "archives", "archiv"])
 # Keys that surely say a server's name: of partitions (``host=web-1``), and of documents beside their records.
 KEYS = ("server", "server_id", "servername", "host", "hostname", "vm", "instance", "instance_id", "computer", "machine",
         "node")  # fmt: skip
@@ -90,7 +95,8 @@ def without_periods(name: str) -> str:
 
 
 def says_nothing(name: str) -> bool:
-    """Whether a name is made of words that all exports go by, perhaps with numbers; a number alone may be a server."""
+    """Whether a name is made of words that all exports go by, or of numbers: files are numbered for many reasons."""
     words = re.findall(r"[^\W\d_]+|\d+", name.casefold())
-    known = [word in _SAYS_NOTHING for word in words]
-    return not name.strip() or (any(known) and all(k or word.isdigit() for k, word in zip(known, words, strict=True)))
+    if re.fullmatch(r"\d{1,3}([._-]\d{1,3}){3}", name):  # an address
+        return False
+    return all(word in _SAYS_NOTHING or word.isdigit() for word in words) or set(words) <= _SAYS_NOTHING_ALONE

@@ -33,12 +33,28 @@ _NO_ZONE_WORDS = """
 """
 _NO_ZONE = set(_NO_ZONE_WORDS.split())
 _WRITTEN_SO = re.compile(r"(?:[-:/.,T ]|yyyy|yy|mmm?|dd?|hh|h|ss|s{3}|tt|aa?)+", re.IGNORECASE)
-# A line above the header that says of which zone the times are.
-_ZONE_ABOVE = re.compile(
-    r"\b(?:time[ _-]?zone|tz|zeitzone|fuseau(?: horaire)?|(?:zona|huso) horari[ao]|times? (?:are |is )?in)\b"
-    r"[\s:=,;\"']*([A-Za-z]\w*(?:[/+:-]\w+)*|[+-]\d[\d:]*)",
+# Lines above the header or below the rows that say of which zone the times are, by a word for zones or for times.
+_ZONE_WORDS = (
+    "time[ _-]?zone|tz|zeitzone|fuseau(?: horaire)?|(?:zona|huso) horari[ao]|fuso or[aá]rio|tijdzone|tidszon[ea]?"
+    "|strefa czasowa|časové pásmo|saat dilimi|часовой пояс|タイムゾーン|时区"
+)
+_ABBREVIATIONS = (
+    "C?E[SD]?T|W?ES?T|MES?Z|[CMP][SD]T|BST|IST|JST|KST|SGT|HKT|MSK|A[EWC][SD]T|NZ[SD]T|BRT|ART|SAST|UTC|GMT|Z(?:ulu)?"
+)
+_ZONE = rf"[A-Za-z]\w+(?:/[A-Za-z][\w+-]+)+|(?:UTC|GMT)? ?[+-] ?\d{{1,2}}(?::?\d\d)?|(?:{_ABBREVIATIONS})"
+_ZONE_SAID = re.compile(
+    rf"(?:(?<![^\W_])(?:{_ZONE_WORDS})(?![^\W_])[\s:=,;|\"']*(?:(?-i:is|ist|est|es)\b)?"
+    r"|(?i:\b(?:times?|timestamps?|dates?|zeit(?:en|angaben)?|heures?|horas?|orari)\b[\s:]*"
+    r"(?:(?:are|is|sind|ist|sont|son)\b\s*)?(?:(?:shown|given|displayed|reported|expressed)\s*)?(?:(?:in|as|en|em)\b)?)"
+    rf"\s*:?\s*(?=[(\[]?(?-i:{_ZONE})(?!\w)))(?P<zone>.*)",
     re.IGNORECASE,
 )
+# One that stands there and does not say of what it is the zone.
+_ZONE_ALONE = re.compile(
+    r"[(\[ ]((?:UTC|GMT) ?[+-] ?\d{1,2}(?::?\d\d)?)(?:[)\]]|\W*$)|^\W*([A-Z]\w+(?:/[A-Z][\w+-]+)+)\W*$"
+)
+_UNIVERSAL = r"(?:[(\[]?(?:UTC|(?:coordinated )?universal time)[)\]]?)?"
+_OWN_ZONE = re.compile(r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\s*$|^\s*\d{9,}(?:\.\d*)?\s*$")
 _ABBREVIATION = re.compile(r"(?<=[\d ])(?!AM$|PM$|am$|pm$)([A-Z]{1,5}(?:[+-]\d{1,2}(?::?\d{2})?)?)$")
 
 # Weekdays before the date, and the zone's long name in brackets behind it, say nothing new.
@@ -148,14 +164,51 @@ def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
     return "UTC" if says_utc(heading) else None
 
 
-def zone_above(lines: Sequence[str], zones: Mapping[str, str]) -> str | None:
-    """The zone that the lines above a header say (``Time zone: Europe/Berlin``), as ``zone_of_heading`` gives it.
+def zone_around(lines: Sequence[str], zones: Mapping[str, str]) -> str | None:
+    """The zone that the lines above a header or below the rows say (``Time zone: Europe/Berlin``, ``Times are in
+    UTC+1``), as ``zone_of_heading`` gives it; ``None`` if they name none.
 
     Raises:
-        UnclearTime: it is not a zone for certain.
+        UnclearTime: it is not a zone for certain, or they say several.
     """
-    said = [found[1] for line in lines if (found := _ZONE_ABOVE.search(line))]
-    return zone_of_heading(f"({said[0]})", zones) if said else None
+    said = {zone for line in lines if (zone := _zone_in(line, zones)) is not None}
+    if len(said) > 1:
+        raise UnclearTime(
+            f"the lines beside its table name several zones ({', '.join(sorted(said))}): say under `sources` in the "
+            "settings which one holds (timezone: Europe/Berlin)"
+        )
+    return next(iter(said), None)
+
+
+def has_zones(texts: Sequence[str]) -> bool:
+    """Whether most of some times say themselves how far they are from UTC, or count from an epoch, which is the same
+    everywhere."""
+    return 2 * sum(_OWN_ZONE.search(text) is not None for text in texts) > len(texts)
+
+
+def _zone_in(line: str, zones: Mapping[str, str]) -> str | None:
+    said, alone = _ZONE_SAID.search(line), _ZONE_ALONE.search(line)
+    text = (said["zone"] if said else alone[1] or alone[2] if alone else "").strip(" \t:=,;|\"'.")
+    if not text or set(re.findall(r"[^\W_]+", text.casefold())) <= _NO_ZONE:
+        return None
+    if said is None and (text not in zones and (text[:3] in ("UTC", "GMT") or text in time_zones())):
+        raise UnclearTime(
+            f"the line {line.strip()[:120]!r} names the zone {text!r}, and does not say that its times are in it: say "
+            f"under `sources` in the settings in which they are (timezone: Europe/Berlin), or map it under `zones`"
+        )
+    for name in re.findall(r"[A-Za-z]\w+(?:/[A-Za-z][\w+-]+)+", text):
+        if name in time_zones():
+            return name
+    first = re.fullmatch(rf"[(\[]?([^()\[\],;]*[^()\[\],; ])[)\]]?\W*{_UNIVERSAL}\W*", text, re.IGNORECASE)
+    if first and (zone := _zone_called(first[1], zones)) is not None:
+        return zone
+    if said is None:
+        return None
+    raise UnclearTime(
+        f"the zone {text[:60]!r} of the line {line.strip()[:120]!r} can mean several, or have a summer time: use a "
+        f'name such as Europe/Berlin, map it under `zones`, such as {{{text[:30]}: "+01:00"}}, or say under '
+        "`sources` in the settings in which zone its times are (timezone: Europe/Berlin)"
+    )
 
 
 def _zone_called(text: str, zones: Mapping[str, str]) -> str | None:

@@ -13,9 +13,6 @@ from headroom.report.blocks import Block, Text
 from headroom.report.sections import accepted
 from headroom.report.sections.unjudged import MAX_LISTED
 
-# Data of yesterday is as new as data of whole days can be, and of the day before where a clock or an export is late.
-STALE = 3
-
 
 def headline(found: Assessment) -> str:
     """What the capacity manager must know first, as one sentence."""
@@ -75,19 +72,14 @@ def top(found: Assessment) -> dict[str, Any]:
         tested = f", {wording.about(backtested, frequency)} ahead" if backtested < horizon else ""
         words = f"{'less' if gain >= 0 else 'more'} error than a naive forecast{tested}"
         numbers.append((wording.percent(abs(round(gain))), words, "forecast"))
-    what = f"capacity risk as of {wording.day(as_of)}{_age(found)}"
+    age = wording.age(found.summary["data_age_days"])
+    what = f"capacity risk as of {wording.day(as_of)}{age and f', {age}'}"
     return {
         "kicker": f"{dataset} · {what}" if dataset else wording.sentence(what),
         "headline": f"{headline(found)}.",
         "numbers": [list(one) for one in numbers],
         "changes": _changes(found),
     }
-
-
-def _age(found: Assessment) -> str:
-    """How old the newest data was when the run began; what is "now" and "in ten days" counts from that data."""
-    days = found.summary["data_age_days"] or 0
-    return f", {days:,} days before this run" if days >= STALE else ""
 
 
 def _changes(found: Assessment) -> list[Block]:

@@ -42,7 +42,7 @@ def test_a_server_that_must_grow_is_not_also_shrunk():
     assert [one["action"] for one in found] == ["grow"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     levels=st.lists(
         st.tuples(st.floats(0, 100), st.floats(0, 100), st.sampled_from([0.0, 1.0, 2.0, 8.0])), min_size=1, max_size=12

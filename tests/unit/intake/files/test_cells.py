@@ -39,7 +39,7 @@ def test_times_since_another_year_are_not_read_as_of_1970(tmp_path, since, capsy
     assert main([str(tmp_path / "a.csv")]) == 1, "the preview says so as well"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(number=st.integers(0, 10**20))
 def test_a_number_is_a_moment_since_2001_or_none(tmp_path_factory, number):
     files = {"good.csv": exports.wide(CPU)["fleet.csv"], "odd.csv": f"time,server,cpu\n{number},odd,50\n"}

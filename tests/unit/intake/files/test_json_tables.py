@@ -1,5 +1,6 @@
 """Tables in JSON are read as those in CSV; other JSON is refused."""
 
+import csv
 import gzip
 import json
 
@@ -55,3 +56,49 @@ def test_data_frames_are_read_however_pandas_writes_them(tmp_path, orient):
     rows = [{"time": exports.iso(at), "host": server, "cpu": v} for server, made in cpu.items() for at, v in made]
     panel, quality = exports.read(tmp_path, {"a.json": pd.DataFrame(rows).to_json(orient=orient)})
     assert exports.is_right(panel, quality, cpu=cpu)
+
+
+def quarantine(tmp_path):
+    with (tmp_path / "panel" / "quarantine.csv").open(newline="", encoding="utf-8") as file:
+        return [(int(row["row"]), row["reason"]) for row in csv.DictReader(file)]
+
+
+def test_a_damaged_line_costs_that_line_and_no_other(tmp_path):
+    lines = list(map(json.dumps, RECORDS))
+    lines[20] = lines[20][:30]  # the disk was full
+    lines[40] = "12"
+    lines[60] = '{"timestamp": "2024-02-13T00:00:00Z", "cpu_percent": [1, 2]}'
+    lines[70] = ""
+    lines[80] = lines[80].replace("T", " at ")
+    panel, quality = exports.read(tmp_path, {"cpu.json": "\n".join(lines)})
+    assert panel["samples"].sum() == len(RECORDS) - 5 and exports.adds_up(quality)
+    told = quarantine(tmp_path)
+    assert [line for line, _ in told] == [21, 41, 61, 81]
+    words = ["is the line cut off?", "not a JSON object", "cpu_percent is a list", "not a timestamp"]
+    assert all(word in reason for word, (_, reason) in zip(words, told, strict=True)), told
+
+
+def test_a_damaged_line_of_telegrafs_json_costs_that_line(tmp_path):
+    lines = [
+        {"fields": {"usage_idle": 100 - value}, "name": "cpu", "tags": {"cpu": "cpu-total", "host": server},
+         "timestamp": exports.epoch(at)}
+        for server, made in CPU.items() for at, value in made
+    ]  # fmt: skip
+    lines = list(map(json.dumps, lines))
+    lines[30] = lines[30][:-9]
+    panel, quality = exports.read(tmp_path, {"metrics.json": "\n".join(lines)})
+    assert panel["samples"].sum() == len(lines) - 1 and exports.adds_up(quality)
+    assert [line for line, _ in quarantine(tmp_path)] == [31]
+
+
+def test_many_damaged_lines_cost_the_file(tmp_path):
+    lines = [line if place % 5 == 0 else line[:20] for place, line in enumerate(map(json.dumps, RECORDS))]
+    with pytest.raises(InputError, match=r"153 of its 192 JSON records cannot be read; the first is 2, .*: not valid"):
+        exports.read(tmp_path, {"cpu.json": "\n".join(lines)})
+
+
+def test_a_bad_value_of_a_list_of_records_is_told_by_its_records_number(tmp_path):
+    records = [dict(one) for one in RECORDS]
+    records[9]["cpu_percent"] = "?"
+    exports.read(tmp_path, {"cpu.json": json.dumps(records, indent=1)})
+    assert quarantine(tmp_path) == [(10, "not a number")]

@@ -64,3 +64,14 @@ def test_a_mark_too_many_at_the_end_of_lines_is_no_column(tmp_path, header, row)
     lines = [f"time,host,cpu{header}", *(f"2024-02-13 {hour:02}:00,a,5{hour}{row}" for hour in range(10))]
     panel, quality = exports.read(tmp_path, {"a.csv": "\n".join(lines)})
     assert panel["samples"].tolist() == [10] and exports.adds_up(quality)
+
+
+def test_a_decimal_comma_that_fills_a_missing_column_is_found_by_its_digits(tmp_path):
+    """12,5 is a CPU of 12.5 percent where the memory is missing, and no memory of 5 percent."""
+    rows = [f"web-1,2024-02-13 {hour:02}:{ten}0,{30 + hour},{(7 * hour + 3 * ten) % 10}" for hour in range(24)
+            for ten in range(6)]  # fmt: skip
+    with pytest.raises(UnreadableFile, match=r"decimal comma parted them \(30,0\): export it with semicolons"):
+        layout(tmp_path, "\n".join(["host,time,cpu,memory", *rows]))
+    for idle in (lambda row: row[:-1] + str(int(row[-1]) % 4), lambda row: row[:-1] + str(3 + int(row[-1]))):
+        assert layout(tmp_path, "\n".join(["host,time,cpu,memory", *map(idle, rows)])).shape == "wide"
+    assert layout(tmp_path, "\n".join(["host,time,cpu,memory", *rows[:20]])).shape == "wide"

@@ -1,5 +1,7 @@
 """What only all rows of a file say against it."""
 
+from datetime import UTC, datetime, timedelta
+
 import exports
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +22,7 @@ def table(row, header="time,server,cpu,memory"):
 
 def test_decimal_commas_that_part_the_fields_make_no_other_numbers(tmp_path):
     files = table(lambda place, cpu: [cpu[:-1]] if place % 3 == 0 else [cpu[:-1], "63,4"])
-    with pytest.raises(InputError, match="as if decimal commas parted them"):
+    with pytest.raises(InputError, match=r"as if a? ?decimal commas? parted them"):
         exports.read(tmp_path, files)
 
 
@@ -39,7 +41,7 @@ def test_commas_in_a_remark_cost_only_their_rows(tmp_path):
     assert quality["rows"]["quarantined"] == 48
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(missing=st.floats(0, 1), decimals=st.integers(2, 4), chance=st.randoms(use_true_random=False))
 def test_whatever_is_missing_beside_decimal_commas_no_wrong_number_is_read(tmp_path_factory, missing, decimals, chance):
     def row(_, cpu):
@@ -48,3 +50,25 @@ def test_whatever_is_missing_beside_decimal_commas_no_wrong_number_is_read(tmp_p
 
     with pytest.raises(InputError):
         exports.read(tmp_path_factory.mktemp("m"), table(row))
+
+
+def test_numbers_that_count_from_1980_are_no_samples_of_ten_years_ago(tmp_path):
+    gps = 315_964_800
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    moments = [now - timedelta(hours=hour) for hour in range(72)]
+    rows = "".join(f"{int(at.timestamp()) - gps},web-1,{40 + at.hour}\n" for at in moments)
+    with pytest.raises(InputError, match=r"in these weeks if they count from 1980, as GPS time does"):
+        exports.read(tmp_path / "gps", {"a.csv": "time,host,cpu\n" + rows})
+    dates = "".join(f"{at - timedelta(seconds=gps):%Y-%m-%dT%H:%M:%SZ},web-1,{40 + at.hour}\n" for at in moments)
+    panel, _ = exports.read(tmp_path / "dates", {"a.csv": "time,host,cpu\n" + dates})
+    assert panel["ds"].max() < now.replace(tzinfo=None) - timedelta(days=3600)
+
+
+def test_files_of_years_ago_beside_those_of_today_are_told(tmp_path):
+    now = exports.fleet("web-1", day="2024-02-13")
+    old = exports.fleet("db-9", day="2014-02-10")
+    _, quality = exports.read(
+        tmp_path, {"now.csv": exports.wide(now)["fleet.csv"], "old.csv": exports.wide(old)["fleet.csv"]}
+    )
+    [note] = [note for note in quality["notes"] if "Nothing is known" in note]
+    assert "between 2014-02-10 and 2024-02-13. If what is older (1 (db-9)) is not so old" in note

@@ -183,7 +183,7 @@ def test_a_counter_goes_on_in_the_next_file_and_the_next_run(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(history / "panel.parquet"), at_once)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.integers(0, 10**9), min_size=2, max_size=40), st.integers(1, 6))
 def test_rates_of_any_counter_are_its_increases(tmp_path_factory, counts, minutes):
     times = pd.date_range("2024-02-13", periods=len(counts), freq=f"{minutes}min")

@@ -135,3 +135,32 @@ def test_no_month_of_a_language_is_another_one_elsewhere():
     words = [word for names in times._MONTHS.values() for word in set(names.split())]
     assert len(words) == len(set(words))
     assert not {"lip", "lis", "listopada"} & set(words), "July and November in Poland, June and October in Croatia"
+
+
+@pytest.mark.parametrize(
+    "line, zone",
+    [("Times are in Europe/Berlin", "Europe/Berlin"), ("Zeitzone;Europe/Berlin;;", "Europe/Berlin"),
+     ("Fuseau horaire : Europe/Paris", "Europe/Paris"), ("Timezone is Asia/Tokyo (JST)", "Asia/Tokyo"),
+     ("Time zone: (GMT+02:00)", "Etc/GMT-2"), ("Times are in UTC+1.", "Etc/GMT-1"), ("# All times UTC", "UTC"),
+     ("Time zone: (UTC) Coordinated Universal Time", "UTC"), ("Time zone: +0530", "GMT+05:30"),
+     ("Response times in ms", None), ("Time range: 2024-02-13", None), ("Time in percent", None), ("Uptime CET", None),
+     ("Times are in seconds", None), ("2024-02-13 00:05,web-1,41.3", None), ("Data of Europe/Berlin-3", None)],
+)  # fmt: skip
+def test_the_zone_that_a_line_beside_a_table_says(line, zone):
+    assert times.zone_around([line, "Average;41.2"], {}) == zone
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Zeitzone: CET", "(GMT+02:00)", "Report of 2024-02-13 (GMT+02:00)", "Time zone: (UTC+01:00) Amsterdam, Berlin",
+     "Europe/Berlin", "Time zone: W. Europe Standard Time", "Zeiten in MEZ", "Range: one day UTC+02:00", "tz: EST",
+     "Times are in Europe/Berlin or Asia/Tokyo\nTime zone: Asia/Tokyo"],
+)  # fmt: skip
+def test_a_zone_beside_a_table_that_is_not_certain_is_refused(line):
+    with pytest.raises(times.UnclearTime, match="timezone: Europe/Berlin"):
+        times.zone_around(line.split("\n"), {})
+
+
+def test_a_zone_that_the_settings_map_is_certain():
+    assert times.zone_around(["Zeitzone: CET"], {"CET": "+01:00"}) == "Etc/GMT-1"
+    assert times.zone_around(["Report (GMT+02:00)"], {"GMT+02:00": "+02:00"}) == "Etc/GMT-2"

@@ -94,7 +94,7 @@ def test_it_ends_with_the_group_of_its_job(programs: Path, code: Path, number: i
     os.killpg(job.pid, number)
     assert job.wait(10) == -number
     assert job.stdout.read() == b"", "nobody holds it open"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(one.info["cwd"] == str(code) for one in psutil.process_iter(["cwd"])):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -103,7 +103,7 @@ def test_it_ends_with_the_group_of_its_job(programs: Path, code: Path, number: i
 def test_its_processor_time_is_known_once_it_has_ended(programs: Path, code: Path) -> None:
     [server] = [one for one in psutil.Process().children() if "serve" in one.cmdline()]
     run(programs / "python3", code, "-m", "headroom.work")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while server.cpu_times().children_user + server.cpu_times().children_system < 0.25:
         assert time.monotonic() < deadline
         time.sleep(0.05)
