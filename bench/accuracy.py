@@ -88,6 +88,8 @@ def cases(size: int) -> dict[str, Callable[[], Case]]:
         "bitbrains-168": lambda: datasets.bitbrains(168, windows=3, step=72),
         "cloudwatch": lambda: datasets.cloudwatch(24, windows=5, step=24),
         "fleet": lambda: datasets.fleet(size, days=730, metrics=("cpu", "memory", "disk"), horizon=90, seeds=(1,)),
+        # What helps chances of crossing in the first weeks may harm the forecasts of servers that stay where they are.
+        "young-fleet": lambda: datasets.fleet(size, days=21, metrics=("cpu", "memory", "disk"), horizon=90, seeds=(1,)),
         "loads": lambda: datasets.loads(series=size, weeks=5, horizon=48, windows=1, seed=7),
     }
 

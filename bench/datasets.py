@@ -87,7 +87,8 @@ def fleet(servers: int, days: int, metrics: tuple[str, ...], horizon: int, seeds
     for seed in seeds:
         made = generator.generate(servers, days, sampling="1h", metrics=metrics, horizon=horizon, seed=seed)
         panels.append(pd.concat([made.panel("D"), made.future("D")], ignore_index=True)[[*SERIES, "ds", "y"]])
-    return Case(f"generated fleet, {horizon} days", Frequency.DAY, horizon, 1, horizon, tuple(panels))
+    known = f"{days} days known, " if days < horizon else ""
+    return Case(f"generated fleet, {known}{horizon} days", Frequency.DAY, horizon, 1, horizon, tuple(panels))
 
 
 def loads(series: int, weeks: int, horizon: int, windows: int, seed: int) -> Case:

@@ -81,15 +81,16 @@ def _tree(given: dict[str, str]) -> Tree:
 
 def _not_above(threshold: np.ndarray) -> np.ndarray:
     """The largest single-precision numbers that are not above thresholds: features of that precision compare alike."""
-    near = threshold.astype(np.float32)
+    with np.errstate(over="ignore"):  # where only what is missing goes right, the threshold is beyond all numbers
+        near = threshold.astype(np.float32)
     return np.where(near.astype(float) <= threshold, near, np.nextafter(near, np.float32(-np.inf)))
 
 
 @dataclass(frozen=True)
 class Alike:
     """Features whose tables have one shape (a × b), ``values`` each twice (2m × a × b): with what is missing as minus
-    infinity, where all conditions hold, and as infinity. And of each tree, the conditions on these features: which row
-    of ``values``, the threshold, and the leaves that are lost above it."""
+    infinity, for which all conditions hold, and as NaN, for which none does. And of each tree, the conditions on these
+    features: which row of ``values``, the threshold, and the leaves that are lost above it."""
 
     values: np.ndarray
     conditions: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -113,7 +114,7 @@ def predict(trees: Sequence[Tree], features: Sequence[np.ndarray], count: int, s
                 column, threshold, leaves = one.conditions[number]
                 if len(column):
                     values = one.values[column, rows if one.values.shape[1] > 1 else slice(1)]
-                    by_these = np.bitwise_or.reduce(np.multiply(values > threshold, leaves, dtype=BITS), axis=0)
+                    by_these = np.bitwise_or.reduce(np.multiply(~(values <= threshold), leaves, dtype=BITS), axis=0)
                     if by_these.shape[1] not in (1, steps):
                         by_these = by_these[:, np.arange(steps) % by_these.shape[1]]
                     lost = lost | by_these
@@ -131,5 +132,4 @@ def _alike(trees: Sequence[Tree], features: Sequence[np.ndarray], shape: tuple[i
         on = np.flatnonzero(own[tree.feature])
         column = place[tree.feature[on]] + np.where(tree.holds_missing[on], 0, len(values))
         conditions.append((column, tree.threshold[on, None, None], tree.lost[on, None, None]))
-    twice = np.concatenate([np.where(missing, side, values) for side in np.float32((-np.inf, np.inf))])
-    return Alike(twice, conditions)
+    return Alike(np.concatenate([np.where(missing, np.float32(-np.inf), values), values]), conditions)

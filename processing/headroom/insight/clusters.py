@@ -6,6 +6,7 @@ The rules for names are documented for their readers in ``docs/risk.md``.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -76,12 +77,12 @@ def scaled(described: pd.DataFrame) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def name_of(typical: pd.Series) -> str:
+def name_of(known: Mapping[str, float]) -> str:
     """A cluster's name in words from its features' medians, NaN where they are not known: what stands out most.
 
     Nobody calls "steady" what may be growing: before eight weeks that is not known.
     """
-    steady, typical = pd.notna(typical["growth"]), typical.fillna(0)
+    steady, typical = pd.notna(known["growth"]), {name: 0.0 if pd.isna(one) else one for name, one in known.items()}
     level = "high" if typical["level"] >= 75 else "low" if typical["level"] < 30 else "moderate"
     if typical["idle_share"] >= 0.15 and typical["p95"] >= 50 and (typical["idle_share"] < 0.5 or level != "low"):
         return "on and off"
@@ -116,7 +117,7 @@ def _label(points: np.ndarray, described: pd.DataFrame, previous_k: int | None, 
     """
     most = min(LARGEST_K, len(points) - 1, len(np.unique(points.round(6), axis=0)))
     sample = np.random.default_rng(seed).permutation(len(points))[:_SAMPLE]
-    own_names = np.array([name_of(one) for _, one in described[list(FEATURES)].iloc[sample].iterrows()])
+    own_names = np.array([name_of(one) for one in described[list(FEATURES)].iloc[sample].to_dict("records")])
 
     def of_number(k: int) -> tuple[np.ndarray, float, float] | None:
         label = KMeans(k, n_init=20, random_state=seed).fit(points).labels_
@@ -156,7 +157,7 @@ def _named_alike(label: np.ndarray, described: pd.DataFrame) -> tuple[np.ndarray
     """Labels and names after clusters with the same name in words have become one: nobody could tell them apart."""
     while True:
         medians = described[list(FEATURES)].groupby(label).median()
-        names, merged = np.unique([name_of(typical) for _, typical in medians.iterrows()], return_inverse=True)
+        names, merged = np.unique([name_of(one) for one in medians.to_dict("records")], return_inverse=True)
         if len(names) == len(medians):
             return merged[label], names
         label = merged[label]

@@ -54,6 +54,17 @@ def test_a_value_on_a_threshold_goes_where_lightgbm_sends_it():
     np.testing.assert_array_equal(found.ravel(), model.predict(rows_of(tables, 3)))
 
 
+def test_only_what_is_missing_goes_right_of_a_threshold_beyond_all_numbers():
+    given = rows_of(features(300), 300)
+    target = given["gaps"].isna() + 0.1 * given["step"]
+    about = {"objective": "quantile", "alpha": 0.5, "verbosity": -1, "num_threads": 1}
+    model, tables = lightgbm.train(about, lightgbm.Dataset(given, target), 5), features(50, seed=3)
+    assert " inf" in model.model_to_string() or "=inf" in model.model_to_string()
+    found = trees.predict(trees.trees_of(model.model_to_string()), [*tables.values()], 50, STEPS)
+    np.testing.assert_array_equal(found.ravel(), model.predict(rows_of(tables, 50)))
+    assert len(set(found[np.isnan(tables["gaps"][:, 0])].ravel())) > 1
+
+
 def test_a_model_that_learned_nothing_says_the_same_of_all():
     model, tables = trained(min_data_in_leaf=10_000), features(2)
     found = trees.predict(trees.trees_of(model.model_to_string()), [*tables.values()], 2, STEPS)
