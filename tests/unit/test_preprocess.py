@@ -669,8 +669,7 @@ def test_weekly_files_of_a_real_fleet_in_any_order_give_the_panel_of_all_at_once
 
 @needs_real_data
 def test_a_providers_own_export_is_understood_though_its_header_lies(desk):
-    said = 'sources: [{match: "*.csv", server: file}]'  # they are numbered
-    folder = desk.run({"1.csv": (REAL_DATA / "bitbrains-raw" / "1.csv").read_bytes()}, settings=said)
+    folder = desk.run({"1.csv": (REAL_DATA / "bitbrains-raw" / "1.csv").read_bytes()})
     quality = quality_of(folder)
     assert quality["rows"]["accepted"] == quality["rows"]["read"] == 8619
     assert quality["panel"]["first"].startswith("2013-08-12") and quality["panel"]["last"].startswith("2013-09-11")

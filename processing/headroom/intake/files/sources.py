@@ -314,10 +314,9 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
         time = layout_of_times(db, scan, time_text(layout), layout.sample_times, rules.time_format, rules.zones)
         layout = replace(layout, time=time)
         if layout.place("server_id") is None and not source.name.server:
-            numbered = file_names.stem(source.file).isdigit()
             raise UnreadableFile(
                 "nothing says which server this is: add a column server_id, name the file after the server, or put it "
-                "into a folder named so" + (" (if numbers are servers, say server: file under `sources`)" * numbered)
+                "into a folder named so"
             )
         layout = rows.settle(db, source, layout, scan, statistic)
         if layout.labels:

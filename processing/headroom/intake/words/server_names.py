@@ -95,8 +95,9 @@ def without_periods(name: str) -> str:
 
 
 def says_nothing(name: str) -> bool:
-    """Whether a name is made of words that all exports go by, or of numbers: files are numbered for many reasons."""
+    """Whether a name is made of words that all exports go by, perhaps with numbers; a number alone may be a server."""
     words = re.findall(r"[^\W\d_]+|\d+", name.casefold())
-    if re.fullmatch(r"\d{1,3}([._-]\d{1,3}){3}", name):  # an address
-        return False
-    return all(word in _SAYS_NOTHING or word.isdigit() for word in words) or set(words) <= _SAYS_NOTHING_ALONE
+    known = [word in _SAYS_NOTHING for word in words]
+    if any(known):
+        return all(k or word.isdigit() for k, word in zip(known, words, strict=True))
+    return set(words) <= _SAYS_NOTHING_ALONE

@@ -25,16 +25,15 @@ def table(begin=0, end=None):
         ("web-1.prod_2024.02.13", "web-1.prod"), ("web-1 (1)", "web-1"), ("web-1_part2", "web-1"),
         ("export_web-1", "web-1"), ("web-1-metrics", "web-1"), ("web-1 data", "web-1"),
         # What may be part of a server's name stays.
-        ("web-stats", "web-stats"), ("app01_prod", "app01_prod"), ("log-server-2", "log-server-2"),
+        ("web-stats", "web-stats"), ("app01_prod", "app01_prod"), ("log-server-2", "log-server-2"), ("1", "1"),
         ("backup-1", "backup-1"),
         ("srv10023456", "srv10023456"), ("i-0abc12320240213", "i-0abc12320240213"), ("10.20.24.12", "10.20.24.12"),
         # These name none.
         ("2024-02-13", ""), ("20240213", ""), ("2024-02", ""), ("2013-8", ""), ("2024-W07", ""), ("Q1-2024", ""),
         ("february", ""), ("last_30_days", ""), ("export (1)", ""), ("part-00000-9f-c000", ""), ("Tabelle1", ""),
         ("CloudWatch_metrics", ""), ("all servers", ""), ("data_1", ""),
-        # Files are numbered for many reasons, and these words name no machine.
-        ("1", ""), ("0042", ""), ("1_2", ""), ("backup", ""), ("old", ""), ("data old 2", ""), ("archive", ""),
-        ("v2", ""), ("10_20", ""),
+        # These words name no machine.
+        ("backup", ""), ("old", ""), ("data old 2", ""), ("archive", ""), ("v2", ""),
     ],
 )  # fmt: skip
 def test_a_servers_name_is_left_without_periods_pieces_and_words_of_exports(name, server):
@@ -58,16 +57,6 @@ def test_files_of_several_days_are_of_one_server(tmp_path, files):
 def test_a_file_named_after_no_server_is_refused(tmp_path, name):
     with pytest.raises(InputError, match="nothing says which server this is"):
         exports.read(tmp_path, {name: table()})
-
-
-def test_numbered_files_are_of_the_servers_so_called_only_where_the_settings_say_so(tmp_path):
-    with pytest.raises(InputError, match=r"if numbers are servers, say server: file under `sources`"):
-        exports.read(tmp_path / "unsaid", {"1.csv": table()})
-    panel, quality = exports.read(tmp_path / "folder", {"web-1/1.csv": table(0, 48), "web-1/2.csv": table(48)})
-    assert exports.is_right(panel, quality, cpu=CPU)
-    said = 'sources: [{match: "*", server: file}]'
-    panel, quality = exports.read(tmp_path / "said", {"1.csv": table(), "2.csv": table()}, said)
-    assert panel["server_id"].tolist() == ["1", "2"]
 
 
 def test_a_name_with_two_metrics_says_neither():
@@ -102,8 +91,8 @@ def test_of_one_name_in_two_places_nothing_says_which_is_the_server(tmp_path):
         exports.read(tmp_path / "a", {"berlin/web-1.csv": table(), "paris/web-1.csv": table()})
     with pytest.raises(InputError, match="nothing says which server this is"):
         exports.read(tmp_path / "b", {"prod/web-1.csv": table(), "staging/web-1.csv": table()})
-    panel, _ = exports.read(tmp_path / "c", {"2013-7/vm1.csv": table(0, 48), "2013-8/vm1.csv": table(48)})
-    assert set(panel["server_id"]) == {"vm1"}
+    panel, _ = exports.read(tmp_path / "c", {"2013-7/1.csv": table(0, 48), "2013-8/1.csv": table(48)})
+    assert set(panel["server_id"]) == {"1"}
     panel, _ = exports.read(tmp_path / "d", {"web-1/node.csv": table(), "web-2/node.csv": table()})
     assert set(panel["server_id"]) == {"web-1", "web-2"}
 
