@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -238,9 +239,11 @@ def start_run(dataset: Dataset, run: Start, idempotency_key: IdempotencyKey = No
     stepfunctions, machine = boto3.client("stepfunctions"), call.environment.state_machine_arn
     if run.data:
         given["copied"] = list(run.data)
-        _copy_in(call, dataset, run.data)
+    found = _looked_at(call, dataset, run.data)
     try:
-        new = starting.start(call.ledger, stepfunctions, machine, name, given, call.now)
+        new = starting.start(
+            call.ledger, stepfunctions, machine, name, given, call.now, partial(_copy_in, call, dataset, found)
+        )
     except starting.Busy as busy:
         raise Problem(HTTPStatus.CONFLICT, str(busy), running=busy.running) from busy
     except starting.OtherRequest as other:
@@ -261,8 +264,10 @@ def _check_limit(asked: float | None, most: float) -> None:
         )
 
 
-def _copy_in(call: Call, dataset: str, data: tuple[str, ...]) -> None:
-    """Copy data into the dataset, which it may begin; in the batch window that follows, ingest takes note of it."""
+def _looked_at(call: Call, dataset: str, data: tuple[str, ...]) -> Sequence[copying.Found]:
+    """The data that is to be copied into the dataset, which it may begin."""
+    if not data:
+        return ()
     try:
         found = copying.look(_s3(), data, call.environment.data_arns)
     except copying.CannotCopy as error:
@@ -271,6 +276,13 @@ def _copy_in(call: Call, dataset: str, data: tuple[str, ...]) -> None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems=problems) from error
     if not call.ledger.admit(dataset, call.environment.most_datasets):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, no_room(dataset, call.environment.most_datasets))
+    return found
+
+
+def _copy_in(call: Call, dataset: str, found: Sequence[copying.Found]) -> None:
+    """Copy data into the dataset; in the batch window that follows, ingest takes note of it."""
+    if not found:
+        return
     try:
         new = copying.copy(_s3(), found, call.environment.ingest_bucket, dataset)
     except copying.CannotCopy as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +46,18 @@ def name_of(dataset: str, key: str | None, caller: str, now: datetime) -> str:
 
 
 def start(
-    ledger: Ledger, stepfunctions: SFNClient, machine: str, name: str, given: dict[str, Any], now: datetime
+    ledger: Ledger,
+    stepfunctions: SFNClient,
+    machine: str,
+    name: str,
+    given: dict[str, Any],
+    now: datetime,
+    bring: Callable[[], None] = lambda: None,
 ) -> bool:
     """Start an execution of this name; False where it was started before, with the same input.
+
+    ``bring`` brings the files that the run is for. The dataset is locked before, so that the first of them to arrive
+    starts no other run.
 
     Raises:
         Busy: another run of the dataset is under way.
@@ -60,6 +70,11 @@ def start(
         return False
     if not take_lock(ledger, stepfunctions, machine, dataset, name, now):
         raise Busy(ledger.state(dataset).running)
+    try:
+        bring()
+    except Exception:
+        ledger.unlock(dataset, name)  # the sweep finds what did arrive
+        raise
     try:
         stepfunctions.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))
     except ClientError as error:

@@ -20,6 +20,7 @@ import decisions
 import following
 import plan
 import preview
+from locks import start_if_idle
 from names import job_name
 from tests.unit.conftest import ROOT, LambdaContext, a_file
 
@@ -292,7 +293,31 @@ def test_data_that_s3_does_not_copy_starts_no_run_and_says_why(ask, exports, mon
     monkeypatch.setattr(api._s3(), "copy_object", refused)
     answer = ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv"]})
     assert is_problem(answer, 422, "no run was started") and words in answer.json["problems"][0]
-    assert exports.executions() == []
+    assert exports.executions() == [] and exports.ledger.state("web").running is None
+
+
+def test_data_that_arrives_while_it_is_copied_starts_no_other_run(ask, exports, monkeypatch) -> None:
+    """Its events are faster than the copying of many objects."""
+    copied = api._s3().copy_object
+
+    def arriving(**request: Any) -> Any:
+        answer = copied(**request)
+        exports.ledger.record("web", a_file("june.csv"))
+        started = start_if_idle(
+            exports.ledger, exports.stepfunctions, api._environment().state_machine_arn, "web", datetime.now(UTC)
+        )
+        assert started is None
+        return answer
+
+    monkeypatch.setattr(api._s3(), "copy_object", arriving)
+    answer = ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv"], "mode": "score"})
+    assert answer.status == 202 and [one["name"] for one in exports.executions()] == [answer.json["execution"]]
+
+
+def test_data_is_not_copied_beside_a_run(ask, exports) -> None:
+    assert ask("POST", "/datasets/web/runs", {}).status == 202
+    beside = ask("POST", "/datasets/web/runs", {"data": ["s3://exports/servers/june.csv"]})
+    assert is_problem(beside, 409, "has a run") and came_in(exports) == []
 
 
 def test_data_that_is_too_much_for_one_request_is_refused(ask, exports, monkeypatch) -> None:
