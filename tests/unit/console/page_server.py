@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,6 +25,8 @@ def claims(token: str) -> dict[str, Any]:
 @contextmanager
 def served() -> Iterator[str]:
     """The origin of the page. Tokens of the provider sign in; routes and their authorization are the template's."""
+
+    one_at_a_time = Lock()
 
     class Handler(Quiet):
         def do_GET(self) -> None:
@@ -44,7 +47,8 @@ def served() -> Iterator[str]:
                                    "requestId": "1", "authorizer": authorizer},
                 "body": body or None, "isBase64Encoded": False,
             }  # fmt: skip
-            answer = api.handler(event, LambdaContext())
+            with one_at_a_time:  # as in a function; two at once would share the router's notes of a request
+                answer = api.handler(event, LambdaContext())
             headers = answer.get("headers", {}) | {
                 name: ", ".join(values) for name, values in answer.get("multiValueHeaders", {}).items()
             }
