@@ -65,10 +65,17 @@ def _standing(s3: Any, bucket: str, dataset: str, run_id: str | None) -> dict[st
     return {
         "as_of": summary.get("as_of"),
         "servers": summary.get("servers"),
+        **_in_short(summary),
+        "accepted": (summary.get("accepted") or {}).get("hidden_total"),
+    }
+
+
+def _in_short(summary: dict[str, Any]) -> dict[str, Any]:
+    """How a run's fleet stands, without what is accepted; each is None where the run has no results yet."""
+    return {
         "levels": summary.get("open_levels", summary.get("levels")),
         "headline": summary.get("headline"),
         "unjudged": summary.get("unjudged"),
-        "accepted": (summary.get("accepted") or {}).get("hidden_total"),
     }
 
 
@@ -97,9 +104,7 @@ def run_of(s3: Any, bucket: str, dataset: str, run_id: str, current: str | None)
         "train": manifest.get("train"),
         "train_reason": manifest.get("train_reason"),
         "files": len(manifest.get("files", [])),
-        "levels": summary.get("open_levels", summary.get("levels")),
-        "headline": summary.get("headline"),
-        "unjudged": summary.get("unjudged"),
+        **_in_short(summary),
         "cost_estimate": manifest.get("cost_estimate"),
         "engine": manifest.get("engine"),
         "previous_run_id": manifest.get("previous_run_id"),

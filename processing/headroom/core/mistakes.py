@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with files that people write (settings, collectors, accepted findings), in plain words."""
+"""What pydantic finds wrong with files that people write (settings, collectors), in plain words."""
 
 from __future__ import annotations
 

@@ -19,9 +19,14 @@ _VALUE_LENGTH = 200
 
 def collect(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     """The table ``quarantine``: all that was not used, where it stands as an editor shows it, and why."""
-    db.execute("CREATE TABLE source (file INTEGER, file_name VARCHAR, header_line INTEGER, error VARCHAR)")
+    db.execute(
+        "CREATE TABLE source (file INTEGER, file_name VARCHAR, header_line INTEGER, added INTEGER, error VARCHAR)"
+    )
     db.execute('CREATE TABLE heading (file INTEGER, "column" VARCHAR, heading VARCHAR)')
-    about = [(one.order, one.file, one.layout.header_line if one.layout else None, one.error) for one in sources]
+    about = [
+        (one.order, one.file, one.layout.header_line if one.layout else None, int(one.header_is_ours), one.error)
+        for one in sources
+    ]
     insert_all(db, "source", about)
     headings = [
         (source.order, column, source.layout.columns[place])
@@ -47,7 +52,7 @@ def collect(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
         CREATE TABLE quarantine AS
         SELECT row_number() OVER (ORDER BY file, line, "column", value, reason) AS place, *
         FROM (
-            SELECT file, file_name, coalesce(line_of.line, problem.line) AS line,
+            SELECT file, file_name, coalesce(line_of.line - added, problem.line) AS line,
                 coalesce(heading, CASE WHEN "column" IN ({for_each(table.columns(), "'%'")}) THEN value_heading END, '')
                     AS "column",
                 replace(problem.value[:{_VALUE_LENGTH}], chr(0), '') AS value, reason
@@ -59,7 +64,8 @@ def collect(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
 
 
 def _add_lines(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    """Fill the table ``line_of``: of each row with a problem, the line of its file as an editor counts it."""
+    """Fill the table ``line_of``: of each row with a problem, the line as an editor counts it, of its file or
+    of the table made of it."""
     rejected: dict[int, list[int]] = defaultdict(list)
     for file, line in db.execute("SELECT file, line FROM rejected ORDER BY file, line").fetchall():
         rejected[file].append(line)
@@ -80,8 +86,3 @@ def _add_lines(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None
     db.execute(f"""
         INSERT INTO line_of SELECT file, row, position + 1 + header_line FROM place JOIN source USING (file)
         WHERE file IN ({", ".join(map(str, simple)) or "NULL"})""")
-    of_records = ", ".join(
-        str(one.order) for one in sources if one.of_records and one.layout is not None and not one.layout.export
-    )
-    if of_records:  # their header is ours
-        db.execute(f"UPDATE line_of SET line = line - 1 WHERE file IN ({of_records})")

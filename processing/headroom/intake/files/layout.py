@@ -348,17 +348,10 @@ def _layout(
     _refuse_mixed_shares(headings, rows, columns_measured)
     if delimiter == ",":
         _refuse_parted_numbers(headings, rows, columns_measured)
-    return Layout(
-        name="Parquet" if kind == "parquet" else "CSV",
-        format=kind,
-        compressed=kind == "csv" and is_gzip(file.path),
-        delimiter=delimiter,
-        quote=quote,
-        header_line=header_line,
-        columns=tuple(heading.strip() for heading in headings),
-        places=tuple(sorted(places.items())),
-        shape=found.shape,
-        ignored=tuple(ignored),
+    name = "Parquet" if kind == "parquet" else "CSV"
+    bare = _bare(name, kind, file, headings, places, delimiter, quote, header_line, found.shape, ignored)
+    return replace(
+        bare,
         meanings=tuple(sorted(found.meanings, key=lambda item: item[0])),
         parts=found.entities,
         where=where,
@@ -387,8 +380,17 @@ def _inventory(
     quote: str, header_line: int,
 ) -> Layout:  # fmt: skip
     used = set(places.values())
+    ignored = [name.strip() for place, name in enumerate(headings) if place not in used and name.strip()]
+    return _bare("inventory", kind, file, headings, places, delimiter, quote, header_line, "inventory", ignored)
+
+
+def _bare(
+    name: str, kind: Literal["csv", "parquet"], file: File, headings: Sequence[str], places: Mapping[str, int],
+    delimiter: str, quote: str, header_line: int, shape: Shape, ignored: Sequence[str],
+) -> Layout:  # fmt: skip
+    """A layout with what all tables have, measurements or inventories."""
     return Layout(
-        name="inventory",
+        name=name,
         format=kind,
         compressed=kind == "csv" and is_gzip(file.path),
         delimiter=delimiter,
@@ -396,8 +398,8 @@ def _inventory(
         header_line=header_line,
         columns=tuple(heading.strip() for heading in headings),
         places=tuple(sorted(places.items())),
-        shape="inventory",
-        ignored=tuple(name.strip() for place, name in enumerate(headings) if place not in used and name.strip()),
+        shape=shape,
+        ignored=tuple(ignored),
     )
 
 

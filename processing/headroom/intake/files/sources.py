@@ -84,6 +84,11 @@ class Source:
         return self.known_layout, self.rules.model_dump_json()
 
     @property
+    def header_is_ours(self) -> bool:
+        """Whether the table that is read has a header line that the file has not."""
+        return self.of_records and self.layout is not None and not self.layout.export
+
+    @property
     def known_layout(self) -> Layout:
         """The layout of a file that has one.
 
