@@ -4,8 +4,9 @@ Fleets of many lengths follow known laws (``local.fleet.laws``) and companies' w
 seeds that no other benchmark uses. The weights of noises and laws are those under which the forecasts' chances of being
 above some levels, at some distances, had the least logarithmic loss (with a little ridge): what counts is how well the
 future was told, not how well the past is explained. The level that servers are judged by is asked about too, and counts
-most. The search goes on from the weights that ``processing/headroom/forecast/trend_prior.json`` holds, and writes them
-anew; it takes minutes, since of each series only the pairs of noise and law are kept that can matter.
+most. The search goes on from the weights that ``processing/headroom/forecast/trend_prior.json`` holds, or from nothing
+(``--anew``), and writes them there; it takes minutes, since of each series only those pairs of noise and law are kept
+that can matter.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,9 +74,13 @@ class Lesson:
 
 
 def lessons_of(
-    panel: pd.DataFrame, future: pd.DataFrame, names: dict[str, int], random: np.random.Generator
+    panel: pd.DataFrame,
+    future: pd.DataFrame,
+    names: dict[str, int],
+    before: Mapping[str, float],
+    random: np.random.Generator,
 ) -> list[Lesson]:
-    """Lessons from the series of a panel, one for each length; ``names`` grows."""
+    """Lessons from the series of a panel, one for each length; ``names`` grows, ``before`` are the weights so far."""
     history = history_of(panel, SETTINGS.frequency)
     _, (past, again) = methods.forecasts_and_effects(history, SETTINGS)
     index = pd.MultiIndex.from_frame(history.series)
@@ -84,13 +89,19 @@ def lessons_of(
     length = values.shape[1] - (~np.isnan(values)).argmax(axis=1)
     cut = np.array([trend.bucket(one, values.shape[1]) for one in length])
     return [
-        lesson(trend.filled(values[rows, -periods:]), coming[rows], names, random)
+        lesson(trend.filled(values[rows, -periods:]), coming[rows], names, before, random)
         for periods in np.unique(cut[cut >= trend.SHORTEST])
         for rows in [np.flatnonzero(cut == periods)]
     ]
 
 
-def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random: np.random.Generator) -> Lesson:
+def lesson(
+    values: np.ndarray,
+    coming: np.ndarray,
+    names: dict[str, int],
+    before: Mapping[str, float],
+    random: np.random.Generator,
+) -> Lesson:
     """Ask of every series (n × T, and n × horizon of what comes) whether it will be above some levels."""
     scaled, level, size, effects = trend.standardised(values, SEASON)
     steps = trend.knots(HORIZON)
@@ -106,8 +117,8 @@ def lesson(values: np.ndarray, coming: np.ndarray, names: dict[str, int], random
     alike[: -len(with_jumps.parts)] = np.tile(np.log([times[of_law] for of_law in laws.parts]), len(laws.noises))
     evidence = np.concatenate([explained.evidence.reshape(len(values), -1), with_jumps.evidence], axis=1)
     known = np.zeros(evidence.shape)
-    known[:, : -len(with_jumps.parts)] = prior.of_laws(laws, prior.measured()).ravel()
-    known[:, -len(with_jumps.parts) :] = prior.of_jumps(with_jumps, prior.measured())
+    known[:, : -len(with_jumps.parts)] = prior.of_laws(laws, before).ravel()
+    known[:, -len(with_jumps.parts) :] = prior.of_jumps(with_jumps, before)
     pair = _counting(evidence - alike, evidence + known)
     centre, scale = explained.forecasts(pair, explained.fitted(pair))
     now, spread = values[:, -7:].mean(axis=1), np.maximum(np.ptp(np.quantile(values, (0.1, 0.9), axis=1), axis=0), 3)
@@ -225,25 +236,37 @@ def learn(lessons: list[Lesson], start: np.ndarray, rounds: int, free: np.ndarra
     return found.x, float(found.fun)
 
 
+def lessons_of_all(servers: int, before: Mapping[str, float]) -> tuple[dict[str, int], list[Lesson]]:
+    """The weights' names, numbered, and the lessons of the fleets of all lengths."""
+    random = np.random.default_rng(SEED)
+    names: dict[str, int] = {}
+    lessons: list[Lesson] = []
+    for days in LENGTHS:
+        many = servers * (4 if days <= 30 else 2 if days <= 60 else 1)  # the shorter, the more the prior decides
+        for panel, future in fleets(many, days, random):
+            lessons += lessons_of(panel, future, names, before, random)
+        print(f"{days} days: {sum(len(one.answer) for one in lessons)} series so far", flush=True)
+    return names, lessons
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m bench.prior", description=__doc__.splitlines()[0])
     arguments.add_argument("--servers", type=int, default=200, help="of the longest, four times of the shortest")
     arguments.add_argument("--rounds", type=int, default=40)
+    arguments.add_argument("--anew", action="store_true", help="start from nothing (say more rounds: 100)")
     arguments.add_argument("--only", nargs="+", metavar="WORD", help="only weights whose names hold one of these words")
     given = arguments.parse_args()
-    random, lessons = np.random.default_rng(SEED), []
-    names: dict[str, int] = {}
-    for days in LENGTHS:
-        many = given.servers * (4 if days <= 30 else 2 if days <= 60 else 1)  # the shorter, the more the prior decides
-        for panel, future in fleets(many, days, random):
-            lessons += lessons_of(panel, future, names, random)
-        print(f"{days} days: {sum(len(one.answer) for one in lessons)} series so far", flush=True)
-    start = np.array([prior.measured().get(name, 0.0) for name in names])
-    free = np.array([not given.only or any(word in name for word in given.only) for name in names])
-    weights, loss = learn(lessons, start, given.rounds, free)
+    weights = {} if given.anew else dict(prior.measured())
+    # Which pairs are kept depends on the weights.
+    for _ in range(2 if given.anew else 1):
+        names, lessons = lessons_of_all(given.servers, weights)
+        start = np.array([weights.get(name, 0.0) for name in names])
+        free = np.array([not given.only or any(word in name for word in given.only) for name in names])
+        found, loss = learn(lessons, start, given.rounds, free)
+        weights = {name: round(float(found[number]), 2) for name, number in sorted(names.items())}
     about = {
         "measured_on": f"{sum(len(one.answer) for one in lessons):,} simulated series",
-        "log_weights": {name: round(float(weights[number]), 2) for name, number in sorted(names.items())},
+        "log_weights": weights,
     }
     prior.FILE.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     print(f"loss {loss:.4f}; wrote {prior.FILE}")

@@ -44,6 +44,10 @@ MOST_LAWS = 80
 CHUNK = 64
 # The chance that a series climbs or has turned counts by this power: what only may have leaves the others their say.
 SURE = 4
+# The same by the hour, within the reach of backtests. A rhythm that was seen a few times looks like a climb: a power of
+# 4 raises the quantile loss of 120 loads from 0.412 to 0.420, one of 40 to 0.414, and with both crossings are told as
+# well (14 days of hours, 300 servers: recall 0.61 → 0.85, Brier score 0.093 → 0.051).
+SURE_BY_HOUR = 40
 
 
 @dataclass(frozen=True)
@@ -269,8 +273,8 @@ def share(
 
     ``lean``: (groups + 1) × buckets, what backtests said, NaN where they said nothing; ``number``: the group of each
     series, -1 for any other. Beyond the ``reach`` of the backtests it is ``Frequency.untested_share``, or more, the
-    surer a climb is. By the day also within it: where a series climbs or has turned lately, the backtests of its group
-    speak of other series than it is now. By the hour a rhythm seen a few times looks like either.
+    surer a climb is. Within it too: where a series climbs, the backtests of its group speak of other series than it is
+    now; by the day also where it has turned lately. By the hour it must be all but certain, see ``SURE_BY_HOUR``.
     """
     horizon = laws.quantiles.shape[1]
     steps, untested = np.arange(1, horizon + 1), frequency.untested_share
@@ -280,8 +284,9 @@ def share(
     known[:, : lean.shape[1]] = np.where(np.isnan(lean), untested, lean)
     by_step = np.stack([np.interp(steps, centres, row) for row in known])
     by_step[:, steps > reach] = untested
-    sure_climb, sure_turn = np.nan_to_num(laws.climbing) ** SURE, np.nan_to_num(laws.turned) ** SURE
-    within = np.zeros(len(sure_turn)) if frequency.hourly else np.maximum(sure_turn, sure_climb)
+    climbing, turned = np.nan_to_num(laws.climbing), np.nan_to_num(laws.turned)
+    sure_climb = climbing**SURE
+    within = climbing**SURE_BY_HOUR if frequency.hourly else np.maximum(turned**SURE, sure_climb)
     surely = np.where(steps > reach, sure_climb[:, None], within[:, None])
     wanted = by_step[np.asarray(number, dtype=int)]
     wanted = wanted + (1 - wanted) * surely

@@ -36,6 +36,7 @@ def windows() -> list[backtest.Window]:
     return backtested(history())
 
 
+@pytest.mark.slow
 def test_forecasts_of_a_window_do_not_change_with_what_came_after_it(windows):
     newest = windows[-1].origin
     other = backtested(history(changed=slice(newest + 1, None)))
@@ -70,6 +71,7 @@ def test_of_a_short_history_the_newest_window_leaves_what_the_backtest_reaches()
     assert backtest.origins(19, 100, Settings()) == []  # two weeks have to be known, and some days after them
 
 
+@pytest.mark.slow
 def test_what_lies_beyond_the_reach_counts_nowhere():
     days = 30
     short = replace(history(), ds=history().ds[-days:], values=history().values[:, -days:])

@@ -88,6 +88,7 @@ def outcome(folder: Path, challenged: str = COMPLETED):
 # ---------------------------------------------------------------- what it may know
 
 
+@pytest.mark.slow
 def test_it_learns_what_was_known_at_the_origin_of_our_newest_window_and_nothing_later(folder, history, windows):
     assert windows[-1].origin == ORIGIN
     table = known(folder)
@@ -97,6 +98,7 @@ def test_it_learns_what_was_known_at_the_origin_of_our_newest_window_and_nothing
     np.testing.assert_allclose(first, history.values[0, : ORIGIN + 1])
 
 
+@pytest.mark.slow
 def test_nothing_that_it_learns_depends_on_what_came_after_the_origin(history, ours, tmp_path):
     other = history.values.copy()
     other[:, ORIGIN + 1 :] = 99.0
@@ -142,6 +144,7 @@ def test_of_a_fleet_too_large_some_series_are_drawn_evenly(history, windows, our
 # ---------------------------------------------------------------- the service's limits
 
 
+@pytest.mark.slow
 def test_it_forecasts_at_most_a_quarter_of_the_history_and_both_are_judged_by_that(tmp_path):
     history = a_history(12, DAYS[-100:])
     chosen = Settings(horizon=45)
@@ -153,6 +156,7 @@ def test_it_forecasts_at_most_a_quarter_of_the_history_and_both_are_judged_by_th
     assert pd.read_parquet(tmp_path / RESULT / OURS)["ds"].nunique() == (origin + 1) // 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [16, 30])
 def test_a_history_too_short_is_no_exercise_and_the_reason_says_so(days, tmp_path):
     history = a_history(days=DAYS[-days:])
@@ -252,6 +256,7 @@ def test_no_forecast_at_all_ends_in_a_sentence(folder):
     assert outcome(folder)["reason"] == "its batch transform left no forecasts"
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200))
 def test_whatever_bytes_come_end_in_a_sentence(tmp_path_factory, content):
     folder = tmp_path_factory.mktemp("bytes")

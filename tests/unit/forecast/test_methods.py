@@ -67,6 +67,7 @@ def test_in_the_first_months_nobody_can_tell_a_months_end_from_a_beginning():
     assert past.shape == (1, 40) and not past.any() and not ahead.any()
 
 
+@pytest.mark.slow
 def test_by_the_hour_what_holidays_did_is_told_too():
     dates = pd.date_range("2026-06-01", "2026-11-25 23:00", freq="h")
     closed = np.asarray(dates.normalize().isin(pd.DatetimeIndex(

@@ -217,6 +217,7 @@ def test_by_the_hour_a_climb_is_told_with_its_pace_and_the_day_s_rhythm_comes_ba
     assert np.abs(coming - 40 - 8 * (np.arange(48) % 24 > 8)).max() < 2
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 1e6).map(lambda value: round(value, 3)), min_size=6, max_size=60))
 @examples(max_examples=25)
 def test_of_any_values_the_quantiles_are_finite_and_rise_and_chances_are_chances(values):
@@ -303,22 +304,28 @@ def test_a_series_that_has_surely_turned_leans_to_the_laws_whatever_backtests_sa
     np.testing.assert_allclose(hourly, 0.1)
 
 
-def test_a_series_that_surely_climbs_leans_to_the_laws_by_the_day_whatever_backtests_said_of_its_group():
-    daily, hourly = (
-        trend.share(np.full((2, 6), 0.1), [0, 0], some_laws(climbing=1.0), 90, frequency)[0]
+def test_a_series_that_surely_climbs_leans_to_the_laws_whatever_backtests_said_of_its_group():
+    for frequency in Frequency:
+        shares = trend.share(np.full((2, 6), 0.1), [0, 0], some_laws(climbing=1.0), 90, frequency)[0]
+        np.testing.assert_allclose(shares, 1)
+
+
+def test_by_the_hour_what_may_be_a_rhythm_is_left_to_the_backtests():
+    likely, hourly = (
+        trend.share(np.full((2, 6), 0.1), [0, 0], some_laws(climbing=0.9), 90, frequency)[0]
         for frequency in (Frequency.DAY, Frequency.HOUR)
     )
-    np.testing.assert_allclose(daily, 1)
-    np.testing.assert_allclose(hourly, 0.1)
+    assert (likely > 0.6).all()
+    assert (hourly < 0.12).all()
 
 
-def test_beyond_the_backtests_a_sure_climb_counts_by_the_hour_too():
+def test_beyond_the_backtests_a_likely_climb_counts_by_the_hour_too():
     lean = np.full((2, 6), 0.1)
-    sure, unlikely = (
-        trend.share(lean, [0, 0], some_laws(climbing=chance), 30, Frequency.HOUR)[0] for chance in (1.0, 0.2)
+    likely, unlikely = (
+        trend.share(lean, [0, 0], some_laws(climbing=chance), 30, Frequency.HOUR)[0] for chance in (0.9, 0.2)
     )
-    np.testing.assert_allclose(sure[:30], 0.1)
-    np.testing.assert_allclose(sure[30:], 1)
+    assert (likely[:30] < 0.12).all()
+    assert (likely[30:] > 0.7).all()
     np.testing.assert_allclose(unlikely[30:], Frequency.HOUR.untested_share, atol=0.05)
 
 

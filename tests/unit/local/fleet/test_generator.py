@@ -52,6 +52,7 @@ def test_the_shares_of_archetypes_are_as_stated(large):
         assert shares[archetype] == pytest.approx(share, abs=0.005)
 
 
+@pytest.mark.slow
 def test_truth_says_critical_only_when_the_continuation_crosses(hourly):
     daily = hourly.future().set_index(["server_id", "metric", "ds"])["y"]
     for row in hourly.truth.itertuples():
@@ -122,6 +123,7 @@ def test_idle_servers_do_nothing(large):
     assert p95.loc[~servers["idle"], "cpu"].min() > 6
 
 
+@pytest.mark.slow
 def test_office_servers_rest_at_weekends_and_on_holidays_and_work_in_their_own_daytime(hourly):
     panel = hourly.panel().query("metric == 'cpu'")
     office = panel[panel["server_id"].isin(hourly.truth.query("archetype == 'office_hours'")["server_id"])]
@@ -138,6 +140,7 @@ def test_office_servers_rest_at_weekends_and_on_holidays_and_work_in_their_own_d
     assert (by_hour[[10, 13, 16]].min(axis=1) > 2 * by_hour[[22, 1, 4]].max(axis=1)).all()
 
 
+@pytest.mark.slow
 def test_batch_servers_work_at_night(hourly):
     hours = hourly.panel("h").query("metric == 'cpu'").merge(hourly.servers[["server_id", "region"]])
     hours = hours[hours["server_id"].isin(hourly.truth.query("archetype == 'nightly_batch'")["server_id"])]
@@ -312,6 +315,7 @@ def test_a_daily_draw_has_the_levels_of_an_hourly_one():
     assert (means[0] - means[1]).abs().median() < 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metrics", [("cpu",), ("memory",), ("network_out",), tuple(fleet.METRICS)])
 @pytest.mark.parametrize(("servers", "days", "horizon"), [(1, 1, 1), (2, 10, 400), (9, 800, 30)])
 def test_any_size_and_choice_of_metrics(metrics, servers, days, horizon, tmp_path):

@@ -116,6 +116,15 @@ def test_a_bend_is_flat_before_it_began_and_climbs_afterwards():
         assert slope(climb[: max(np.argmax(climb >= 97), 15) if (climb >= 97).any() else None]) > 0.1
 
 
+def test_what_began_to_climb_before_the_history_is_a_line_there():
+    made = fleet.generate_laws(servers=60, days=14, laws=("bend",))
+    older = made.truth["began"].isna().to_numpy()
+    assert older.sum() > 30
+    first = matrix(made.panel, made).to_numpy()[older, :7]
+    assert np.median([slope(own) for own in first]) > 0.1
+    assert made.truth["began"].dropna().between(5, 14).all()
+
+
 @pytest.mark.parametrize("law", NOT_CROSSING)
 def test_what_does_not_grow_crosses_only_by_the_rarest_noise(law):
     fleets = [fleet.generate_laws(servers=100, days=days, seed=2, laws=(law,)) for days in (14, 60, 180)]
