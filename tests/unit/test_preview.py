@@ -43,6 +43,7 @@ def test_each_heading_is_explained_with_examples(tmp_path, capsys):
         assert line in text
 
 
+@pytest.mark.slow
 def test_servers_are_counted_and_their_parts_named(tmp_path, capsys):
     rows = [f"2024-02-13,web-{server},{mount},50" for server in (1, 2) for mount in ("/", "/var")]
     rows += ["2024-02-13,db-1,/data,50"]
@@ -55,6 +56,7 @@ def test_servers_are_counted_and_their_parts_named(tmp_path, capsys):
     assert "servers: 1 (a)" in text and "parts" not in text
 
 
+@pytest.mark.slow
 def test_what_would_be_refused_is_said_with_the_settings_that_would_help(tmp_path, capsys):
     code, text = shown(tmp_path / "in", capsys, {"a.csv": "time,host,cpu\n03/02/2024 00:00,a,5\n"})
     assert code == 1 and "refused: '03/02/2024 00:00' can be read in several ways" in text and "time_format" in text
@@ -64,6 +66,7 @@ def test_what_would_be_refused_is_said_with_the_settings_that_would_help(tmp_pat
     assert code == 0 and "a at 2024-02-13 00:00:00 UTC: 50" in text
 
 
+@pytest.mark.slow
 def test_files_are_looked_at_with_duckdb_alone(tmp_path):
     """Which is all that the preview behind the API has."""
     (tmp_path / "a.csv").write_text("time,host,cpu\n2024-02-13 00:00,web-1,5\n")
@@ -84,6 +87,7 @@ sys.exit(main(sys.argv[1:]))
     assert "web-1 at 2024-02-13 00:00:00 UTC: 5" in done.stdout
 
 
+@pytest.mark.slow
 def test_an_export_is_called_by_its_name_and_a_large_file_is_judged_by_its_beginning(tmp_path, capsys):
     _, text = shown(tmp_path / "in", capsys, exports.sysstat_csv(exports.fleet()))
     assert "format: sysstat, sadf -d (CSV)" in text and "'cpu %idle'" in text
@@ -101,6 +105,7 @@ def test_a_damaged_archive_is_refused_and_harms_no_other_file(tmp_path, capsys):
     assert "refused: damaged gzip file" in text and "web-1 at" in text
 
 
+@pytest.mark.slow
 def test_a_file_that_contradicts_itself_is_refused_as_the_run_refuses_it(tmp_path, capsys):
     """With the sentence of the run, and each file by itself."""
     twice = {
@@ -119,6 +124,7 @@ def test_a_file_that_contradicts_itself_is_refused_as_the_run_refuses_it(tmp_pat
         assert "has different values at the same moment" in reason and f"{name}: {reason.strip()}" in str(refused.value)
 
 
+@pytest.mark.slow
 def test_samples_later_than_a_run_of_now_are_not_called_usable(tmp_path, capsys):
     ahead = {"ahead.csv": f"time,host,cpu\n{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d},web-1,5\n"}
     code, text = shown(tmp_path / "in", capsys, ahead)

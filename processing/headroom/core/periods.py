@@ -130,8 +130,8 @@ class Frequency(StrEnum):
 
     @property
     def long_climb(self) -> int:
-        """A climb without a date is longer than this, as far as the laws of trends look back."""
-        return 300 if self.hourly else 160
+        """A climb without a date is longer than this, as far as the laws of trends look back; hours in whole days."""
+        return 12 * 24 if self.hourly else 160
 
     @property
     def above_periods(self) -> int:

@@ -215,7 +215,7 @@ class Rules(_Part):
     units: dict[str, str] = Field({}, description="heading or metric: unit, such as {cpu: ratio, Network In: kB/s}")
     timezone: str = "UTC"
     time_format: str | None = Field(None, description="how times are written, as in strptime: '%d/%m/%Y %H:%M'")
-    zones: dict[str, Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")]] = Field(
+    zones: dict[str, Annotated[str, Field(pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$")]] = Field(
         {}, description="what abbreviated time zones mean, such as {CET: '+01:00'}"
     )
     decimal_mark: Literal[".", ","] | None = None

@@ -18,6 +18,8 @@ from headroom.intake.reading import refuse
 from headroom.intake.servers.slices import within
 from headroom.intake.sql import for_each, one_row
 
+# Values that differ by less are the same: 100 minus what is idle, and what is active.
+_SAME = 1e-6
 # An arrival is the file's order and, in its lower 36 bits, the row.
 _ROW = (1 << 36) - 1
 
@@ -44,7 +46,7 @@ class Conflict:
 def find(db: duckdb.DuckDBPyConnection, slices: Mapping[tuple[datetime, datetime], bool]) -> list[Conflict]:
     """The conflicts within files, at most one per file, slice and metric; ``slices`` as ``repeated_in`` says."""
     found: list[Conflict] = []
-    differs = for_each(table.columns(), "min(%) <> max(%)", " OR ")
+    differs = for_each(table.columns(), f"max(%) - min(%) > {_SAME}", " OR ")
     for number, ((begin, end), repeated) in enumerate(slices.items()):
         if not repeated:
             continue
@@ -63,7 +65,7 @@ def find(db: duckdb.DuckDBPyConnection, slices: Mapping[tuple[datetime, datetime
                             'high_row': arg_min(arrival & {_ROW}, (-{metric}, arrival))
                         }} AS moment
                         {within(begin, end)} AND arrival >= 0 AND {metric} IS NOT NULL
-                        GROUP BY arrival >> 36, server_id, sampled_at HAVING min({metric}) <> max({metric})
+                        GROUP BY arrival >> 36, server_id, sampled_at HAVING max({metric}) - min({metric}) > {_SAME}
                     ) GROUP BY file)""").fetchall()
             found += [Conflict(file, number, place, *moment) for file, *moment in moments]
     return found
@@ -84,12 +86,14 @@ def refuse_all(db: duckdb.DuckDBPyConnection, found: Sequence[Conflict], sources
         in_all = f", and at {count} moments in all" if count > 1 else ""
         differ = _columns_that_differ(db, by_order[file], first.low_row, first.high_row)
         told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
+        is_table = bool(differ) and not by_order[file].known_layout.export
+        named_there = f", map the one that names servers (columns: {{{differ[0]}: server_id}})" if is_table else ""
         refused.append((
             by_order[file],
             f"{table.columns()[first.metric]} of {named(first.server)} has different values at the same moment "
             f"({first.at} UTC: {first.low:g} and {first.high:g}{in_all}). "
-            f"{told}: export one of them, or say under `sources` in the settings which rows count (where), or keep "
-            "the highest value (entities: busiest)",
+            f"{told}: export one of them{named_there}, or say under `sources` in the settings which rows count "
+            "(where), or keep the highest value (entities: busiest)",
         ))  # fmt: skip
     refuse(db, refused)
     return bool(refused)

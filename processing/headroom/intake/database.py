@@ -1,4 +1,4 @@
-"""The database that files are read into: in memory, compressed, and on disk where it grows beyond its share."""
+"""The database that files are read into: in memory, and on disk where it grows beyond its share."""
 
 from __future__ import annotations
 

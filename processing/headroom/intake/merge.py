@@ -330,9 +330,10 @@ def _keep(
     db: duckdb.DuckDBPyConnection, days: Sequence[datetime], samples: Path, repeated: bool
 ) -> dict[datetime, int]:
     """Write the samples of these days of ``slice``, a file per day; gives how many rows each has."""
-    # The order means nothing, but the same input makes the same file: rows of a view are in the order of arrival, those
-    # of a table of groups in none. Sorting takes as long as all the rest of writing.
-    order = "ORDER BY sampled_at, server_id" if repeated else ""
+    # The order means nothing, but the same input makes the same file: rows of a view are in the order of arrival, but
+    # not beside suspects, and those of a table of groups in none. Sorting takes as long as all the rest of writing.
+    suspects = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'suspect' AND estimated_size > 0"
+    order = "ORDER BY sampled_at, server_id" if repeated or db.execute(suspects).fetchone() else ""
 
     def write(day: datetime) -> int:
         own = db.cursor()  # days are small: several at once keep all cores busy

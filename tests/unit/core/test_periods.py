@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from headroom.core import wording
 from headroom.core.periods import Frequency, calendar, in_month_end, in_quarter_end
 from headroom.core.settings import Settings
 
@@ -43,3 +44,7 @@ def test_the_first_of_a_month_belongs_to_its_end_and_not_to_the_quarter_s():
     ds = pd.date_range("2026-03-26", "2026-04-02")
     np.testing.assert_array_equal(in_month_end(ds), [0, 0, 0, 1, 1, 1, 1, 0])
     np.testing.assert_array_equal(in_quarter_end(ds, [3]), [0, 1, 1, 1, 1, 1, 0, 0])
+
+
+def test_a_long_climb_is_told_in_days_by_the_hour_too():
+    assert [wording.span(each.long_climb, each) for each in Frequency] == ["160 days", "12 days"]

@@ -27,6 +27,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, 
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_documents_are_written_as_the_standard_library_writes_them(value):
     assert text(value) == json.dumps(value, indent=1, ensure_ascii=False)

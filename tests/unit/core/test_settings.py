@@ -33,6 +33,7 @@ def test_percent_metrics_have_thresholds_and_each_level_can_be_set_alone():
         ("frequenzy: D", ["frequenzy", "unknown key", "frequency"]),
         ("frequency: weekly", ["frequency", "'D'", "weekly"]),
         ("horizon: 0", ["horizon", "1"]),
+        ("zones: {CET: '+99:00'}", ["zones.CET", "+99:00"]),
         ("thresholds: {cpu: {warning: 95}}", ["thresholds.cpu", "warning < critical"]),
         ("thresholds: {cpu: {critical: 120}}", ["thresholds", "percent"]),
         ("thresholds: {network_in: {warning: 5}}", ["thresholds.network_in.critical", "required"]),

@@ -17,6 +17,7 @@ def test_the_column_that_tells_the_values_apart_is_named_with_the_first_moment(t
     told = str(refused.value)
     assert "cpu of a has different values at the same moment (2024-02-13 00:05:00 UTC: 6 and 9" in told
     assert "and at 2 moments in all" in told and "They differ in 'colour'" in told
+    assert "columns: {colour: server_id}" in told
 
 
 def test_nothing_is_named_where_nothing_tells_them_apart(tmp_path):
@@ -30,3 +31,23 @@ def test_the_same_value_twice_is_no_conflict_and_other_files_are_used(tmp_path):
     panel, quality = exports.read(tmp_path, {"a.csv": twice, "b.csv": bad})
     assert panel["server_id"].tolist() == ["a"] and quality["rows"]["duplicates"] == 1
     assert [bool(file["error"]) for file in quality["files"]] == [False, True] and exports.adds_up(quality)
+
+
+def test_what_is_active_and_what_idle_leaves_are_the_same(tmp_path):
+    cpu = exports.fleet()
+    lines = [f"cpu,cpu=cpu-total,host={server} usage_idle={100 - v!r},usage_active={v + 1e-13!r} {exports.epoch(at)}"
+             for server, made in cpu.items() for at, v in made]  # fmt: skip
+    panel, quality = exports.read(tmp_path, {"m.txt": "\n".join(lines)})
+    assert exports.is_right(panel, quality, cpu=cpu)
+
+
+def test_of_two_counters_of_an_export_the_settings_choose_one_as_the_message_says(tmp_path):
+    cpu = exports.fleet("WEB-1")
+    heads = [rf"\\WEB-1\{name}(_Total)\% Processor Time" for name in ("Processor", "Processor Information")]
+    rows = [f'"{at:%m/%d/%Y %H:%M:%S.000}","{v}","{v + 0.5}"' for at, v in cpu["WEB-1"]]
+    files = {"d.csv": "\n".join([",".join(['"(PDH-CSV 4.0) (UTC)(0)"', *(f'"{head}"' for head in heads)]), *rows])}
+    with pytest.raises(InputError, match="They differ in 'metric'"):
+        exports.read(tmp_path / "both", files)
+    rules = r"sources: [{match: '*', where: {metric: 'Processor\% Processor Time'}}]"
+    panel, quality = exports.read(tmp_path, files, rules)
+    assert exports.is_right(panel, quality, cpu=cpu)

@@ -101,8 +101,11 @@ def test_a_date_that_stands_in_its_first_row_only_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["Grand Total", "Durchschnitt", "Moyenne", "Maximum", "All servers", "Total:", "合計", "95th percentile"]
-)
+    "name",
+    ["Grand Total", "Durchschnitt", "Moyenne", "Maximum", "All servers", "Total:", "合計", "95th percentile",
+     "Gesamtergebnis",
+     "Total général", "Totale complessivo", "Общий итог", "Total (2)", "Average of 2 servers", "Σ", "OTHER"],
+)  # fmt: skip
 def test_a_row_of_all_servers_is_no_server(tmp_path, name):
     panel, _ = exports.read(tmp_path, {"a.csv": wide({**CPU, name: CPU["web-1"]})})
     assert set(panel["server_id"]) == set(CPU)
@@ -172,3 +175,75 @@ def test_one_container_is_not_its_host(tmp_path):
               "values": [[exports.epoch(at), str(value)] for at, value in ONE["web-1"]]}  # fmt: skip
     with pytest.raises(InputError):
         exports.read(tmp_path, {"cpu.json": json.dumps({"data": {"resultType": "matrix", "result": [series]}})})
+
+
+@pytest.mark.parametrize(
+    "offset, minutes", [("+330", None), ("-480", None), ("+15", None), ("+05:30", 330), ("-13", -780)]
+)
+def test_minutes_that_a_column_counts_from_utc_are_not_taken_for_hours(tmp_path, offset, minutes):
+    files = {"a.csv": wide(CPU, "timestamp,server_id,cpu,utc_offset", shift=minutes or 0, more=f",{offset}")}
+    if minutes is None:
+        with pytest.raises(InputError, match="can mean several"):
+            exports.read(tmp_path, files)
+    else:
+        panel, quality = exports.read(tmp_path, files)
+        assert exports.is_right(panel, quality, cpu=CPU)
+
+
+def test_a_guest_is_not_its_host(tmp_path):
+    rows = [f"{exports.iso(at)},esx-{server},{server},{value}" for server, made in CPU.items() for at, value in made]
+    panel, quality = exports.read(tmp_path / "guest", {"a.csv": "\n".join(["time,Host,Guest,CPU [%]", *rows])})
+    assert exports.is_right(panel, quality, cpu=CPU)
+    for heads in ("time,Host,VM,Host CPU [%]", "time,node,pod,node_cpu_percent"):
+        with pytest.raises(InputError, match="is of the host, and the rows are of what runs there"):
+            exports.read(tmp_path / heads[5:9], {"a.csv": "\n".join([heads, *rows])})
+
+
+@pytest.mark.parametrize(
+    "heading, cell", [("name", "user"), ("stat", "system"), ("Function", "max"), ("agg", "Minimum")]
+)
+def test_what_a_column_says_of_its_rows_is_heard_under_more_headings(tmp_path, heading, cell):
+    with pytest.raises(InputError, match="its rows are"):
+        exports.read(tmp_path, {"a.csv": wide(CPU, f"timestamp,server_id,cpu,{heading}", more=f",{cell}")})
+
+
+def test_numbers_may_be_names_of_several_servers(tmp_path):
+    rows = [f"{at + exports.timedelta(minutes=number):%Y-%m-%d %H:%M},{1000 + number},{value}"
+            for number, made in enumerate(CPU.values()) for at, value in made]  # fmt: skip
+    panel, _ = exports.read(tmp_path / "name", {"rack-7.csv": "\n".join(["timestamp,Name,cpu", *rows])})
+    assert panel["server_id"].tolist() == ["1000", "1001"]
+    for heading in ("id", "itemid"):
+        with pytest.raises(InputError, match=f"{heading}: server_id"):
+            exports.read(tmp_path / heading, {"rack-7.csv": "\n".join([f"timestamp,{heading},cpu", *rows])})
+
+
+def test_a_model_is_no_metric(tmp_path):
+    table = wide(CPU, "timestamp,server_id,cpu usage,Processor", more=",Intel Xeon")
+    panel, quality = exports.read(tmp_path, {"a.csv": table})
+    assert exports.is_right(panel, quality, cpu=CPU)
+
+
+@pytest.mark.parametrize("heading", ["COMMAND", "Container ID"])
+def test_the_busiest_process_or_container_is_not_its_server(tmp_path, heading):
+    rows = [f"2024-02-13 {hour:02}:00,a,{('java', 'mysqld')[hour % 2]},{hour}.5" for hour in range(24)]
+    with pytest.raises(InputError, match=f"by '{heading}'"):
+        exports.read(tmp_path, {"top.csv": "\n".join([f"time,host,{heading},%CPU", *rows])})
+
+
+def test_of_two_tables_side_by_side_each_has_its_own_times(tmp_path):
+    def text(shift):
+        rows = [f"2024-02-13 {hour:02}:00,{hour}.5,2024-02-13 {(hour + shift) % 24:02}:00,50.5" for hour in range(24)]
+        return "\n".join(["Time,CPU (%),Time,Memory (%)", *rows])
+
+    with pytest.raises(InputError, match="two columns are called 'Time' and differ"):
+        exports.read(tmp_path / "other", {"web-1.csv": text(12)})
+    panel, _ = exports.read(tmp_path, {"web-1.csv": text(0)})
+    assert panel["metric"].tolist() == ["cpu", "memory"]
+
+
+@pytest.mark.parametrize(
+    "heading, value", [("cpu", "usage_pct"), ("Processor", "Utilization (%)"), ("CPU Index", "cpu [%]")]
+)
+def test_the_number_of_a_core_is_not_its_usage(tmp_path, heading, value):
+    with pytest.raises(InputError):
+        exports.read(tmp_path, {"a.csv": wide(CPU, f"timestamp,server_id,{value},{heading}", more=",0")})

@@ -1,6 +1,8 @@
 """The panel of more samples than fit into memory at once."""
 
+import exports
 import pandas as pd
+import pytest
 
 from headroom.intake.servers import slices
 from headroom.preprocess import preprocess
@@ -20,3 +22,14 @@ def test_the_panel_is_the_same_however_much_fits_into_memory(tmp_path, monkeypat
     for name in ("panel.parquet", "data_quality.json"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "sliced" / name).read_bytes()
     assert pd.read_parquet(tmp_path / "sliced" / "panel.parquet")["max"].max() == 20.2 + 23
+
+
+@pytest.mark.parametrize("cell", ["", "n/a", "2,000,0"])
+def test_where_cells_cannot_be_read_samples_are_kept_in_one_order(tmp_path, cell):
+    """DuckDB would give the rows in another order each time, and equal input is to make equal files."""
+    rows = [
+        f'2024-02-13 {hour:02}:00,{server},"{cell if hour == 9 else hour}",20' for server in "ba" for hour in range(24)
+    ]
+    exports.read(tmp_path, {"a.csv": "\n".join(["time,host,cpu,memory", *rows])})
+    kept = pd.read_parquet(tmp_path / "panel" / "samples" / "samples")
+    assert len(kept) >= 46 and kept.equals(kept.sort_values(["sampled_at", "server_id"], ignore_index=True))

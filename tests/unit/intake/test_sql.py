@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from headroom.intake import sql
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))))
 def test_a_text_of_a_file_is_a_text_in_sql_and_nothing_else(text):

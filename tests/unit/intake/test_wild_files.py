@@ -13,7 +13,8 @@ from headroom.core.job import InputError
 
 pytestmark = pytest.mark.slow
 
-quick = settings(max_examples=25, suppress_health_check=list(HealthCheck))
+# An example is a whole run of the job, so some hold several files, and they are few.
+quick = settings(max_examples=12, suppress_health_check=list(HealthCheck))
 names = st.sampled_from(sorted(exports.EXPORTS))
 LINES = [
     name
@@ -91,15 +92,17 @@ def test_lines_that_are_lost_repeated_or_out_of_order_make_no_wrong_value(tmp_pa
 
 
 @quick
-@given(name=names, noise=st.binary(min_size=1, max_size=30), places=st.lists(st.floats(0, 1), min_size=1, max_size=5))
-def test_bytes_of_noise_are_survived(tmp_path_factory, name, noise, places):
+@given(some=st.lists(names, min_size=1, max_size=4, unique=True), noise=st.binary(min_size=1, max_size=30),
+       places=st.lists(st.floats(0, 1), min_size=1, max_size=5))  # fmt: skip
+def test_bytes_of_noise_are_survived(tmp_path_factory, some, noise, places):
     files = {"good.csv": exports.wide(exports.fleet("good-1"))["fleet.csv"]}
-    for file, text in exports.EXPORTS[name](exports.fleet()).items():
-        content = bytearray(text if isinstance(text, bytes) else text.encode())
-        for place in places:
-            at = int(place * len(content))
-            content[at : at + len(noise)] = noise
-        files[f"noisy/{file}"] = bytes(content)
+    for name in some:
+        for file, text in exports.EXPORTS[name](exports.fleet()).items():
+            content = bytearray(text if isinstance(text, bytes) else text.encode())
+            for place in places:
+                at = int(place * len(content))
+                content[at : at + len(noise)] = noise
+            files[f"{name}/{file}"] = bytes(content)
     panel, _ = read(tmp_path_factory.mktemp("noise"), files)
     assert "good-1" in set(panel["server_id"])
 
@@ -116,12 +119,12 @@ documents = st.recursive(
 
 
 @quick
-@given(document=documents)
-def test_json_of_any_shape_is_refused_with_a_reason(tmp_path_factory, document):
-    files = {"any.json": json.dumps(document), **exports.wide(exports.fleet("good-1"))}
-    panel, quality = read(tmp_path_factory.mktemp("json"), files)
+@given(some=st.lists(documents, min_size=1, max_size=6))
+def test_json_of_any_shape_is_refused_with_a_reason(tmp_path_factory, some):
+    files = {f"{number}.json": json.dumps(document) for number, document in enumerate(some)}
+    panel, quality = read(tmp_path_factory.mktemp("json"), files | exports.wide(exports.fleet("good-1")))
     assert set(panel["server_id"]) == {"good-1"}
-    assert next(file["error"] for file in quality["files"] if file["file"] == "any.json")
+    assert {file["file"] for file in quality["files"] if file["error"]} == set(files)
 
 
 HEADINGS = """
@@ -136,17 +139,16 @@ RULES = [
 ]  # fmt: skip
 headings = st.lists(st.sampled_from(HEADINGS.strip("\n").split(",")), min_size=1, max_size=6)
 rows = st.lists(st.lists(st.sampled_from(CELLS.strip("\n").split("|")), min_size=1, max_size=7), max_size=12)
+tables = st.tuples(headings, rows, st.sampled_from(",;\t"))
 
 
 @quick
-@given(header=headings, rows=rows, mark=st.sampled_from(",;\t"), rules=st.sampled_from(RULES))
-def test_tables_of_any_headings_and_cells_are_survived(tmp_path_factory, header, rows, mark, rules):
-    wild = "\n".join([mark.join(header), *(mark.join(row) for row in rows)])
-    panel, _ = read(
-        tmp_path_factory.mktemp("wild"),
-        {"web-9.csv": wild, "good/b-1.csv": exports.wide(exports.fleet("b-1"))["fleet.csv"]},
-        rules,
-    )
+@given(some=st.lists(tables, min_size=1, max_size=4), rules=st.sampled_from(RULES))
+def test_tables_of_any_headings_and_cells_are_survived(tmp_path_factory, some, rules):
+    files = {"good/b-1.csv": exports.wide(exports.fleet("b-1"))["fleet.csv"]}
+    for number, (header, rows, mark) in enumerate(some, 1):
+        files[f"web-{number}.csv"] = "\n".join(mark.join(row) for row in [header, *rows])
+    panel, _ = read(tmp_path_factory.mktemp("wild"), files, rules)
     if panel is not None:
         assert panel.query("metric in ('cpu', 'memory', 'disk')")["max"].between(0, 100).all()
 

@@ -47,8 +47,10 @@ def unmatched_mappings(sources: Sequence[Source], settings: Settings) -> list[st
 def on_files(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[str]:
     """What was left out of the files, or corrected by later files, one sentence each."""
     notes = []
-    named = f"SELECT DISTINCT {server_of()} AS server_id FROM suspect WHERE server_id <> ''"
-    gone = _without_rows(db, f"{named} AND NOT is_total({server_of()})")
+    # Of names, not of rows: every row with an empty cell is a suspect.
+    named = f"SELECT DISTINCT {server_of()} AS server_id FROM name_in_file WHERE server_id <> ''"
+    suspect = f"{server_of()} IN (SELECT {server_of()} FROM suspect)"
+    gone = _without_rows(db, f"{named} AND {suspect} AND NOT is_total({server_of()})")
     if gone:
         notes.append(f"Servers of which nothing could be used, so that they are left out: {counted(gone)}.")
     doubts = db.execute(

@@ -17,7 +17,7 @@ _OTHER_EPOCH = (
 )
 # What programs write of a name that they do not know.
 _NO_NAMES = "'(null)', '<na>', '<null>', '#n/a', 'nil', 'undefined', 'unknown', '(none)', '<none>', '?'"
-_RATES = " ".join(f"WHEN {quoted(unit)} THEN {factor!r}" for unit, factor in units.RATES_IN_CELLS.items())
+_RATES = ", ".join(f"{quoted(unit)}: {factor!r}::DOUBLE" for unit, factor in units.RATES_IN_CELLS.items())
 
 MACROS = rf"""
 CREATE MACRO clean(cell) AS CASE
@@ -37,14 +37,13 @@ CREATE MACRO instant(text) AS CASE
     WHEN lower(text) = upper(text) OR regexp_full_match(text, '[0-9TZ:.+ \t\-/]*(UTC|GMT|z)?\s*') THEN coalesce(
         try_cast(text AS TIMESTAMPTZ),
         CASE WHEN try_cast(text AS DOUBLE) IS NOT NULL THEN instant_of_epoch(try_cast(text AS DOUBLE))
-            ELSE try_cast(regexp_replace(clean(text), '\s+([+-]\d{{2}}:?\d{{2}})$', '\1') AS TIMESTAMPTZ) END) END;
+            ELSE try_cast(regexp_replace(clean(text), '\s+(Z|[+-]\d{{2}}:?\d{{2}})$', '\1') AS TIMESTAMPTZ) END) END;
 
--- The quick way first: the others are only looked at where it fails.
+-- The quick way first: the others are only looked at where it fails, and there is a text at all.
 CREATE MACRO quick_or(text, slow) AS
-    CASE WHEN try_cast(text AS DOUBLE) IS NULL THEN slow ELSE try_cast(text AS DOUBLE) END;
+    CASE WHEN try_cast(text AS DOUBLE) IS NULL AND text <> '' THEN slow ELSE try_cast(text AS DOUBLE) END;
 
-CREATE MACRO plain_number(text) AS coalesce(
-    try_cast(text AS DOUBLE), try_cast(rtrim(text, '% ' || chr(160) || chr(8239)) AS DOUBLE));
+CREATE MACRO plain_number(text) AS try_cast(rtrim(text, '% ' || chr(160) || chr(8239)) AS DOUBLE);
 
 -- The mark of decimals is a point, and a comma, blank or apostrophe stands between thousands.
 CREATE MACRO number_with_point(text) AS coalesce(
@@ -70,12 +69,14 @@ CREATE MACRO number(text) AS coalesce(
 -- A percentage above a thousand is none, so a comma in it stands before decimals.
 CREATE MACRO percent(text) AS coalesce(number(text), plain_number(replace(text, ',', '.')));
 
--- A rate may have its unit in its cell.
-CREATE MACRO rate(text, read) AS coalesce(read,
-    try_cast(regexp_extract(text, '^\s*([-+]?[\d.]+)\s*[A-Za-z/]+\s*$', 1) AS DOUBLE)
-    * CASE regexp_extract(text, '([A-Za-z/]+)\s*$', 1) {_RATES} END);
+-- A rate may have its unit in its cell. Few have one, and the others are not searched for it: of coalesce, DuckDB would
+-- compute beforehand, for all rows, what occurs in it twice, as the subject of a CASE does.
+CREATE MACRO rate(text, read) AS CASE WHEN read IS NOT NULL OR text = '' THEN read
+    ELSE try_cast(regexp_extract(text, '^\s*([-+]?[\d.]+)\s*[A-Za-z/]+\s*$', 1) AS DOUBLE)
+    * MAP {{{_RATES}}}[regexp_extract(text, '([A-Za-z/]+)\s*$', 1)] END;
 
-CREATE MACRO is_nothing(text) AS lower(clean(text)) IN ('', 'nan', 'null', 'none', 'na', 'n/a', '-');
+-- An expression, because of IN with so many texts DuckDB would make a join, which all rows pass before any CASE.
+CREATE MACRO is_nothing(text) AS regexp_full_match(lower(clean(text)), '|nan|null|none|na|n/a|-');
 
 CREATE MACRO value_problem(text, number, most, unit) AS CASE
     WHEN text IS NULL OR number BETWEEN 0 AND most THEN NULL

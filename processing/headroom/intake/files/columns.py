@@ -59,7 +59,7 @@ _OF_SPACE = {"used", "free", "available", "avail"}
 _BESIDE = set(["cpu", "mem", "memory", "usage", "utilization", "percent", "pct", "time", "processor"])
 _ASKING_WORDS = """
     field fieldname type kind item itemname attribute submetric dimension category measure measurename variable property
-    component detail
+    component detail name label key stat series subtype metrictype cputype
 """
 _ASKING = set(_ASKING_WORDS.split())
 _CORE = re.compile(r"(v?cpu|core|processor)[ _#-]?\d{1,3}", re.IGNORECASE)
@@ -136,6 +136,7 @@ def understand(
         zone = times.zone_of_heading(headings[places["timestamp"]], rules.zones)
     except times.UnclearTime as error:
         raise UnreadableFile(str(error)) from error
+    _refuse_other_times(headings, sample, places["timestamp"])
     long = "value" in places and "metric" in places
     columns, unclear, spread = ({}, [], []) if long else _metrics(headings, sample, rules, statistic, places, units)
     if long:
@@ -158,18 +159,22 @@ def understand(
         meanings = (_bare_value(headings[places["value"]], rules, named, statistic),)
         unclear = []
     used = {*places.values(), *(place for _, place, _, _ in spread)}
-    sizes = {
-        place
-        for place, heading in enumerate(headings)
-        if not long and _meaning(heading, rules) and not _has_labels(sample, place)
-    }
     entities = [
         place
         for place, heading in enumerate(headings)
         if place not in used
         and (
             mapped(heading, rules) == "entity"
-            or (plain(heading) in ENTITIES and place not in sizes and not re.search(r"[%\[(]", heading))
+            or (
+                plain(heading) in ENTITIES
+                and not re.search(r"[%\[(]", heading)
+                and (
+                    long
+                    or plain(heading).endswith(("id", "index"))
+                    or not _meaning(heading, rules)
+                    or _has_labels(sample, place)  # no size
+                )
+            )
         )
     ]
     if not entities:
@@ -255,7 +260,8 @@ def _metrics(
     spread: list[Spread] = []
     written: dict[int, str] = {}
     chosen: dict[str, list[tuple[int, Meaning | Unclear]]] = {}
-    pods = "server_id" in places and plain(headings[places["server_id"]]) in ("pod", "podname")
+    server = plain(headings[places["server_id"]]) if "server_id" in places else ""
+    pods, on_hosts = server in ("pod", "podname"), any(server in row.split() for row in SERVERS[1:3])
     busy = any(plain(heading) in _CPU_OF_A_DISK for heading in headings)
     of = _of_parts(headings)
     for place, heading in enumerate(headings):
@@ -278,6 +284,8 @@ def _metrics(
         if isinstance(meaning, Meaning):
             if pods and not meaning.certain:
                 meaning = Unclear(meaning.metric, "of a pod could be cores and bytes as well: say its unit")
+            elif on_hosts and set(words_of(heading)) & {"host", "node"}:
+                meaning = Unclear(meaning.metric, "is of the host, and the rows are of what runs there")
             elif busy and meaning.metric == "disk" and plain(heading).startswith("diskutil"):
                 meaning = Unclear("disk", "stands beside a disk's timings, and so is the time that it is busy")
         if isinstance(meaning, Unclear):
@@ -287,6 +295,10 @@ def _metrics(
             written[place] = unit
         elif _in_percent(heading, unit) and _has_numbers(sample, place):
             unknown.append(("", heading, "is in percent, of what is not known: map it if you mean it"))
+    for metric, [(place, meaning), *more] in list(found.items()):
+        if unknown and not more and not meaning.certain and _are_numbers_of_parts(headings[place], sample, place):
+            unclear.append((metric, headings[place], f"may be its number, as {unknown[0][1]!r} is in percent: map one"))
+            del found[metric]
     columns: dict[str, tuple[int, Meaning]] = {}
     for metric, several in chosen.items():
         if len(several) > 1:
@@ -303,6 +315,7 @@ def _metrics(
             continue
         fit = [int(place) for place in best([(str(place), meaning) for place, meaning in candidates], statistic)]
         taken = [(place, meaning) for place, meaning in candidates if place in fit]
+        taken = [one for one in taken if _has_numbers(sample, one[0])] or taken  # Processor: Intel Xeon
         parts = [meaning.entity for _, meaning in taken if meaning.entity]
         if len(taken) == 1:
             columns[metric] = taken[0]
@@ -394,8 +407,9 @@ def _place_time(places: dict[str, int], headings: Sequence[str]) -> None:
 
 
 def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
-    """Headings that could be a server's in another table, but have numbers (netdata's ``guest`` and ``system``), or
-    nothing but kinds of measurements (InfluxDB's ``name``) or parts of a server (``instance``: ``C:``, ``_Total``)."""
+    """Headings that could be a server's in another table, but have numbers (netdata's ``guest`` and ``system``; long
+    whole ones under ``Name`` are names), or nothing but kinds of measurements (InfluxDB's ``name``) or parts of a
+    server (``instance``: ``C:``, ``_Total``)."""
     parts = {
         plain(heading)
         for place, heading in enumerate(headings)
@@ -407,10 +421,34 @@ def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[
     return parts | {
         plain(heading)
         for place, heading in enumerate(headings)
-        if any(plain(heading) in row.split() for row in SERVERS[-2:])
+        if any(plain(heading) in row.split() for row in (*SERVERS[-2:], "guest"))
         and any(_written(sample, place))
-        and (_has_numbers(sample, place) or all(cell.casefold() in MEASUREMENTS for cell in _written(sample, place)))
+        and (
+            (
+                _has_numbers(sample, place)
+                and not (plain(heading) in ("name", "displayname") and _are_ids(sample, place))
+            )
+            or all(cell.casefold() in MEASUREMENTS for cell in _written(sample, place))
+        )
     }
+
+
+def _refuse_other_times(headings: Sequence[str], sample: Sequence[Sequence[str]], time: int) -> None:
+    """Of two tables side by side the second has times of its own.
+
+    Raises:
+        UnreadableFile: two columns have the heading of the time, and other times.
+    """
+    for place, heading in enumerate(headings):
+        if (
+            place > time
+            and same(heading) == same(headings[time])
+            and any(row[place].strip() != row[time].strip() for row in sample if place < len(row))
+        ):
+            raise UnreadableFile(
+                f"two columns are called {heading!r} and differ, as if two tables stood side by side: send them one "
+                "by one"
+            )
 
 
 def _place_clock(places: dict[str, int], headings: Sequence[str], sample: Sequence[Sequence[str]]) -> None:
@@ -418,11 +456,13 @@ def _place_clock(places: dict[str, int], headings: Sequence[str], sample: Sequen
     clocks = [
         place
         for place, heading in enumerate(headings)
-        if plain(heading) in ("time", "clock", "timeofday", "uhrzeit", "hora", "heure", "zeit", "hour")
+        if plain(heading) in (*" ".join(TIMES).split(), "timeofday", "uhrzeit", "hora", "ora", "heure", "hour")
         and (texts := [row[place] for row in sample if place < len(row) and row[place].strip()])
         and all(times.is_clock(text) for text in texts)
     ]
-    dates = [place for place, heading in enumerate(headings) if plain(heading) in ("date", "datum", "fecha", "day")]
+    dates = [
+        place for place, heading in enumerate(headings) if plain(heading) in ("date", "datum", "fecha", "data", "day")
+    ]
     if places.get("timestamp") in clocks and dates:
         places["timestamp"], places["clock"] = dates[0], clocks[0]
     elif places.get("timestamp") in dates and clocks:
@@ -432,6 +472,17 @@ def _place_clock(places: dict[str, int], headings: Sequence[str], sample: Sequen
 def _has_numbers(sample: Sequence[Sequence[str]], place: int) -> bool:
     """Whether some cell of a column is a number; a column whose cells are all empty may have some further down."""
     return any(is_number(cell) for cell in _written(sample, place)) or not any(_written(sample, place))
+
+
+def _are_numbers_of_parts(heading: str, sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether a column may have the numbers of cores or disks: none is as high as most machines' usage."""
+    cells = list(_written(sample, place))
+    return plain(heading) in ENTITIES and all(re.fullmatch(r"[12]?\d", cell) for cell in cells) and any(cells)
+
+
+def _are_ids(sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether all cells are numbers as machines are called by, and not those of cores and disks."""
+    return all(re.fullmatch(r"\d{3,}", cell) for cell in _written(sample, place))
 
 
 def _has_labels(sample: Sequence[Sequence[str]], place: int) -> bool:
@@ -451,6 +502,8 @@ def part_in(heading: str, cells: Sequence[str], cores: bool) -> str | None:
     """
     asked = plain(heading) in _ASKING
     for cell in cells:
+        if plain(heading) == "name" and cell.casefold() in MEASUREMENTS:
+            continue  # InfluxDB's
         words = set(words_of(cell))
         of_a_part = words & (OF_A_PART | OF_A_PART_IF_ASKED if asked else OF_A_PART)
         if of_a_part and words <= of_a_part | _BESIDE and plain(heading) != "status":

@@ -17,13 +17,18 @@ import duckdb
 from headroom.core import metrics
 from headroom.intake.files import shares
 from headroom.intake.files.layout import PERCENT_LIMIT
-from headroom.intake.sql import for_each, insert_all
+from headroom.intake.sql import for_each, insert_all, quoted
 
 if TYPE_CHECKING:
     from headroom.intake.files.sources import Source
 
 # So large a part of a server's values above the limit is not a spike that a monitor overshot by.
 _OFTEN = 0.05
+# Numbers that say how all of a column are written; and all that may have been a number, but for a spreadsheet's errors
+# (``#DIV/0!``), of which so large a part of a server's rows is no accident.
+_WITH_MARKS = r"^\s*[-+]?\d[\d.,]*([.,]\d{3}|\s*[A-Za-zµ/]+)\s*$"
+_LIKE_A_NUMBER = r"(?i)(^|[^/\d])\d|∞|^\s*#+\s*$|^\s*[-+]?inf"
+_FEW = 0.01
 # A rate that has not fallen once in so many samples, and has doubled, is a count since some start.
 _COUNTER_SAMPLES = 24
 _RATES = [name for name, one in metrics.BUILT_IN.items() if not one.percent]
@@ -70,19 +75,27 @@ def measure(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _unreadable_numbers(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
-    """Columns in which some numbers cannot be read: without them, which may be the large ones, the rest would lie."""
+    """Columns in which some numbers cannot be read: without them, which may be the large ones, the rest would lie.
+
+    One with thousands or a unit says how all are written. Others may be damaged (``4?.2``), and count where a server
+    has more than a few (``<0.1``, ``97.3 (!)``, ``####``).
+    """
     found = []
     for place, metric in enumerate(metrics.columns(), start=6):
         rows = db.execute(f"""
-            SELECT file, min(evidence[{place}]) FROM reading
-            WHERE evidence IS NOT NULL AND {metric} IS NULL
-                AND regexp_matches(evidence[{place}], '^\\s*[-+]?\\d[\\d.,]*([.,]\\d{{3}}|\\s*[A-Za-zµ/]+)\\s*$')
-            GROUP BY file""").fetchall()
+            SELECT file, arg_max(cell, (of_all, cell)) FROM (
+                SELECT file, server_id, evidence[{place}] AS cell,
+                    regexp_matches(cell, {quoted(_WITH_MARKS)}) AS of_all,
+                    count(*) OVER (PARTITION BY file, server_id) AS several
+                FROM reading WHERE evidence IS NOT NULL AND NOT coalesce(isfinite({metric}), false)
+                    AND cell <> '' AND regexp_matches(cell, {quoted(_LIKE_A_NUMBER)})
+            ) JOIN extent USING (file, server_id)
+            WHERE of_all OR (several > 1 AND several > {_FEW} * rows) GROUP BY file""").fetchall()
         for file, example in rows:
             found.append((
                 file, metric,
-                f"{metric} has numbers that are not clear, such as {example!r}: export plain numbers without thousands "
-                "separators and units, or say decimal_mark under `sources` in the settings",
+                f"{metric} has numbers that are not clear, such as {example!r}: export plain numbers without marks, "
+                "thousands separators and units, or say decimal_mark under `sources` in the settings",
             ))  # fmt: skip
     return found
 
@@ -130,28 +143,31 @@ def _more_than_all(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
 
 def _counters(db: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str]]:
     """Rates that only grow. Of each file the first three servers are looked at: a column is of one kind."""
-    found = []
-    for metric in _RATES:
-        rows = db.execute(f"""
-            WITH looked_at AS (
-                SELECT file, server_id FROM extent
-                JOIN (SELECT file, min({metric}_first) AS begin FROM extent GROUP BY file) USING (file)
-                WHERE {metric}_first < begin + 2000
-                QUALIFY row_number() OVER (PARTITION BY file ORDER BY server_id) <= 3
-            ), steps AS (
-                SELECT file, server_id, {metric} AS value, lag({metric}) OVER series AS before
-                FROM reading SEMI JOIN looked_at USING (file, server_id)
-                WHERE isfinite({metric}) AND sampled_at IS NOT NULL
-                WINDOW series AS (PARTITION BY file, server_id ORDER BY sampled_at)
-            )
-            SELECT file, min(server_id) FROM (
-                SELECT file, server_id FROM steps GROUP BY file, server_id
-                HAVING count(*) >= {_COUNTER_SAMPLES} AND count(*) FILTER (value < before) <= count(*) / 100
-                    AND count(*) FILTER (value > before) > count(*) / 2 AND max(value) >= 2 * min(value)
-            ) GROUP BY file""").fetchall()
-        for file, server in rows:
-            found.append((
-                file, metric,
-                f"{metric} only grows (of {server}): a counter, not a rate. Export a rate in MB/s",
-            ))  # fmt: skip
-    return found
+    first_servers = for_each(
+        _RATES,
+        """
+        SELECT '%' AS metric, file, server_id FROM extent
+        JOIN (SELECT file, min(%_first) AS begin FROM extent GROUP BY file) USING (file)
+        WHERE %_first < begin + 2000
+        QUALIFY row_number() OVER (PARTITION BY file ORDER BY server_id) <= 3""",
+        " UNION ALL ",
+    )
+    value = "SELECT '%' AS metric, file, server_id, sampled_at, % AS value FROM row WHERE isfinite(%)"
+    rows = db.execute(f"""
+        WITH looked_at AS MATERIALIZED ({first_servers}), row AS MATERIALIZED (
+            SELECT file, server_id, sampled_at, {", ".join(_RATES)} FROM reading
+            SEMI JOIN looked_at USING (file, server_id) WHERE sampled_at IS NOT NULL
+        ), steps AS (
+            SELECT metric, file, server_id, value, lag(value) OVER series AS before
+            FROM ({for_each(_RATES, value, " UNION ALL ")}) SEMI JOIN looked_at USING (metric, file, server_id)
+            WINDOW series AS (PARTITION BY metric, file, server_id ORDER BY sampled_at)
+        )
+        SELECT file, metric, min(server_id) FROM (
+            SELECT metric, file, server_id FROM steps GROUP BY ALL
+            HAVING count(*) >= {_COUNTER_SAMPLES} AND count(*) FILTER (value < before) <= count(*) / 100
+                AND count(*) FILTER (value > before) > count(*) / 2 AND max(value) >= 2 * min(value)
+        ) GROUP BY ALL ORDER BY ALL""").fetchall()
+    return [
+        (file, metric, f"{metric} only grows (of {server}): a counter, not a rate. Export a rate in MB/s")
+        for file, metric, server in rows
+    ]

@@ -13,8 +13,8 @@ from typing import Any
 from headroom.core.settings import FileRules
 from headroom.intake.formats import Export
 from headroom.intake.unreadable import UnreadableFile, brief
-from headroom.intake.words.headings import role_of
-from headroom.intake.words.meaning import Meaning, meaning_of
+from headroom.intake.words.headings import STATISTICS, ZONES, plain, role_of
+from headroom.intake.words.meaning import Meaning, meaning_of, statistic_of
 from headroom.intake.words.server_names import KEYS, says_nothing
 
 
@@ -84,9 +84,10 @@ def _records(export: Export) -> Iterator[Mapping[str, Any]]:
 
 
 def _said_of_all(document: Mapping[str, Any], name: str, record: Mapping[str, str]) -> dict[str, str]:
-    """What a document says beside its list of records, unless these say it themselves: server, metric and unit.
+    """What a document says beside its list of records, unless these say it themselves: server, metric, unit, statistic
+    and time zone.
 
-    ``name`` is the list's, and the server's where it looks like one.
+    ``name`` is the list's, and the server's or the metric's where it looks like one.
     """
     beside = [document, *(value for value in document.values() if isinstance(value, dict))]
     said = {key.casefold(): value for one in beside for key, value in one.items() if isinstance(value, str)}
@@ -94,7 +95,10 @@ def _said_of_all(document: Mapping[str, Any], name: str, record: Mapping[str, st
     like_a_server = re.fullmatch(r"[A-Za-z][\w.-]*\d[\w.-]*", name) and not says_nothing(name) and not meaning_of(name)
     server = next((said[key] for key in KEYS if key in said), name if like_a_server else "")
     found = {"server_id": server} if server and "server_id" not in roles else {}
-    return found | {key: said[key] for key in ("metric", "unit") if key in said and key not in record}
+    if "value" in roles and "metric" not in roles and isinstance(meaning_of(name), Meaning):
+        found["metric"] = name
+    of_rows = {key for key in said if plain(key) in ZONES or (plain(key) in STATISTICS and statistic_of(said[key]))}
+    return found | {key: said[key] for key in ("metric", "unit", *sorted(of_rows)) if key in said and key not in record}
 
 
 def _of_pandas(document: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:

@@ -44,7 +44,8 @@ def judge(db: duckdb.DuckDBPyConnection) -> None:
     """Make the table ``suspect``: what becomes of rows with evidence, and of those whose name or column is in doubt.
 
     A row is usable if it has a server, a moment and no fault in its structure, and not all that it says is wrong. Of
-    its cells, those that are empty or wrong are NULL.
+    its cells, those that are empty or wrong are NULL. Names are judged before, each once: those in
+    ``not_a_name`` are none.
     """
     texts = [f"{name}_text" for name in metrics.columns()]
     percent = metrics.percent_names()
@@ -72,11 +73,14 @@ WITH with_doubt AS (
 ), parsed AS (
     SELECT row, file, server_id, sampled_at, {for_each_metric("% AS %_number, %_doubt")},
         CASE WHEN file IN (FROM owner_file) THEN {entities.server_of()} ELSE server_id END AS server_name,
+        server_id IN (FROM not_a_name) AS not_named,
         {", ".join(f"evidence[{place}] AS {name}" for place, name in enumerate(OF_ROW, start=1))},
         {_texts_of_evidence()}
     FROM with_doubt
 ), named AS (
-    SELECT *, is_total(server_name) AS of_total, server_problem(server_name) AS name_problem FROM parsed
+    SELECT *, CASE WHEN not_named THEN is_total(server_name) END AS of_total,
+        CASE WHEN not_named THEN server_problem(server_name) END AS name_problem
+    FROM parsed
 ), checked AS (
     SELECT * REPLACE ({for_each_metric("CASE WHEN %_doubt IS NULL THEN %_number END AS %_number")}),
         {for_each_metric("doubt(%_text, %_number, %_doubt, #most, #unit) AS %_problem")},

@@ -70,8 +70,8 @@ class Layout:
     numbers become ours, ``named`` what an export's unnamed metric is by the file's name, ``parts`` which columns name
     a part of a server; ``wholes`` that only rows of all parts together count of the metrics ``of_wholes`` (in the long
     form their names); ``of_parts`` columns of which a cell says that its row is of a part of the time or of a core (the
-    column and cell); ``owners`` that parts may have series of their own. ``decimal`` is the decimal mark where it
-    is known.
+    column and cell); ``in_percent`` columns with cells that say percent; ``owners`` that parts may have series of their
+    own. ``decimal`` is the decimal mark where it is known.
     """
 
     name: str
@@ -96,6 +96,7 @@ class Layout:
     spread: tuple[Spread, ...] = ()
     labels: tuple[int, ...] = ()
     of_parts: tuple[tuple[int, str], ...] = ()
+    in_percent: tuple[int, ...] = ()
     time: TimeLayout = field(default_factory=TimeLayout)
     sample_times: tuple[str, ...] = ()
     zone: str | None = None
@@ -159,6 +160,7 @@ def layout_of_samples(name: str, file: File, sample: Sequence[Sequence[str]]) ->
         named=file.name.meaning if file.rules.metric is None else meaning.of_metric(file.rules.metric),
         named_text=file.name.text if file.rules.metric is None else "",
         parts=(SAMPLE_COLUMNS.index("entity"),),
+        where=_where(SAMPLE_COLUMNS, file.rules),
         sample_times=_sample_times(places, sample),
         decimal=file.rules.decimal_mark or _decimal_mark([row[3:4] for row in sample], ";"),
         export=True,
@@ -260,6 +262,7 @@ def _csv_layout(file: File) -> Layout:
         except UnreadableFile as error:
             problem = problem or error
             continue
+        _refuse_second_header(rows[unit_row:], understood)
         above, last = lines[: number - 1], last_lines(file.path)
         remarks.refuse_others(above, last, understood, file.name, file.rules, file.statistic)
         if understood.zone is None and not _have_zones(understood.places, rows):
@@ -322,12 +325,7 @@ def _layout(
     found: Columns, delimiter: str, quote: str, header_line: int,
 ) -> Layout:  # fmt: skip
     places = {column: place for column, place in found.places.items() if not column.startswith("ignored ")}
-    where = tuple(
-        (place, values)
-        for place, heading in enumerate(headings)
-        for said, values in file.rules.where.items()
-        if same(said) == same(heading)
-    )
+    where = _where(headings, file.rules)
     used = {
         *places.values(),
         *found.entities,
@@ -345,7 +343,6 @@ def _layout(
     labels = () if "server_id" in places or file.rules.server else _labels(headings, rows, used)
     measured = {places.get(metric, places.get("value")) for metric, _ in found.meanings}
     columns_measured = sorted(place for place in measured if place is not None)
-    _refuse_mixed_shares(headings, rows, columns_measured)
     if delimiter == ",":
         _refuse_parted_numbers(headings, rows, columns_measured)
     name = "Parquet" if kind == "parquet" else "CSV"
@@ -359,9 +356,22 @@ def _layout(
         spread=found.spread,
         labels=labels,
         of_parts=tuple(of_parts),
+        in_percent=tuple(
+            place for place in columns_measured if any(row[place:] and row[place].strip().endswith("%") for row in rows)
+        ),
         sample_times=_sample_times(places, rows),
         zone=found.zone,
         decimal=decimal,
+    )
+
+
+def _where(headings: Sequence[str], rules: FileRules) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """The places of the columns by which the settings choose rows, and the values of those that count."""
+    return tuple(
+        (place, values)
+        for place, heading in enumerate(headings)
+        for said, values in rules.where.items()
+        if same(said) == same(heading)
     )
 
 
@@ -410,6 +420,24 @@ def _is_preface(headings: Sequence[str], rows: Sequence[Sequence[str]], rules: F
     return bool(below.strip()) and not re.search(r"\d", below) and bool(columns.measures_something(rows[0], rules))
 
 
+def _refuse_second_header(rows: Sequence[Sequence[str]], found: Columns) -> None:
+    """A row below the header that has no time, and words where the numbers are, says something of its columns: which
+    statistic, state or server each of them is.
+
+    Raises:
+        UnreadableFile: there is one.
+    """
+    row = rows[0] if rows else []
+    measured = [*(place for column, place in found.places.items() if column in (*dict(found.meanings), "value")),
+                *(place for _, place, *_ in found.spread)]  # fmt: skip
+    words = [row[place].strip() for place in measured if place < len(row) and re.match(r"\s*[^\W\d]", row[place])]
+    if words and not row[found.places["timestamp"]].strip():
+        raise UnreadableFile(
+            f"the row below its header has no time, and {words[0]!r:.60} in place of a number, as if it were a second "
+            "row of headings: write one row of headings, which says all of each column"
+        )
+
+
 def _is_unit_row(row: Sequence[str]) -> bool:
     """A row below the header that has units and no numbers."""
     cells = [cell.strip().strip("()[]") for cell in row if cell.strip()]
@@ -451,28 +479,17 @@ def _refuse_parted_numbers(headings: Sequence[str], rows: Sequence[Sequence[str]
             )
 
 
-def _refuse_mixed_shares(headings: Sequence[str], rows: Sequence[Sequence[str]], measured: Sequence[int]) -> None:
-    """41% in some cells and 0.41 in others, as spreadsheets write of cells in two formats, are the same number.
-
-    Raises:
-        UnreadableFile: a column has cells in percent, and its others never exceed 1.
-    """
-    for place in measured:
-        cells = [row[place].strip() for row in rows if place < len(row)]
-        bare = [float(cell) for cell in cells if re.fullmatch(r"\d*\.?\d+", cell)]
-        if any(cell.endswith("%") for cell in cells) and any(bare) and max(bare) <= 1:
-            raise UnreadableFile(
-                f"some cells under {headings[place]!r} are in percent, and the others never exceed 1, as if they were "
-                "shares: export all of them in one format"
-            )
+_OF_NUMBERS = re.compile(r"(id|ids|name|label|number|nr\.?|no\.?)$", re.IGNORECASE)
 
 
 def _labels(headings: Sequence[str], rows: Sequence[Sequence[str]], used: set[int]) -> tuple[int, ...]:
-    """Columns of texts that are not numbers: one of them may be the server's name under an unknown heading."""
+    """Columns of texts that are not numbers, or of numbers that are names (``itemid``): one of them may be the server's
+    name under an unknown heading."""
     found = []
     for place in range(len(headings)):
         cells = [row[place].strip() for row in rows if place < len(row) and row[place].strip()]
-        if place not in used and cells and all(columns.is_name(cell) for cell in cells):
+        numbered = _OF_NUMBERS.search(headings[place].strip()) and all(cell.isdigit() for cell in cells)
+        if place not in used and cells and (numbered or all(columns.is_name(cell) for cell in cells)):
             found.append(place)
     return tuple(found)
 

@@ -200,8 +200,9 @@ def _parts_of_servers(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) 
     return [_Parts(*row) for row in found]
 
 
-_PROCESS_HEADINGS = ("process", "processname", "pid", "thread", "container", "containername")
-_CORE_HEADINGS = ("cpu", "core", "processor", "instance", "instancename", "entity")
+_PROCESS_HEADINGS = ("process", "processname", "command", "cmd", "program", "executable", "pid", "thread", "container",
+                     "containername", "containerid")  # fmt: skip
+_CORE_HEADINGS = ("cpu", "cpuid", "cpuindex", "core", "coreid", "processor", "instance", "instancename", "entity")
 
 
 def _needs_whole(layout: Layout, name: str, rules: FileRules) -> bool:

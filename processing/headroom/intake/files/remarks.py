@@ -15,12 +15,13 @@ from headroom.intake.formats import Export
 from headroom.intake.unreadable import UnreadableFile
 from headroom.intake.words.file_names import FileName
 from headroom.intake.words.headings import STATISTICS, plain, role_of
-from headroom.intake.words.meaning import Meaning, Unclear, meaning_of, statistic_of
+from headroom.intake.words.meaning import Meaning, Unclear, meaning_of, statistic_of, words_of
 from headroom.intake.words.server_names import says_nothing, without_periods
 from headroom.intake.words.units import unit_of
 
 _SAID = re.compile(r"[\s#\"'|]*([^\W\d][\w .-]{0,30}?)[\"']?\s*[:=,;\t|]\s*[\"']?([^\s\"',;|][^\"',;|]*)")
 _LIKE_A_HOST = re.compile(r"[A-Za-z][\w.]*(?:-[\w.-]*\d|\d[\w.-]*-|[A-Za-z]\d\d)[\w.-]*")
+_VALUES = {"values", "usage", "utilization", "werte", "auslastung", "valeurs", "valores", "valori"}
 _UNITS = re.compile(
     r"\b(?:values?|units?|werte|angaben|einheit(?:en)?|valeurs?|unités?|valores|unidad(?:es)?|valori|unità)\b"
     r"(?: (?:are|is|sind|sont|given|shown))*(?: (?:in|en)\b|\s*[:=,;])\s*[(\[\"']?([^\s)\],;\"']+(?: of one)?)",
@@ -84,7 +85,7 @@ def refuse_others(
                 f"{shown} says a unit, {unit!r}, and the headings none: say it in the heading (CPU [%]), or under "
                 "`units` in the settings"
             )
-        if other := _statistic(line):
+        if other := _statistic(line, line in above):
             meant = Meaning("cpu", statistic=other)
             if found.shape != "long" and not best([("", meant)], statistic):
                 raise UnreadableFile(f"{shown} says that its values are {other}, and not what was measured on average")
@@ -123,6 +124,14 @@ def _unit(line: str) -> str:
     return "" if said is None or known is None or (known.kind, known.factor) == ("share of the whole", 1) else said[1]
 
 
-def _statistic(line: str) -> str:
+def _statistic(line: str, titles: bool) -> str:
+    """The statistic that a line says, or a title of values names as the only one (``Peak CPU usage by hour``)."""
     said = _SAID.match(line)
-    return statistic_of(said[2].strip()) if said and plain(said[1]) in STATISTICS else ""
+    if said and plain(said[1]) in STATISTICS:
+        return statistic_of(said[2].strip())
+    words = words_of(line)
+    named = {statistic for word in words if word != "min" and (statistic := statistic_of(word))}  # 5 min
+    if re.search(r"[:=,;\t]\s*[\d.,]+\s*%?\W*$", line):
+        return ""  # a summary's number
+    of_values = _VALUES & set(words) or any(meaning_of(word) is not None for word in words)
+    return named.pop() if titles and len(named) == 1 and of_values else ""

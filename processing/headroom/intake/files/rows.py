@@ -20,14 +20,13 @@ from headroom.intake.files.layout import Layout
 from headroom.intake.files.tables import counts, field_of, time_text
 from headroom.intake.sql import one_row, quoted
 from headroom.intake.unreadable import UnreadableFile
-from headroom.intake.words.headings import STATISTICS, plain, same
+from headroom.intake.words.headings import STATISTICS, ZONES, plain, same
 from headroom.intake.words.meaning import Unclear, in_unit, statistic_of
 from headroom.intake.words.times import zone_of_heading
 
 if TYPE_CHECKING:
     from headroom.intake.files.sources import Source
 
-_ZONES = ("timezone", "tz", "utcoffset", "gmtoffset", "tzoffset", "timezoneoffset")
 # They may be of another kind, such as an availability zone: only a zone's full name or offset makes them one of times.
 _PERHAPS_ZONES = ("zone", "tzname", "tzinfo", "offset", "zeitzone", "fuseau", "fuseauhoraire", "zonahoraria", "locale")
 _COUNTS = ("samplecount", "count", "n")
@@ -70,7 +69,7 @@ def _zone(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, scan: s
     Raises:
         UnreadableFile: it gives several, or one that is not clear.
     """
-    for place, heading in _columns(source, layout, (*_ZONES, *_PERHAPS_ZONES)):
+    for place, heading in _columns(source, layout, (*ZONES, *_PERHAPS_ZONES)):
         local = f"NOT regexp_matches({time_text(layout)}, '(Z|UTC|GMT|[+-]\\d\\d:?\\d\\d)\\s*$|^\\d{{9,}}')"
         said = f"clean({field_of(layout, place)})"
         found = db.execute(

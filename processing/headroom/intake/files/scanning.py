@@ -51,14 +51,14 @@ def scan(
         drop_rejects(db)
         if layout.shape == "inventory":
             inventory.scan(db, layout, some)
-            _keep_rejects(db, some)
+            _keep_rejects(db, layout, some)
             return
         db.execute("SET TimeZone = ?", [layout.zone or some[0].rules.timezone])
         texts, numbers = _texts(layout, some, understood)
         statement = _read().replace("$moment", layout.time.sql("at_text")).replace("$numbers", numbers)
         statement = statement.replace("$latest", f"TIMESTAMPTZ {quoted(latest)}")
         db.execute("INSERT INTO reading BY NAME " + statement.replace("$texts", texts))
-        _keep_rejects(db, some)
+        _keep_rejects(db, layout, some)
         _second_hours(db, layout, some)
 
     of_all_or_each(sources, insert)
@@ -229,9 +229,9 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
                 ) WHERE times = 2 AND place = 1)""")
 
 
-def _keep_rejects(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+def _keep_rejects(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source]) -> None:
     """Lines that the CSV reader could not make a row of."""
-    if not db.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchone():
+    if layout.format != "csv":
         return
     orders = ", ".join(f"({quoted(str(source.readable))}, {source.order})" for source in sources)
     db.execute(f"""

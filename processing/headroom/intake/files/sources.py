@@ -11,7 +11,7 @@ import logging
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -158,7 +158,7 @@ def recognize(db: duckdb.DuckDBPyConnection, source: Source, settings: Settings,
                 source.readable.symlink_to(file.path.resolve())
             source.names.update(layout.columns)
             if layout.shape == "wide":
-                _whole_name(source)
+                _whole_name(source, {metric for metric, _ in layout.meanings})
             if layout.spread:
                 layout = parts.as_rows(source, replace(file, name=source.name), layout)
         source.layout = layout if layout.shape == "inventory" else _settle(db, source, layout, settings.statistic)
@@ -189,7 +189,7 @@ def _table_of_json(source: Source, work: Path) -> Path | None:
         if content.read(4) == b"PAR1":
             return None
     head = head_of(source.path)
-    if not head.lstrip().startswith(("{", "[")):
+    if not Export(source.file, head, source.path).is_json():
         return None
     text, table = (work / f"{source.order:06}.{ending}" for ending in ("json", "csv"))
     if is_gzip(source.path):
@@ -245,7 +245,8 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
     source.damaged += export.damaged
     source.said += export.said
     if all(one[1] for one in sample):
-        _whole_name(source)
+        meanings = {meaning.meaning_of(*key) for key in {(one[1], one[4]) for one in sample}}
+        _whole_name(source, {one.metric if one else None for one in meanings})
     if not sample:
         raise UnreadableFile(f"it is an export of {module.NAME} without any samples: export it again")
     layout = layout_of_samples(module.NAME, file, sample)
@@ -295,8 +296,11 @@ def _with_unit_of_cell(sample: Sample) -> Sample:
     return sample._replace(value=found[1].strip(), unit=found[2]) if found and not sample.unit else sample
 
 
-def _whole_name(source: Source) -> None:
-    """Where the content says the metric, a word for one in the file's name belongs to the server's name."""
+def _whole_name(source: Source, metrics_said: Collection[str | None]) -> None:
+    """Where the content says the metrics, a word for one in the file's name belongs to the server's name, unless it is
+    the only one of them (``web-1_cpu.csv`` with a column ``cpu``)."""
+    if source.name.meaning is not None and set(metrics_said) == {source.name.meaning.metric}:
+        return
     server = server_in(file_names.stem(source.file))
     known = ("", server, file_names.folder_of(source.file))
     if source.rules.server is None and source.name.server not in known:
@@ -326,6 +330,7 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
         layout = rows.settle(db, source, layout, scan, statistic)
         if layout.labels:
             _refuse_nameless(db, layout, scan, source.file)
+        _refuse_mixed_shares(db, layout, scan)
         if not layout.decimal and layout.delimiter not in ("", ","):
             _refuse_unclear_marks(db, layout, scan)
         if layout.parts:
@@ -404,6 +409,23 @@ def _refuse_unclear_marks(db: duckdb.DuckDBPyConnection, layout: Layout, scan: s
             raise UnreadableFile(
                 f"{example!r} under {layout.columns[place]!r} could be {example[:-4]} and a fraction, or thousands: "
                 "say decimal_mark: '.' or ',' under `sources` in the settings"
+            )
+
+
+def _refuse_mixed_shares(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str) -> None:
+    """41% in some cells and 0.41 in others, as spreadsheets write of cells in two formats, are the same number: so a
+    column with cells in percent must not have a server's bare numbers that never exceed 1."""
+    server = layout.place("server_id")
+    by = f"GROUP BY {field_of(layout, server)}" if server is not None else ""
+    for place in layout.in_percent:
+        cell = f"clean({field_of(layout, place)})"
+        found = db.execute(f"""
+            SELECT 1 FROM {scan} WHERE regexp_full_match({cell}, '\\d*[.,]?\\d+') {by}
+            HAVING max(try_cast(replace({cell}, ',', '.') AS DOUBLE)) BETWEEN 1e-9 AND 1 LIMIT 1""").fetchone()
+        if found is not None:
+            raise UnreadableFile(
+                f"some cells under {layout.columns[place]!r} are in percent, and the others never exceed 1, as if they "
+                "were shares: export all of them in one format"
             )
 
 

@@ -80,8 +80,13 @@ class Export:
         return self.head.splitlines()
 
     def is_json(self) -> bool:
-        """Whether it begins as JSON does."""
-        return self.head.lstrip()[:1] in ("{", "[")
+        """Whether it begins as JSON does, perhaps after a damaged line."""
+        return self.head.lstrip()[:1] in ("{", "[") or self.has_json_lines
+
+    @cached_property
+    def has_json_lines(self) -> bool:
+        """Whether the second and third line are each a JSON object: then the first should be one as well."""
+        return len(self.first_lines) > 3 and all(map(_is_json_object, self.first_lines[1:3]))
 
     def document(self) -> Any:
         """The whole file as one JSON document."""
@@ -91,21 +96,27 @@ class Export:
     def documents(self) -> Iterator[Any]:
         """Its lines, each a JSON document; also where they follow each other without line breaks.
 
+        Of a line that is not valid, the rest is ``damaged``.
+
         Raises:
-            JSONDecodeError: the first line is none. Of later ones the rest of the line is ``damaged``.
+            JSONDecodeError: the first line is not valid, and nothing says that each line is a document.
         """
         decoder, any_read = json.JSONDecoder(), False
         with self.path.open(encoding="utf-8-sig", errors="replace") as file:
             for self.line, line in enumerate(file, start=1):
                 place = 0
                 while place < len(line.rstrip()):
+                    rest = line[place:].strip()
                     try:
                         document, place = decoder.raw_decode(line, place)
+                        problem = "" if isinstance(document, dict | list) else "not a JSON object"
                     except json.JSONDecodeError as error:
-                        if not any_read:
+                        if not any_read and not self.has_json_lines:
                             raise
+                        problem = f"not valid JSON ({error.msg}): is the line cut off?"
+                    if problem:
                         self.records += 1
-                        self.leave_out(line[place:].strip(), f"not valid JSON ({error.msg}): is the line cut off?")
+                        self.leave_out(rest, problem)
                         break
                     any_read = True
                     yield document
@@ -204,6 +215,13 @@ def all_formats() -> Sequence[ModuleType]:
 def format_of(export: Export) -> ModuleType | None:
     """The format that recognises an export; ``None`` where it is left to be a table."""
     return next((module for module in all_formats() if module.recognise(export)), None)
+
+
+def _is_json_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def pairs(times: Sequence[Any], values: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

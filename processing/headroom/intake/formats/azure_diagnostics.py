@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
+from headroom.intake.formats.azure_monitor import server_of
 
 NAME = "Azure diagnostic setting, metrics (JSON)"
 
@@ -16,13 +17,13 @@ def recognise(export: Export) -> bool:
 
 
 def read(export: Export) -> Iterator[Sample]:
-    """The server is the last name of the resource's id, which Azure writes in capital letters here."""
+    """The server is named by the resource's id, which Azure writes in capital letters here."""
     for document in export.documents() if '"records"' not in export.head else [export.document()]:
         yield from export.samples(document.get("records", [document]), _samples)
 
 
 def _samples(one: dict[str, Any]) -> Iterator[Sample]:
-    server = one["resourceId"].rstrip("/").rsplit("/", 1)[-1]
+    server = server_of(one["resourceId"])
     if "average" in one:
         yield Sample(server, one["metricName"], text(one["time"]), text(one["average"]))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ def recognise(export: Export) -> bool:
 
 
 def read(export: Export) -> Iterator[Sample]:
-    """The server is the resource's last name in its id, without the metric's own part."""
+    """The server is the resource's name in its id, without the metric's own part."""
     document = export.document()
     answers = document if isinstance(document, list) else [document]
     metrics = (metric for answer in answers for metric in answer["value"])
@@ -25,12 +26,19 @@ def read(export: Export) -> Iterator[Sample]:
 
 
 def _of_metric(export: Export, metric: dict[str, Any]) -> Iterator[Sample]:
-    resource = metric["id"].split("/providers/Microsoft.Insights")[0].split("/providers/microsoft.insights")[0]
-    server, unit, name = resource.rstrip("/").rsplit("/", 1)[-1], metric.get("unit", ""), _name(metric["name"])
+    resource = re.split("/providers/microsoft.insights", metric["id"], flags=re.IGNORECASE)[0]
+    server, unit, name = server_of(resource), metric.get("unit", ""), _name(metric["name"])
     for series in metric.get("timeseries") or []:
         part = " ".join(_name(one) if isinstance(one, str) else text(one.get("value")) for one in
                         series.get("metadatavalues") or [])  # fmt: skip
         yield from export.samples(series.get("data") or [], partial(_of_point, server, name, unit, part))
+
+
+def server_of(resource: str) -> str:
+    """The name at the end of a resource's id, with those that it is within: ``vmss/0`` of a scale set's first machine,
+    ``sql-1/app`` of a database."""
+    kinds_and_names = re.split("/providers/", resource.rstrip("/"), flags=re.IGNORECASE)[-1].split("/")[1:]
+    return "/".join(kinds_and_names[1::2]) or resource.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _of_point(server: str, name: str, unit: str, part: str, point: dict[str, Any]) -> Iterator[Sample]:

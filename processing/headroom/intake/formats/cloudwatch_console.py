@@ -35,8 +35,16 @@ def read(export: Export) -> Iterator[Sample]:
         for place in range(1, len(labels["metric name"])):
             said = {key: cells[place].strip() for key, cells in labels.items() if place < len(cells)}
             metric, statistic = said.get("metric name", ""), said.get("statistic", "Average")
-            server = (said.get("label") or said.get("full label", "")).removesuffix(metric).strip()
-            server = server.removesuffix(f" {statistic}").removeprefix(f"{said.get('region', '')} ").strip()
-            server = _STATISTICS_BESIDE.sub("", server)
+            server = _STATISTICS_BESIDE.sub("", said.get("label") or said.get("full label", ""))
+            for word in (metric, statistic, metric, said.get("region", "")):
+                server = _without(server, word)
             metric = metric if statistic.casefold() in ("average", "avg", "") else f"{metric} ({statistic})"
             yield Sample(server, metric, row[0], row[place], said.get("unit", ""))
+
+
+def _without(label: str, word: str) -> str:
+    """A label without a word at its end or beginning, and the marks between them (``web-1 - CPUUtilization``)."""
+    if not word:
+        return label.strip()
+    one = re.escape(word)
+    return re.sub(rf"(?:^|[\s|:•/,(\[-]+){one}[\s)\]]*$|^{one}[\s|:•/,-]+", "", label.strip()).strip()

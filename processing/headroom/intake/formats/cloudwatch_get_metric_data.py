@@ -27,7 +27,7 @@ def read(export: Export) -> Iterator[Sample]:
 
 
 def _samples(result: dict[str, Any]) -> Iterator[Sample]:
-    words = result.get("Label", "").split()
+    words = [word for one in result.get("Label", "").split() if (word := one.strip("-–|:,;•()"))]
     if words == [result.get("Id")] and re.fullmatch(r"[a-z]\d+", words[0]):
         raise Unlike(f"the label {words[0]!r} is the query's id only; use --label or LabelOptions")
     statistic = next((word for word in words if _STATISTIC.fullmatch(word)), "")

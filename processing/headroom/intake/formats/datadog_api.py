@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -10,6 +11,8 @@ from headroom.intake.formats import Export, Sample, text
 
 NAME = "Datadog query API (JSON)"
 _PARTS = ("device", "device_name", "interface", "core", "container_name")
+# What an expression makes of several samples, where it is not their average.
+_MADE = re.compile(r"(max|min|sum):|.*\.rollup\( *(max|min|sum)\b")
 
 
 def recognise(export: Export) -> bool:
@@ -27,6 +30,8 @@ def read(export: Export) -> Iterator[Sample]:
 def _of_series(export: Export, series: dict[str, Any]) -> Iterator[Sample]:
     server, part = owner_of(tag.partition(":") for tag in series.get("tag_set") or series.get("scope", "").split(","))
     metric = series.get("metric") or series.get("display_name", "")
+    if made := _MADE.match(series.get("expression") or ""):
+        metric = f"{made[1] or made[2]}:{metric}{{*}}"
     if not server:
         server, metric = "-", f"{metric} of {series.get('scope') or 'all hosts'}, not by host"
     yield from export.samples(series["pointlist"], partial(_of_point, server, metric, part))

@@ -12,7 +12,8 @@ NAME = "Dynatrace metrics API (JSON, CSV)"
 _SERVERS = ("dt.entity.host.name", "dt.entity.host")
 _PARTS = ("dt.entity.disk.name", "dt.entity.disk", "dt.entity.network_interface.name", "dt.entity.network_interface")
 # Transformations that change no number, or make the average of samples.
-_HARMLESS = ("names", "parents", "splitby", "filter", "sort", "limit", "avg", "auto", "merge", "fold")
+_HARMLESS = ("names", "parents", "splitby", "filter", "sort", "limit", "avg", "auto", "merge")
+_FOLDED = ("fold", "fold()", "fold(avg)", "fold(auto)")
 
 
 def recognise(export: Export) -> bool:
@@ -53,5 +54,7 @@ def _metric(key: str) -> str:
     """The metric's name without the transformations that leave it what it is."""
     scope, colon, rest = key.partition(":")
     name, *made = rest.split(":") if colon else [scope]
-    others = [one for one in made if one.partition("(")[0].casefold() not in _HARMLESS]
+    others = [
+        one for one in made if one.casefold() not in _FOLDED and one.partition("(")[0].casefold() not in _HARMLESS
+    ]
     return ":".join([scope, name, *others] if colon else [name])

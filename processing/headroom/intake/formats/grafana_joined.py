@@ -27,10 +27,18 @@ _NOT_A_SERVER_WORDS = """
 _NOT_A_SERVER = set(_NOT_A_SERVER_WORDS.split())
 # Columns that are only numbered, and parts of one server that are: no names of servers for certain.
 _NUMBERED = re.compile(
-    r"(?:value|wert|messwert|sample|column|spalte|serie|series|disk|gpu|vcpu|kern)[ _#-]?\d{1,3}", re.IGNORECASE
+    r"(?:value|wert|messwert|sample|column|spalte|serie|series|disk|gpu|vcpu|kern|thread|lun|port|queue|volume|partition)"
+    r"[ _#-]?\d{1,3}|vol-[0-9a-f]{8,}",
+    re.IGNORECASE,
 )
 # A series with one of these in its name was not measured.
 _NOT_MEASURED = set(["threshold", "baseline", "forecast", "predicted", "prediction", "schwellwert", "limit", "limits"])
+# What a name without a number that ends so counts.
+_COUNTED_WORDS = """
+    rate count length depth size users requests errors connections sessions threads processes packets iops latency
+    time seconds sec second ms temp temperature load
+"""
+_COUNTED = set(_COUNTED_WORDS.split())
 # What Splunk writes beside a chart's series.
 _BESIDE = ("_span", "_spandays")
 
@@ -103,7 +111,7 @@ def series_of(heading: str, export: Export) -> tuple[str, str, str]:
             labels = dict(re.findall(r"(\w+)\s*[=:]\s*([^\s,]+)", series["labels"]))
         return server_of(labels), metric_of(series["name"], labels, export), part_of(labels)
     heading = heading.removeprefix("host:")  # Datadog's tags
-    joined = "joinbyfield" in export.file
+    joined = "joinbyfield" in export.file or "seriesToColumns" in export.file  # Grafana 8
     if split := _split(heading, joined):
         return (*split, "")
     found = meaning.meaning_of(heading)
@@ -117,10 +125,18 @@ def is_server(heading: str, joined: bool = False) -> bool:
     plain = heading.casefold()
     one_word = re.fullmatch(r"[\w.-]+(:\d+)?", heading) and not _NUMBERED.fullmatch(heading)
     named = one_word and (joined or re.search(r"[\d.-]", heading))
-    of_limits = set(re.split(r"[\W_]+", plain)) & _NOT_MEASURED
-    if not named or of_limits or plain in _NOT_A_SERVER or says_nothing(without_periods(heading)):
+    if not named or _is_of_another_thing(plain) or plain in _NOT_A_SERVER or says_nothing(without_periods(heading)):
         return False
     return PART.fullmatch(plain) is None and role_of(plain, FileRules()) is None
+
+
+def _is_of_another_thing(plain: str) -> bool:
+    """Whether a series by such a name was not measured (``cpu-limit``), is a statistic of another (``web-1_max``,
+    ``avg-all``), or counts something (``error-rate``)."""
+    words = re.split(r"[\W_]+", plain)
+    if set(words) & _NOT_MEASURED or (len(words) > 1 and meaning.statistic_of(words[-1])):
+        return True
+    return not re.search(r"\d", plain) and (words[-1] in _COUNTED or any(map(meaning.statistic_of, words)))
 
 
 def _split(heading: str, joined: bool) -> tuple[str, str] | None:

@@ -14,6 +14,8 @@ from headroom.intake.words.meaning import meaning_of
 
 NAME = "Graphite render API (JSON, CSV)"
 _ROW = re.compile(r'("[^"]+"|[^,"]+),\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,(-?[\d.]+(e[-+]?\d+)?)?', re.IGNORECASE)
+# Nodes of a path below which there are parts of a server, whose numbers are theirs, or Graphite's own daemons.
+_INSIDE = set(["carbon", "process", "processes", "docker", "container", "containers", "lxc", "jvm"])
 # Nodes of a path that are no server, although they may have a number.
 _DEVICE = re.compile(r"(cpu|core|eth|en[ospx]|sd[a-z]|vd[a-z]|xvd[a-z]|nvme|md|dm|disk|gpu)?[-_]?\d*[a-z]?\d*")
 
@@ -70,5 +72,6 @@ def owner_of(target: str, export: Export) -> tuple[str, str, str]:
     while begin and meaning_of(nodes[begin - 1]) is not None:
         begin -= 1  # cpu-average.cpu-idle
     server = nodes[begin - 1] if begin else ""
-    named = re.search(r"[\d-]", server) and not _DEVICE.fullmatch(server.casefold())
+    inside = any(node.casefold() in _INSIDE for node in nodes[:begin])
+    named = re.search(r"[\d-]", server) and not inside and not _DEVICE.fullmatch(server.casefold())
     return (server, ".".join(nodes[begin:]), "") if named else ("-", target, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from headroom.intake.formats import Export, Sample
+from headroom.intake.words.meaning import statistic_of
 
 NAME = "InfluxDB annotated CSV"
 _SERVERS = ("host", "hostname", "server", "instance", "vm", "node")
@@ -21,8 +22,10 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """The metric is measurement and field; tags name the server and its parts."""
     header: list[str] = []
+    result = ""
     for row in export.rows():
         if not any(row) or row[0].startswith("#"):
+            result = row[1] if row and row[0] == "#default" and len(row) > 1 else result
             continue
         if "_value" in row:
             header = [name.strip() for name in row]
@@ -32,6 +35,9 @@ def read(export: Export) -> Iterator[Sample]:
         said = dict(zip(header, row, strict=False))
         server, part = owner_of(said)
         metric = f"{said.get('_measurement', '')} {said.get('_field', '')}".strip()
+        # A result goes by the function that made it, as the page of InfluxDB names them.
+        if statistic_of(name := said.get("result") or result) not in ("", "avg"):
+            metric += f" ({name})"
         yield Sample(server, metric, said.get("_time", ""), said.get("_value", ""), "", part)
 
 

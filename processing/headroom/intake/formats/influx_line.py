@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.influx_annotated import owner_of
+from headroom.intake.words.headings import mapped
 from headroom.intake.words.meaning import Meaning, meaning_of
 
 NAME = "InfluxDB line protocol"
@@ -42,8 +43,10 @@ def read(export: Export) -> Iterator[Sample]:
             fields = [(_plain(name), value) for name, value in _PAIR.findall(found["fields"])]
             for name, _ in fields:
                 if (measurement, name) not in known:
-                    known[measurement, name] = isinstance(meaning_of(f"{measurement} {name}"), Meaning)
-            for name, value in [field for field in fields if known[measurement, field[0]]] or [("", "")]:
+                    whole = f"{measurement} {name}"
+                    is_mapped = any(mapped(one, export.rules) is not None for one in (whole, name))
+                    known[measurement, name] = is_mapped or isinstance(meaning_of(whole), Meaning)
+            for name, value in [field for field in fields if known[measurement, field[0]]] or fields[:1]:
                 yield Sample(
                     server, f"{measurement} {name}".strip(), found["at"], re.sub(r"[iu]$", "", value), "", part
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -11,7 +12,22 @@ from headroom.intake.words import file_names, meaning
 
 NAME = "Prometheus (JSON)"
 # Which label is the server, the surest first.
-SERVERS = ("vm", "pod", "hostname", "host", "nodename", "instance_name", "node", "instance", "server", "name")
+SERVERS = (
+    "vm",
+    "vm_name",
+    "pod",
+    "hostname",
+    "host",
+    "nodename",
+    "instance_name",
+    "node",
+    "instance",
+    "server",
+    "name",
+)
+# Of series about other machines than the exporter's own, ``instance`` is the exporter, and these begin the labels that
+# are about them (``exported_instance``, the CloudWatch exporter's ``dimension_InstanceId``).
+_OF_OTHERS = re.compile("exported_|dimension_")
 _PARTS = ("device", "mountpoint", "interface", "cpu", "container", "core", "gpu")
 # Labels that say which part of the time or space a series is: they belong to the metric's name.
 _STATES = ("mode", "state", "cpu_state", "cpu_mode")
@@ -69,7 +85,12 @@ def metric_of(name: str, labels: Mapping[str, Any], export: Export) -> str:
 
 
 def server_of(labels: Mapping[str, Any]) -> str:
-    """The label that is the server, without the exporter's port."""
+    """The label that is the server, without the exporter's port; none where the exporter is of another machine."""
+    others = {_OF_OTHERS.sub("", name).casefold(): value for name, value in labels.items() if _OF_OTHERS.match(name)}
+    if others:
+        known = {name: value for name, value in labels.items() if name not in ("instance", "name")}
+        ids = {"instance": others.get("instanceid") or labels.get("instance_id") or ""}
+        labels = known | ids | others
     return next((without_port(text(labels[name])) for name in SERVERS if labels.get(name)), "")
 
 

@@ -77,10 +77,10 @@ def _with_point(raw: str) -> str:
 
 
 def _percent(shown: str, raw: str) -> str:
-    """The raw number where it is the same percentage as the one shown."""
+    """The raw number where it is the same percentage as the one shown, which may be ``< 1 %``."""
     shown = shown.removesuffix("%").strip()
     try:
-        return raw if abs(float(raw) - float(shown.replace(",", "."))) <= 1 else shown
+        return raw if abs(float(raw) - float(shown.removeprefix("<").replace(",", "."))) <= 1 else shown
     except ValueError:
         return shown
 

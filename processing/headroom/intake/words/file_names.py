@@ -12,7 +12,7 @@ from headroom.core import metrics
 from headroom.intake.words.meaning import Meaning, Unclear, meaning_of, words_of
 from headroom.intake.words.server_names import server_in, server_of_folder, without_periods
 
-FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|log|gz|parquet|pq))+$", re.IGNORECASE)
+FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|log|gz|parquet|pq|snappy|zstd))+$", re.IGNORECASE)
 _GRAFANA = re.compile(r"(.*?)-data(?:-as-\w+)?(?=-\d{4}|$)")
 
 

@@ -28,27 +28,31 @@ TIMES = [
     "intervalbreakdown samplingtime collectiontime begintimeseconds begintime summarydate zeitstempel horodatage "
     "fechahora datumuhrzeit dateetheure fechayhora dataeora datahora tijdstip dataiczas zeitpunkt 日時 时间",
     "starttime start intervalstart periodstart",
-    "date datum zeit fecha čas tid tidpunkt zaman время дата",
+    "date datum zeit fecha data čas tid tidpunkt zaman время дата",
 ]  # fmt: skip
 SERVERS = [
     "serverid server servername servidor serveur nomduserveur nombredelservidor rechner rechnername "
     "サーバー名 サーバー 主机名 服务器 serwer sunucu сервер",
-    "vm vmid vmname virtualmachine virtualmachinename guestname", "pod podname",
+    "vm vmid vmname virtualmachine virtualmachinename guestname guest", "pod podname",
     "host hostname hostid hosthostname fqdn", "computer computername machine machineid machinename",
     "instance instanceid instancename", "node nodeid nodename nodo knoten",
-    "guest entity entityname resource resourcename displayname name label object objectname system target asset",
+    "entity entityname resource resourcename displayname name label object objectname system target asset",
     "device deviceid devicename dbinstanceidentifier cacheclusterid servicename autoscalinggroupname",
 ]  # fmt: skip
 METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey itemname parameter", "name"]
 VALUES = ["value metricvalue countervalue valueavg", "average avg mean"]
 # Columns that say which statistic a row's value is.
-STATISTICS = ("statistic", "statistics", "stat", "aggregation", "aggregationtype", "aggregate", "rollup", "rolluptype",
-              "consolidation", "cf")  # fmt: skip
+STATISTICS = ("statistic", "statistics", "stat", "stats", "statistictype", "aggregation", "aggregationtype",
+              "aggregate", "aggregator", "agg", "aggr", "rollup", "rolluptype", "consolidation", "cf", "function",
+              "calculation", "valuetype", "metrictype", "measure", "type", "kind")  # fmt: skip
+# Columns that say in which zone a row's time is.
+ZONES = ("timezone", "tz", "utcoffset", "gmtoffset", "tzoffset", "timezoneoffset")
 UNITS = ["unit units unitname uom metricunit valueunit"]
 _ENTITIES_WORDS = """
     entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
-    adapter core cpu gpu container containername queue instance instancename objectinstance dev iface port datastore
-    process processname pid thread numanode socket
+    adapter core coreid cpu cpuid cpuindex processor gpu container containername queue instance instancename
+    objectinstance dev iface port datastore process processname command cmd program executable pid thread numanode
+    socket
 """
 ENTITIES = set(_ENTITIES_WORDS.split())
 # Parts that go by such names wherever they are: mounts, drives, disks, cards, cores.

@@ -51,7 +51,8 @@ _RESOURCE = {
 _RESOURCE_OF = {word: resource for resource, words in _RESOURCE.items() for word in words.split()}
 _UTILIZATION_WORDS = """
     utilization utilisation util usage used inuse active auslastung nutzung belegt belegung uso usado usada utilización
-    utilização utilizzo utilizzato utilisé utilisée gebruik użycie využití användning kullanımı использование загрузка
+    utilização utilizada utilizado utilizzo utilizzato utilizzata utilisé utilisée gebruik użycie využití användning
+    kullanımı использование загрузка
 """
 _UTILIZATION = set(_UTILIZATION_WORDS.split())
 _FREE_WORDS = """
@@ -89,7 +90,7 @@ _BITS_OR_BYTES = re.compile(r"[kKmMgG]?b(?:ps|/s|/sec)")
 _MOUNT = re.compile(r"(?<![\w.|:\\/])(/[\w./-]*|[A-Z]:\\?)(?=$|[\s\[(])")
 _MOUNT_IN_BRACKETS = re.compile(r"[\[(]\s*(/[\w./-]*|[A-Z]:\\?)\s*[\])]")
 _DATADOG = re.compile(r"(avg|max|min|sum):([\w.]+)\{[^{}]*\}(?: by \{[^{}]*\})?")
-_FUNCTION = re.compile(r"(avg|mean|max|min)\(([^()]*)\)", re.IGNORECASE)  # of SQL
+_FUNCTION = re.compile(r"(avg|average|mean|max|min)\(([^()]*)\)", re.IGNORECASE)  # of SQL
 _CARD = re.compile(r"(?<![A-Za-z0-9])((?:eth|ens|eno|enp|em|bond|team|vmnic|wlan)\d+(?:[a-z]\d+)*)(?![A-Za-z0-9])")
 
 # Names whose meaning is defined by a tool: (metric, unit, free). Folded to lower case.

@@ -51,13 +51,15 @@ _PIECE = re.compile(r"part-\d{4,}")  # Spark's
 _SAYS_NOTHING = _OF_EXPORTS | frozenset(_SAYS_NOTHING_WORDS.split())
 # Rows and columns below or beside those of servers: what all of them are together.
 TOTALS = (
-    r"(_|grand |sub|sub-|overall |cluster |fleet )?"
+    r"((_|grand |sub|sub-|overall |cluster |fleet )?"
     r"(totals?|averages?|avg|mean|median|sum|summary|max(imum)?|min(imum)?)"
-    r"( of)?( all)?( (servers|hosts|nodes|vms|machines|instances))?:?"
-    r"|(all|overall)( (servers|hosts|nodes|vms|machines|instances))?"
-    r"|std ?dev|standard deviation|count|(\d\d(th|\.)?|p\d\d)? ?percentile|gesamt(summe)?|insgesamt|summe|mittelwert"
-    r"|durchschnitt|moyenne|m[ée]diane|promedio|media|m[ée]dia|totale?|totaal|gemiddelde|suma|razem|średnia|medel"
-    r"|gennemsnitt?|итого|всего|среднее|合計|平均|总计|平均值|소계|합계|평균"
+    r"( of)?( all)?( \d+)?( (servers|hosts|nodes|vms|machines|instances))?"
+    r"|(all|overall)( \d+)?( (servers|hosts|nodes|vms|machines|instances))?|others?"
+    r"|std ?dev|standard deviation|count|(\d\d(th|\.)?|p\d\d)? ?percentile|gesamt(summe|ergebnis|mittel(wert)?)?"
+    r"|insgesamt|summe|mittel(wert)?|durchschnitt|moyenne|m[ée]diane|promedio|media|m[ée]dia|totale?|(eind)?totaal"
+    r"|(totale?|promedio|moyenne|m[ée]dia) (g[ée]n[ée]rale?|complessivo|geral)"
+    r"|gemiddelde|suma( końcowa)?|razem|średnia|medel|totalsumma|hovedtotal|gennemsnitt?|итого|всего|среднее"
+    r"|общий итог|合計|総計|平均|总计|平均值|소계|합계|총합계|평균|[σ∑ø])( ?\(\d+\))?:?"
 )
 # A hyphen may stand within a server's name: behind a number it ends one.
 _LAST_WORD = re.compile(r"(.+?)[_ ]+([^_ ]+)|(.*\d)-+([^-_. ]+)")

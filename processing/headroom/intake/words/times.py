@@ -24,7 +24,9 @@ PLAIN = re.compile(
     r"|\d{9,11}(?:\.\d*)?|\d{13}(?:\.\d*)?|\d{16}|\d{19}"
 )
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AP]\.?M\.?)?", re.IGNORECASE)
-_OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-]) ?(\d{1,2})(?::?(\d{2}))?")
+# Hours, and minutes if there are two digits of each: what 330 is of, 3:30 or 330 minutes, is not certain. The farthest
+# zone is 14 hours ahead.
+_OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-]) ?(0?\d|1[0-4])(?:(?:(?<=\d\d)|:)([0-5]\d))?")
 # What stands in brackets beside a time and names no zone: its unit, what it is, or how it is written.
 _NO_ZONE_WORDS = """
     s sec secs second seconds ms msec millisecond milliseconds us µs microsecond microseconds ns nanosecond nanoseconds
@@ -220,8 +222,8 @@ def _zone_called(text: str, zones: Mapping[str, str]) -> str | None:
     found = _OFFSET.fullmatch(zones.get(text, text))
     if found is None:
         return None
-    if int(found[3] or 0):
-        return f"GMT{found[1]}{int(found[2]):02}:{found[3]}"  # ICU's, an hour and a half ahead of UTC is GMT+01:30
+    if int(found[3] or 0) or int(found[2]) > 12:
+        return f"GMT{found[1]}{int(found[2]):02}:{found[3] or '00'}"  # ICU's: an hour and a half ahead is GMT+01:30
     # POSIX counts zones the other way round: Etc/GMT-1 is an hour ahead of UTC.
     return f"Etc/GMT{'-' if found[1] == '+' else '+'}{int(found[2])}" if int(found[2]) else "UTC"
 

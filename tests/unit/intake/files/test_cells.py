@@ -1,11 +1,13 @@
 """What a cell is: moments that count from 1970, and numbers that only look like such."""
 
+import duckdb
 import exports
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headroom.core.job import InputError
+from headroom.intake.files import cells
 from headroom.preview import main
 
 CPU = exports.fleet("web-1", day="2024-02-13")
@@ -62,3 +64,23 @@ def test_rows_of_totals_are_called_so_whatever_their_time_and_are_no_servers_tha
 def test_a_row_whose_time_says_total_is_one(tmp_path):
     _, quality = exports.read(tmp_path, {"a.csv": "time,host,cpu\n2024-02-13,a,35\n2024-02-13,b,35\nTotal,,70\n"})
     assert [one["reason"] for one in quality["reasons"]] == ["a total or an average, and not a sample"]
+
+
+def test_cells_are_searched_for_units_only_where_they_are_no_plain_numbers():
+    """What DuckDB takes for a common expression it computes for all rows beforehand: it took a fifth of reading."""
+    query = "SELECT rate(text, quick_or(text, number(text))) FROM cell"
+    with duckdb.connect() as db:
+        db.execute(cells.MACROS + "CREATE TABLE cell AS SELECT unnest(['1.5', '12 MB/s', '', 'n/a']) AS text")
+        assert db.execute(query).fetchall() == [(1.5,), (12.0,), (None,), (None,)]
+        [(_, plan)] = db.execute("EXPLAIN (FORMAT json) " + query).fetchall()
+    assert '"regexp_' not in plan, "a projection of its own, and not in a CASE"
+
+
+def test_cells_without_a_value_are_found_without_a_join():
+    """Of a list of texts DuckDB makes a join that all rows pass: rows with an empty cell took twice their time."""
+    with duckdb.connect() as db:
+        db.execute(cells.MACROS + "CREATE TABLE cell AS SELECT unnest(['', ' N/A', '1', NULL]) AS text")
+        query = "SELECT CASE WHEN text <> '1' THEN is_nothing(text) END FROM cell"
+        assert db.execute(query).fetchall() == [(True,), (True,), (None,), (None,)]
+        [(_, plan)] = db.execute("EXPLAIN (FORMAT json) " + query).fetchall()
+    assert "JOIN" not in plan

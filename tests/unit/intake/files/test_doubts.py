@@ -51,6 +51,20 @@ def test_where_some_numbers_cannot_be_read_the_rest_would_lie(tmp_path):
         exports.read(tmp_path, {"x.csv": file(cells, "network_in")})
 
 
+@pytest.mark.parametrize("cell", ["<0.5", ">90", "~97", "97.3 (!)", "97.3*", "1,23,456.78", "####", "∞", "Infinity"])
+def test_numbers_with_marks_are_not_left_out_alone(tmp_path, cell):
+    cells = [20, f'"{cell}"', 22, f'"{cell}"', 23]
+    with pytest.raises(InputError, match="not clear, such as"):
+        exports.read(tmp_path, {"x.csv": file(cells)})
+
+
+@pytest.mark.parametrize("cells", [[20, "#DIV/0!", 22, "error", 23], [20] * 25 + ["4?.2"]])
+def test_errors_and_single_damaged_numbers_cost_only_themselves(tmp_path, cells):
+    panel, quality = exports.read(tmp_path, {"x.csv": file([21, *cells], "cpu [%]")})
+    assert panel["samples"].tolist() == [sum(isinstance(one, int) for one in [21, *cells])]
+    assert exports.adds_up(quality)
+
+
 def test_a_number_of_cores_is_no_usage(tmp_path):
     with pytest.raises(InputError, match="never changes here"):
         exports.read(tmp_path, {"x.csv": file([8] * 30)})

@@ -78,17 +78,38 @@ def test_a_damaged_line_costs_that_line_and_no_other(tmp_path):
     assert all(word in reason for word, (_, reason) in zip(words, told, strict=True)), told
 
 
-def test_a_damaged_line_of_telegrafs_json_costs_that_line(tmp_path):
-    lines = [
+def telegraf():
+    return [
         {"fields": {"usage_idle": 100 - value}, "name": "cpu", "tags": {"cpu": "cpu-total", "host": server},
          "timestamp": exports.epoch(at)}
         for server, made in CPU.items() for at, value in made
     ]  # fmt: skip
-    lines = list(map(json.dumps, lines))
+
+
+def test_a_damaged_line_of_telegrafs_json_costs_that_line(tmp_path):
+    lines = list(map(json.dumps, telegraf()))
     lines[30] = lines[30][:-9]
     panel, quality = exports.read(tmp_path, {"metrics.json": "\n".join(lines)})
     assert panel["samples"].sum() == len(lines) - 1 and exports.adds_up(quality)
     assert [line for line, _ in quarantine(tmp_path)] == [31]
+
+
+@pytest.mark.parametrize("cut", [slice(40), slice(18, None), slice(45, None)], ids=["end", "time", "beginning"])
+@pytest.mark.parametrize("form", ["table", "telegraf"])
+def test_a_damaged_first_line_costs_that_line_alone(tmp_path, cut, form):
+    """Logs are cut off in the midst of a line when they are rotated, and so what follows begins there."""
+    lines = list(map(json.dumps, RECORDS if form == "table" else telegraf()))
+    lines[0] = lines[0][cut]
+    panel, quality = exports.read(tmp_path, {"metrics.json": "\n".join(lines)})
+    assert panel["samples"].sum() == len(lines) - 1 and exports.adds_up(quality)
+    assert [line for line, _ in quarantine(tmp_path)] == [1]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_damaged_document_is_not_taken_for_lines(tmp_path, indent):
+    lines = ",\n".join(map(json.dumps, RECORDS)) if indent is None else json.dumps(RECORDS, indent=1)[2:]
+    with pytest.raises(InputError, match="JSON"):
+        exports.read(tmp_path, {"cpu.json": f'{{"server": "web-1", "data": [\n{lines}'})
 
 
 def test_many_damaged_lines_cost_the_file(tmp_path):
@@ -102,3 +123,16 @@ def test_a_bad_value_of_a_list_of_records_is_told_by_its_records_number(tmp_path
     records[9]["cpu_percent"] = "?"
     exports.read(tmp_path, {"cpu.json": json.dumps(records, indent=1)})
     assert quarantine(tmp_path) == [(10, "not a number")]
+
+
+def test_a_document_says_statistic_zone_and_metric_of_all_its_records(tmp_path):
+    records = [{"time": f"2024-02-13 {hour:02}:30", "host": "a", "value": hour + 0.5} for hour in range(24)]
+    said = {"metric": "cpu", "data": records}
+    with pytest.raises(InputError, match="its rows are Maximum"):
+        exports.read(tmp_path / "max", {"a.json": json.dumps({**said, "query": {"aggregation": "Maximum"}})})
+    panel, _ = exports.read(
+        tmp_path / "zone", {"a.json": json.dumps({**said, "timezone": "Asia/Tokyo"})}, "frequency: h"
+    )
+    assert panel["ds"].min().isoformat() == "2024-02-12T15:00:00"
+    panel, _ = exports.read(tmp_path, {"a_cpu.json": json.dumps({"memory": records})})
+    assert panel["metric"].tolist() == ["memory"]

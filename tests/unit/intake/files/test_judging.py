@@ -27,6 +27,7 @@ def judged():
                 "INSERT INTO reading (file, server_id, sampled_at, evidence) VALUES (0, ?, ?::TIMESTAMP, ?)",
                 [server, at, evidence],
             )
+            db.execute("INSERT INTO not_a_name SELECT $1 WHERE server_problem($1) IS NOT NULL", [server])
             for name, text in texts.items():
                 db.execute(f"UPDATE reading SET {name} = try_cast(? AS DOUBLE)", [text])
             if doubt:

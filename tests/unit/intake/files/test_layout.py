@@ -75,3 +75,17 @@ def test_a_decimal_comma_that_fills_a_missing_column_is_found_by_its_digits(tmp_
     for idle in (lambda row: row[:-1] + str(int(row[-1]) % 4), lambda row: row[:-1] + str(3 + int(row[-1]))):
         assert layout(tmp_path, "\n".join(["host,time,cpu,memory", *map(idle, rows)])).shape == "wide"
     assert layout(tmp_path, "\n".join(["host,time,cpu,memory", *rows[:20]])).shape == "wide"
+
+
+@pytest.mark.parametrize("second", [",,Max,Avg", ",,user,cached", ",,web-1,web-2"])
+def test_a_second_row_of_headings_is_not_passed_over(tmp_path, second):
+    rows = "".join(f"2024-02-13 {hour:02}:00,a,40,60\n" for hour in range(24))
+    with pytest.raises(InputError, match="a second row of headings"):
+        exports.read(tmp_path, {"a.csv": f"time,host,cpu [%],memory [%]\n{second}\n{rows}"})
+
+
+@pytest.mark.parametrize("heads", ["Date,Start Time", "Data,Ora", "Datum,Uhrzeit"])
+def test_date_and_time_of_day_stand_under_many_headings(tmp_path, heads):
+    rows = "".join(f"2024-02-13,{hour:02}:00,a,{hour}\n" for hour in range(24))
+    panel, _ = exports.read(tmp_path, {"a.csv": f"{heads},host,cpu [%]\n{rows}"}, "frequency: h")
+    assert panel["max"].tolist() == list(range(24))

@@ -1,5 +1,7 @@
 """Lines beside a table that say another thing than its headings and the file's name refuse the file."""
 
+from datetime import datetime, timedelta
+
 import exports
 import pytest
 
@@ -107,8 +109,28 @@ def test_page_breaks_totals_and_lines_at_the_end_are_no_titles(tmp_path):
     assert panel["samples"].tolist() == [24] and exports.adds_up(quality)
 
 
-def test_percent_in_some_cells_and_shares_in_others_are_refused(tmp_path):
-    mixed = "".join(f"2024-02-13 {hour:02}:00,{f'{hour}%' if hour % 2 else hour / 100}\n" for hour in range(24))
-    with pytest.raises(UnreadableFile, match="are in percent, and the others never exceed 1"):
-        layout(tmp_path, f"time,cpu\n{mixed}")
-    assert layout(tmp_path, "time,cpu\n" + mixed.replace("0.", "4.")).shape == "wide"
+@pytest.mark.parametrize("hours", [24, 24 * 20])
+def test_percent_in_some_cells_and_shares_in_others_are_refused(tmp_path, hours):
+    begin = datetime(2024, 2, 1)
+    first = [f"{begin + timedelta(hours=hour)},a,{10 + hour % 60}%\n" for hour in range(hours)]
+    shares = [f"{begin + timedelta(hours=hour)},b,0.{10 + hour % 60}\n" for hour in range(hours)]
+    with pytest.raises(InputError, match="are in percent, and the others never exceed 1"):
+        exports.read(tmp_path / "shares", {"a.csv": "time,host,cpu\n" + "".join(first + shares)})
+    percent = [row.replace(",b,0.", ",b,") for row in shares]
+    panel, _ = exports.read(tmp_path, {"a.csv": "time,host,cpu\n" + "".join(first + percent)})
+    assert set(panel["server_id"]) == {"a", "b"} and panel["max"].min() > 1
+
+
+@pytest.mark.parametrize(
+    "title, read",
+    [("Peak CPU utilization by hour", False), ("Report of maximum values", False), ("CPU usage, 5 min values", True),
+     ("Average and maximum CPU usage", True), ("Maximum CPU usage: 61.5 %", True), ("Average CPU usage", True)],
+)  # fmt: skip
+def test_a_title_of_maxima_is_heard(tmp_path, title, read):
+    files = {"web-1.csv": f"{title}\ntime,cpu [%]\n{ROWS}"}
+    if read:
+        panel, _ = exports.read(tmp_path, files)
+        assert panel["samples"].tolist() == [24]
+    else:
+        with pytest.raises(InputError, match="not what was measured on average"):
+            exports.read(tmp_path, files)

@@ -1,5 +1,6 @@
 """Every export format is read without settings; what is not one of them is left to the reader of tables."""
 
+import csv
 import io
 import json
 from datetime import timedelta
@@ -19,13 +20,47 @@ def test_every_format_has_a_sample_of_its_own():
     assert set(FORMATS) == set(exports.EXPORTS) - {"wide"}
 
 
+class Together:
+    """An export of each format, of servers of its own, all dropped together; and what is made of each."""
+
+    def __init__(self, folder, share=1, settings=None):
+        self.fleets = {
+            name: {
+                server: [(at, round(value / share, 4)) for at, value in made]
+                for server, made in exports.fleet(f"web-{number}", f"db-{number}.corp.example").items()
+            }
+            for number, name in enumerate(exports.EXPORTS, 1)
+        }
+        files = {
+            f"{name}/{file}": content
+            for name, make in exports.EXPORTS.items()
+            for file, content in make(self.fleets[name]).items()
+        }
+        self.panel, self.quality = exports.read(folder, files, settings)
+        with (folder / "panel" / "quarantine.csv").open(newline="", encoding="utf-8") as file:
+            self.quarantine = list(csv.DictReader(file))
+
+    def of(self, name):
+        """The rows of an export's servers, and what is said of its files."""
+        rows = self.panel[self.panel["server_id"].isin(self.fleets[name])]
+        return rows, [file for file in self.quality["files"] if file["file"].startswith(f"{name}/")]
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    return Together(tmp_path_factory.mktemp("together"))
+
+
 @pytest.mark.parametrize("name", exports.EXPORTS)
-def test_an_export_is_read_as_it_is(tmp_path, name):
-    cpu = exports.fleet()
-    panel, quality = exports.read(tmp_path, exports.EXPORTS[name](cpu))
-    assert exports.is_right(panel, quality, cpu=cpu)
-    said = {file["export"] for file in quality["files"]}
-    assert said == {"CSV" if name == "wide" else FORMATS[name].NAME}
+def test_an_export_is_read_as_it_is(together, name):
+    rows, files = together.of(name)
+    assert exports.is_right(rows, {"files": files}, cpu=together.fleets[name])
+    assert {file["export"] for file in files} == {"CSV" if name == "wide" else FORMATS[name].NAME}
+
+
+def test_exports_dropped_together_make_servers_of_no_other_names(together):
+    assert set(together.panel["server_id"]) == {server for cpu in together.fleets.values() for server in cpu}
+    assert exports.adds_up(together.quality)
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
@@ -63,17 +98,22 @@ def test_a_metric_stream_in_parquet_of_other_types_is_refused_with_a_sentence(tm
         exports.read(tmp_path, {name: out.getvalue()})
 
 
+@pytest.fixture(scope="module")
+def shares(tmp_path_factory):
+    """Values from 0 to 1, with settings that say so."""
+    return Together(tmp_path_factory.mktemp("shares"), 100, "units: {cpu: ratio}")
+
+
 @pytest.mark.parametrize("name", exports.EXPORTS)
-def test_a_unit_in_the_settings_never_contradicts_what_an_export_says_itself(tmp_path, name):
-    cpu = {server: [(at, round(v / 100, 4)) for at, v in made] for server, made in exports.fleet().items()}
-    try:
-        panel, quality = exports.read(tmp_path, exports.EXPORTS[name](cpu), "units: {cpu: ratio}")
-    except InputError as error:
-        assert "`units` in the settings another one" in str(error) or "never exceeds 1" in str(error)
+def test_a_unit_in_the_settings_never_contradicts_what_an_export_says_itself(shares, name):
+    rows, files = shares.of(name)
+    if rows.empty:
+        reasons = {row["reason"] for row in shares.quarantine if row["file"] in {file["file"] for file in files}}
+        assert any("`units` in the settings another one" in one or "never exceeds 1" in one for one in reasons)
         return
     factor = 100 if name in ("wide", "zabbix_export", "grafana_series") else 1  # these do not say their unit
-    truth = {server: [(at, factor * v) for at, v in made] for server, made in cpu.items()}
-    assert exports.is_right(panel, quality, cpu=truth)
+    truth = {server: [(at, factor * v) for at, v in made] for server, made in shares.fleets[name].items()}
+    assert exports.is_right(rows, {"files": files}, cpu=truth)
 
 
 def _matrix(cpu, made, **labels):
@@ -304,3 +344,102 @@ def test_sar_may_end_after_midnight_and_not_go_back(tmp_path, last, days):
     lines += [f"{clock}     all     10.00     {50 + place / 10:.2f}" for place, clock in enumerate(clocks)]
     panel, quality = exports.read(tmp_path, {"sar.txt": "\n".join([*lines, "Average:     all     10.00     60.00"])})
     assert panel["ds"].astype(str).tolist() == days and quality["rows"]["quarantined"] == 2 - len(days)
+
+
+LABELS = [
+    "{} CPUUtilization",
+    "{} - CPUUtilization",
+    "CPUUtilization: {}",
+    "{} (CPUUtilization)",
+    "{} | CPUUtilization | Average",
+]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_of_cloudwatch_may_have_metric_and_marks_beside_the_server(tmp_path, label):
+    cpu = exports.fleet()
+    [(name, content)] = exports.EXPORTS["cloudwatch_console"](cpu).items()
+    for server in cpu:
+        content = content.replace(server, label.format(server))
+    assert _is_read(tmp_path / "console", {name: content}, cpu=cpu)
+    [content] = exports.EXPORTS["cloudwatch_get_metric_data"](cpu).values()
+    answer = json.loads(content)
+    for one, server in zip(answer["MetricDataResults"], cpu, strict=True):
+        one["Label"] = label.format(server)
+    assert _is_read(tmp_path, {"cpu.json": json.dumps(answer)}, cpu=cpu)
+
+
+@pytest.mark.parametrize("expression", ["max:system.cpu.idle{host:a}", "avg:system.cpu.idle{host:a}.rollup(max, 300)"])
+def test_datadogs_maxima_are_no_samples(tmp_path, expression):
+    [(name, content)] = exports.datadog_api(exports.fleet()).items()
+    answer = json.loads(content)
+    for one in answer["series"]:
+        one["expression"] = expression
+    with pytest.raises(InputError, match="another statistic"):
+        exports.read(tmp_path, {name: json.dumps(answer)})
+
+
+def test_what_dynatrace_folds_to_a_maximum_is_no_sample(tmp_path):
+    [(name, content)] = exports.dynatrace(exports.fleet()).items()
+    with pytest.raises(InputError, match="fold"):
+        exports.read(tmp_path, {name: content.replace("builtin:host.cpu.usage", "builtin:host.cpu.usage:fold(max)")})
+
+
+def test_a_result_that_influx_calls_max_is_no_sample(tmp_path):
+    rows = [f",max,0,{exports.iso(at)},{v},used_percent,mem,web-1" for at, v in exports.fleet("web-1")["web-1"]]
+    text = "\n".join([",result,table,_time,_value,_field,_measurement,host", *rows])
+    with pytest.raises(InputError, match="another statistic"):
+        exports.read(tmp_path, {"q.csv": text})
+    assert _is_read(tmp_path / "mean", {"q.csv": text.replace(",max,", ",mean,")}, memory=exports.fleet("web-1"))
+
+
+@pytest.mark.parametrize(
+    "labels, read",
+    [({"exported_instance": "web-1"}, True), ({"dimension_InstanceId": "web-1", "name": "arn:aws:ec2"}, True),
+     ({"vm_name": "web-1"}, True), ({"exported_job": "aws_ec2", "instance_id": "web-1"}, True),
+     ({"exported_job": "aws_ec2"}, False)],
+)  # fmt: skip
+def test_an_exporter_that_speaks_of_other_machines_is_not_one_of_them(tmp_path, labels, read):
+    cpu = exports.fleet("web-1")
+    series = _matrix({"exporter-7": cpu["web-1"]}, lambda v: v, **labels)
+    if read:
+        assert _is_read(tmp_path, {"cpu.json": json.dumps(series)}, cpu=cpu)
+    else:
+        with pytest.raises(InputError, match="no server name"):
+            exports.read(tmp_path, {"cpu.json": json.dumps(series)})
+
+
+@pytest.mark.parametrize("path", ["carbon.agents.{}-a.cpuUsage", "servers.host-1.docker.{}.cpu.usage_percent"])
+def test_a_daemons_cpu_is_not_its_servers(tmp_path, path):
+    cpu = exports.fleet("web-1")
+    rows = [f"{path.format('web-1')},{at:%Y-%m-%d %H:%M:%S},{v}" for at, v in cpu["web-1"]]
+    with pytest.raises(InputError):
+        exports.read(tmp_path, {"render.csv": "\n".join(rows)})
+
+
+def test_machines_of_two_scale_sets_are_not_one(tmp_path):
+    cpu, files = exports.fleet("web/0", "db/0"), {}
+    for place, (server, made) in enumerate(cpu.items()):
+        [content] = exports.azure_monitor({"NAME": made}).values()
+        resource = f"virtualMachineScaleSets/{server[:-2]}/virtualMachines/0"
+        files[f"{place}.json"] = content.replace("virtualMachines/NAME", resource)
+    assert _is_read(tmp_path, files, cpu=cpu)
+
+
+def test_a_field_of_the_line_protocol_may_be_mapped_as_the_message_says(tmp_path):
+    cpu = exports.fleet()
+    lines = [f"app,host={server} busy_share={v},used_percent=1 {exports.epoch(at)}000000000"
+             for server, made in cpu.items() for at, v in made]  # fmt: skip
+    files = {"m.txt": "\n".join(lines)}
+    with pytest.raises(InputError, match="map others under `columns`"):
+        exports.read(tmp_path / "not", files)
+    panel, quality = exports.read(tmp_path, files, 'columns: {"app busy_share": cpu}')
+    assert exports.is_right(panel, quality, cpu=cpu)
+
+
+def test_prtg_shows_what_is_below_one_percent_so_and_gives_it_raw(tmp_path):
+    idle = {"web-1": [(at, round(v / 50, 4)) for at, v in exports.fleet("web-1")["web-1"]]}
+    [(name, content)] = exports.prtg(idle).items()
+    shown = content.replace('"1 %"', '"< 1 %"').replace('"0 %"', '"< 1 %"')
+    assert '"< 1 %"' in shown
+    assert _is_read(tmp_path, {name: shown}, cpu=idle)

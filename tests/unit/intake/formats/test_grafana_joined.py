@@ -66,3 +66,29 @@ def test_a_files_name_that_does_not_say_its_metric_is_named_as_the_cause(tmp_pat
     for name in ("cpu-prod", "cpu-ready"):
         assert f"the file's name, {name!r}, is not known to be a utilization" in reasons
     assert "rename the file" in reasons
+
+
+def test_a_statistic_behind_a_name_is_no_part_of_it(tmp_path):
+    rows = "".join(f"2024-02-13 {hour:02}:00,40,60\n" for hour in range(24))
+    for heads in ("web-1_avg,web-1_max", "web-1.mean,web-1.max"):
+        with pytest.raises(InputError):
+            exports.read(tmp_path / heads[5:8], {"cpu.csv": f"Time,{heads}\n{rows}"})
+
+
+def test_series_joined_by_grafana_8_and_what_splunk_puts_together(tmp_path):
+    rows = "".join(f"2024-02-13 {hour:02}:00,{hour},{hour + 9}\n" for hour in range(24))
+    joined = {"CPU usage-data-as-seriesToColumns-2024-02-14 09_12_33.csv": f"Time,alpha,beta\n{rows}"}
+    panel, _ = exports.read(tmp_path / "joined", joined)
+    assert panel["server_id"].tolist() == ["alpha", "beta"]
+    panel, quality = exports.read(tmp_path / "splunk", {"cpu.csv": f"_time,web-1,OTHER\n{rows}"})
+    assert panel["server_id"].tolist() == ["web-1"] and any("OTHER" in note for note in quality["notes"])
+
+
+@pytest.mark.parametrize("heading", ["online-users", "error-rate", "queue-length", "avg-all", "lun-3", "vol-0a1b2c3d"])
+def test_a_column_of_another_thing_beside_servers_is_none_and_may_be_ignored(tmp_path, heading):
+    rows = "".join(f"2024-02-13 {hour:02}:00,{hour},{hour + 9},7\n" for hour in range(24))
+    files = {"cpu.csv": f"Time,web-1,web-2,{heading}\n{rows}"}
+    with pytest.raises(InputError):
+        exports.read(tmp_path / "all", files)
+    panel, _ = exports.read(tmp_path, files, f"columns: {{{heading}: ignore}}")
+    assert panel["server_id"].tolist() == ["web-1", "web-2"]

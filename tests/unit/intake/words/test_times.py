@@ -30,7 +30,8 @@ def read():
 @pytest.mark.parametrize(
     "text",
     [
-        "2024-02-13T13:05:00Z", "2024-02-13 13:05", "2024/02/13 13:05:00", "2024-02-13 14:05:00 +01:00", "1707829500",
+        "2024-02-13T13:05:00Z", "2024-02-13 13:05:00 Z", "2024-02-13 13:05", "2024/02/13 13:05:00",
+        "2024-02-13 14:05:00 +01:00", "1707829500",
         "1707829500000", "20240213T130500Z", "20240213 13:05:00", "202402131305", "13/02/2024 13:05",
         "13.02.2024 13:05",
         "02/13/2024 01:05 PM", "2/13/2024 1:05:00 PM", "2/13/2024, 1:05:00.000 PM", "Feb 13, 2024 1:05 PM",
@@ -164,3 +165,9 @@ def test_a_zone_beside_a_table_that_is_not_certain_is_refused(line):
 def test_a_zone_that_the_settings_map_is_certain():
     assert times.zone_around(["Zeitzone: CET"], {"CET": "+01:00"}) == "Etc/GMT-1"
     assert times.zone_around(["Report (GMT+02:00)"], {"GMT+02:00": "+02:00"}) == "Etc/GMT-2"
+
+
+@pytest.mark.parametrize("offset", ["+330", "-480", "-60", "+15", "+5:60", "+14:75"])
+def test_an_offset_that_could_be_of_minutes_is_no_zone(offset):
+    with pytest.raises(UnclearTime, match="can mean several"):
+        zone_of_heading(f"Time (UTC{offset})", {})
