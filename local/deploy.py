@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from samtranslator.yaml_helper import yaml_parse
 
 from cli.stack import api_address_of
 from local.cloud import ROOT, STATE, Cloud, CloudError
@@ -19,6 +23,7 @@ from local.cloud import ROOT, STATE, Cloud, CloudError
 STACK = "headroom"
 EMAIL = "you@example.com"
 BUILD = STATE / "build"
+PACKED = BUILD / "packed.json"
 SOURCES = ("template.yaml", "samconfig.toml", "functions", "console", "processing", "statemachine", "requirements")
 PARAMETERS = {"NotificationEmail": EMAIL, "BatchWindowSeconds": "2", "MinutesBetweenRuns": "0", "Datasets": "demo",
               "HttpApi": "true"}  # fmt: skip
@@ -44,7 +49,7 @@ def deploy(cloud: Cloud, parameters: dict[str, str] | None = None, name: str = S
     _sam(
         cloud.environment,
         "deploy",
-        "--template-file", BUILD / "template.yaml",
+        "--template-file", PACKED,
         "--config-file", ROOT / "samconfig.toml",
         "--stack-name", name,
         "--no-confirm-changeset",
@@ -68,14 +73,41 @@ def api_address(cloud: Cloud, stack: Stack) -> str:
 def _build() -> None:
     """``sam build``, unless nothing that it reads has changed since the last time."""
     stamp, wanted = BUILD.with_suffix(".sha256"), _digest()
-    if (BUILD / "template.yaml").exists() and stamp.exists() and stamp.read_text() == wanted:
+    if PACKED.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
     stamp.unlink(missing_ok=True)
     # The laptop runs the functions with this interpreter, so they get the libraries of this machine.
     here = {"LAMBDA_PLATFORM": "", "PYTHON": sys.executable}
     _sam(here, "build", "--template-file", ROOT / "template.yaml", "--config-file", ROOT / "samconfig.toml",
          "--build-dir", BUILD)  # fmt: skip
+    _pack()
     stamp.write_text(wanted)
+
+
+def _pack() -> None:
+    """Archives of the folders that the built template names, and the template, as JSON, with these in their place.
+
+    ``sam deploy`` takes both as they are. Itself it packs the folder of the functions once per function, and parses
+    the YAML seven times: 6 of 8 seconds of a processor, of each deployment.
+    """
+    template = yaml_parse((BUILD / "template.yaml").read_text(encoding="utf-8"))
+    packed: dict[str, str] = {}
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        for name in {"CodeUri", "ContentUri"} & properties.keys():
+            folder = properties[name]
+            packed[folder] = packed.get(folder) or _packed((BUILD / folder).resolve()).name
+            properties[name] = packed[folder]
+    PACKED.write_text(json.dumps(template), encoding="utf-8")
+
+
+def _packed(folder: Path) -> Path:
+    archive = BUILD / f"{folder.name}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False) as packed:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                packed.write(file, file.relative_to(folder))
+    return archive
 
 
 def _digest() -> str:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from local.cloud import ROOT
 
+# Of Java, for minutes on small data: no time goes into optimizing code, and none into threads that collect garbage.
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 
 def home() -> Path | None:
     """Spark's folder: that of ``SPARK_HOME``, or of this project's own environment; None where there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,27 +10,37 @@ from typing import Any
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the browser tests need it")
-
 FOUND = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# Playwright's own list, whose place ours takes, and what lists suggestions below an address: a page of its own, which
+# took longer to open than most of the tests' pages.
+WITHOUT = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled",
+    "PreconnectToSearch", "WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup",
+)  # fmt: skip
 # It asks for nothing by itself.
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", f"--disable-features={','.join(WITHOUT)}",
 ]  # fmt: skip
 
 DESKTOP = {"viewport": {"width": 1280, "height": 860}}
 # What Chromium says of a request that is answered with a no.
 ANSWERED_NO = "Failed to load resource"
 
+PLAYWRIGHT = importlib.util.find_spec("playwright")  # it is loaded where a browser is: most workers have none
 needed = pytest.mark.skipif(
-    FOUND is None, reason="no Chromium found: install the package chromium to run the browser tests"
+    FOUND is None or PLAYWRIGHT is None,
+    reason="no Chromium or playwright found: install the package chromium to run the browser tests",
 )
 
 
 @contextmanager
 def launched() -> Iterator[Any]:
     """The browser, while this lasts."""
+    from playwright import sync_api
+
     with sync_api.sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=FOUND, args=FLAGS)
         yield found

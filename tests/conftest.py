@@ -1,5 +1,6 @@
 """What must be there before any test imports a function (Powertools reads it then), and the order of the tests."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,19 @@ os.environ |= {
 # How long an example takes says nothing where the machine is busy; what hangs ends by pytest's own limit.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
+
+
+# What is loaded while tests are collected stays to the end: looking through it for what can go would cost time, always.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # what is left at the end is told on standard error by libraries that count
 
 
 @pytest.fixture(autouse=True)
@@ -43,10 +57,9 @@ def browser() -> Iterator[Any]:
 LONGEST = (
     "integration/test_faults.py", "integration/test_runs.py", "unit/test_preprocess.py",
     "integration/test_report_in_browser.py", "unit/test_spread.py", "integration/test_service.py",
-    "unit/intake/test_wild_files.py", "integration/test_spark.py", "integration/test_burst.py",
-    "unit/forecast/test_model.py", "integration/test_cli.py", "integration/test_challenger.py",
-    "unit/console/test_console.py", "integration/test_page.py", "integration/test_job_image.py",
-    "unit/intake/formats/test_formats.py", "integration/test_script_mode.py",
+    "integration/test_spark.py", "integration/test_burst.py", "unit/forecast/test_model.py",
+    "integration/test_cli.py", "integration/test_challenger.py", "unit/console/test_console.py",
+    "integration/test_page.py", "integration/test_job_image.py", "integration/test_script_mode.py",
 )  # fmt: skip
 
 # Its stack has a Slack that refuses, which the cloud's other tests would meet.

@@ -30,6 +30,7 @@ def started() -> Iterator[Any]:
         # Executors are to find the tests' functions too.
         code = os.pathsep.join([executor_environment()["PYTHONPATH"], *sys.path])
         chosen = _configuration().setMaster("local[2, 3]").set("spark.ui.enabled", "false")
+        chosen.set("spark.driver.extraJavaOptions", spark.JAVA)
         context = SparkContext(conf=chosen.set("spark.executorEnv.PYTHONPATH", code))
         context.setLogLevel("OFF")
         yield context

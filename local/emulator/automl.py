@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.emulator import seasonal, transfer
+from local.emulator import transfer
 from local.emulator.jobs import MESSAGE_LENGTH, Job, places
 from local.emulator.service_model import ServiceError
 
@@ -199,9 +199,11 @@ def _seasonal(job: Job, seconds: float | None, *words: str | Path) -> None:
                     raise _Failed("Failed", "Failed", "ClientError: the model did not answer in time") from None
     finally:
         process.kill()
-    if process.returncode == seasonal.REFUSED:
-        raise _Failed("Failed", "Failed", f"ClientError: {output.strip()}")
     if process.returncode:
+        from local.emulator.seasonal import REFUSED  # with pandas, which the cloud itself does without
+
+        if process.returncode == REFUSED:
+            raise _Failed("Failed", "Failed", f"ClientError: {output.strip()}")
         raise _Failed("Failed", "Failed", f"AlgorithmError: {errors.strip()[-300:]}")
 
 

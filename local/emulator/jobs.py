@@ -292,7 +292,7 @@ def script_mode(hyperparameters: dict[str, str], channels: list[str], ml: Path) 
     sorted by name; Python programs also get the packages of the image by ``PYTHONPATH``.
     """
     code = ml / "code"
-    shutil.copytree(hyperparameters["sagemaker_submit_directory"], code)
+    shutil.copytree(hyperparameters["sagemaker_submit_directory"], code, symlinks=True)
     program = hyperparameters["sagemaker_program"]
     (code / program).chmod(0o777)
     flags = [

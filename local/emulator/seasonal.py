@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsforecast import StatsForecast
-from statsforecast.models import AutoTheta, HistoricAverage, SeasonalNaive
 
 # The service refuses more (API reference of TimeSeriesForecastingJobConfig, CreateAutoMLJob's, the example notebook).
 SHARE_AHEAD, LEAST_ROWS, LEAST_VALUES = 4, 500, 4
@@ -115,6 +113,9 @@ def filled(table: pd.DataFrame, asked: dict[str, Any]) -> pd.DataFrame:
 
 def forecast(table: pd.DataFrame, asked: dict[str, Any], method: str) -> pd.DataFrame:
     """``unique_id, ds`` and a column per quantile (p5, p50 …)."""
+    from statsforecast import StatsForecast  # seconds, which the cloud itself never needs
+    from statsforecast.models import AutoTheta, HistoricAverage, SeasonalNaive
+
     season = SEASONS.get(asked["ForecastFrequency"][-1], 1)
     models = {
         "SeasonalNaive": SeasonalNaive(season),

@@ -82,6 +82,7 @@ def main() -> int:
     home = str(spark.home())
     local = {"SPARK_HOME": home, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": os.environ.get("TMPDIR", "/tmp")}  # noqa: S108
     command = [f"{home}/bin/spark-submit", "--master", f"local[{os.cpu_count()}]", "--deploy-mode", "client"]
+    command += ["--driver-java-options", spark.JAVA]
     quiet = ["--conf", "spark.ui.enabled=false", *configured(ml / "processing" / "input" / "conf")]
     ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     code = subprocess.run([*command, *quiet, *given], env=ours | local, check=False).returncode

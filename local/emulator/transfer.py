@@ -8,9 +8,10 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
@@ -23,38 +24,46 @@ CHUNK_BYTES = 2**20
 LARGE_BYTES = 64 * 2**20
 
 
-KEPT_BYTES = 4 * 2**20
+KEPT_BYTES = 16 * 2**20  # of all objects of an input
+
+
+class Found(NamedTuple):
+    """An object, what its file is called, and what the listing says of it, where there is one."""
+
+    bucket: str
+    key: str
+    name: str
+    etag: str | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Small objects that an earlier job of the same role has fetched, for those after it that still may read them.
+    """Small inputs that an earlier job of the same role has fetched, for those after it that still may read them.
 
     A job's code is over a hundred files, and the same for most jobs: fetching them took more time than the job itself.
+    A job gets copies, but of a Python package a link: so it is compiled once as well, and not in every job.
     """
 
     folder: Path
     may_read: Callable[[str, str, str], bool]  # role, bucket, key
 
-    def place(self, role_arn: str, bucket: str, key: str, etag: str) -> Path:
-        """Where the object is, or is to be put."""
-        return self.folder / hashlib.sha256("\0".join((role_arn, bucket, key, etag)).encode()).hexdigest()
+    def place(self, role_arn: str, found: list[Found]) -> Path | None:
+        """Where these objects are, or are to be put; None if they are not for keeping."""
+        if not all(one.etag for one in found) or sum(one.size for one in found) > KEPT_BYTES:
+            return None
+        facts = json.dumps([role_arn, [(one.bucket, one.key, one.name, one.etag) for one in found]])
+        return self.folder / hashlib.sha256(facts.encode()).hexdigest()
 
-    def gives(self, role_arn: str, bucket: str, key: str, etag: str, target: Path) -> bool:
-        """Has it put the object there?"""
-        source = self.place(role_arn, bucket, key, etag)
-        if not (source.exists() and self.may_read(role_arn, bucket, key)):
-            return False
-        shutil.copyfile(source, target)
-        return True
-
-    def takes(self, role_arn: str, bucket: str, key: str, etag: str, file: Path) -> None:
-        """Keep what was fetched; jobs may do so at the same time."""
-        if file.stat().st_size <= KEPT_BYTES:
-            self.folder.mkdir(exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as copy:
-                copy.write(file.read_bytes())
-            Path(copy.name).rename(self.place(role_arn, bucket, key, etag))
+    def hand_over(self, place: Path, target: Path) -> None:
+        """Put what is in the place into the folder ``target``."""
+        for entry in place.iterdir():
+            if (entry / "__init__.py").exists():
+                (target / entry.name).symlink_to(entry)
+            elif entry.is_dir():
+                shutil.copytree(entry, target / entry.name)
+            else:
+                shutil.copyfile(entry, target / entry.name)
 
 
 class TransferError(Exception):
@@ -72,30 +81,43 @@ def download(
     matches, access is denied, or a key cannot be a file inside ``folder``.
     """
     bucket, prefix = split(uri)
-    found = _listed(s3, bucket, prefix) if kind == "S3Prefix" else _in_manifest(s3, bucket, prefix, whole_keys)
-    total = files = 0
     try:
-        for source, key, name, etag in found:
-            target = inside(folder, name)
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if not (kept and etag and kept.gives(role_arn, source, key, etag, target)):
-                    with target.open("wb") as file:
-                        shutil.copyfileobj(s3.get_object(Bucket=source, Key=key)["Body"], file, CHUNK_BYTES)
-                    if kept and etag:
-                        kept.takes(role_arn, source, key, etag, target)
-            except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
-                raise TransferError(f'the key "{key}" is both a file and a folder of other keys') from error
-            total += target.stat().st_size
-            files += 1
+        listed = _listed(s3, bucket, prefix) if kind == "S3Prefix" else _in_manifest(s3, bucket, prefix, whole_keys)
+        if not (found := list(listed)):
+            raise TransferError(
+                f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
+                f"exists in the selected region, that objects exist under that S3 prefix, and that the role "
+                f'"{role_arn}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+            )
+        place = kept.place(role_arn, found) if kept else None
+        if kept is None or place is None:
+            return _fetch(s3, found, folder)
+        if not place.exists():
+            kept.folder.mkdir(exist_ok=True)
+            fetched = Path(tempfile.mkdtemp(dir=kept.folder))
+            _fetch(s3, found, fetched)
+            with suppress(OSError):  # another job was quicker
+                fetched.rename(place)
+        elif not all(kept.may_read(role_arn, one.bucket, one.key) for one in found):
+            return _fetch(s3, found, folder)
+        kept.hand_over(place, folder)
+        return sum(one.size for one in found)
     except ClientError as error:
         raise TransferError(f"{error} (role {role_arn}, {uri})") from error
-    if not files:
-        raise TransferError(
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
-            f'exists in the selected region, that objects exist under that S3 prefix, and that the role "{role_arn}" '
-            f'has "s3:ListBucket" permissions on bucket "{bucket}".'
-        )
+
+
+def _fetch(s3: Any, found: list[Found], folder: Path) -> int:
+    """Bring the objects into ``folder`` and return the number of bytes."""
+    total = 0
+    for one in found:
+        target = inside(folder, one.name)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                shutil.copyfileobj(s3.get_object(Bucket=one.bucket, Key=one.key)["Body"], file, CHUNK_BYTES)
+        except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+            raise TransferError(f'the key "{one.key}" is both a file and a folder of other keys') from error
+        total += target.stat().st_size
     return total
 
 
@@ -154,14 +176,14 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _listed(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, str, str, str | None]]:
-    """(bucket, key, name relative to the prefix, ETag) of every object whose key begins with ``prefix``."""
+def _listed(s3: Any, bucket: str, prefix: str) -> Iterator[Found]:
+    """Every object whose key begins with ``prefix``, called by what follows the prefix."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
             key = item["Key"]
             if key.endswith("/"):
                 continue  # the empty object that consoles show as a folder
-            yield bucket, key, relative(key, prefix), item["ETag"]
+            yield Found(bucket, key, relative(key, prefix), item["ETag"], item["Size"])
 
 
 def relative(key: str, prefix: str) -> str:
@@ -172,7 +194,7 @@ def relative(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def _in_manifest(s3: Any, bucket: str, key: str, whole_keys: bool) -> Iterator[tuple[str, str, str, str | None]]:
+def _in_manifest(s3: Any, bucket: str, key: str, whole_keys: bool) -> Iterator[Found]:
     """The same for the objects that a manifest lists, which gives no ETags."""
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
@@ -185,7 +207,7 @@ def _in_manifest(s3: Any, bucket: str, key: str, whole_keys: bool) -> Iterator[t
             f's3://{bucket}/{key} is not a manifest of the form [{{"prefix": "s3://…"}}, "name", …]: {error}'
         ) from error
     for name in names:
-        yield source, folder + name, folder + name if whole_keys else name, None
+        yield Found(source, folder + name, folder + name if whole_keys else name)
 
 
 def _files(folder: Path) -> list[Path]:

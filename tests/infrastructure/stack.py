@@ -8,9 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cfnlint.decode import cfn_yaml
-from cfnlint.template.transforms._sam import Transform
-
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
 ACCOUNT = "123456789012"
@@ -38,6 +35,9 @@ _ARNS = {
 
 @cache
 def _template() -> dict[str, Any]:
+    from cfnlint.decode import cfn_yaml  # two seconds, which most workers never need
+    from cfnlint.template.transforms._sam import Transform
+
     transform = Transform(str(TEMPLATE), cfn_yaml.load(str(TEMPLATE)), "us-east-1")
     problems = transform.transform_template()
     if problems:

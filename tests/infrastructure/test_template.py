@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from infrastructure.stack import ROOT, TEMPLATE, Stack, template
 
 import images
@@ -142,6 +141,8 @@ TAGGED_BY_THE_STACK = {"AWS::Lambda::EventSourceMapping"}
 
 def untagged(stack: Stack) -> Iterator[str]:
     """Whether a type takes tags, and where, is what its CloudFormation schema says."""
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
     for name, resource in stack.resources.items():
         schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource["Type"]).schema
         tagging = schema.get("tagging", {})

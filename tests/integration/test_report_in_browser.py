@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import needed, opener, sync_api
+from browser import needed, opener
 from synthetic_assessment import HOSTILE, assessment, with_silent
 
 from headroom.core import wording
@@ -290,6 +290,8 @@ def test_a_server_s_section_has_band_thresholds_and_breach_date(open_report: Ope
 
 
 def test_the_pointer_reads_out_history_and_forecast(open_report: Open) -> None:
+    from playwright.sync_api import expect
+
     page = open_report("hourly")
     page.locator(".open").first.click()
     chart = page.locator(".chart.is-drawn").first
@@ -299,13 +301,13 @@ def test_the_pointer_reads_out_history_and_forecast(open_report: Open) -> None:
     readout = page.locator(".readout").first
     rest = readout.inner_text()
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 80)
-    sync_api.expect(readout).to_contain_text("measured")
+    expect(readout).to_contain_text("measured")
     page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 80)
-    sync_api.expect(readout).to_contain_text("expected")
+    expect(readout).to_contain_text("expected")
     labels = " ".join(chart.locator(".hoverlayer text").all_text_contents())
     assert re.search(r"expected \d+ %, 8 in 10 between \d+ % and \d+ %", labels), "the chart itself says it with units"
     page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] - 80)
-    sync_api.expect(readout).to_have_text(rest)
+    expect(readout).to_have_text(rest)
 
 
 def test_a_chart_zooms_by_mouse_and_keyboard_and_shows_all_again(open_report: Open) -> None:

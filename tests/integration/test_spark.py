@@ -93,7 +93,7 @@ def test_the_reason_of_a_failure_is_the_jobs_and_not_the_sentence_that_smspark_s
 
 
 def test_a_run_on_spark_publishes_the_same_results(service: Service, months: dict[str, bytes]) -> None:
-    first = service.outcome(service.drop_and_wait("sparks", months)[-1])["run_id"]
+    first = service.outcome(service.drop_together_and_wait("sparks", months)[-1])["run_id"]
     before = len(service.executions("sparks"))
     given = {"dataset": "sparks", "mode": "score"}
     overrides = {"engine": "spark", "assess": {"instance_count": 2}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -74,6 +74,31 @@ ENVIRONMENT = {
 }
 
 
+class OneClientEach(boto3.Session):
+    """A session that makes the client of a service once for all tests: it takes longer than most of their requests."""
+
+    def __init__(self) -> None:
+        found = botocore.session.get_session()
+        found.register_component("data_loader", SERVICE_MODELS)
+        super().__init__(botocore_session=found)
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    def client(self, *service: Any, **given: Any) -> Any:
+        return self._once(super().client, service, given)
+
+    def resource(self, *service: Any, **given: Any) -> Any:
+        return self._once(super().resource, service, given)
+
+    def _once(self, make: Callable[..., Any], service: tuple[Any, ...], given: dict[str, Any]) -> Any:
+        if given.keys() - {"region_name"}:
+            return make(*service, **given)
+        key = (make.__name__, *service, *given.values())
+        if key not in self._made:
+            self._made[key] = make(*service, **given)
+        return self._made[key]
+
+
+one_client_each = cache(OneClientEach)
 _CLIENT, _RESOURCE = boto3.client, boto3.resource
 
 
@@ -121,17 +146,17 @@ def a_file(
     return File(key, version, 10, "etag", time, sequencer)
 
 
-# One file of each export format: what ``make quick`` has of whole files.
-QUICK = "test_an_export_is_read_as_it_is"
+# Exports of all formats, read together: what ``make quick`` has of whole files.
+QUICK = ("test_an_export_is_read_as_it_is", "test_exports_dropped_together_make_servers_of_no_other_names")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes a while, which adds up, is left out of ``make quick``: an AWS in memory, and files that pass through
-    the whole of intake, a quarter of a second each."""
+    the whole of intake, a third of a second each."""
     for item in items:
         needs = set(getattr(item, "fixturenames", ()))
         whole_files = "intake" in item.path.parts and needs & {"tmp_path", "tmp_path_factory"}
-        if "aws" in needs or (whole_files and item.originalname != QUICK):
+        if "aws" in needs or (whole_files and item.originalname not in QUICK):
             item.add_marker(pytest.mark.slow)
 
 
@@ -143,11 +168,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        session = botocore.session.get_session()
-        session.register_component("data_loader", SERVICE_MODELS)
-        boto3.setup_default_session(botocore_session=session)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", one_client_each())
         yield _stack(monkeypatch)
-    boto3.DEFAULT_SESSION = None
 
 
 def create_ledger_table() -> Any:

@@ -74,6 +74,7 @@ def athena(tables):
     return connection
 
 
+@pytest.mark.slow
 def test_all_of_a_run_is_had_by_its_id_alone(athena, tables):
     for run_id in RUNS:
         rows = athena.execute(f"SELECT * FROM forecasts WHERE run_id = '{run_id}'").df()  # noqa: S608
@@ -128,6 +129,7 @@ GLUE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["forecasts", "risks", "servers", "seasonality", "clusters", "recommendations"])
 def test_the_templates_tables_have_the_columns_of_the_files(tables, name):
     resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"].values()

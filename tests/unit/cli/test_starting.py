@@ -28,6 +28,7 @@ def test_nothing_heavy_is_loaded_to_start():
     assert loaded_after("import cli.main") & (HEAVY | OF_THE_JOBS) == set()
 
 
+@pytest.mark.slow
 def test_settings_are_checked_and_decisions_written_without_the_jobs_libraries():
     code = (
         "from cli.commands.settings import problems_of\n"
@@ -37,6 +38,7 @@ def test_settings_are_checked_and_decisions_written_without_the_jobs_libraries()
     assert loaded_after(code) & OF_THE_JOBS == set()
 
 
+@pytest.mark.slow
 def test_the_apis_function_has_all_that_it_imports():
     """Its layers carry the functions' libraries and the jobs' code, and none of the jobs' libraries."""
     path = f"import sys\nsys.path.insert(0, {str(ROOT / 'functions')!r})\n"
@@ -68,6 +70,7 @@ def test_all_that_the_command_line_imports_is_installed_with_it():
     assert {str(path.relative_to(ROOT)) for path in needed} == carried
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", sorted(path.stem for path in (ROOT / "cli" / "commands").glob("[a-z]*.py")))
 def test_every_command_has_help_and_stands_in_its_manual(command):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "processing")])}

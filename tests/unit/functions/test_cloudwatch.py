@@ -26,6 +26,7 @@ def of(rows: list[dict[str, str]], server: str) -> dict[str, str]:
     return max((row for row in rows if row["server_id"] == server), key=lambda row: row["timestamp"])
 
 
+@pytest.mark.slow
 def test_an_instance_is_its_id_with_size_and_tags():
     service = Collecting()
     tags = {"Name": "web-1", "Business-Unit": "shop", "Criticality": "high", "colour": "red"}
@@ -154,6 +155,7 @@ def test_volumes_are_parts_of_their_instances_with_what_is_provisioned():
     assert all(row.items() >= ({"iops": "400", "throughput [MB/s]": "12"} | limits).items() for row in rows)
 
 
+@pytest.mark.slow
 def test_concurrency_of_functions_stands_beside_its_limit():
     service = Collecting()
     highest = {"Maximum": 812.0, "Average": 3.0}

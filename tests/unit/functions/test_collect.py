@@ -34,6 +34,7 @@ def test_nothing_happens_until_a_collector_is_set_up():
     assert service.aws.asked == []
 
 
+@pytest.mark.slow
 def test_a_new_stack_gets_two_months_of_the_fleet_at_once():
     service = Collecting()
     service.aws.instance("i-1")

@@ -47,6 +47,7 @@ def test_the_provider_says_where_it_signs_in_with_or_without_a_slash(described) 
     assert openid.provider(f"{issuer}/").token == "http://other:1/token"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("description", "words"),
     [

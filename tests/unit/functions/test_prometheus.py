@@ -181,6 +181,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(answer=JSON, result=st.lists(JSON, max_size=3))
 def test_whatever_is_answered_there_are_samples_or_a_reason(answer, result):

@@ -58,6 +58,7 @@ def test_a_fleet_that_idles_is_not_taken_for_shares(tmp_path):
     assert quality["rows"]["quarantined"] == 0
 
 
+@pytest.mark.slow
 def test_a_collected_fleet_is_read_whole_with_what_it_is(tmp_path):
     service = Collecting()
     service.aws.instance("i-1", Name="=cmd()", Team="shop, online\n", Criticality="high")
@@ -83,6 +84,7 @@ def collected(service: Collecting) -> dict[str, bytes]:
     return {key.removeprefix("incoming/fleet/"): versions[-1].body or b"" for key, versions in service.files().items()}
 
 
+@pytest.mark.slow
 def test_each_disk_has_a_series_beside_those_of_its_server(tmp_path):
     service = Collecting()
     service.aws.instance("i-1")
@@ -99,6 +101,7 @@ def test_each_disk_has_a_series_beside_those_of_its_server(tmp_path):
     assert [file["error"] for file in quality["files"]] == [None, None]
 
 
+@pytest.mark.slow
 def test_what_is_provisioned_is_the_capacity_of_metrics_that_the_settings_name(tmp_path):
     """With the settings that docs/collectors.md gives."""
     page = (Path(__file__).parents[3] / "docs" / "collectors.md").read_text(encoding="utf-8")

@@ -159,6 +159,7 @@ def test_only_https_webhooks_are_called() -> None:
         slack.post("file:///etc/passwd", {})
 
 
+@pytest.mark.slow
 def test_the_webhook_is_in_no_trace_and_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a secret. X-Ray's patch of http.client would record its path; the one of botocore does not see it."""
     look = "import slack; from aws_xray_sdk.core import patcher; print(*patcher._PATCHED_MODULES)"

@@ -45,6 +45,7 @@ def test_a_profile_tells_size_typical_server_and_week():
     assert "less at weekends" in profile["description"]
 
 
+@pytest.mark.slow
 def test_the_next_run_finds_the_same_clusters_under_the_same_numbers_and_names(tmp_path):
     first = found(make(FLEET)).table
     first.to_csv(tmp_path / "server_clusters.csv", index=False)
@@ -58,6 +59,7 @@ def test_the_next_run_finds_the_same_clusters_under_the_same_numbers_and_names(t
     assert (both["cluster_name_x"] == both["cluster_name_y"]).all()
 
 
+@pytest.mark.slow
 def test_new_behaviour_gets_a_new_number_and_name():
     first = found(make(fleet(steady=10, office=10))).table
     second = found(make(fleet(steady=10, office=10, growing=10)), first).table
@@ -112,6 +114,7 @@ def test_days_on_and_off_at_random_are_no_weekends():
     assert not any("weekend" in one["description"] for one in result.profiles)
 
 
+@pytest.mark.slow
 def test_a_server_like_no_other_is_no_cluster():
     assert [one["size"] for one in found(make(fleet(idle=5, growing=1))).profiles] == [6]
     assert [one["size"] for one in found(make(fleet(idle=5, growing=2))).profiles] == [5, 2]
@@ -128,6 +131,7 @@ def test_no_two_clusters_have_the_same_name_or_a_number_for_one():
     assert {one["name"]: one["size"] for one in found(both).profiles} == {"growing": 20}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("previous", [pd.DataFrame(), pd.DataFrame({"server_id": ["a"], "cluster": ["x"]})])
 def test_a_previous_run_of_another_form_is_no_obstacle(previous):
     assert len(found(make(FLEET), previous).table) == len(FLEET)
@@ -164,6 +168,7 @@ def test_servers_with_only_network_traffic_are_clustered_by_its_rhythm():
     assert table["cluster"].nunique() == 2
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_table():
     pd.testing.assert_frame_equal(found(make(FLEET)).table, found(make(FLEET)).table)
 

@@ -227,6 +227,7 @@ def test_more_quantiles_tell_more_of_what_lies_between_them():
     assert few.crossed["critical"][0, -1] < 0.25
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=20)
 @given(st.floats(20, 110), st.floats(-0.5, 0.8), st.floats(0.5, 8), st.sampled_from([0.02, 5.0, 2e4, 1e9]))
 def test_the_same_share_of_a_capacity_is_judged_alike_in_every_unit(level, slope, spread, unit):

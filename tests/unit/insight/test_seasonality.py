@@ -123,6 +123,7 @@ def test_series_with_next_to_nothing_are_measured_as_far_as_they_can_be():
     assert np.isnan(table.loc["s2", "week_strength"]) and np.isnan(table.loc["s3", "week_strength"])
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(st.one_of(st.just(float("nan")), st.floats(0, 1e6)), min_size=2, max_size=40))
 def test_no_history_breaks_it(history):

@@ -11,6 +11,7 @@ from synthetic_assessment import assessment
 from headroom.report import cluster_map
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8), st.integers(0, 1000))
 def test_names_on_the_map_never_cover_each_other_and_stay_inside(anchors: list[tuple[float, float]], seed: int) -> None:
     points = np.random.default_rng(seed).uniform(0, 1, (200, 2))
@@ -37,6 +38,7 @@ def test_a_line_to_a_name_on_the_map_crosses_no_other_name_and_no_other_line() -
                 assert not cluster_map._crosses(anchor, place[None], anchors[j], other).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("servers", [30, 700])
 def test_servers_that_behave_the_same_stand_side_by_side_on_the_map(servers: int) -> None:
     found = assessment(servers, ("cpu",))

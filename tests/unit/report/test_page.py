@@ -158,6 +158,7 @@ def test_the_file_asks_nothing_of_the_network() -> None:
     assert "default-src 'none'" in page
 
 
+@pytest.mark.slow
 def test_the_policy_allows_exactly_the_script_and_style_of_the_page() -> None:
     page = report.render(assessment())
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
@@ -172,6 +173,7 @@ def test_the_policy_allows_exactly_the_script_and_style_of_the_page() -> None:
     assert "unsafe" not in policy
 
 
+@pytest.mark.slow
 def test_the_page_is_written_without_the_drawing_library_of_the_pictures_and_without_other_rooms() -> None:
     code = "import sys; import headroom.report.page; print(*sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(Path(report.__file__).parents[2])}
@@ -181,6 +183,7 @@ def test_the_page_is_written_without_the_drawing_library_of_the_pictures_and_wit
     assert "matplotlib" not in loaded.stdout.split()
 
 
+@pytest.mark.slow
 def test_the_same_assessment_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("first.html", "second.html"):
         report.write(assessment(), tmp_path / name)
@@ -206,6 +209,7 @@ def test_the_title_and_the_preview_without_scripts_are_escaped() -> None:
     assert all(name[:20] in preview for name in at_risk if name.isprintable())
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
@@ -295,6 +299,7 @@ def test_a_large_fleet_keeps_those_at_risk_and_those_that_advice_names(monkeypat
     assert sum(view["counts"]) == 60, "the counts are the whole fleet's"
 
 
+@pytest.mark.slow
 def test_the_file_stays_within_its_limit_and_drops_the_least_urgent_charts_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -308,6 +313,7 @@ def test_the_file_stays_within_its_limit_and_drops_the_least_urgent_charts_first
     assert charted == sorted(charted, reverse=True)
 
 
+@pytest.mark.slow
 def test_long_texts_and_many_names_cannot_blow_up_the_file() -> None:
     found = assessment([f"{i:04d}" + "<" * 296 for i in range(400)], ("cpu",))
     wordy = dataclasses.replace(found, risks=found.risks.assign(reason="&" * 5000))

@@ -27,6 +27,7 @@ FLEETS: dict[str, Callable[[], Assessment]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fleet", FLEETS)
 def test_both_pictures_fit_a_slide_and_are_not_empty(fleet: str, tmp_path: Path) -> None:
     found = FLEETS[fleet]()
@@ -43,12 +44,14 @@ def test_both_pictures_fit_a_slide_and_are_not_empty(fleet: str, tmp_path: Path)
     assert inked.mean() > 0.05
 
 
+@pytest.mark.slow
 def test_the_same_assessment_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("first.png", "second.png"):
         pictures.write_risk_heatmap(assessment(), tmp_path / name)
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_title_says_how_many_are_at_risk_and_how_many_are_not_drawn() -> None:
     found = assessment(1000, ("cpu",))
     levels = found.servers["level"].value_counts()

@@ -42,6 +42,7 @@ def test_a_server_that_must_grow_is_not_also_shrunk():
     assert [one["action"] for one in found] == ["grow"]
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     levels=st.lists(

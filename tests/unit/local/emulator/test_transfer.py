@@ -62,8 +62,11 @@ def test_only_s3_addresses_are_addresses() -> None:
             split(wrong)
 
 
+KEYS = ("code/run.sh", "code/package/__init__.py", "code/data/a.csv")
+
+
 class Bucket:
-    """One object behind the client's two calls; counts how often it is fetched."""
+    """Objects of one content behind the client's two calls; counts how often all of them are fetched."""
 
     def __init__(self, content: bytes, etag: str):
         self.content, self.etag, self.fetched = content, etag, 0
@@ -72,10 +75,10 @@ class Bucket:
         return self
 
     def paginate(self, **_: str) -> list[dict]:
-        return [{"Contents": [{"Key": "code/a.py", "ETag": self.etag}]}]
+        return [{"Contents": [{"Key": key, "ETag": self.etag, "Size": 3} for key in KEYS]}]
 
     def get_object(self, **_: str) -> dict:
-        self.fetched += 1
+        self.fetched += 1 / len(KEYS)
         return {"Body": io.BytesIO(self.content)}
 
 
@@ -89,6 +92,10 @@ def test_what_a_job_has_fetched_is_there_for_the_next_one_of_its_role_while_it_m
         if number == 4:
             allowed.clear()  # S3 is asked, and refuses
         folder = tmp_path / str(number)
+        folder.mkdir()
         download(bucket, "s3://artifacts/code/", "S3Prefix", folder, role, kept=kept)
-        assert (folder / "a.py").read_bytes() == bucket.content
-        assert bucket.fetched == fetched, number
+        for name in ("run.sh", "package/__init__.py", "data/a.csv"):
+            assert (folder / name).read_bytes() == bucket.content
+            if not name.startswith("package/"):
+                (folder / name).write_bytes(b"of the job itself")
+        assert bucket.fetched == pytest.approx(fetched), number

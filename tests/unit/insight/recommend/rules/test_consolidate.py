@@ -36,6 +36,7 @@ def test_only_servers_of_the_same_region_and_criticality_move_together(other):
     assert advice(use, owned=small("a") | small("b", **other)) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1))
 def test_who_moves_leaves_every_host_its_headroom_at_every_moment(seed):
