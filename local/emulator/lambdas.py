@@ -1,6 +1,6 @@
 """Where MiniStack's Lambda is not AWS's: layers attached twice, batches of a queue's messages, and events that a
-function fails on, which AWS hands over twice more and then leaves in the function's dead-letter queue; and layers that
-it unpacks anew for every worker.
+function fails on, which AWS hands over twice more and then leaves in the function's dead-letter queue; and workers,
+each of which unpacks and loads all libraries anew.
 
 ``install()`` puts these functions in the place of MiniStack's own, in the process that runs it.
 """
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
+import subprocess
 import tempfile
 import threading
 import zipfile
@@ -23,13 +25,24 @@ from ministack.core.responses import error_response_json
 from ministack.services import eventbridge, lambda_svc, sns, sqs
 from ministack.services.cloudformation import provisioners
 
+from local.emulator import warm
+
 # Lambda polls a queue with several pollers, each with a batch of its own, so that files dropped together arrive in
 # several invocations (design.md section 6). How many messages the next one takes is drawn from these.
 BATCHES = (1, 2, 3, 5, 8)
 SEED = 7
 
+# What the functions load of their layer and of Lambda's own libraries. One that is missing here costs time, no more.
+LIBRARIES = (
+    "aws_lambda_powertools.event_handler.openapi.params", "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.utilities.batch", "aws_lambda_powertools.utilities.data_classes",
+    "aws_lambda_powertools.utilities.parameters", "aws_lambda_powertools.utilities.parser.models",
+    "aws_xray_sdk.core", "boto3.dynamodb.conditions", "boto3.s3.transfer", "botocore.handlers", "botocore.httpsession",
+    "pydantic.main", "yaml",
+)  # fmt: skip
+
 _draw = random.Random(SEED)  # noqa: S311
-_unpacking = threading.Lock()
+_unpacking, _warming = threading.Lock(), threading.Lock()
 
 
 def install() -> None:
@@ -56,6 +69,9 @@ def install() -> None:
     eventbridge._dispatch_to_lambda = dispatch
     lambda_runtime.zipfile = SimpleNamespace(
         ZipFile=SharedArchive, BadZipFile=zipfile.BadZipFile, LargeFileError=zipfile.LargeZipFile
+    )
+    lambda_runtime.subprocess = SimpleNamespace(
+        Popen=worker, PIPE=subprocess.PIPE, STDOUT=subprocess.STDOUT, DEVNULL=subprocess.DEVNULL
     )
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     for made in ("create", "update"):
@@ -85,6 +101,27 @@ class SharedArchive(zipfile.ZipFile):
                 shared.with_suffix(".part").rename(shared)
         for entry in shared.iterdir():
             Path(path, entry.name).symlink_to(entry)
+
+
+def worker(words: list[str], **given: Any) -> subprocess.Popen[str]:
+    """``subprocess.Popen`` for a function's worker: forked from a process that has loaded its layer of libraries.
+
+    Several that start together would take longer than a run waits for more files, on a machine in use.
+    """
+    layers = [
+        Path(layer, "python").resolve() for layer in given["env"].get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)
+    ]
+    if not (libraries := [layer for layer in layers if (layer / "aws_lambda_powertools").is_dir()]):
+        return subprocess.Popen(words, **given)
+    folder = Path(tempfile.gettempdir(), f"warm-{libraries[0].parent.name}")
+    with _warming:
+        if not folder.exists():
+            folder.mkdir(mode=0o700)
+            own = {name: given["env"][name] for name in ("PATH", "LANG", "TMPDIR") if name in given["env"]}
+            # X-Ray's library looks for the last when it is loaded.
+            warm.start(folder, own | {"PYTHONPATH": str(libraries[0]), "LAMBDA_TASK_ROOT": str(folder)}, LIBRARIES, "*")
+    python3 = folder / "python3"
+    return subprocess.Popen([str(python3) if python3.exists() else words[0], *words[1:]], **given)
 
 
 class _Asynchronous:

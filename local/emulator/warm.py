@@ -1,11 +1,12 @@
-"""Starts the jobs' Python programs from a process that has their libraries loaded.
+"""Starts the Python programs of jobs and functions from a process that has their libraries loaded.
 
 Every job is a process of its own, and for a small fleet most of its processor time goes into loading pandas, LightGBM
 and matplotlib. So the jobs find a ``python3`` here that hands ``-m headroom.…`` to a server, which loads the libraries
 once per cloud and forks. What it forks has the words, variables, folder, files and process group that the job's own
 interpreter would have; the project's code is never loaded beforehand. Everything else, and every program where the
-server does not answer, runs in an interpreter of its own, as in a container. (Linux only: elsewhere forking a process
-with these libraries is not safe.)
+server does not answer, runs in an interpreter of its own, as in a container. Workers of functions are started in the
+same way, by a server that has loaded their layer. (Linux only: elsewhere forking a process with these libraries is not
+safe.)
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # whoever asks starts quickly
@@ -26,14 +28,18 @@ LIBRARIES = (
     "scipy.linalg", "scipy.optimize", "scipy.sparse", "scipy.special", "sklearn.cluster", "sklearn.metrics",
     "statsforecast.models", "threadpoolctl", "yaml",
 )  # fmt: skip
+JOBS = "-m\\ headroom.*"  # the words that the server is asked to run, as a pattern of the shell
 MOST_BYTES = 2**20  # of a request: words and variables
 MOST_PATH = 100  # of a socket's address, in bytes: Linux takes 107
 
 
-def start(folder: Path, environment: dict[str, str], libraries: tuple[str, ...] = LIBRARIES) -> None:
+def start(
+    folder: Path, environment: dict[str, str], libraries: tuple[str, ...] = LIBRARIES, programs: str = JOBS
+) -> None:
     """Start the server and put the ``python3`` that asks it into ``folder``; nothing where that is not possible.
 
-    ``environment`` is the server's own: what the libraries read when they are loaded. It ends with its session.
+    ``environment`` is the server's own: what the libraries read when they are loaded, and in ``PYTHONPATH`` where they
+    are found. ``programs`` is the shell's pattern of the words that are handed to it. It ends with its session.
     """
     import shlex
     import subprocess
@@ -48,9 +54,7 @@ def start(folder: Path, environment: dict[str, str], libraries: tuple[str, ...] 
         subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()])
     python = shlex.quote(sys.executable)
     asks = f"{python} -S -E {shlex.quote(__file__)} ask {shlex.quote(str(address))}"
-    python3.write_text(
-        f'#!/bin/sh\ncase "$1 ${{2%%.*}}" in "-m headroom") exec {asks} "$@" ;; esac\nexec {python} "$@"\n'
-    )
+    python3.write_text(f'#!/bin/sh\ncase "$*" in {programs}) exec {asks} "$@" ;; esac\nexec {python} "$@"\n')
     python3.chmod(0o755)
 
 
@@ -62,8 +66,7 @@ def _ask(address: str, words: list[str]) -> None:
     except OSError:
         os.execv(sys.executable, [sys.executable, *words])  # noqa: S606
     asked = {
-        "module": words[1], "words": words[2:], "environment": dict(os.environ), "folder": os.getcwd(),  # noqa: PTH109
-        "group": os.getpgrp(),
+        "words": words, "environment": dict(os.environ), "folder": os.getcwd(), "group": os.getpgrp(),  # noqa: PTH109
     }  # fmt: skip
     socket.send_fds(link, [json.dumps(asked).encode()], [0, 1, 2])
     code = int(link.recv(16) or b"1")
@@ -82,6 +85,8 @@ def _serve(listener: socket.socket, libraries: list[str]) -> None:
     del sys.path[0]  # this file's folder
     for library in libraries:
         importlib.import_module(library)
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = [place for place in sys.path if place not in given]  # its own; each program has others
     gc.collect()
     gc.freeze()
     warnings.filterwarnings("ignore", message=".*multi-threaded")  # BLAS is, and stops its threads before a fork
@@ -104,6 +109,7 @@ def _collect(*_: object) -> None:
 
 
 def _keep(link: socket.socket) -> None:
+    import select
     import signal
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -117,13 +123,17 @@ def _keep(link: socket.socket) -> None:
     if program == 0:
         link.close()
         _run(asked)
+    ended, *_ = select.select([link.fileno(), os.pidfd_open(program)], [], [])
+    if link.fileno() in ended:  # whoever asked has been ended
+        os.kill(program, signal.SIGKILL)
     _, status = os.waitpid(program, 0)
-    link.send(str(os.waitstatus_to_exitcode(status)).encode())
+    with suppress(BrokenPipeError):
+        link.send(str(os.waitstatus_to_exitcode(status)).encode())
     os._exit(0)
 
 
 def _run(asked: dict) -> None:
-    """Be ``python3 -m <module> <words>``."""
+    """Be ``python3 -m <module> <words>``, or ``python3 <file> <words>``."""
     import runpy
     import time
     import traceback
@@ -133,11 +143,18 @@ def _run(asked: dict) -> None:
     time.tzset()
     os.chdir(asked["folder"])
     named = os.environ.get("PYTHONPATH", "")
-    sys.path[:0] = [asked["folder"], *(named.split(os.pathsep) if named else [])]
-    sys.argv = [asked["module"], *asked["words"]]
+    module = asked["words"][0] == "-m"
+    sys.argv = asked["words"][module:]
+    sys.path[:0] = [
+        asked["folder"] if module else os.path.dirname(sys.argv[0]),  # noqa: PTH120
+        *(named.split(os.pathsep) if named else []),
+    ]
     code = 1
     try:
-        runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+        if module:
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)

@@ -1,6 +1,11 @@
+import os
+import subprocess
+import sys
 import threading
 import zipfile
+from pathlib import Path
 
+import psutil
 import pytest
 from ministack.services import lambda_svc
 
@@ -93,3 +98,49 @@ def test_no_file_of_an_archive_comes_to_lie_elsewhere(tmp_path, monkeypatch):
         archive.extractall(tmp_path / "worker")
     [file] = [path for path in tmp_path.rglob("outside.py") if not path.is_symlink()]
     assert file.parent.parent == tmp_path / "tmp" / "unpacked"
+
+
+WORKER = """
+import os, sys
+sys.path.insert(0, os.path.join(os.environ["_LAMBDA_LAYERS_DIRS"], "python"))
+loaded = "aws_lambda_powertools" in sys.modules
+import aws_lambda_powertools
+print(loaded, aws_lambda_powertools.WORDS, sys.stdin.readline().strip())
+"""
+
+
+@pytest.fixture
+def layers(tmp_path, monkeypatch):
+    """Folders of two layers, one of them with the functions' libraries."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(lambdas, "LIBRARIES", ("aws_lambda_powertools",))
+    library = tmp_path / "unpacked" / "1234" / "python" / "aws_lambda_powertools"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text("WORDS = 'of the layer'")
+    (tmp_path / "other" / "python").mkdir(parents=True)
+    (tmp_path / "_worker.py").write_text(WORKER)
+    before = set(psutil.Process().children())
+    yield tmp_path
+    for server in set(psutil.Process().children()) - before:
+        server.kill()
+        server.wait()
+
+
+def started(layers, layer) -> subprocess.Popen[str]:
+    return lambdas.worker(
+        [sys.executable, str(layers / "_worker.py")],
+        cwd=layers, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
+        env={"PATH": os.environ["PATH"], "_LAMBDA_LAYERS_DIRS": str(layers / layer)},
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_a_functions_workers_start_with_its_layer_loaded_and_load_it_from_nowhere_else(layers: Path) -> None:
+    for _ in range(2):
+        worker = started(layers, "unpacked/1234")
+        assert worker.communicate("an event\n", timeout=30) == ("True of the layer an event\n", "")
+
+
+def test_a_worker_without_the_functions_libraries_is_an_interpreter_of_its_own(layers: Path) -> None:
+    (layers / "other" / "python" / "aws_lambda_powertools.py").write_text("WORDS = 'of its own'")
+    assert started(layers, "other").communicate("an event\n", timeout=30) == ("False of its own an event\n", "")

@@ -100,6 +100,18 @@ def test_it_ends_with_the_group_of_its_job(programs: Path, code: Path, number: i
         time.sleep(0.05)
 
 
+def test_it_ends_with_the_process_that_its_starter_knows(programs: Path, code: Path) -> None:
+    """A function that takes too long is ended so, without its group."""
+    hanging = subprocess.Popen(
+        [programs / "python3", "-m", "headroom.hang"], cwd=code, stdout=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(code)},
+    )  # fmt: skip
+    assert hanging.stdout.readline() == b"up\n"
+    hanging.terminate()
+    assert hanging.communicate(timeout=30) == (b"", None), "nobody holds its output open"
+    assert hanging.returncode == -signal.SIGTERM
+
+
 def test_its_processor_time_is_known_once_it_has_ended(programs: Path, code: Path) -> None:
     [server] = [one for one in psutil.Process().children() if "serve" in one.cmdline()]
     run(programs / "python3", code, "-m", "headroom.work")
