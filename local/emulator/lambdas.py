@@ -12,6 +12,7 @@ import json
 import os
 import random
 import subprocess
+import sysconfig
 import tempfile
 import threading
 import zipfile
@@ -32,13 +33,14 @@ from local.emulator import warm
 BATCHES = (1, 2, 3, 5, 8)
 SEED = 7
 
-# What the functions load of their layer and of Lambda's own libraries. One that is missing here costs time, no more.
+# What the functions load of their layer, and Lambda's own libraries. One of the layer that is missing here costs time;
+# nothing else of this machine's libraries can be loaded, as on AWS.
 LIBRARIES = (
     "aws_lambda_powertools.event_handler.openapi.params", "aws_lambda_powertools.metrics",
     "aws_lambda_powertools.utilities.batch", "aws_lambda_powertools.utilities.data_classes",
     "aws_lambda_powertools.utilities.parameters", "aws_lambda_powertools.utilities.parser.models",
     "aws_xray_sdk.core", "boto3.dynamodb.conditions", "boto3.s3.transfer", "botocore.handlers", "botocore.httpsession",
-    "pydantic.main", "yaml",
+    "dateutil.parser", "dateutil.tz", "jmespath", "pydantic.main", "s3transfer.manager", "six", "yaml",
 )  # fmt: skip
 
 _draw = random.Random(SEED)  # noqa: S311
@@ -104,7 +106,8 @@ class SharedArchive(zipfile.ZipFile):
 
 
 def worker(words: list[str], **given: Any) -> subprocess.Popen[str]:
-    """``subprocess.Popen`` for a function's worker: forked from a process that has loaded its layer of libraries.
+    """``subprocess.Popen`` for a function's worker: forked from a process that has loaded its layer of libraries, and
+    without this machine's others.
 
     Several that start together would take longer than a run waits for more files, on a machine in use.
     """
@@ -118,8 +121,9 @@ def worker(words: list[str], **given: Any) -> subprocess.Popen[str]:
         if not folder.exists():
             folder.mkdir(mode=0o700)
             own = {name: given["env"][name] for name in ("PATH", "LANG", "TMPDIR") if name in given["env"]}
-            # X-Ray's library looks for the last when it is loaded.
-            warm.start(folder, own | {"PYTHONPATH": str(libraries[0]), "LAMBDA_TASK_ROOT": str(folder)}, LIBRARIES, "*")
+            places = [str(libraries[0]), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+            own |= {"PYTHONPATH": os.pathsep.join(places), "LAMBDA_TASK_ROOT": str(folder)}  # X-Ray's library reads it
+            warm.start(folder, own, LIBRARIES, "*")
     python3 = folder / "python3"
     return subprocess.Popen([str(python3) if python3.exists() else words[0], *words[1:]], **given)
 

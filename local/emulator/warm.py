@@ -39,7 +39,8 @@ def start(
     """Start the server and put the ``python3`` that asks it into ``folder``; nothing where that is not possible.
 
     ``environment`` is the server's own: what the libraries read when they are loaded, and in ``PYTHONPATH`` where they
-    are found. ``programs`` is the shell's pattern of the words that are handed to it. It ends with its session.
+    are found; what it starts does not look there. ``programs`` is the shell's pattern of the words that are handed to
+    it. It ends with its session.
     """
     import shlex
     import subprocess
@@ -86,7 +87,7 @@ def _serve(listener: socket.socket, libraries: list[str]) -> None:
     for library in libraries:
         importlib.import_module(library)
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    sys.path[:] = [place for place in sys.path if place not in given]  # its own; each program has others
+    sys.path[:] = [place for place in sys.path if place not in given]  # each program has others
     gc.collect()
     gc.freeze()
     warnings.filterwarnings("ignore", message=".*multi-threaded")  # BLAS is, and stops its threads before a fork

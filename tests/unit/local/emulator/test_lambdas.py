@@ -109,6 +109,9 @@ print(loaded, aws_lambda_powertools.WORDS, sys.stdin.readline().strip())
 """
 
 
+forked = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+
+
 @pytest.fixture
 def layers(tmp_path, monkeypatch):
     """Folders of two layers, one of them with the functions' libraries."""
@@ -134,7 +137,14 @@ def started(layers, layer) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+@forked
+def test_a_function_cannot_load_what_only_this_machine_has(layers: Path) -> None:
+    """On AWS it would fail with its first event."""
+    (layers / "_worker.py").write_text("import pandas")
+    assert "No module named 'pandas'" in started(layers, "unpacked/1234").communicate(timeout=30)[1]
+
+
+@forked
 def test_a_functions_workers_start_with_its_layer_loaded_and_load_it_from_nowhere_else(layers: Path) -> None:
     for _ in range(2):
         worker = started(layers, "unpacked/1234")
