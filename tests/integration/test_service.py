@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 import time
 import urllib.error
 import urllib.request
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 from integration.service import Service
 
-from local.emulator import mailbox
+from local import processes
+from local.emulator import mailbox, warm
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,17 @@ def test_files_that_are_dropped_together_are_one_run(service: Service, first_run
     manifest = service.read_json("web", first_run["run_id"], "manifest.json")
     assert len(manifest["files"]) >= 5
     assert service.outcome(execution)["run_id"] == first_run["run_id"], "the first run had them all"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="programs are forked on Linux only")
+def test_its_functions_and_jobs_came_from_two_processes_with_libraries_loaded(
+    service: Service, first_run: dict[str, Any]
+) -> None:
+    """A library that cannot be loaded beforehand would end these, and make everything slow without a word."""
+    words = [psutil.Process(pid).cmdline() for pid in processes.of_session(service.cloud.pid)]
+    # What such a process has forked has the same words.
+    loaded = {tuple(one) for one in words if warm.__file__ in one and "serve" in one}
+    assert len(loaded) == 2
 
 
 def fetched(url: str) -> tuple[int, str, bytes]:
