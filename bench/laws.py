@@ -59,7 +59,7 @@ KNOWN, STEP = 240, 72
 
 Method = Callable[[pd.DataFrame, Frequency, int], pd.DataFrame]
 """(panel, frequency, horizon) -> ``server_id, metric, p`` (chance of crossing within the horizon; NaN counts as 0),
-``date`` (by which a crossing is more likely than not, NaT if by none)."""
+``date`` (of the crossing, if one is more likely than not, or NaT)."""
 
 
 def main() -> None:
@@ -186,7 +186,7 @@ def robust_line(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.D
     """Theil and Sen's line with a normal error, which is the slope's standard error and the spread around the line."""
     keys, line, error, _ = _lines(panel, frequency, horizon)
     chance = ndtr((line - CRITICAL) / error)
-    return keys.assign(p=chance[:, -1], date=_first(chance > LIKELY, panel, frequency))
+    return keys.assign(p=chance[:, -1], date=_first(_expected(chance), panel, frequency))
 
 
 def _lines(
@@ -220,6 +220,11 @@ def _first(reached: np.ndarray, panel: pd.DataFrame, frequency: Frequency) -> np
     return np.where(reached.any(axis=1), dates, np.datetime64("NaT"))
 
 
+def _expected(chances: np.ndarray) -> np.ndarray:
+    """By which periods a crossing is expected, by Headroom's rule (``Outlook.expected``)."""
+    return (chances[:, -1:] >= LIKELY) & (chances >= chances[:, -1:] / 2)
+
+
 def through_the_rule(reference: Reference) -> Method:
     """A reference's quantiles through Headroom's rule for crossings, with the noise that assess would give it."""
 
@@ -231,7 +236,7 @@ def through_the_rule(reference: Reference) -> Method:
         patterns = seasonality.measure(laid_out, accuracy.settings(frequency, horizon))
         noise = keys.merge(patterns[[*SERIES, "noise"]], how="left", on=SERIES)["noise"].to_numpy()
         chances = chance_crossed(quantiles, noise, CRITICAL, frequency)
-        return keys.assign(p=chances[:, -1], date=_first(chances >= LIKELY, panel, frequency))
+        return keys.assign(p=chances[:, -1], date=_first(_expected(chances), panel, frequency))
 
     return method
 

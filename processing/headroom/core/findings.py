@@ -96,7 +96,8 @@ class Assessment:
             ``server_id, metric, level, current`` (mean of y over the last 7 days or
             24 hours: an average, not the peak), ``peak_q50, peak_q95, peak_ds, p_warning, p_critical`` (probability
             of crossing within the horizon; NaN for a metric without thresholds), ``warning_date, critical_date``
-            (first date by which a crossing is more likely than not, or NaT), ``breach_earliest, breach_latest``
+            (the median of the crossings within the horizon if one is more likely than not, or NaT),
+            ``breach_earliest, breach_latest``
             (first dates by which the critical threshold is crossed with a chance of 10 and of 90 percent, or NaT),
             ``days_to_breach`` (days from the last period to ``critical_date``, or NaN), ``above_already`` (bool:
             has crossed the critical threshold and is expected to again; then all of these dates are the last

@@ -75,7 +75,7 @@ def _what(row: Any, above: dict[str, Standing | None], settings: Settings) -> st
         beyond = f"beyond the {wording.span(settings.horizon, frequency)} of the forecast"
         latest = beyond if pd.isna(row.breach_latest) else wording.date(row.breach_latest, frequency)
         return (
-            f"{name} {are} expected to cross {critical} by {wording.date(row.critical_date, frequency)} "
+            f"{name} {are} expected to cross {critical} around {wording.date(row.critical_date, frequency)} "
             f"(earliest {wording.date(row.breach_earliest, frequency)}, latest {latest}); chance {within}: {chance}."
         )
     if row.level == "high":
@@ -84,7 +84,7 @@ def _what(row: Any, above: dict[str, Standing | None], settings: Settings) -> st
         so = exceedance.sentence(above["warning"], metric, called, warning, frequency)
         return f"{so}; the chance of crossing {critical} {within} is {chance}."
     if row.level == "medium":
-        return f"{name} {are} expected to cross {warning} by {wording.date(row.warning_date, frequency)}."
+        return f"{name} {are} expected to cross {warning} around {wording.date(row.warning_date, frequency)}."
     if row.level == "low":
         chance = wording.likelihood(row.p_warning)
         return f"The chance that {called} {crosses} {warning} {within} is {chance}."

@@ -33,7 +33,7 @@ def test_a_row_that_does_not_fit_is_a_block_of_lines(monkeypatch, capsys, width:
 
 @pytest.mark.parametrize("width", [50, 80, 100])
 def test_a_sentence_goes_on_in_the_next_line_and_names_stay_whole(monkeypatch, capsys, width: int) -> None:
-    why = "CPU is expected to cross 90 % by 4 January 2027 and has been climbing for more than 160 days"
+    why = "CPU is expected to cross 90 % around 4 January 2027 and has been climbing for more than 160 days"
     lines = shown(monkeypatch, capsys, width, ["server", "level", "why"], [["database-0017.eu", "critical", why]])
     assert lines[0].split() == ["server", "level", "why"] and len(lines) > 2
     assert lines[1].startswith("database-0017.eu  critical  CPU is")

@@ -58,6 +58,21 @@ def test_the_level_of_each_day_only_rises_and_ends_at_the_servers_level():
     assert seen.ds[np.argmax(seen.levels[0] == 4)] == risks.iloc[0]["critical_date"]
 
 
+def test_the_date_is_the_middle_of_the_crossings_that_may_come_also_where_they_are_not_sure():
+    seen, risks = assessed(forecast(np.linspace(60, 90, 90), 8.0))
+    row, chances = risks.iloc[0], seen.crossed["critical"][0]
+    assert 0.5 <= row["p_critical"] < 0.8
+    at = seen.ds.get_loc(row["critical_date"])
+    assert chances[at - 1] < row["p_critical"] / 2 <= chances[at] < 0.5
+    assert row["breach_earliest"] < row["critical_date"]
+
+
+def test_a_crossing_that_is_unlikely_has_no_date():
+    row = assessed(forecast(np.linspace(60, 85, 90), 8.0))[1].iloc[0]
+    assert 0.2 <= row["p_critical"] < 0.5
+    assert pd.isna(row["critical_date"])
+
+
 def test_a_metric_without_thresholds_has_no_level_and_unknown_chances():
     row = assessed(forecast(np.full(10, 500.0), 20, metric="network_in"))[1].iloc[0]
     assert row["level"] == "none" and np.isnan(row["p_critical"])
@@ -151,7 +166,7 @@ def reason(found, median=82.0, metric="cpu", **given):
     return assessed(forecast(np.full(90, median), 0.5, metric=metric), climbs=found, **given)[1].iloc[0]["reason"]
 
 
-WARNED = "CPU is expected to cross 80 % by 1 Nov 2026."
+WARNED = "CPU is expected to cross 80 % around 1 Nov 2026."
 LATELY = "Average of the last 7 days: 50 %."
 
 
