@@ -41,7 +41,7 @@ export async function overview({ dataset, signal }) {
   }
   const run = runBox(dataset, live, status, get, signal);
   watch(now, look, run, status, signal, unanswered);
-  return [facts, part("Now", live, status, unanswered, starter(dataset)), part("Runs", history)];
+  return [facts, part("Now", live, run.answer, status, unanswered, starter(dataset)), part("Runs", history)];
 }
 
 /** Show the dataset as soon as there is one. */
@@ -109,12 +109,13 @@ function passing({ status }) {
 
 /** A run as it goes: its states, what its job writes, why it failed, and a way to go on with it. */
 function runBox(dataset, live, status, get, signal) {
-  const list = h("ol.steps"), log = logBox(dataset, signal), actions = h("div.row");
-  const run = { ended: null, redriven: null, follow, recall };
+  const list = h("ol.steps"), log = logBox(dataset, signal), actions = h("div.row"), answer = statusLine();
+  const run = { ended: null, redriven: null, answer, follow, recall };
   let shown = null;
 
   function show(execution, found) {
     if (shown !== execution) {
+      say(answer, "");
       live.replaceChildren(h("p", h("b", "Run "), h("code", readable(execution))), list, log.box, actions);
       shown = execution;
     }
@@ -161,14 +162,16 @@ function runBox(dataset, live, status, get, signal) {
     await log.read(execution);
   }
 
+  /** What it is answered has a line of its own: the run that is followed then speaks in the other. */
   async function redrive(execution) {
-    say(status, "Redriving …");
+    say(answer, "Redriving …");
     try {
       await ask("POST", ["datasets", dataset, "executions", execution, "redrive"], { signal });
       Object.assign(run, { ended: null, redriven: execution });
-      say(status, "Redriven: it goes on where it failed.");
+      say(answer, "Redriven: it goes on where it failed.");
+      say(status, "");
     } catch (error) {
-      say(status, error);
+      say(answer, error);
     }
   }
 
@@ -219,7 +222,7 @@ function step(one) {
     h("span.quiet", `${duration(seconds)}, ${state}`));
 }
 
-/** What a start was answered has a line of its own: the run that is followed speaks in the other. */
+/** What a start is answered has a line of its own, too. */
 function starter(dataset) {
   const answer = statusLine();
   const mode = h("select", { name: "mode" }, Object.entries(MODES).map(([value, words]) => h("option", { value }, words)));

@@ -257,7 +257,7 @@ def test_a_run_is_started_and_followed_to_its_end_and_why_it_failed_is_told(open
     page.get_by_text("Nothing is written yet.").wait_for()
     web.stepfunctions.stop_execution(executionArn=arn)
     page.get_by_text("The run has ended ABORTED").wait_for(timeout=60_000)
-    told = page.locator(".says").first.inner_text()
+    told = page.get_by_text("The run has ended ABORTED").inner_text()
     assert "full <img" in told and "headroom-web-1" in told and "redrive it" in told
 
 
@@ -305,7 +305,9 @@ def test_a_run_that_failed_before_is_told_with_its_log_and_redriven_by_keyboard_
     redrives.refuse = ""
     page.locator("button:focus").get_by_text("Redrive this run").wait_for()
     page.keyboard.press("Enter")
-    page.get_by_text("Redriven: it goes on").wait_for()
+    page.get_by_text("Redriving").wait_for(state="detached")
+    page.get_by_text("The run has ended ABORTED").wait_for()
+    assert page.get_by_text("Redriven: it goes on").is_visible(), "the run's progress does not talk over the answer"
     assert redrives == [failed] and web.ledger.state("web").running == failed
 
 
