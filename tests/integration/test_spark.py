@@ -58,6 +58,8 @@ def start(container: Path, name: str = "assess") -> subprocess.CompletedProcess[
     flags |= {flag: str(ml / folder) for flag, folder in folders.items()}
     words = [word for flag in flags.items() for word in flag]
     environment = {"PATH": path, "HOME": str(container), "TMPDIR": str(container)} | jobs._spark(job, path)
+    # Which instructions the linear algebra uses changes the last digits; machines may have chosen for all programs.
+    environment |= {name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")}
     command = ["bash", str(ml / "input" / "code" / "run.sh"), *words]
     return subprocess.run(command, cwd=container, env=environment, capture_output=True, text=True, check=False)
 

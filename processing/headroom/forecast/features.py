@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from headroom.core.grid import SERIES, Grid, Span, by_phase, last_seen, median, of_panel, quantiles
 from headroom.core.periods import Frequency
@@ -47,8 +48,9 @@ def history_of(panel: pd.DataFrame, frequency: Frequency, measured: Span | None 
 
 def side_by_side(work: Callable[[int], T], origins: list[int]) -> list[T]:
     """The results of one piece of work per origin, in order; two at a time where this process is not one of many."""
-    # Threads share the filters of warnings: what one of them ignores has to be ignored around them all.
-    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
+    # Threads share the filters of warnings: what one of them ignores has to be ignored around them all. They also share
+    # how many threads the linear algebra has, which changes the last digits: of what they keep for others as well.
+    with threadpool_limits(1, "blas"), warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore", RuntimeWarning)
         return list(pool.map(work, origins))
 

@@ -16,7 +16,6 @@ from functools import cache
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import ndtri, stdtrit
-from threadpoolctl import threadpool_limits
 
 from headroom.core.grid import Grid, median, quantiles
 from headroom.core.periods import Frequency
@@ -96,9 +95,7 @@ def of_grid(history: Grid, settings: Settings) -> Trend:
         for name in ("quantiles", "climbing", "turned", "slope", "age"):
             getattr(found, name)[rows] = getattr(one, name)
 
-    # What is shared and kept must not depend on who asked first, with how many threads: that changes the last digits.
-    with threadpool_limits(1, "blas"):
-        side_by_side(of_part, list(range(len(parts))))
+    side_by_side(of_part, list(range(len(parts))))
     return found
 
 

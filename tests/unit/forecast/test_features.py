@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from headroom.core.grid import Grid
 from headroom.core.periods import Frequency, calendar
@@ -81,3 +82,13 @@ def test_an_attribute_that_training_did_not_know_is_missing_and_no_error():
     static = booster.static_features(grid, servers, codes)
     np.testing.assert_array_equal(static["region"], [0, np.nan, np.nan])
     np.testing.assert_array_equal(static["vcpus"], [4, np.nan, np.nan])
+
+
+def test_what_works_side_by_side_has_one_thread_of_linear_algebra_each() -> None:
+    """A window of the backtest must not have other last digits because its neighbour has more threads for a moment."""
+
+    def threads(origin: int) -> set[int]:
+        return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+    with threadpool_limits(2, "blas"):
+        assert features.side_by_side(threads, [1, 2, 3]) == [{1}] * 3
