@@ -72,6 +72,7 @@ CREATE TABLE busiest_file (file INTEGER);
 CREATE TABLE together_file (file INTEGER);
 CREATE TABLE owner_file (file INTEGER);
 CREATE TABLE not_a_name (server_id VARCHAR);
+CREATE TABLE unordered_file (file INTEGER);
 """
 
 
@@ -117,6 +118,8 @@ def read_rows(
     make_views(db)
     for refused in (
         whole_files.days_before_months,
+        whole_files.with_other_times,
+        whole_files.without_order,
         whole_files.with_names_left_out,
         whole_files.with_dates_left_out,
         partial(whole_files.counted_from_1980, latest=latest),

@@ -271,10 +271,16 @@ def layout_of_times(
     if time_format:
         return TimeLayout((time_format,), mapped)
     texts = [item.strip() for item in sample if item.strip()]
+    if zones:  # a file that begins in winter says GMT at first, and BST from some day on
+        ends = _quoted("|".join(map(re.escape, zones)))
+        found = db.execute(
+            f"SELECT DISTINCT {text} FROM {scan} WHERE regexp_matches({text}, '[\\d ](?:{ends})\\s*$') LIMIT 50"
+        )
+        texts += [item.strip() for (item,) in found.fetchall()]
     if all(PLAIN.fullmatch(item) for item in texts):
         return TimeLayout()
     for item in texts:
-        _refuse_abbreviation(item, zones)
+        refuse_abbreviation(item, zones)
     # Each costs time in every row, so that only those count that the sample needs.
     rewritten = tuple(one for one in _REWRITTEN if any(re.search(one[0], " ".join(item.split())) for item in texts))
     rewritten = rewritten or (_REWRITTEN if any(_WEEKDAY_BEGIN.match(item) for item in texts) else ())
@@ -318,7 +324,12 @@ def layout_of_times(
     return TimeLayout(tuple(orders[names[fitting[0]]]), mapped, rewritten)
 
 
-def _refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
+def refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
+    """Refuse a time that says a zone which the settings do not map, or that a spreadsheet has rounded.
+
+    Raises:
+        UnclearTime: it does.
+    """
     if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d+", text):
         raise UnclearTime(
             f"{text!r} is a time that a spreadsheet has rounded: export it again without opening it there"

@@ -51,6 +51,21 @@ def together(tmp_path_factory):
     return Together(tmp_path_factory.mktemp("together"))
 
 
+ANSWERS = ["azure_monitor", "cloudwatch_get_metric_data", "datadog_api", "gcp_api", "graphite",
+           "influx_v1", "prometheus_json", "sysstat_json"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_answers_that_a_script_wrote_one_below_the_other_are_all_read(tmp_path, name, indent):
+    fleets = [exports.fleet(f"web-{number}", f"db-{number}.corp.example") for number in (1, 2)]
+    contents = [content for one in fleets for content in exports.EXPORTS[name](one).values()]
+    answers = [json.loads(content) for content in contents if content.lstrip()[:1] in ("{", "[")]
+    one_file = "\n".join(json.dumps(answer, indent=indent) for answer in answers) + "\n"
+    panel, quality = exports.read(tmp_path, {"cpu.json": one_file})
+    assert exports.is_right(panel, quality, cpu=fleets[0] | fleets[1])
+
+
 @pytest.mark.parametrize("name", exports.EXPORTS)
 def test_an_export_is_read_as_it_is(together, name):
     rows, files = together.of(name)
