@@ -138,6 +138,10 @@ def read_rows(
             source.error = "the file has a header but no rows: export it again"
 
 
+# A name without what nobody sees, as tables on web pages have it to break long names.
+_VISIBLE = r"regexp_replace(server_id, '\p{Cf}', '', 'g')"
+
+
 def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Give servers the names that they go by, and find those that are none: of each name once, not of each row."""
     doubts.measure(db)
@@ -145,7 +149,7 @@ def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         CREATE TEMP TABLE tidied AS
             SELECT written, {canonical("server", settings.identity)} || substr(cleaned, length(server) + 1) AS name
             FROM (
-                SELECT DISTINCT server_id AS written, clean(server_id) AS cleaned,
+                SELECT DISTINCT server_id AS written, clean({_VISIBLE}) AS cleaned,
                     {entities.server_of("cleaned")} AS server
                 FROM extent)
             WHERE name <> written""")

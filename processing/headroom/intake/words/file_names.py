@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 
 from headroom.core import metrics
-from headroom.intake.words.meaning import Meaning, Unclear, meaning_of, words_of
+from headroom.intake.words.meaning import Meaning, Unclear, meaning_of, says_a_usage, words_of
 from headroom.intake.words.server_names import server_in, server_of_folder, without_periods
 
 FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|log|gz|parquet|pq|snappy|zstd))+$", re.IGNORECASE)
@@ -64,8 +64,12 @@ def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
     The last is the text that says the metric.
     """
     ends = [(stem[: mark.start()], stem[mark.end() :], -1) for mark in re.finditer(r"[-_. ]", stem)]
-    # A hyphen is part of many servers' names (cpu-node-7), so that a metric in front stands before another mark.
-    ends += [(stem[mark.end() :], stem[: mark.start()], 0) for mark in re.finditer(r"[_. ]", stem)]
+    # A hyphen is part of many servers' names (cpu-node-7): in front of one stands a metric that says more than this.
+    ends += [
+        (stem[mark.end() :], stem[: mark.start()], 0)
+        for mark in re.finditer(r"[-_. ]", stem)
+        if mark[0] != "-" or says_a_usage(stem[: mark.start()])
+    ]
     for server, metric, beside in ends:
         found = meaning_of(metric.replace("-", "_"))
         if isinstance(found, Meaning) and server.strip(" -_.") and not _of_another(server, beside, found):

@@ -63,6 +63,17 @@ _ABBREVIATION = re.compile(r"(?<=[\d ])(?!AM$|PM$|am$|pm$)([A-Z]{1,5}(?:[+-]\d{1
 _WEEKDAY = r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[,.]? +"
 _WEEKDAY_BEGIN = re.compile(_WEEKDAY, re.IGNORECASE)
 _REMARK = r" *\([^()]*\)$"
+_WEEKDAYS = """
+    montag dienstag mittwoch donnerstag freitag samstag sonntag mo di mi do fr sa so lundi mardi mercredi jeudi vendredi
+    samedi dimanche lun mar mer jeu ven sam dim lunes martes miércoles miercoles jueves viernes sábado sabado domingo
+    mié mie jue vie sáb sab dom lunedì martedì mercoledì giovedì venerdì gio segunda-feira terça-feira quarta-feira
+    quinta-feira sexta-feira seg ter qua qui sex maandag dinsdag woensdag donderdag vrijdag zaterdag zondag
+"""
+# Halves of the day in Korean, Chinese and Japanese; a file's first rows may be of one.
+_HALVES = (
+    (r" (?:오전|上午|午前) ?(\d{1,2}:\d\d(?::\d\d)?)$", r" \1 AM"),
+    (r" (?:오후|下午|午後) ?(\d{1,2}:\d\d(?::\d\d)?)$", r" \1 PM"),
+)
 # Ways to write that are made one, for Python's and RE2's expressions alike.
 _REWRITTEN = (
     (r"(\d{4}) @ (\d)", r"\1 \2"),  # Kibana
@@ -72,6 +83,11 @@ _REWRITTEN = (
     (r"^([A-Z][a-z]{2}) (\d{1,2}) (\d\d:\d\d:\d\d)(?: (UTC|GMT))? (\d{4})$", r"\1 \2 \5 \3 \4"),  # C's ctime
     (r"([+-]\d\d:?\d\d) (?:UTC|GMT)$", r"\1"),  # Go
     (r"(\d)h(\d\d)$", r"\1:\2"),  # France
+    (r"(?i) uhr$", ""),
+    (r"^(\d{4})[.] ?(\d{1,2})[.] ?(\d{1,2})[.]?,? ", r"\1/\2/\3 "),  # Korea, Hungary
+    (r"(\d)[時时](\d{1,2})分(?:\d{1,2}秒)?$", r"\1:\2"),
+    *_HALVES,
+    (rf"(?i)^(?:{'|'.join(_WEEKDAYS.split())})[.,]{{0,2}} (\d{{1,4}}[-./]\d)", r"\1"),
 )
 
 # Months' names, wide and abbreviated, in German, French, Spanish, Italian, Portuguese, Dutch, the Scandinavian
@@ -95,12 +111,6 @@ _MONTHS = {
     "Dec": "dezember dez décembre decembre déc dec diciembre dic dicembre dezembro december desember des grudnia gru "
            "prosince декабря дек грудня aralık",
 }  # fmt: skip
-_WEEKDAYS = """
-    montag dienstag mittwoch donnerstag freitag samstag sonntag mo di mi do fr sa so lundi mardi mercredi jeudi vendredi
-    samedi dimanche lun mar mer jeu ven sam dim lunes martes miércoles miercoles jueves viernes sábado sabado domingo
-    mié mie jue vie sáb sab dom lunedì martedì mercoledì giovedì venerdì gio segunda-feira terça-feira quarta-feira
-    quinta-feira sexta-feira seg ter qua qui sex maandag dinsdag woensdag donderdag vrijdag zaterdag zondag
-"""
 _MONTHS_BY_NAME = (
     (rf"(?i)^(?:{'|'.join(_WEEKDAYS.split())})[.,]{{0,2}} (\d{{1,2}}[.]? [^ 0-9])", r"\1"),
     *(
@@ -110,7 +120,6 @@ _MONTHS_BY_NAME = (
     ),
     (r"(\d{4}) г[.]?,? ", r"\1 "),
     (r"(?i)(\d{4}),? (?:à|um|a las|alle|às|om|kl[.]?|-) (\d)", r"\1 \2"),
-    (r"(?i) uhr$", ""),
 )  # fmt: skip
 _BY_NAME = re.compile(r"(?:^|[^\W\d]+[.,]{0,2} )\d{1,2}(?:[.]|er|º)? ?(?:de )?[^\W\d]{3,}[.]?(?: de| del)? \d{4}")
 
@@ -283,6 +292,7 @@ def layout_of_times(
         refuse_abbreviation(item, zones)
     # Each costs time in every row, so that only those count that the sample needs.
     rewritten = tuple(one for one in _REWRITTEN if any(re.search(one[0], " ".join(item.split())) for item in texts))
+    rewritten = (*rewritten, *_HALVES) if set(rewritten) & set(_HALVES) else rewritten
     rewritten = rewritten or (_REWRITTEN if any(_WEEKDAY_BEGIN.match(item) for item in texts) else ())
     if any(_BY_NAME.match(" ".join(item.split())) for item in texts):
         rewritten += _MONTHS_BY_NAME  # of all months, because the sample may be of one
@@ -392,7 +402,7 @@ _DATES = (
         r"(\d{1,2})([-/.])(\d{1,2})\2(\d{2})(?!\d)",
         (("day first", "%d{2}%m{2}%y"), ("month first", "%m{2}%d{2}%y"), ("year first", "%y{2}%m{2}%d")),
     ),
-    (r"(20\d{6}|19\d{6})(?=$|[T ])", (("year first", "%Y%m%d"),)),
+    (r"(20\d{6}|19\d{6})(?=$|[T _])", (("year first", "%Y%m%d"),)),
     (r"(20\d{6}|19\d{6})(\d{4})$", (("year first", "%Y%m%d%H%M"),)),
     (r"(20\d{6}|19\d{6})(\d{6})$", (("year first", "%Y%m%d%H%M%S"),)),
     (r"[A-Za-z]{3}()( )\d{1,2}(,? )\d{4}", (("month by name", "%b %d{3}%Y"),)),
@@ -405,6 +415,10 @@ _TIMES = (
     (r"\d{1,2}:\d{2}:\d{2}[.,]\d{1,9}", "%{H}:%M:%S.%f"),
     (r"\d{1,2}:\d{2}:\d{2}", "%{H}:%M:%S"),
     (r"\d{1,2}:\d{2}", "%{H}:%M"),
+    (r"\d{1,2}[.]\d{2}[.]\d{2}[.]\d{1,9}", "%{H}.%M.%S.%f"),  # Oracle
+    (r"\d{1,2}[.]\d{2}[.]\d{2}", "%{H}.%M.%S"),
+    (r"\d{1,2}[.]\d{2}", "%{H}.%M"),
+    (r"\d{6}[.]\d{1,9}", "%H%M%S.%f"),
     (r"\d{6}", "%H%M%S"),
     (r"\d{4}", "%H%M"),
 )
@@ -433,7 +447,7 @@ def _rest_format(rest: str) -> str | None:
     """The format of what follows the date: nothing, or a clock, perhaps with an offset."""
     if not rest:
         return ""
-    found = re.fullmatch(r"([T :,-]{1,3})(.*?)( [AaPp][Mm])?( [+-]\d{2}:\d{2})?", rest)
+    found = re.fullmatch(r"([T :,_-]{1,3})(.*?)( [AaPp][Mm])?( [+-]\d{2}:\d{2})?", rest)
     if not found:
         return None
     for shape, written in _TIMES:

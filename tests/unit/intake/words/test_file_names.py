@@ -110,6 +110,7 @@ def test_of_one_name_in_two_places_nothing_says_which_is_the_server(tmp_path):
         ("web-1-2024-02-05.csv", "web-1", None), ("20240205_web-1.csv.gz", "web-1", None),
         ("web-1_2024-02-05-0015.csv", "web-1", None), ("srv-10042233.csv", "srv-10042233", None),
         ("srv-20991399.csv", "srv-20991399", None), ("2024-02-05.csv", "", None),
+        ("CPUUtilization-web-1.json", "web-1", "cpu"), ("memory-usage-web-1.csv", "web-1", "memory"),
         ("cpu/web-1.csv", "web-1", "cpu"), ("2024-02-05/web-1.csv", "web-1", None), ("grafana.csv", "", None),
     ],
 )  # fmt: skip
