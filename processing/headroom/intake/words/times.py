@@ -81,7 +81,8 @@ _REWRITTEN = (
     # PRTG's intervals count from their begin.
     (r"(\d:\d\d(?::\d\d)?(?: ?[AaPp]\.? ?[Mm]\.?)?) [-–] (?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4} )?\d{1,2}:\d\d.*$", r"\1"),
     (r"^([A-Z][a-z]{2}) (\d{1,2}) (\d\d:\d\d:\d\d)(?: (UTC|GMT))? (\d{4})$", r"\1 \2 \5 \3 \4"),  # C's ctime
-    (r"([+-]\d\d:?\d\d) (?:UTC|GMT)$", r"\1"),  # Go
+    (r"([+-]\d\d:?\d\d) [A-Z]{2,5}$", r"\1"),  # Go
+    (r"([+-]\d\d:?\d\d|Z)\[[\w/+-]+\]$", r"\1"),  # Java
     (r"(\d)h(\d\d)$", r"\1:\2"),  # France
     (r"(?i) uhr$", ""),
     (r"^(\d{4})[.] ?(\d{1,2})[.] ?(\d{1,2})[.]?,? ", r"\1/\2/\3 "),  # Korea, Hungary
@@ -170,7 +171,7 @@ def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
         if re.search(r"[^\W\d_]|[+-]", text):
             raise UnclearTime(
                 f"the zone {text!r} of the heading {heading!r} can mean several: map it under `zones`, such as "
-                f'{{{text}: "+01:00"}}, or use a name such as Europe/Berlin'
+                f"{_mapping_of(text)}, or use a name such as Europe/Berlin"
             )
     return "UTC" if says_utc(heading) else None
 
@@ -217,7 +218,7 @@ def _zone_in(line: str, zones: Mapping[str, str]) -> str | None:
         return None
     raise UnclearTime(
         f"the zone {text[:60]!r} of the line {line.strip()[:120]!r} can mean several, or have a summer time: use a "
-        f'name such as Europe/Berlin, map it under `zones`, such as {{{text[:30]}: "+01:00"}}, or say under '
+        f"name such as Europe/Berlin, map it under `zones`, such as {_mapping_of(text[:30])}, or say under "
         "`sources` in the settings in which zone its times are (timezone: Europe/Berlin)"
     )
 
@@ -347,12 +348,29 @@ def refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
     found = _ABBREVIATION.search(re.sub(_REMARK, "", text))
     if found is None or found[1] in zones or found[1] in ("Z", "UTC", "GMT", "T"):
         return
+    if re.search(r"[+-]\d\d:?\d\d [A-Z]{2,5}$", text):
+        return  # it says how far it is from UTC
     if re.fullmatch(r"(UTC|GMT)[+-]\d{2}:?\d{2}", found[1]):
         return
     raise UnclearTime(
         f"the zone {found[1]!r} of {text!r} can mean several: map it under `zones` in the settings, such as "
-        f'{{{found[1]}: "+01:00"}}, or export times in UTC'
+        f"{_mapping_of(found[1])}, or export times in UTC"
     )
+
+
+# What abbreviations usually mean, for an example that is right where it is copied.
+_USUALLY_WRITTEN = """
+    CEST+02:00 MESZ+02:00 EET+02:00 EEST+03:00 MSK+03:00 IST+05:30 SGT+08:00 HKT+08:00 JST+09:00 KST+09:00 AEST+10:00
+    AEDT+11:00 BRT-03:00 EDT-04:00 EST-05:00 CDT-05:00 CST-06:00 MDT-06:00 MST-07:00 PDT-07:00 PST-08:00
+"""
+_USUALLY = {one[:-6]: one[-6:] for one in _USUALLY_WRITTEN.split()}
+
+
+def _mapping_of(zone: str) -> str:
+    """An example of how the settings map a zone."""
+    said = re.fullmatch(r"(?:UTC|GMT) ?([+-])0?(\d{1,2})", zone)
+    offset = f"{said[1]}{int(said[2]):02}:00" if said else _USUALLY.get(zone, "+01:00")
+    return f'{{{zone}: "{offset}"}}'
 
 
 def _normalize(text: str, zones: Mapping[str, str], rewritten: Sequence[tuple[str, str]]) -> str:
