@@ -215,6 +215,7 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
         SELECT file FROM reading WHERE file IN ({files}) AND sampled_at IS NOT NULL GROUP BY file
         HAVING arg_min(sampled_at, rowid) > arg_max(sampled_at, rowid)""").fetchall()
     newest_first = ", ".join(str(file) for (file,) in backwards) or "NULL"
+    kind = f"[{for_each_metric('% IS NULL')}]" if layout.shape == "long" else "1"  # of several rows of one moment
     for begin in begins:
         # DuckDB takes such times for the second hour. Where a series goes back once, what comes before that is of the
         # first; where it never does, a row whose text comes again behind it. Where it goes back again and again, its
@@ -222,10 +223,11 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
         db.execute(f"""
             CREATE OR REPLACE TEMP TABLE twice AS
             WITH hour AS (
-                SELECT file, rowid AS row, server_id, sampled_at, [{for_each_metric("% IS NULL")}] AS kind,
+                SELECT file, rowid AS row, server_id, sampled_at, {kind} AS kind,
                     CASE WHEN file IN ({newest_first}) THEN -rowid ELSE rowid END AS place
                 FROM reading WHERE file IN ({files}) AND sampled_at >= TIMESTAMP '{begin}'
-                    AND sampled_at < TIMESTAMP '{begin}' + INTERVAL 1 HOUR AND evidence IS NULL
+                    AND sampled_at < TIMESTAMP '{begin}' + INTERVAL 1 HOUR
+                    AND (evidence IS NULL OR (evidence[3] IS NULL AND evidence[4] IS NULL))  -- a cell may be empty
                     AND NOT ({for_each_metric("% IS NULL", " AND ")})
             ), step AS (
                 SELECT *, coalesce(sampled_at < lag(sampled_at) OVER series, false)::INTEGER AS back,

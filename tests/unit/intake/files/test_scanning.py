@@ -49,6 +49,14 @@ def test_where_clocks_go_back_rows_that_lack_their_twin_are_of_the_hour_in_which
     assert panel["samples"].tolist() == [6, 5, 5, 6]
 
 
+def test_an_empty_cell_where_clocks_go_back_is_of_its_row(tmp_path: Path) -> None:
+    rows = [(at, f"{20.0 + place},{'' if place == 8 else 50.0 + place}") for place, at in enumerate(AUTUMN)]
+    written = [f"{at.astimezone(BERLIN):%Y-%m-%d %H:%M},web-1,{cells}" for at, cells in rows]
+    files = {"a.csv": "\n".join(["timestamp,server_id,cpu,memory", *written])}
+    panel, _ = exports.read(tmp_path, files, "timezone: Europe/Berlin\nfrequency: h")
+    assert panel["max"].tolist() == [25.0, 31.0, 37.0, 43.0, 55.0, 61.0, 67.0, 73.0]
+
+
 def test_rows_in_no_order_where_clocks_go_back_are_not_guessed(tmp_path: Path) -> None:
     rows = [(at, 20.0 + place) for place, at in enumerate(AUTUMN)]
     mixed = [rows[place * 7 % 24] for place in range(24)]
