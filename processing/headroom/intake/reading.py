@@ -139,7 +139,7 @@ def read_rows(
 
 
 # A name without what nobody sees, as tables on web pages have it to break long names.
-_VISIBLE = r"regexp_replace(server_id, '\p{Cf}', '', 'g')"
+_VISIBLE = r"regexp_replace(named, '\p{Cf}', '', 'g')"
 
 
 def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -147,10 +147,10 @@ def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     doubts.measure(db)
     db.execute(f"""
         CREATE TEMP TABLE tidied AS
-            SELECT written, {canonical("server", settings.identity)} || substr(cleaned, length(server) + 1) AS name
+            SELECT written, {canonical("server", settings.identity)} || substr(cleaned, length(named) + 1) AS name
             FROM (
-                SELECT DISTINCT server_id AS written, clean({_VISIBLE}) AS cleaned,
-                    {entities.server_of("cleaned")} AS server
+                SELECT DISTINCT server_id AS written, clean(server_id) AS cleaned,
+                    {entities.server_of("cleaned")} AS named, clean({_VISIBLE}) AS server
                 FROM extent)
             WHERE name <> written""")
     if holds(db, "tidied"):
