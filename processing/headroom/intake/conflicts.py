@@ -17,6 +17,7 @@ from headroom.intake.files.tables import field_of, scan_of
 from headroom.intake.reading import refuse
 from headroom.intake.servers.slices import within
 from headroom.intake.sql import for_each, one_row
+from headroom.intake.words.headings import plain
 
 # Values that differ by less are the same: 100 minus what is idle, and what is active.
 _SAME = 1e-6
@@ -84,23 +85,22 @@ def refuse_all(db: duckdb.DuckDBPyConnection, found: Sequence[Conflict], sources
     for file, [first, *more] in of_file.items():
         count = first.count + sum(one.count for one in more)
         in_all = f", and at {count} moments in all" if count > 1 else ""
-        differ = _columns_that_differ(db, by_order[file], first.low_row, first.high_row)
-        told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
-        is_table = bool(differ) and not by_order[file].known_layout.export
-        named_there = f", map the one that names servers (columns: {{{differ[0]}: server_id}})" if is_table else ""
         refused.append((
             by_order[file],
             f"{table.columns()[first.metric]} of {named(first.server)} has different values at the same moment "
             f"({first.at} UTC: {first.low:g} and {first.high:g}{in_all}). "
-            f"{told}: export one of them{named_there}, or say under `sources` in the settings which rows count "
-            "(where), or keep the highest value (entities: busiest)",
+            + _what_tells_apart(db, by_order[file], first.low_row, first.high_row),
         ))  # fmt: skip
     refuse(db, refused)
     return bool(refused)
 
 
-def _columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> list[str]:
-    """The headings under which two rows of a file differ; rows are numbered as in ``file_told``."""
+# Columns that say a part of the time.
+_OF_TIME = {"hour", "minute", "stunde", "heure", "hora", "ora", "uur", "timeofday"}
+
+
+def _what_tells_apart(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> str:
+    """In what two rows of a file differ, and what to do; rows are numbered as in ``file_told``."""
     layout = source.known_layout
     [first] = one_row(db, "SELECT first FROM file_told WHERE file = ?", [source.order])
     rows = []
@@ -109,5 +109,20 @@ def _columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int
         found = db.execute(f"SELECT {fields} FROM {scan_of(layout, [source.readable])} LIMIT 1 OFFSET {row - first}")
         rows.append(found.fetchone() or ())
     values = {place for column, place in layout.places if column in table.columns() or column == "value"}
-    differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
-    return [layout.columns[place] for place in differ if layout.columns[place]]
+    places = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
+    if layout.place("timestamp") in places:
+        low, high = (row[layout.required_place("timestamp")] for row in rows)
+        return (
+            f"Its times {low!r:.60} and {high!r:.60} are one moment as they are read: say under `sources` in the "
+            "settings in which zone they are (timezone: Europe/Berlin), or export times in UTC"
+        )
+    differ = [layout.columns[place] for place in places if layout.columns[place]]
+    told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
+    if any(plain(heading) in _OF_TIME for heading in differ):
+        return f"{told}: write date and time of day into one column"
+    is_table = bool(differ) and not layout.export
+    named_there = f", map the one that names servers (columns: {{{differ[0]}: server_id}})" if is_table else ""
+    return (
+        f"{told}: export one of them{named_there}, or say under `sources` in the settings which rows count (where), or "
+        "keep the highest value (entities: busiest)"
+    )

@@ -72,6 +72,7 @@ CREATE TABLE busiest_file (file INTEGER);
 CREATE TABLE together_file (file INTEGER);
 CREATE TABLE owner_file (file INTEGER);
 CREATE TABLE not_a_name (server_id VARCHAR);
+CREATE TABLE unordered_file (file INTEGER);
 """
 
 
@@ -117,6 +118,8 @@ def read_rows(
     make_views(db)
     for refused in (
         whole_files.days_before_months,
+        whole_files.with_other_times,
+        whole_files.without_order,
         whole_files.with_names_left_out,
         whole_files.with_dates_left_out,
         partial(whole_files.counted_from_1980, latest=latest),
@@ -135,15 +138,19 @@ def read_rows(
             source.error = "the file has a header but no rows: export it again"
 
 
+# A name without what nobody sees, as tables on web pages have it to break long names.
+_VISIBLE = r"regexp_replace(named, '\p{Cf}', '', 'g')"
+
+
 def _look_at_names(db: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Give servers the names that they go by, and find those that are none: of each name once, not of each row."""
     doubts.measure(db)
     db.execute(f"""
         CREATE TEMP TABLE tidied AS
-            SELECT written, {canonical("server", settings.identity)} || substr(cleaned, length(server) + 1) AS name
+            SELECT written, {canonical("server", settings.identity)} || substr(cleaned, length(named) + 1) AS name
             FROM (
                 SELECT DISTINCT server_id AS written, clean(server_id) AS cleaned,
-                    {entities.server_of("cleaned")} AS server
+                    {entities.server_of("cleaned")} AS named, clean({_VISIBLE}) AS server
                 FROM extent)
             WHERE name <> written""")
     if holds(db, "tidied"):

@@ -51,3 +51,16 @@ def test_of_two_counters_of_an_export_the_settings_choose_one_as_the_message_say
     rules = r"sources: [{match: '*', where: {metric: 'Processor\% Processor Time'}}]"
     panel, quality = exports.read(tmp_path, files, rules)
     assert exports.is_right(panel, quality, cpu=cpu)
+
+
+def test_a_day_and_an_hour_in_two_columns_are_no_servers(tmp_path):
+    rows = [f"2024-02-13,{hour},a,{20 + hour}" for hour in range(24)]
+    with pytest.raises(InputError, match="They differ in 'hour': write date and time of day into one column"):
+        exports.read(tmp_path, {"a.csv": "\n".join(["date,hour,host,cpu", *rows])})
+
+
+def test_local_times_of_another_zone_are_no_servers(tmp_path):
+    rows = [f"2024-03-31 0{hour}:{minute},a,{20 + hour}" for hour in range(1, 5) for minute in (10, 50)]
+    with pytest.raises(InputError, match=r"are one moment as they are read: say .* in which zone") as refused:
+        exports.read(tmp_path, {"a.csv": "\n".join(["time,host,cpu", *rows])}, "timezone: Europe/Berlin")
+    assert "server_id" not in str(refused.value)

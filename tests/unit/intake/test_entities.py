@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from headroom import preprocess
@@ -112,6 +112,7 @@ NAMES = st.text(
 
 
 @settings(max_examples=8)
+@example(["0", "\xad"])
 @given(st.lists(NAMES, min_size=2, max_size=4, unique_by=str.lower))
 def test_whatever_disks_are_called_each_has_its_series(tmp_path_factory, names):
     out = io.StringIO()

@@ -35,3 +35,10 @@ def test_line_ends_of_either_kind_are_read(tmp_path, ending):
     text = (HEAD + "2024-02-13,a,50,60\n").replace("\n", ending)
     panel, _ = exports.read(tmp_path, {"a.csv": text})
     assert len(panel) == 2
+
+
+def test_what_nobody_sees_in_a_name_makes_no_other_server(tmp_path):
+    names = ["web-1", "web-1\u200b"]
+    rows = [f"2024-02-13 {hour:02}:00,{names[hour % 2]},{40 + hour}" for hour in range(24)]
+    panel, _ = exports.read(tmp_path, {"a.csv": "\n".join(["time,host,cpu", *rows])})
+    assert panel[["server_id", "samples"]].values.tolist() == [["web-1", 24]]

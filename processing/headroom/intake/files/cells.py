@@ -7,7 +7,7 @@ from headroom.intake.sql import quoted
 from headroom.intake.words import units
 from headroom.intake.words.server_names import TOTALS
 
-_NO_TIMESTAMP = "not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds"
+NO_TIMESTAMP = "not a timestamp: use ISO 8601 (2024-01-31T13:05:00Z), or epoch seconds or milliseconds"
 # Seconds since 1970 have ten digits from September 2001 on. What counts from 2001 (Apple) or 2000 has nine in these
 # years, and .NET's ticks would be nanoseconds of 1990: as times since 1970 they would pass for samples of long ago.
 _FIRST_EPOCH = 10**9
@@ -108,7 +108,7 @@ CREATE MACRO time_problem(text, instant_read, latest) AS CASE
     WHEN instant_read BETWEEN TIMESTAMPTZ '{EARLIEST} 00:00:00+00' AND latest THEN NULL  -- the quick way first
     WHEN instant_read IS NULL AND clean(text) = '' THEN 'no timestamp'
     WHEN instant_read IS NULL AND try_cast(text AS DOUBLE) IS NOT NULL THEN {quoted(_OTHER_EPOCH)}
-    WHEN instant_read IS NULL THEN '{_NO_TIMESTAMP}'
+    WHEN instant_read IS NULL THEN '{NO_TIMESTAMP}'
     WHEN instant_read < TIMESTAMPTZ '{EARLIEST} 00:00:00+00' THEN 'timestamp before {EARLIEST}'
     WHEN instant_read > latest AND try_cast(text AS DOUBLE) IS NOT NULL
         THEN 'timestamp later than the run: does this number count from another year than 1970?'

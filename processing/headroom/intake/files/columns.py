@@ -45,6 +45,7 @@ _PERHAPS_ENTITIES_WORDS = """
 _PERHAPS_ENTITIES = set(_PERHAPS_ENTITIES_WORDS.split())
 _ONLY_LONG = {"name", "key", "parameter", "counter"}
 MEASUREMENTS = {"cpu", "mem", "memory", "disk", "diskio", "net", "network", "swap", "system", "kernel", "processor"}
+_OF_A_DISK = set(["iops", "read", "reads", "write", "writes", "latency", "await", "tps", "queue", "busy"])
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
 
 
@@ -55,13 +56,14 @@ _OF_A_PART_IF_ASKED_WORDS = """
     user system kernel guest nice interrupt privileged dpc wait free available avail
 """
 OF_A_PART_IF_ASKED = set(_OF_A_PART_IF_ASKED_WORDS.split())
-_OF_SPACE = {"used", "free", "available", "avail"}
+_OF_SPACE = {"used", "use", "free", "available", "avail"}  # df says Use%
 _BESIDE = set(["cpu", "mem", "memory", "usage", "utilization", "percent", "pct", "time", "processor"])
 _ASKING_WORDS = """
     field fieldname type kind item itemname attribute submetric dimension category measure measurename variable property
     component detail name label key stat series subtype metrictype cputype
 """
 _ASKING = set(_ASKING_WORDS.split())
+_OF_A_QUERY = re.compile(r"^Value #[A-Z]{1,2}$")
 _CORE = re.compile(r"(v?cpu|core|processor)[ _#-]?\d{1,3}", re.IGNORECASE)
 
 
@@ -122,6 +124,7 @@ def understand(
         attribute = ATTRIBUTE_OF.get(plain(heading))
         if attribute and place not in places.values():
             places.setdefault(attribute, place)
+    _refuse_several_queries(headings, rules)
     _place(places, "value", VALUES[:1], headings)
     no_names = _not_names(headings, sample)
     if rules.server is None:
@@ -142,6 +145,8 @@ def understand(
     if long:
         for metric in metrics.columns():
             places.pop(metric, None)
+    elif not columns and not spread and "metric" not in places:
+        _place(places, "value", VALUES[1:], headings)  # an average, of what the file's name says
     elif columns or spread:
         measured = [*(place for place, _ in columns.values()), *(place for _, place, _, _ in spread)]
         if "value" in places and not any(mapped(headings[place], rules) for place in measured):
@@ -268,7 +273,7 @@ def _metrics(
         column = mapped(heading, rules)
         unit = units[place].strip() if place < len(units) else ""
         if column in metrics.columns():
-            unit = said_unit(rules, heading) or unit or _convertible(heading, column)
+            unit = said_unit(rules, heading) or unit or _convertible(heading, column) or said_unit(rules, column)
             chosen.setdefault(column, []).append((place, of_metric(column, unit)))
             continue
         if column is not None or place in places.values():
@@ -296,8 +301,12 @@ def _metrics(
         elif _in_percent(heading, unit) and _has_numbers(sample, place):
             unknown.append(("", heading, "is in percent, of what is not known: map it if you mean it"))
     for metric, [(place, meaning), *more] in list(found.items()):
-        if unknown and not more and not meaning.certain and _are_numbers_of_parts(headings[place], sample, place):
-            unclear.append((metric, headings[place], f"may be its number, as {unknown[0][1]!r} is in percent: map one"))
+        if more or meaning.certain or not _are_numbers_of_parts(headings[place], sample, place):
+            continue
+        of_it = next((one for one in headings if metric == "disk" and set(words_of(one)) & _OF_A_DISK), "")
+        if unknown or of_it:
+            beside = f"{unknown[0][1]!r} is in percent" if unknown else f"{of_it!r} stands beside it"
+            unclear.append((metric, headings[place], f"may be its number, as {beside}: map one"))
             del found[metric]
     columns: dict[str, tuple[int, Meaning]] = {}
     for metric, several in chosen.items():
@@ -404,6 +413,20 @@ def _place_time(places: dict[str, int], headings: Sequence[str]) -> None:
     in_utc = [heading if times.says_utc(heading) else "" for heading in headings]
     _place(places, "timestamp", [" ".join(TIMES)], in_utc)
     _place(places, "timestamp", TIMES, headings)
+
+
+def _refuse_several_queries(headings: Sequence[str], rules: FileRules) -> None:
+    """Grafana's table of several queries calls their values after the queries' letters.
+
+    Raises:
+        UnreadableFile: there are several, of which nothing says what they are.
+    """
+    several = [heading for heading in headings if _OF_A_QUERY.search(heading) and mapped(heading, rules) is None]
+    if len(several) > 1:
+        raise UnreadableFile(
+            f"{_and(several)} are of several queries, and not said to be what: name them in the panel, or map those "
+            f"that you mean (columns: {{{several[0]}: cpu}}) and say of the others that they are not (ignore)"
+        )
 
 
 def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
@@ -553,7 +576,7 @@ def _refuse_odd_numbers(heading: str, sample: Sequence[Sequence[str]], place: in
         UnreadableFile: each cell has decimals, and something else.
     """
     written = list(_written(sample, place))
-    if written and all(re.search(r"\d[.,٫]\d", cell) for cell in written):
+    if written and all(re.search(r"\d[.,٫·']\d", cell) for cell in written):
         raise UnreadableFile(
             f"the cells under {heading!r} are not plain numbers, such as {written[0]!r}: export numbers only"
         )

@@ -104,13 +104,20 @@ def _sizes(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> list[tup
     """Columns of a bare name in which every server has one number that never changes, as cores and gigabytes do."""
     found = []
     by_order = {source.order: source for source in sources}
-    for metric in ("cpu", "memory"):
-        rows = db.execute(f"""
-            SELECT file, min({metric}_least), max({metric}_most) FROM extent WHERE {metric}_samples > 0 GROUP BY file
+    like_sizes = {
+        metric: db.execute(f"""
+            SELECT file, min({metric}_least), max({metric}_most), min({metric}_samples) FROM extent
+            WHERE {metric}_samples > 0 GROUP BY file
             HAVING bool_and({metric}_least = {metric}_most AND {metric}_most IN {_SIZES}) AND max({metric}_most) >= 4
-                AND min({metric}_samples) >= {_COUNTER_SAMPLES}""").fetchall()
-        for file, least, most in rows:
-            if not shares.said(by_order[file], metric)[0]:
+                AND (min({metric}_samples) >= {_COUNTER_SAMPLES} OR count(*) > 1)""").fetchall()
+        for metric in ("cpu", "memory")
+    }
+    # Fewer samples, as an inventory with a time has, tell enough where both are so, of several servers.
+    both = {file for file, *_ in like_sizes["cpu"]} & {file for file, *_ in like_sizes["memory"]}
+    for metric, rows in like_sizes.items():
+        for file, least, most, samples in rows:
+            enough = samples >= _COUNTER_SAMPLES or file in both
+            if enough and not shares.said(by_order[file], metric)[0]:
                 found.append((
                     file, metric,
                     f"{metric} never changes here ({least:g} to {most:g}): a size, and not a usage? Say it under "

@@ -241,7 +241,7 @@ def _csv_layout(file: File) -> Layout:
         found = [
             (understood, delimiter, quote, headings)
             for delimiter in _DELIMITERS
-            for quote in ["'" if line.startswith("'") or f"{delimiter}'" in line else '"']
+            for quote in [_quote_of(line, lines[number : number + 1], delimiter)]
             for headings in [_without_nameless_end(fields_of(line, delimiter, quote))]
             for understood in [columns.measures_something(headings, file.rules)]
             if understood
@@ -273,6 +273,13 @@ def _csv_layout(file: File) -> Layout:
     if problem is None and (found_inventory := _inventory_layout(file, lines)):
         return found_inventory
     raise problem or UnreadableFile(_no_header(lines, file.rules))
+
+
+def _quote_of(header: str, below: Sequence[str], delimiter: str) -> str:
+    """The quotation mark of a table: an apostrophe where its header has some, or a row below has one around a field."""
+    mark = re.escape(delimiter)
+    alone = any(re.search(rf"(?:^|{mark})'[^']*'(?:{mark}|$)", line) for line in below) and '"' not in header
+    return "'" if alone or header.startswith("'") or f"{delimiter}'" in header else '"'
 
 
 def zone_beside(lines: Sequence[str], rules: FileRules) -> str | None:

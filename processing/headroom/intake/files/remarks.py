@@ -23,8 +23,9 @@ _SAID = re.compile(r"[\s#\"'|]*([^\W\d][\w .-]{0,30}?)[\"']?\s*[:=,;\t|]\s*[\"']
 _LIKE_A_HOST = re.compile(r"[A-Za-z][\w.]*(?:-[\w.-]*\d|\d[\w.-]*-|[A-Za-z]\d\d)[\w.-]*")
 _VALUES = {"values", "usage", "utilization", "werte", "auslastung", "valeurs", "valores", "valori"}
 _UNITS = re.compile(
-    r"\b(?:values?|units?|werte|angaben|einheit(?:en)?|valeurs?|unités?|valores|unidad(?:es)?|valori|unità)\b"
-    r"(?: (?:are|is|sind|sont|given|shown))*(?: (?:in|en)\b|\s*[:=,;])\s*[(\[\"']?([^\s)\],;\"']+(?: of one)?)",
+    r"\b(?:values?|units?|werte|angaben|einheit(?:en)?|valeurs?|unités?|valores|unidad(?:es)?|valori|unità"
+    r"|vertical label|[yv][- ]axis)\b(?: (?:are|is|sind|sont|given|shown))*"
+    r"(?: (?:in|en)\b|\s*[:=,;](?:[\"'][,;\t])?)\s*[(\[\"']?([^\s)\],;\"']+(?: of one)?)",
     re.IGNORECASE,
 )
 

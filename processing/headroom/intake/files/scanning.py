@@ -215,18 +215,35 @@ def _second_hours(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequen
         SELECT file FROM reading WHERE file IN ({files}) AND sampled_at IS NOT NULL GROUP BY file
         HAVING arg_min(sampled_at, rowid) > arg_max(sampled_at, rowid)""").fetchall()
     newest_first = ", ".join(str(file) for (file,) in backwards) or "NULL"
+    kind = f"[{for_each_metric('% IS NULL')}]" if layout.shape == "long" else "1"  # of several rows of one moment
     for begin in begins:
-        # DuckDB takes such times for the second hour; a row is of the first where its text comes again later.
+        # DuckDB takes such times for the second hour. Where a series goes back once, what comes before that is of the
+        # first; where it never does, a row whose text comes again behind it. Where it goes back again and again, its
+        # rows are in no order, and which of two came first is not known.
         db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE twice AS
+            WITH hour AS (
+                SELECT file, rowid AS row, server_id, sampled_at, {kind} AS kind,
+                    CASE WHEN file IN ({newest_first}) THEN -rowid ELSE rowid END AS place
+                FROM reading WHERE file IN ({files}) AND sampled_at >= TIMESTAMP '{begin}'
+                    AND sampled_at < TIMESTAMP '{begin}' + INTERVAL 1 HOUR
+                    AND (evidence IS NULL OR (evidence[3] IS NULL AND evidence[4] IS NULL))  -- a cell may be empty
+                    AND NOT ({for_each_metric("% IS NULL", " AND ")})
+            ), step AS (
+                SELECT *, coalesce(sampled_at < lag(sampled_at) OVER series, false)::INTEGER AS back,
+                    row_number() OVER same AS number,
+                    count(*) OVER (PARTITION BY file, server_id, kind, sampled_at) AS times
+                FROM hour WINDOW series AS (PARTITION BY file, server_id, kind ORDER BY place),
+                    same AS (PARTITION BY file, server_id, kind, sampled_at ORDER BY place)
+            )
+            SELECT file, row, number, times, sum(back) OVER (PARTITION BY file, server_id, kind) AS backs,
+                sum(back) OVER (PARTITION BY file, server_id, kind ORDER BY place) AS round,
+                max(times) OVER (PARTITION BY file, server_id, kind) AS most
+            FROM step;
             UPDATE reading SET sampled_at = sampled_at - INTERVAL 1 HOUR WHERE rowid IN (
-                SELECT row FROM (
-                    SELECT rowid AS row, row_number() OVER same AS place, count(*) OVER same AS times
-                    FROM reading WHERE file IN ({files}) AND sampled_at >= TIMESTAMP '{begin}'
-                        AND sampled_at < TIMESTAMP '{begin}' + INTERVAL 1 HOUR AND evidence IS NULL
-                    WINDOW same AS (PARTITION BY file, server_id, sampled_at, {for_each_metric("% IS NULL")}
-                        ORDER BY CASE WHEN file IN ({newest_first}) THEN -rowid ELSE rowid END
-                        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-                ) WHERE times = 2 AND place = 1)""")
+                SELECT row FROM twice
+                WHERE most = 2 AND CASE WHEN backs = 1 THEN round = 0 ELSE times = 2 AND number = 1 END);
+            INSERT INTO unordered_file SELECT DISTINCT file FROM twice WHERE most = 2 AND backs > 1""")
 
 
 def _keep_rejects(db: duckdb.DuckDBPyConnection, layout: Layout, sources: Sequence[Source]) -> None:

@@ -40,10 +40,10 @@ from headroom.intake.sql import one_row
 from headroom.intake.unreadable import UnreadableFile, brief
 from headroom.intake.words import file_names, meaning
 from headroom.intake.words.file_names import FileName
-from headroom.intake.words.headings import same
+from headroom.intake.words.headings import role_of, same
 from headroom.intake.words.meaning import Meaning
 from headroom.intake.words.server_names import server_in
-from headroom.intake.words.times import UnclearTime, has_zones, layout_of_times
+from headroom.intake.words.times import UnclearTime, has_zones, layout_of_times, zone_of_heading
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +128,9 @@ def name_all(sources: Sequence[Source], settings: Settings) -> None:
             source.name = replace(source.name, server=file_names.stem(name))
         elif source.rules.server is not None:
             source.name = replace(source.name, server=source.rules.server)
-        elif source.rules.metric is not None and source.name.server and source.name.meaning is not None:
+        elif (
+            source.name.server and source.name.meaning and source.rules.metric not in (None, source.name.meaning.metric)
+        ):
             source.name = replace(source.name, server=server_in(file_names.stem(name)))
 
 
@@ -252,7 +254,26 @@ def _convert(source: Source, file: File, export: Export, module: ModuleType) -> 
     layout = layout_of_samples(module.NAME, file, sample)
     if export.is_json() or export.is_parquet or has_zones([one[2] for one in sample]):
         return layout
-    return replace(layout, zone=zone_beside([*export.first_lines[:_FIRST_LINES], *last_lines(path)], file.rules))
+    return replace(layout, zone=_zone_of(export, path))
+
+
+def _zone_of(export: Export, path: Path) -> str | None:
+    """The zone that the heading of an export's times says, or a line beside its table.
+
+    Raises:
+        UnreadableFile: it is not clear.
+    """
+    lines = [*export.first_lines[:_FIRST_LINES], *last_lines(path)]
+    first = {line: [cell for mark in ",;\t" for cell in export.fields(line, mark)[:1]] for line in lines}
+    headings = {
+        line: cell for line, cells in first.items() for cell in cells if role_of(cell, export.rules) == "timestamp"
+    }
+    try:
+        said = [zone_of_heading(heading, export.rules.zones) for heading in headings.values()]
+    except UnclearTime as error:
+        raise UnreadableFile(str(error)) from error
+    zone = next((zone for zone in said if zone is not None), None)
+    return zone or zone_beside([line for line in lines if line not in headings], export.rules)
 
 
 # Of an export with more rows than these that are too long, the others may have lost a cell, and what follows moved.

@@ -11,12 +11,12 @@ from itertools import islice, pairwise
 
 import duckdb
 
-from headroom.intake.files import remarks
+from headroom.intake.files import cells, remarks
 from headroom.intake.files.layout import open_bytes
 from headroom.intake.files.sources import Source
 from headroom.intake.files.tables import field_of, scan_of, time_text
 from headroom.intake.sql import one_row, quoted
-from headroom.intake.words import meaning, server_names
+from headroom.intake.words import meaning, server_names, times
 
 Refusals = Iterator[tuple[Source, str]]
 
@@ -66,6 +66,47 @@ def with_dates_left_out(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]
     by_order = {source.order: source for source in sources}
     for file, without in found:
         yield by_order[file], f"{without} of its rows have no date: write the date into each row"
+
+
+# So many rows, of a file with so many more, whose times are others than those at its beginning are no accident.
+_OTHER_TIMES, _OTHER_TIMES_SHARE = 10, 0.02
+
+
+def with_other_times(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files that go on in another layout of times, or another zone, than they begin in: of the day on which they
+    change, what can be read would pass for all."""
+    found = db.execute(
+        f"""
+        SELECT file, example FROM (
+            SELECT file, count(*) AS others, min(trim(evidence[1])) AS example FROM reading
+            WHERE evidence IS NOT NULL AND sampled_at IS NULL AND evidence[3] IS NULL
+                AND evidence[5] = {quoted(cells.NO_TIMESTAMP)} AND regexp_matches(evidence[1], '\\d.*\\d.*\\d.*\\d')
+            GROUP BY file
+        ) JOIN (SELECT file, sum(rows) AS rows FROM name_in_file GROUP BY file) USING (file)
+        WHERE others >= ? AND others > ? * rows AND others < rows ORDER BY file""",
+        [_OTHER_TIMES, _OTHER_TIMES_SHARE],
+    ).fetchall()
+    by_order = {source.order: source for source in sources}
+    for file, example in found:
+        source = by_order[file]
+        told = f"its times are in several layouts, one of them as in {example!r:.80}: export it again in one of them"
+        try:
+            times.refuse_abbreviation(example, source.rules.zones)
+        except times.UnclearTime as error:
+            told = str(error)
+        yield source, told
+
+
+def without_order(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:
+    """Files in no order in which an hour of local times occurs twice (see ``scanning``)."""
+    found = db.execute("SELECT DISTINCT file FROM unordered_file ORDER BY file").fetchall()
+    by_order = {source.order: source for source in sources}
+    for (file,) in found:
+        told = (
+            "the clocks go back in it, and its rows are in no order, so that of two at the same local time nobody "
+            "knows which came first: export it sorted by time, or with times in UTC"
+        )
+        yield by_order[file], told
 
 
 def days_before_months(db: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> Refusals:

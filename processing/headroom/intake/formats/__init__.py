@@ -93,6 +93,15 @@ class Export:
         with self.path.open(encoding="utf-8-sig", errors="replace") as file:
             return json.load(file)
 
+    def answers(self) -> Iterator[Any]:
+        """The JSON documents that it holds, over as many lines as they are: one as a rule, and several one below the
+        other where a script wrote each answer behind the last (``>>``)."""
+        written, decoder, place = self.path.read_text(encoding="utf-8-sig", errors="replace"), json.JSONDecoder(), 0
+        while place == 0 or place < len(written):
+            document, place = decoder.raw_decode(written, _blank(written, place))
+            place = _blank(written, place)
+            yield document
+
     def documents(self) -> Iterator[Any]:
         """Its lines, each a JSON document; also where they follow each other without line breaks.
 
@@ -215,6 +224,12 @@ def all_formats() -> Sequence[ModuleType]:
 def format_of(export: Export) -> ModuleType | None:
     """The format that recognises an export; ``None`` where it is left to be a table."""
     return next((module for module in all_formats() if module.recognise(export)), None)
+
+
+def _blank(written: str, place: int) -> int:
+    """The place behind the blanks and line breaks that begin at a place."""
+    found = re.compile(r"\s*").match(written, place)
+    return found.end() if found else place
 
 
 def _is_json_object(line: str) -> bool:

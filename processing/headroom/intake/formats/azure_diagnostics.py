@@ -18,7 +18,7 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The server is named by the resource's id, which Azure writes in capital letters here."""
-    for document in export.documents() if '"records"' not in export.head else [export.document()]:
+    for document in export.documents() if '"records"' not in export.head else export.answers():
         yield from export.samples(document.get("records", [document]), _samples)
 
 

@@ -25,7 +25,7 @@ def read(export: Export) -> Iterator[Sample]:
     for row in export.rows():
         if header is None:
             if "timegenerated" in _plain(row):
-                header, utc = _plain(row), any("[utc]" in name.casefold() for name in row)
+                header, utc = _plain(row), "[utc]" in row[_plain(row).index("timegenerated")].casefold()
             continue
         if not row or not export.fits(row, len(header)):
             continue

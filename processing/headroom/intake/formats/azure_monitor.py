@@ -13,16 +13,17 @@ NAME = "Azure Monitor (JSON)"
 
 
 def recognise(export: Export) -> bool:
-    """By the keys of the answer."""
-    return export.is_json() and '"timespan"' in export.head and '"value"' in export.head
+    """By the keys of the answer, of one resource or of a batch of them."""
+    of_one, of_many = ('"timespan"', '"value"'), ('"values"', '"resourceid"', '"timeseries"')
+    return export.is_json() and any(all(key in export.head for key in keys) for keys in (of_one, of_many))
 
 
 def read(export: Export) -> Iterator[Sample]:
     """The server is the resource's name in its id, without the metric's own part."""
-    document = export.document()
-    answers = document if isinstance(document, list) else [document]
-    metrics = (metric for answer in answers for metric in answer["value"])
-    yield from export.samples(metrics, partial(_of_metric, export))
+    for document in export.answers():
+        answers = document if isinstance(document, list) else document.get("values", [document])
+        metrics = (metric for answer in answers for metric in answer["value"])
+        yield from export.samples(metrics, partial(_of_metric, export))
 
 
 def _of_metric(export: Export, metric: dict[str, Any]) -> Iterator[Sample]:

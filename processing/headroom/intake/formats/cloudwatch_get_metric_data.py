@@ -23,7 +23,8 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The default label is server and metric; with one word only, the metric is in the file's name."""
-    yield from export.samples(export.document()["MetricDataResults"], _samples)
+    for document in export.answers():
+        yield from export.samples(document["MetricDataResults"], _samples)
 
 
 def _samples(result: dict[str, Any]) -> Iterator[Sample]:

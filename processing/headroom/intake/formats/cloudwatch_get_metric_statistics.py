@@ -18,8 +18,8 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The average of each point; where only another statistic is there, the metric is named so."""
-    document = export.document()
-    yield from export.samples(document["Datapoints"], partial(_samples, document["Label"]))
+    for document in export.answers():
+        yield from export.samples(document["Datapoints"], partial(_samples, document["Label"]))
 
 
 def _samples(label: str, point: dict[str, Any]) -> Iterator[Sample]:

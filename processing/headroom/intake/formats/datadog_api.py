@@ -24,7 +24,8 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The server is the tag ``host``; other tags name a part of it. What is not by host is of no server."""
-    yield from export.samples(export.document()["series"], partial(_of_series, export))
+    for answer in export.answers():
+        yield from export.samples(answer["series"], partial(_of_series, export))
 
 
 def _of_series(export: Export, series: dict[str, Any]) -> Iterator[Sample]:

@@ -19,9 +19,10 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The answer does not name its metric, so that the file's name must; what is not by host is of no server."""
-    answer = export.document()["data"]["attributes"]
-    if len({series.get("query_index") for series in answer["series"]}) > 1:
+    answers = [document["data"]["attributes"] for document in export.answers()]
+    if len(answers) > 1 or len({series.get("query_index") for series in answers[0]["series"]}) > 1:
         raise Unlike("it has the answers of several queries, and does not say of which metrics: ask one by one")
+    [answer] = answers
     if len(answer["series"]) != len(answer["values"]):
         raise Unlike("it has more series than lists of values, or fewer")
     series = zip(answer["series"], answer["values"], strict=True)

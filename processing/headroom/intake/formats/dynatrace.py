@@ -26,7 +26,7 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """The dimensions name host and disk."""
     if export.is_json():
-        for metric in export.document()["result"]:
+        for metric in (one for answer in export.answers() for one in answer["result"]):
             yield from export.samples(metric["data"], partial(_of_series, _metric(metric["metricId"])))
         return
     rows = export.rows(",")

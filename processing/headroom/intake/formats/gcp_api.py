@@ -19,9 +19,10 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The server is the instance's name, or its number where the name is not there."""
-    document = export.document()
-    series = document if isinstance(document, list) else document["timeSeries"]
-    yield from export.samples(series, partial(_of_series, export))
+    for document in export.answers():
+        alone = isinstance(document, dict) and "points" in document  # a series a line, as jq writes them
+        series = [document] if alone else document if isinstance(document, list) else document.get("timeSeries", [])
+        yield from export.samples(series, partial(_of_series, export))
 
 
 def _of_series(export: Export, series: dict[str, Any]) -> Iterator[Sample]:

@@ -49,7 +49,7 @@ def recognise(export: Export) -> bool:
     if len(lines) < 2:
         return False
     headings = export.fields(lines[0])
-    if len(headings) < 2 or not _is_time(headings[0], export) or "" in headings:
+    if len(headings) < 2 or not _is_time(headings[0], export) or "" in headings[1:]:
         return False
     series = [series_of(heading, export) for heading in headings[1:] if not _left_out(heading, export)]
     if not series or not all(server for server, _, _ in series):
@@ -85,6 +85,9 @@ def read(export: Export) -> Iterator[Sample]:
 def _is_time(heading: str, export: Export) -> bool:
     """Whether a heading is one of times and no more: a zone that it says would have to count."""
     plain = heading.strip()
+    if not plain:  # pandas' index without a name
+        below = [export.fields(line)[:1] for line in _table(export)[1:3]]
+        return bool(below) and all(cell and times.PLAIN.fullmatch(cell[0].strip()) for cell in below)
     bare = re.fullmatch(r"\w+", plain) and not times.says_utc(plain)
     return bool(bare) and (plain == "_time" or role_of(plain, export.rules) == "timestamp")
 
@@ -112,7 +115,7 @@ def series_of(heading: str, export: Export) -> tuple[str, str, str]:
         return server_of(labels), metric_of(series["name"], labels, export), part_of(labels)
     heading = heading.removeprefix("host:")  # Datadog's tags
     joined = "joinbyfield" in export.file or "seriesToColumns" in export.file  # Grafana 8
-    if split := _split(heading, joined):
+    if split := split_name(heading, joined):
         return (*split, "")
     found = meaning.meaning_of(heading)
     if isinstance(found, meaning.Meaning) or (found is not None and not re.search(r"\d", heading)):
@@ -139,7 +142,7 @@ def _is_of_another_thing(plain: str) -> bool:
     return not re.search(r"\d", plain) and (words[-1] in _COUNTED or any(map(meaning.statistic_of, words)))
 
 
-def _split(heading: str, joined: bool) -> tuple[str, str] | None:
+def split_name(heading: str, joined: bool = False) -> tuple[str, str] | None:
     """``cpu web-1`` or ``web-1 - CPU usage``: a metric at one end and a single word, the server, at the other."""
     words = heading.replace(" - ", " ").replace(": ", " ").split()
     for server, rest in ((words[-1], words[:-1]), (words[0], words[1:])):

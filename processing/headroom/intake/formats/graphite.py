@@ -30,7 +30,8 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """A moment without a value is empty."""
     if export.is_json():
-        yield from export.samples(export.document(), partial(_of_series, export))
+        for answer in export.answers():
+            yield from export.samples(answer, partial(_of_series, export))
         return
     known: dict[str, tuple[str, str, str]] = {}
     for row in export.rows(","):

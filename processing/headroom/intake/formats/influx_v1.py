@@ -27,7 +27,7 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The metric is measurement and field; tags name the server and its parts, also where they are columns."""
-    for answer in export.documents() if '"partial"' in export.head else [export.document()]:
+    for answer in export.documents() if '"partial"' in export.head else export.answers():
         for result in answer["results"]:
             for series in result.get("series", []):
                 yield from export.samples(series["values"], partial(_samples, series))

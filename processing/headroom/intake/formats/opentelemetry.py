@@ -24,7 +24,7 @@ def recognise(export: Export) -> bool:
 def read(export: Export) -> Iterator[Sample]:
     """A share of one has the unit 1; a sum that only grows is a counter."""
     one_document = export.first_lines[0].strip() in ("{", "[")
-    for batch in [export.document()] if one_document else export.documents():
+    for batch in export.answers() if one_document else export.documents():
         for resource in batch["resourceMetrics"]:
             about = _said(resource.get("resource", {}).get("attributes", []))
             server = next((about[name] for name in _SERVERS if about.get(name)), "-")

@@ -46,10 +46,9 @@ def read(export: Export) -> Iterator[Sample]:
     if '"timestamps"' in export.head:
         yield from export.samples(export.documents(), partial(_of_lists, export))
         return
-    document = export.document()
-    if isinstance(document, dict):
-        document = document.get("data", document)["result"]
-    yield from export.samples(document, partial(_of_series, export))
+    for answer in export.answers():
+        series = answer.get("data", answer)["result"] if isinstance(answer, dict) else answer
+        yield from export.samples(series, partial(_of_series, export))
 
 
 def _of_lists(export: Export, series: Mapping[str, Any]) -> Iterator[Sample]:

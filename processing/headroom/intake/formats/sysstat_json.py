@@ -18,7 +18,7 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """Times are UTC where the timestamp says so, else in the file's zone, which must be UTC or mapped."""
-    for host in export.document()["sysstat"]["hosts"]:
+    for host in (one for answer in export.answers() for one in answer["sysstat"]["hosts"]):
         yield from export.samples(host["statistics"], partial(_of_moment, host))
 
 

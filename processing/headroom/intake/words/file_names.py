@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass, replace
 
 from headroom.core import metrics
-from headroom.intake.words.meaning import Meaning, Unclear, meaning_of, words_of
+from headroom.intake.words.meaning import Meaning, Unclear, meaning_of, says_a_usage, statistic_of, words_of
 from headroom.intake.words.server_names import server_in, server_of_folder, without_periods
+from headroom.intake.words.units import unit_of
 
 FILE_ENDING = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|log|gz|parquet|pq|snappy|zstd))+$", re.IGNORECASE)
 _GRAFANA = re.compile(r"(.*?)-data(?:-as-\w+)?(?=-\d{4}|$)")
@@ -64,12 +65,16 @@ def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
     The last is the text that says the metric.
     """
     ends = [(stem[: mark.start()], stem[mark.end() :], -1) for mark in re.finditer(r"[-_. ]", stem)]
-    # A hyphen is part of many servers' names (cpu-node-7), so that a metric in front stands before another mark.
-    ends += [(stem[mark.end() :], stem[: mark.start()], 0) for mark in re.finditer(r"[_. ]", stem)]
+    # A hyphen is part of many servers' names (cpu-node-7): in front of one stands a metric that says more than this.
+    ends += [
+        (stem[mark.end() :], stem[: mark.start()], 0)
+        for mark in re.finditer(r"[-_. ]", stem)
+        if (mark[0] != "-" or says_a_usage(stem[: mark.start()])) and not _goes_on(stem[mark.end() :])
+    ]
     for server, metric, beside in ends:
         found = meaning_of(metric.replace("-", "_"))
         if isinstance(found, Meaning) and server.strip(" -_.") and not _of_another(server, beside, found):
-            return server, found, metric.replace("-", "_")
+            return server.strip(" -_."), found, metric.replace("-", "_")
     words = words_of(stem)
     for begin in range(1, len(words) - 2):
         found = meaning_of(" ".join(words[begin : begin + 2]))  # ec2_cpu_utilization_24ae8d
@@ -77,6 +82,13 @@ def _part(stem: str) -> tuple[str | None, Meaning | Unclear, str] | None:
             certain = found.certain or bool(_AWS & set(words))
             return None, replace(found, certain=certain), " ".join(words[begin : begin + 2])
     return None
+
+
+def _goes_on(rest: str) -> bool:
+    """Whether the word behind a metric belongs to the metric, and not to a server (``cpu_usage_max_web-1``)."""
+    word = re.split(r"[-_. ]", rest)[0].casefold()
+    unit = len(word) > 1 and unit_of(word) is not None
+    return word in _OF_METRICS or says_a_usage(word) or bool(statistic_of(word)) or unit
 
 
 # What such a word stands beside in a file's name is another metric (``cpu_steal``), and the word no server.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from unicodedata import normalize
 
 from headroom.core.settings import FileRules
 from headroom.intake.words.brackets import without_brackets
@@ -40,7 +41,11 @@ SERVERS = [
     "device deviceid devicename dbinstanceidentifier cacheclusterid servicename autoscalinggroupname",
 ]  # fmt: skip
 METRIC_NAMES = ["metric metricname metricid", "counter countername key statkey itemname parameter", "name"]
-VALUES = ["value metricvalue countervalue valueavg", "average avg mean"]
+VALUES = [
+    "value metricvalue countervalue valueavg wert messwert valeur valor valore waarde wartość värde hodnota değer "
+    "значение 値 值",
+    "average avg mean avgcountervalue avgval avgvalue averagevalue meanvalue valuemean",
+]
 # Columns that say which statistic a row's value is.
 STATISTICS = ("statistic", "statistics", "stat", "stats", "statistictype", "aggregation", "aggregationtype",
               "aggregate", "aggregator", "agg", "aggr", "rollup", "rolluptype", "consolidation", "cf", "function",
@@ -95,10 +100,12 @@ def mapped(heading: str, rules: FileRules) -> str | None:
 @lru_cache(4096)  # files of a fleet have the same headings
 def same(heading: str) -> str:
     """A heading as it is compared: case and white space do not matter."""
-    return " ".join(heading.split()).casefold()
+    return " ".join(normalize("NFC", heading).split()).casefold()
 
 
 @lru_cache(4096)
 def plain(heading: str) -> str:
-    """A heading without what stands in brackets, blanks and marks, in small letters."""
+    """A heading without what stands in brackets, blanks and marks, in small letters, and Grafana's ``Value #A`` without
+    the query's letter."""
+    heading = re.sub(r"^(Value) #[A-Z]{1,2}$", r"\1", normalize("NFC", heading).strip())
     return re.sub(r"[\W_]+", "", without_brackets(heading)).casefold()

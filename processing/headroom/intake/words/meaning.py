@@ -44,9 +44,9 @@ _RESOURCE = {
     "cpu": "cpu processor prozessor processeur procesador processador цп процессор процессора",
     "memory": "memory mem ram arbeitsspeicher speicher memoria memória mémoire geheugen pamięci paměti minne bellek "
               "память памяти",
-    "disk": "disk filesystem fs volume storage drive diskspace festplatte festplatten datenträger disque disco "
-            "schijf dysku disku диск диска",
-    "network": "network net netzwerk",
+    "disk": "disk filesystem fs volume storage drive diskspace speicherplatz festplatte festplatten datenträger disque "
+            "disco schijf dysku disku диск диска",
+    "network": "network net netzwerk réseau",
 }  # fmt: skip
 _RESOURCE_OF = {word: resource for resource, words in _RESOURCE.items() for word in words.split()}
 _UTILIZATION_WORDS = """
@@ -66,11 +66,12 @@ _STATISTIC = {"avg": "avg", "average": "avg", "mean": "avg", "mittelwert": "avg"
               "max": "max", "maximum": "max", "peak": "max", "min": "min", "minimum": "min", "p95": "p95",
               "p99": "p99", "p90": "p90", "p50": "p50", "median": "p50", "sum": "sum"}  # fmt: skip
 _IN_WORDS = """
-    in rx received receive recv incoming inbound ingress
+    in rx received receive recv incoming inbound ingress eingehend empfangen entrant reçu reçus entrante recibido
 """
 _IN = set(_IN_WORDS.split())
 _OUT_WORDS = """
-    out tx sent send transmitted transmit outgoing outbound egress
+    out tx sent send transmitted transmit outgoing outbound egress ausgehend gesendet sortant envoyé envoyés saliente
+    enviado
 """
 _OUT = set(_OUT_WORDS.split())
 # They change nothing: whose value it is, or what kind of share.
@@ -90,6 +91,7 @@ _BITS_OR_BYTES = re.compile(r"[kKmMgG]?b(?:ps|/s|/sec)")
 _MOUNT = re.compile(r"(?<![\w.|:\\/])(/[\w./-]*|[A-Z]:\\?)(?=$|[\s\[(])")
 _MOUNT_IN_BRACKETS = re.compile(r"[\[(]\s*(/[\w./-]*|[A-Z]:\\?)\s*[\])]")
 _DATADOG = re.compile(r"(avg|max|min|sum):([\w.]+)\{[^{}]*\}(?: by \{[^{}]*\})?")
+_REST = re.compile(r"\(?(100|1) ?- ?([A-Za-z(].*?)\)?")  # (100 - system.cpu.idle)
 _FUNCTION = re.compile(r"(avg|average|mean|max|min)\(([^()]*)\)", re.IGNORECASE)  # of SQL
 _CARD = re.compile(r"(?<![A-Za-z0-9])((?:eth|ens|eno|enp|em|bond|team|vmnic|wlan)\d+(?:[a-z]\d+)*)(?![A-Za-z0-9])")
 
@@ -97,6 +99,9 @@ _CARD = re.compile(r"(?<![A-Za-z0-9])((?:eth|ens|eno|enp|em|bond|team|vmnic|wlan
 _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "cpuutilization": ("cpu", "%", False),  # CloudWatch, AWS/EC2
     "percentage cpu": ("cpu", "%", False),  # Azure Monitor
+    "aws.ec2.cpuutilization": ("cpu", "%", False),  # the same at Datadog
+    "aws.rds.cpuutilization": ("cpu", "%", False),
+    "azure.vm.percentage_cpu": ("cpu", "%", False),
     "system.cpu.idle": ("cpu", "%", True),  # Datadog
     "system.mem.pct_usable": ("memory", "ratio", True),
     "system.disk.in_use": ("disk", "ratio", False),
@@ -161,6 +166,9 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "logical disk\\% free space": ("disk", "%", True),
     "logical disk\\% used space": ("disk", "%", False),
     "logicaldisk freespacepercentage": ("disk", "%", True),
+    "logicaldisk % free space": ("disk", "%", True),  # of CloudWatch's agent
+    "processor % processor time": ("cpu", "%", False),
+    "processor % idle time": ("cpu", "%", True),
     "network interface\\bytes received/sec": ("network_in", "B/s", False),
     "network interface\\bytes sent/sec": ("network_out", "B/s", False),
     "prozessor\\prozessorzeit (%)": ("cpu", "%", False),  # the same in other languages
@@ -193,6 +201,8 @@ def meaning_of(name: str, unit: str = "") -> Meaning | Unclear | None:
     name = " ".join(name.replace("\\_", "_").split())
     if (own := _own(name, unit)) is not None:
         return own
+    if rest := _REST.fullmatch(name):
+        return _rest_of(meaning_of(rest[2], unit), int(rest[1]))
     query = _DATADOG.fullmatch(name) or _FUNCTION.fullmatch(name)
     if query:
         found = meaning_of(query[2], unit)
@@ -206,6 +216,15 @@ def meaning_of(name: str, unit: str = "") -> Meaning | Unclear | None:
         if of_card is not None and of_card.metric in ("network_in", "network_out"):
             return replace(of_card, entity=card[1]) if isinstance(of_card, Meaning) else of_card
     return found
+
+
+def _rest_of(found: Meaning | Unclear | None, whole: int) -> Meaning | Unclear | None:
+    """What a whole, 100 or 1, leaves of a value: of what is idle, what is used."""
+    if not isinstance(found, Meaning):
+        return found
+    if not metrics.is_percent(found.metric) or found.factor != 100 / whole:
+        return Unclear(found.metric, f"is what {whole} leaves of a value in another unit")
+    return replace(found, free=not found.free)
 
 
 def _own(name: str, unit: str) -> Meaning | Unclear | None:
@@ -320,8 +339,8 @@ def _network(
     if "bits" in strange and len(units) == 1 and (pace := _BITS_PER_SECOND.fullmatch(units[0])):
         units, strange = [f"{pace[1]}bit/s"], [word for word in strange if word != "bits"]  # Zabbix
     plain = name.replace(" ", "_") if units or "[" in name else name
-    if not units and not unknown and _CONTRACT_NETWORK.fullmatch(plain):
-        return Meaning(metric, certain="mb" in plain, statistic=statistic)
+    if not units and not unknown and _CONTRACT_NETWORK.fullmatch(plain.casefold() if "_" in name else plain):
+        return Meaning(metric, certain="mb" in plain.casefold(), statistic=statistic)
     if strange and not units and unit_of(said := _written_unit(strange)):
         units, strange = [said], []
     if strange or unknown:
@@ -352,6 +371,11 @@ def _with_unit(metric: str, units: list[str], free: bool, statistic: str) -> Mea
     if len(factors) > 1:
         return Unclear(metric, f"has contradictory units ({', '.join(units)})")
     return Meaning(metric, factors.pop() if factors else 1.0, free, bool(units), statistic)
+
+
+def says_a_usage(name: str) -> bool:
+    """Whether a metric's name says so by more than what it is of (``cpu-usage``, unlike ``cpu`` and ``cpu-node``)."""
+    return bool(set(words_of(name)) & (_UTILIZATION | _FREE | _PERCENT))
 
 
 def statistic_of(word: str) -> str:

@@ -63,6 +63,17 @@ _ABBREVIATION = re.compile(r"(?<=[\d ])(?!AM$|PM$|am$|pm$)([A-Z]{1,5}(?:[+-]\d{1
 _WEEKDAY = r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[,.]? +"
 _WEEKDAY_BEGIN = re.compile(_WEEKDAY, re.IGNORECASE)
 _REMARK = r" *\([^()]*\)$"
+_WEEKDAYS = """
+    montag dienstag mittwoch donnerstag freitag samstag sonntag mo di mi do fr sa so lundi mardi mercredi jeudi vendredi
+    samedi dimanche lun mar mer jeu ven sam dim lunes martes miércoles miercoles jueves viernes sábado sabado domingo
+    mié mie jue vie sáb sab dom lunedì martedì mercoledì giovedì venerdì gio segunda-feira terça-feira quarta-feira
+    quinta-feira sexta-feira seg ter qua qui sex maandag dinsdag woensdag donderdag vrijdag zaterdag zondag
+"""
+# Halves of the day in Korean, Chinese and Japanese; a file's first rows may be of one.
+_HALVES = (
+    (r" (?:오전|上午|午前) ?(\d{1,2}:\d\d(?::\d\d)?)$", r" \1 AM"),
+    (r" (?:오후|下午|午後) ?(\d{1,2}:\d\d(?::\d\d)?)$", r" \1 PM"),
+)
 # Ways to write that are made one, for Python's and RE2's expressions alike.
 _REWRITTEN = (
     (r"(\d{4}) @ (\d)", r"\1 \2"),  # Kibana
@@ -70,8 +81,14 @@ _REWRITTEN = (
     # PRTG's intervals count from their begin.
     (r"(\d:\d\d(?::\d\d)?(?: ?[AaPp]\.? ?[Mm]\.?)?) [-–] (?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4} )?\d{1,2}:\d\d.*$", r"\1"),
     (r"^([A-Z][a-z]{2}) (\d{1,2}) (\d\d:\d\d:\d\d)(?: (UTC|GMT))? (\d{4})$", r"\1 \2 \5 \3 \4"),  # C's ctime
-    (r"([+-]\d\d:?\d\d) (?:UTC|GMT)$", r"\1"),  # Go
+    (r"([+-]\d\d:?\d\d) [A-Z]{2,5}$", r"\1"),  # Go
+    (r"([+-]\d\d:?\d\d|Z)\[[\w/+-]+\]$", r"\1"),  # Java
     (r"(\d)h(\d\d)$", r"\1:\2"),  # France
+    (r"(?i) uhr$", ""),
+    (r"^(\d{4})[.] ?(\d{1,2})[.] ?(\d{1,2})[.]?,? ", r"\1/\2/\3 "),  # Korea, Hungary
+    (r"(\d)[時时](\d{1,2})分(?:\d{1,2}秒)?$", r"\1:\2"),
+    *_HALVES,
+    (rf"(?i)^(?:{'|'.join(_WEEKDAYS.split())})[.,]{{0,2}} (\d{{1,4}}[-./]\d)", r"\1"),
 )
 
 # Months' names, wide and abbreviated, in German, French, Spanish, Italian, Portuguese, Dutch, the Scandinavian
@@ -95,12 +112,6 @@ _MONTHS = {
     "Dec": "dezember dez décembre decembre déc dec diciembre dic dicembre dezembro december desember des grudnia gru "
            "prosince декабря дек грудня aralık",
 }  # fmt: skip
-_WEEKDAYS = """
-    montag dienstag mittwoch donnerstag freitag samstag sonntag mo di mi do fr sa so lundi mardi mercredi jeudi vendredi
-    samedi dimanche lun mar mer jeu ven sam dim lunes martes miércoles miercoles jueves viernes sábado sabado domingo
-    mié mie jue vie sáb sab dom lunedì martedì mercoledì giovedì venerdì gio segunda-feira terça-feira quarta-feira
-    quinta-feira sexta-feira seg ter qua qui sex maandag dinsdag woensdag donderdag vrijdag zaterdag zondag
-"""
 _MONTHS_BY_NAME = (
     (rf"(?i)^(?:{'|'.join(_WEEKDAYS.split())})[.,]{{0,2}} (\d{{1,2}}[.]? [^ 0-9])", r"\1"),
     *(
@@ -110,7 +121,6 @@ _MONTHS_BY_NAME = (
     ),
     (r"(\d{4}) г[.]?,? ", r"\1 "),
     (r"(?i)(\d{4}),? (?:à|um|a las|alle|às|om|kl[.]?|-) (\d)", r"\1 \2"),
-    (r"(?i) uhr$", ""),
 )  # fmt: skip
 _BY_NAME = re.compile(r"(?:^|[^\W\d]+[.,]{0,2} )\d{1,2}(?:[.]|er|º)? ?(?:de )?[^\W\d]{3,}[.]?(?: de| del)? \d{4}")
 
@@ -161,7 +171,7 @@ def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
         if re.search(r"[^\W\d_]|[+-]", text):
             raise UnclearTime(
                 f"the zone {text!r} of the heading {heading!r} can mean several: map it under `zones`, such as "
-                f'{{{text}: "+01:00"}}, or use a name such as Europe/Berlin'
+                f"{_mapping_of(text)}, or use a name such as Europe/Berlin"
             )
     return "UTC" if says_utc(heading) else None
 
@@ -208,7 +218,7 @@ def _zone_in(line: str, zones: Mapping[str, str]) -> str | None:
         return None
     raise UnclearTime(
         f"the zone {text[:60]!r} of the line {line.strip()[:120]!r} can mean several, or have a summer time: use a "
-        f'name such as Europe/Berlin, map it under `zones`, such as {{{text[:30]}: "+01:00"}}, or say under '
+        f"name such as Europe/Berlin, map it under `zones`, such as {_mapping_of(text[:30])}, or say under "
         "`sources` in the settings in which zone its times are (timezone: Europe/Berlin)"
     )
 
@@ -271,12 +281,19 @@ def layout_of_times(
     if time_format:
         return TimeLayout((time_format,), mapped)
     texts = [item.strip() for item in sample if item.strip()]
+    if zones:  # a file that begins in winter says GMT at first, and BST from some day on
+        ends = _quoted("|".join(map(re.escape, zones)))
+        found = db.execute(
+            f"SELECT DISTINCT {text} FROM {scan} WHERE regexp_matches({text}, '[\\d ](?:{ends})\\s*$') LIMIT 50"
+        )
+        texts += [item.strip() for (item,) in found.fetchall()]
     if all(PLAIN.fullmatch(item) for item in texts):
         return TimeLayout()
     for item in texts:
-        _refuse_abbreviation(item, zones)
+        refuse_abbreviation(item, zones)
     # Each costs time in every row, so that only those count that the sample needs.
     rewritten = tuple(one for one in _REWRITTEN if any(re.search(one[0], " ".join(item.split())) for item in texts))
+    rewritten = (*rewritten, *_HALVES) if set(rewritten) & set(_HALVES) else rewritten
     rewritten = rewritten or (_REWRITTEN if any(_WEEKDAY_BEGIN.match(item) for item in texts) else ())
     if any(_BY_NAME.match(" ".join(item.split())) for item in texts):
         rewritten += _MONTHS_BY_NAME  # of all months, because the sample may be of one
@@ -318,7 +335,12 @@ def layout_of_times(
     return TimeLayout(tuple(orders[names[fitting[0]]]), mapped, rewritten)
 
 
-def _refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
+def refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
+    """Refuse a time that says a zone which the settings do not map, or that a spreadsheet has rounded.
+
+    Raises:
+        UnclearTime: it does.
+    """
     if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d+", text):
         raise UnclearTime(
             f"{text!r} is a time that a spreadsheet has rounded: export it again without opening it there"
@@ -326,12 +348,29 @@ def _refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
     found = _ABBREVIATION.search(re.sub(_REMARK, "", text))
     if found is None or found[1] in zones or found[1] in ("Z", "UTC", "GMT", "T"):
         return
+    if re.search(r"[+-]\d\d:?\d\d [A-Z]{2,5}$", text):
+        return  # it says how far it is from UTC
     if re.fullmatch(r"(UTC|GMT)[+-]\d{2}:?\d{2}", found[1]):
         return
     raise UnclearTime(
         f"the zone {found[1]!r} of {text!r} can mean several: map it under `zones` in the settings, such as "
-        f'{{{found[1]}: "+01:00"}}, or export times in UTC'
+        f"{_mapping_of(found[1])}, or export times in UTC"
     )
+
+
+# What abbreviations usually mean, for an example that is right where it is copied.
+_USUALLY_WRITTEN = """
+    CEST+02:00 MESZ+02:00 EET+02:00 EEST+03:00 MSK+03:00 IST+05:30 SGT+08:00 HKT+08:00 JST+09:00 KST+09:00 AEST+10:00
+    AEDT+11:00 BRT-03:00 EDT-04:00 EST-05:00 CDT-05:00 CST-06:00 MDT-06:00 MST-07:00 PDT-07:00 PST-08:00
+"""
+_USUALLY = {one[:-6]: one[-6:] for one in _USUALLY_WRITTEN.split()}
+
+
+def _mapping_of(zone: str) -> str:
+    """An example of how the settings map a zone."""
+    said = re.fullmatch(r"(?:UTC|GMT) ?([+-])0?(\d{1,2})", zone)
+    offset = f"{said[1]}{int(said[2]):02}:00" if said else _USUALLY.get(zone, "+01:00")
+    return f'{{{zone}: "{offset}"}}'
 
 
 def _normalize(text: str, zones: Mapping[str, str], rewritten: Sequence[tuple[str, str]]) -> str:
@@ -381,7 +420,7 @@ _DATES = (
         r"(\d{1,2})([-/.])(\d{1,2})\2(\d{2})(?!\d)",
         (("day first", "%d{2}%m{2}%y"), ("month first", "%m{2}%d{2}%y"), ("year first", "%y{2}%m{2}%d")),
     ),
-    (r"(20\d{6}|19\d{6})(?=$|[T ])", (("year first", "%Y%m%d"),)),
+    (r"(20\d{6}|19\d{6})(?=$|[T _])", (("year first", "%Y%m%d"),)),
     (r"(20\d{6}|19\d{6})(\d{4})$", (("year first", "%Y%m%d%H%M"),)),
     (r"(20\d{6}|19\d{6})(\d{6})$", (("year first", "%Y%m%d%H%M%S"),)),
     (r"[A-Za-z]{3}()( )\d{1,2}(,? )\d{4}", (("month by name", "%b %d{3}%Y"),)),
@@ -394,6 +433,10 @@ _TIMES = (
     (r"\d{1,2}:\d{2}:\d{2}[.,]\d{1,9}", "%{H}:%M:%S.%f"),
     (r"\d{1,2}:\d{2}:\d{2}", "%{H}:%M:%S"),
     (r"\d{1,2}:\d{2}", "%{H}:%M"),
+    (r"\d{1,2}[.]\d{2}[.]\d{2}[.]\d{1,9}", "%{H}.%M.%S.%f"),  # Oracle
+    (r"\d{1,2}[.]\d{2}[.]\d{2}", "%{H}.%M.%S"),
+    (r"\d{1,2}[.]\d{2}", "%{H}.%M"),
+    (r"\d{6}[.]\d{1,9}", "%H%M%S.%f"),
     (r"\d{6}", "%H%M%S"),
     (r"\d{4}", "%H%M"),
 )
@@ -422,7 +465,7 @@ def _rest_format(rest: str) -> str | None:
     """The format of what follows the date: nothing, or a clock, perhaps with an offset."""
     if not rest:
         return ""
-    found = re.fullmatch(r"([T :,-]{1,3})(.*?)( [AaPp][Mm])?( [+-]\d{2}:\d{2})?", rest)
+    found = re.fullmatch(r"([T :,_-]{1,3})(.*?)( [AaPp][Mm])?( [+-]\d{2}:\d{2})?", rest)
     if not found:
         return None
     for shape, written in _TIMES:

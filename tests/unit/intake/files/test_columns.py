@@ -73,6 +73,44 @@ def test_what_the_settings_say_comes_first():
     assert found == {"timestamp": "when", "server_id": "box", "cpu": "CPU ready"}
 
 
+def test_a_unit_in_the_settings_holds_for_a_heading_mapped_to_its_metric():
+    rules = FileRules(columns={"Last": "cpu"}, units={"cpu": "ratio"})
+    found = understand(["time", "host", "Last"], [["2024-02-13", "a", "0.4"]], rules, "p95", None)
+    assert [meaning.factor for _, meaning in found.meanings] == [100]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["time,average,minimum,maximum", "time,avg_CounterValue", "time,Value #A", "Zeit,Wert", "time,Average,unit"],
+)
+def test_an_average_is_of_what_the_files_name_says(tmp_path, header):
+    others = ["%"] if "unit" in header else ["7", "99"][: header.count(",") - 1]
+    rows = [",".join([f"2024-02-13 {hour:02}:00", f"{40 + hour}", *others]) for hour in range(24)]
+    panel, _ = exports.read(
+        tmp_path, {"web-1_cpu.csv": "\n".join([header, *rows]).replace(",7", ",%", "unit" in header)}
+    )
+    assert panel[["server_id", "metric", "max"]].values.tolist() == [["web-1", "cpu", 63]]
+
+
+def test_values_of_several_queries_are_not_said_to_be_anything():
+    headings = ["Time", "instance", "Value #A", "Value #B"]
+    with pytest.raises(UnreadableFile, match="are of several queries"):
+        places(headings)
+    mapped = {"Value #A": "cpu", "Value #B": "memory"}
+    assert places(headings, columns=mapped)["memory"] == "Value #B"
+
+
+def test_a_disks_number_beside_its_operations_is_no_usage():
+    with pytest.raises(UnreadableFile, match="'disk' may be its number, as 'read_iops' stands beside it"):
+        places(["time", "host", "disk", "read_iops"], ["2024-02-13", "a", "1", "212"])
+
+
+def test_what_df_shows_is_of_disks(tmp_path):
+    rows = [f"2024-02-13 {hour:02}:00,a,/dev/sda1,100G,{40 + hour}%,/" for hour in range(24)]
+    panel, _ = exports.read(tmp_path, {"d.csv": "\n".join(["time,host,Filesystem,Size,Use%,Mounted on", *rows])})
+    assert panel[["metric", "max"]].values.tolist() == [["disk", 63]]
+
+
 def test_numbers_of_pods_without_a_unit_are_not_taken_for_percent():
     with pytest.raises(UnreadableFile, match="of a pod could be cores"):
         places(["timestamp", "pod", "cpu"], ["2024-01-01", "web-abc", "1.7"])
@@ -128,7 +166,7 @@ def test_the_name_of_a_measurement_is_no_server(tmp_path):
     assert panel["server_id"].tolist() == ["web-1"]
 
 
-@pytest.mark.parametrize("cell", ['"=""40.5"""', "~40.5", "40٫5"])
+@pytest.mark.parametrize("cell", ['"=""40.5"""', "~40.5", "40٫5", "40·5"])
 def test_numbers_written_so_that_they_are_none_are_named(tmp_path, cell):
     rows = [f"2024-02-13 {hour:02}:00,a,{cell},50" for hour in range(24)]
     with pytest.raises(InputError, match="the cells under 'cpu' are not plain numbers"):

@@ -65,6 +65,12 @@ def test_errors_and_single_damaged_numbers_cost_only_themselves(tmp_path, cells)
     assert exports.adds_up(quality)
 
 
+def test_an_inventory_with_a_time_has_sizes_and_no_usage(tmp_path):
+    rows = ["web-1,2024-02-13T00:00:00Z,8,32,eu", "web-2,2024-02-13T00:00:00Z,4,16,us"]
+    with pytest.raises(InputError, match="never changes here"):
+        exports.read(tmp_path, {"cmdb.csv": "\n".join(["server_id,time,cpu,memory,region", *rows])})
+
+
 def test_a_number_of_cores_is_no_usage(tmp_path):
     with pytest.raises(InputError, match="never changes here"):
         exports.read(tmp_path, {"x.csv": file([8] * 30)})

@@ -47,7 +47,7 @@ def test_a_sample_of_a_server_called_b_is_no_row_of_units(tmp_path):
             "stand between blanks, as a terminal shows",
         ),
         ('{"data": {"resultType": "vector", "result": []}}', "/api/v1/query_range gives a series"),
-        ("time,host,cpu\n13.02.2024 12.05,a,5\n", "'13.02.2024 12.05' is not a time that can be read for certain"),
+        ("time,host,cpu\n13.02.2024 12-05,a,5\n", "'13.02.2024 12-05' is not a time that can be read for certain"),
         ("time,host,cpu\n12:05:00,a,5\n", "'12:05:00' is a time of day without a date"),
         ("time,host,network_in [Mb/s]\n2024-02-13,a,5\n", "says bits to some and bytes to others: say Mbit/s or MB/s"),
     ],
@@ -56,6 +56,12 @@ def test_who_is_refused_learns_what_to_do(tmp_path, text, told):
     with pytest.raises(InputError) as refused:
         exports.read(tmp_path, {"a.csv": text})
     assert told in str(refused.value)
+
+
+def test_apostrophes_may_stand_around_the_fields_of_rows_alone(tmp_path):
+    rows = [f"'2024-02-13 {hour:02}:00','web-1','4{hour % 10}.5'" for hour in range(24)]
+    panel, _ = exports.read(tmp_path, {"a.csv": "\n".join(["time,host,cpu", *rows])})
+    assert panel["server_id"].tolist() == ["web-1"] and panel["samples"].tolist() == [24]
 
 
 @pytest.mark.parametrize("header", ["", ","])

@@ -51,7 +51,9 @@ def test_a_line_that_says_nothing_else_changes_nothing(tmp_path, line):
 @pytest.mark.parametrize(
     "line, told",
     [("Values in MHz", "a unit, 'MHz'"), ("All values are given in cores", "'cores'"), ("Unit: ratio", "'ratio'"),
-     ("Einheit: MB", "'MB'"), ("Statistic: Maximum", "its values are max"), ("Aggregation,Min", "its values are min")],
+     ("Einheit: MB", "'MB'"),
+     ("'Vertical Label:','bytes'", "'bytes'"), ("Vertical Label: processes", "'processes'"),
+     ("Statistic: Maximum", "its values are max"), ("Aggregation,Min", "its values are min")],
 )  # fmt: skip
 def test_a_unit_or_statistic_of_all_values_that_the_headings_do_not_have(tmp_path, line, told):
     with pytest.raises(UnreadableFile, match=told):

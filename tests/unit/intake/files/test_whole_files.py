@@ -72,3 +72,38 @@ def test_files_of_years_ago_beside_those_of_today_are_told(tmp_path):
     )
     [note] = [note for note in quality["notes"] if "Nothing is known" in note]
     assert "between 2014-02-10 and 2024-02-13. If what is older (1 (db-9)) is not so old" in note
+
+
+def rows_of_days(*written):
+    """Days of a server, each day's times in one of these layouts; British Summer Time is an hour ahead."""
+    rows = []
+    for day, layout in enumerate(written, start=29):
+        at = datetime(2024, 3, 28, tzinfo=UTC) + timedelta(days=day - 29, hours="BST" in layout)
+        rows += [f"{at + timedelta(minutes=10 * step):{layout}},web-1,{30 + step / 7:.2f}" for step in range(144)]
+    return {"a.csv": "\n".join(["time,server_id,cpu", *rows])}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "why"),
+    [
+        ("%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", r"several layouts, one of them as in '30\.03\.2024 00:00:00'"),
+        ("%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p", "several layouts"),
+        ("%Y-%m-%d %H:%M:%S GMT", "%Y-%m-%d %H:%M:%S BST", "the zone 'BST' of .* map it under `zones`"),
+    ],
+)
+def test_a_file_that_goes_on_in_other_times_is_refused_as_a_whole(tmp_path, first, then, why):
+    with pytest.raises(InputError, match=why):
+        exports.read(tmp_path, rows_of_days(first, first, then))
+
+
+def test_a_zone_that_the_settings_map_may_begin_in_the_midst_of_a_file(tmp_path):
+    files = rows_of_days("%Y-%m-%d %H:%M:%S GMT", "%Y-%m-%d %H:%M:%S GMT", "%Y-%m-%d %H:%M:%S BST")
+    panel, quality = exports.read(tmp_path, files, 'zones: {BST: "+01:00"}')
+    assert quality["rows"]["quarantined"] == 0
+    assert panel["samples"].tolist() == [144, 144, 144]
+
+
+def test_a_few_damaged_times_cost_only_their_rows(tmp_path):
+    files = rows_of_days("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S")
+    files["a.csv"] = files["a.csv"].replace("2024-03-28 01:00:00", "2024-03-28 01:0\n", 1)
+    assert exports.read(tmp_path, files)[0]["samples"].tolist() == [143, 144]

@@ -51,6 +51,21 @@ def together(tmp_path_factory):
     return Together(tmp_path_factory.mktemp("together"))
 
 
+ANSWERS = ["azure_monitor", "cloudwatch_get_metric_data", "datadog_api", "gcp_api", "graphite",
+           "influx_v1", "prometheus_json", "sysstat_json"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_answers_that_a_script_wrote_one_below_the_other_are_all_read(tmp_path, name, indent):
+    fleets = [exports.fleet(f"web-{number}", f"db-{number}.corp.example") for number in (1, 2)]
+    contents = [content for one in fleets for content in exports.EXPORTS[name](one).values()]
+    answers = [json.loads(content) for content in contents if content.lstrip()[:1] in ("{", "[")]
+    one_file = "\n".join(json.dumps(answer, indent=indent) for answer in answers) + "\n"
+    panel, quality = exports.read(tmp_path, {"cpu.json": one_file})
+    assert exports.is_right(panel, quality, cpu=fleets[0] | fleets[1])
+
+
 @pytest.mark.parametrize("name", exports.EXPORTS)
 def test_an_export_is_read_as_it_is(together, name):
     rows, files = together.of(name)
@@ -353,6 +368,46 @@ LABELS = [
     "{} (CPUUtilization)",
     "{} | CPUUtilization | Average",
 ]
+
+
+@pytest.mark.parametrize("label", ["{} CPU usage", "CPU {}", "EC2 • {} • CPUUtilization"])
+def test_a_label_of_ones_own_may_name_the_metric_beside_the_server(tmp_path, label):
+    cpu = exports.fleet()
+    [(name, content)] = exports.EXPORTS["cloudwatch_console"](cpu).items()
+    for server in cpu:
+        content = content.replace(server, label.format(server))
+    assert _is_read(tmp_path, {name: content}, cpu=cpu)
+
+
+@pytest.mark.parametrize("name", ["cloudwatch_console", "azure_portal"])
+def test_a_spreadsheet_may_have_saved_a_chart_with_semicolons(tmp_path, name):
+    cpu = exports.fleet()
+    [(file, content)] = exports.EXPORTS[name](cpu).items()
+    rows = [";".join(cell.replace(".", ",") if cell[:1].isdigit() else cell for cell in row)
+            for row in csv.reader(content.splitlines())]  # fmt: skip
+    assert _is_read(tmp_path, {file: "\n".join(rows)}, cpu=cpu)
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("UTC", 0), ("UTC+01:00", 1), ("Europe/Berlin", 1)])
+def test_the_zone_in_the_heading_of_a_chart_counts_in_any_layout_of_times(tmp_path, zone, hours):
+    cpu = exports.fleet()
+    local = [(at + timedelta(hours=hours), value) for at, value in cpu["web-1"]]
+    rows = [f'"{at.month}/{at.day}/{at.year}, {at:%I:%M:%S %p}",{value}' for at, value in local]
+    files = {"c.csv": "\n".join([f'Timestamp ({zone}),"Percentage CPU (Avg), web-1"', *rows])}
+    assert _is_read(tmp_path, files, cpu={"web-1": cpu["web-1"]})
+
+
+def test_an_index_without_a_name_above_a_column_per_server_is_the_time(tmp_path):
+    cpu = exports.fleet()
+    rows = [f"{at:%Y-%m-%d %H:%M:%S},{','.join(map(str, values))}" for at, values in exports._across(cpu)]
+    assert _is_read(tmp_path, {"cpu.csv": "\n".join([",".join(["", *cpu]), *rows])}, cpu=cpu)
+
+
+def test_azure_answers_for_several_resources_at_once(tmp_path):
+    cpu = exports.fleet()
+    answers = [json.loads(content) for content in exports.EXPORTS["azure_monitor"](cpu).values()]
+    of_each = [{"starttime": "", "endtime": "", "resourceid": "/x", "value": answer["value"]} for answer in answers]
+    assert _is_read(tmp_path, {"batch.json": json.dumps({"values": of_each})}, cpu=cpu)
 
 
 @pytest.mark.parametrize("label", LABELS)

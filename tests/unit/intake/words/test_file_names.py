@@ -68,10 +68,17 @@ def test_a_name_with_two_metrics_says_neither():
 @pytest.mark.parametrize(
     "file",
     ["cpu_steal.csv", "user_cpu.csv", "cpu_user_web-1.csv", "web-1_iowait_cpu.csv", "memory_cached.csv",
-     "disk_io.csv", "cpu_load.csv", "cpu_temperature.csv", "ec2_cpu_usage_user_24ae8d.csv"],
+     "disk_io.csv", "cpu_load.csv", "cpu_temperature.csv", "ec2_cpu_usage_user_24ae8d.csv",
+     "cpu_usage_iowait_web-1.csv", "cpu-usage-iowait-web-1.csv", "memory_used_bytes_web-1.csv"],
 )  # fmt: skip
 def test_a_word_of_another_metric_is_no_server(file):
     assert not isinstance(of_file(file).meaning, Meaning)
+
+
+@pytest.mark.parametrize("file", ["cpu_usage_max_web-1.csv", "cpu-usage-max-web-1.csv", "max_cpu_usage_web-1.csv"])
+def test_a_maximum_in_a_files_name_is_no_sample(tmp_path, file):
+    with pytest.raises(InputError, match="and not what was measured on average"):
+        exports.read(tmp_path, {file: table().replace("cpu", "value")})
 
 
 def test_a_name_in_a_column_that_is_not_known_may_be_the_server_the_file_is_not_named_after(tmp_path):
@@ -110,6 +117,8 @@ def test_of_one_name_in_two_places_nothing_says_which_is_the_server(tmp_path):
         ("web-1-2024-02-05.csv", "web-1", None), ("20240205_web-1.csv.gz", "web-1", None),
         ("web-1_2024-02-05-0015.csv", "web-1", None), ("srv-10042233.csv", "srv-10042233", None),
         ("srv-20991399.csv", "srv-20991399", None), ("2024-02-05.csv", "", None),
+        ("CPUUtilization-web-1.json", "web-1", "cpu"), ("memory-usage-web-1.csv", "web-1", "memory"),
+        ("cpu_usage_2024-02_web-1.csv", "web-1", "cpu"),
         ("cpu/web-1.csv", "web-1", "cpu"), ("2024-02-05/web-1.csv", "web-1", None), ("grafana.csv", "", None),
     ],
 )  # fmt: skip

@@ -18,5 +18,9 @@ def test_a_heading_has_a_role_whatever_its_case_and_marks(heading, role):
     assert role_of(heading, FileRules(columns={"BOX": "server_id"})) == role
 
 
+def test_letters_with_marks_are_the_same_in_one_character_or_two():
+    assert same("Gera\u0308t") == same("Gerät") and plain("Gera\u0308t") == plain("Gerät")
+
+
 def test_headings_are_compared_without_case_blanks_and_brackets():
     assert same(" CPU  Usage ") == "cpu usage" and plain("Disk_Used (%)") == "diskused"

@@ -33,7 +33,12 @@ def test_headings_are_understood_with_case_white_space_and_units(name, metric):
     [
         ("CPU utilization [ratio]", "cpu", 100, False), ("cpu_idle", "cpu", 1, True),
         ("mem_available_percent", "memory", 1, True), ("avg:system.cpu.idle{*} by {host}", "cpu", 1, True),
-        ("system.cpu.idle", "cpu", 1, True),
+        ("system.cpu.idle", "cpu", 1, True), ("(100 - system.cpu.idle)", "cpu", 1, False),
+        ("100 - avg:system.cpu.idle{*} by {host}", "cpu", 1, False),
+        ("1 - system.mem.pct_usable", "memory", 100, False),
+        ("100 - CPU usage [%]", "cpu", 1, True), ("aws.ec2.cpuutilization", "cpu", 1, False),
+        ("LogicalDisk % Free Space", "disk", 1, True), ("NETWORK_IN", "network_in", 1, False),
+        ("Netzwerk eingehend (MB/s)", "network_in", 1, False), ("Speicherplatz belegt (%)", "disk", 1, False),
         ("system.mem.pct_usable", "memory", 100, True), ("vm.memory.size[pavailable]", "memory", 1, True),
         ("compute.googleapis.com/instance/cpu/utilization", "cpu", 100, False), ("cpu %idle", "cpu", 1, True),
         ("Network in (KB/s)", "network_in", 1e-3, False), ("Network Out [bit/s]", "network_out", 1.25e-7, False),

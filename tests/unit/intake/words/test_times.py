@@ -1,5 +1,6 @@
 """Times are read in any layout that fits all rows in one way only."""
 
+import re
 from datetime import UTC, datetime
 
 import duckdb
@@ -40,6 +41,10 @@ def read():
         "Tue Feb 13 2024 14:05:00 GMT+0100 (Central European Standard Time)", "2024-02-13 13:05:00 UTC",
         "2024-02-13 13:05:00 +0000 UTC", "Tue Feb 13 13:05:00 2024", "Tue Feb 13 13:05:00 UTC 2024",
         "2/13/2024 1:05:00\u202fPM", "13/02/2024 1:05:00 p. m.", "13/02/2024 13h05", "2024年02月13日 13:05",
+        "2024-02-13 14:05:00 +0100 CET", "2024-02-13T14:05:00+01:00[Europe/Berlin]",
+        "13.02.2024 13.05", "13.02.2024, 13:05 Uhr", "Di 13.02.2024 13:05", "20240213_130500", "20240213T130500.000Z",
+        "13-FEB-24 01.05.00.000000 PM", "2024. 2. 13. 13:05", "2024年2月13日 13時05分", "2024-02-13 오후 1:05:00",
+        "2024/2/13 下午 1:05:00",
         "2/13/2024 1:05:00 PM - 1:10:00 PM", "2024-02-13 13:05 - 2024-02-13 13:10",
     ],
 )  # fmt: skip
@@ -65,6 +70,22 @@ def test_months_that_come_later_in_a_file_are_read_as_well(read):
     assert [moment.month for moment in read(*layouts)] == [4, 5, 12]
     # Croats and Poles call different months so.
     assert read("13 listopada 2024 00:00") == [None]
+
+
+@pytest.mark.parametrize(
+    ("zone", "offset"),
+    [("BST", "+01:00"), ("CEST", "+02:00"), ("EST", "-05:00"), ("GMT+3", "+03:00"), ("UTC-4", "-04:00")],
+)
+def test_the_example_of_a_mapping_is_right_for_whoever_copies_it(read, zone, offset):
+    with pytest.raises(UnclearTime, match=re.escape(f'{{{zone}: "{offset}"}}')):
+        read(f"2024-02-13 13:05:00 {zone}")
+
+
+def test_the_first_rows_of_a_file_may_be_of_the_morning_only(tmp_path):
+    halves = [("오전", hour) for hour in range(1, 12)] + [("오후", hour) for hour in range(1, 12)]
+    rows = [f"2024-02-13 {half} {hour}:{minute:02}:00,a,41.5" for half, hour in halves for minute in range(0, 60, 2)]
+    _, quality = exports.read(tmp_path, {"a.csv": "\n".join(["time,host,cpu", *rows])})
+    assert quality["rows"]["accepted"] == len(rows)
 
 
 def test_a_layout_is_certain_of_the_file_though_not_of_each_row(read):
