@@ -19,6 +19,7 @@ from headroom.intake.words.headings import (
     ATTRIBUTE_OF,
     ATTRIBUTES,
     ENTITIES,
+    EXPORTER,
     METRIC_NAMES,
     PART,
     PARTS_OF,
@@ -167,6 +168,7 @@ def understand(
             mapped(heading, rules) == "entity"
             or (
                 plain(heading) in ENTITIES
+                and not _of_exporters(sample, place)
                 and not re.search(r"[%\[(]", heading)
                 and (
                     long
@@ -409,7 +411,7 @@ def _place_time(places: dict[str, int], headings: Sequence[str]) -> None:
 def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
     """Headings that could be a server's in another table, but have numbers (netdata's ``guest`` and ``system``; long
     whole ones under ``Name`` are names), or nothing but kinds of measurements (InfluxDB's ``name``) or parts of a
-    server (``instance``: ``C:``, ``_Total``)."""
+    server (``instance``: ``C:``, ``_Total``), or the pods of exporters."""
     parts = {
         plain(heading)
         for place, heading in enumerate(headings)
@@ -418,19 +420,29 @@ def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[
         and all(cell in WHOLE or PART.fullmatch(cell) for cell in cells)
         and not all(cell.isdigit() for cell in cells)
     }
-    return parts | {
-        plain(heading)
-        for place, heading in enumerate(headings)
-        if any(plain(heading) in row.split() for row in (*SERVERS[-2:], "guest"))
-        and any(_written(sample, place))
-        and (
-            (
-                _has_numbers(sample, place)
-                and not (plain(heading) in ("name", "displayname") and _are_ids(sample, place))
+    exporters = {plain(heading) for place, heading in enumerate(headings) if _of_exporters(sample, place)}
+    return (
+        parts
+        | exporters
+        | {
+            plain(heading)
+            for place, heading in enumerate(headings)
+            if any(plain(heading) in row.split() for row in (*SERVERS[-2:], "guest"))
+            and any(_written(sample, place))
+            and (
+                (
+                    _has_numbers(sample, place)
+                    and not (plain(heading) in ("name", "displayname") and _are_ids(sample, place))
+                )
+                or all(cell.casefold() in MEASUREMENTS for cell in _written(sample, place))
             )
-            or all(cell.casefold() in MEASUREMENTS for cell in _written(sample, place))
-        )
-    }
+        }
+    )
+
+
+def _of_exporters(sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether a column has nothing but pods or containers that measure the machine they run on."""
+    return any(_written(sample, place)) and all(EXPORTER.fullmatch(cell) for cell in _written(sample, place))
 
 
 def _refuse_other_times(headings: Sequence[str], sample: Sequence[Sequence[str]], time: int) -> None:

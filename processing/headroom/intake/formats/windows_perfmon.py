@@ -39,9 +39,8 @@ def read(export: Export) -> Iterator[Sample]:
 
 
 def _pdh_time(written: str, bias: str | None) -> str:
-    found = re.fullmatch(r"(\d\d)/(\d\d)/(\d{4}) (\d\d:\d\d:\d\d(?:\.\d+)?)", written.strip())
-    if not found:
-        return written
+    """A moment with its offset; also as a spreadsheet writes it that saved the file again."""
     minutes = int(bias or 0)
     offset = f"{'-' if minutes > 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}" if bias else ""
-    return f"{found[3]}-{found[1]}-{found[2]} {found[4]}{offset}"
+    found = re.fullmatch(r"(\d\d)/(\d\d)/(\d{4}) (\d\d:\d\d:\d\d(?:\.\d+)?)", written.strip())
+    return f"{found[3]}-{found[1]}-{found[2]} {found[4]}{offset}" if found else f"{written.strip()} {offset}".strip()

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from headroom.core.settings import FileRules
 from headroom.intake.words.brackets import without_brackets
+from headroom.intake.words.meaning import statistic_of
 
 TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
 NUMBER_ATTRIBUTES = ("vcpus", "memory_gb", "monthly_cost_usd")
@@ -44,7 +45,8 @@ VALUES = ["value metricvalue countervalue valueavg", "average avg mean"]
 # Columns that say which statistic a row's value is.
 STATISTICS = ("statistic", "statistics", "stat", "stats", "statistictype", "aggregation", "aggregationtype",
               "aggregate", "aggregator", "agg", "aggr", "rollup", "rolluptype", "consolidation", "cf", "function",
-              "calculation", "valuetype", "metrictype", "measure", "type", "kind")  # fmt: skip
+              "calculation", "valuetype", "metrictype", "measure", "type", "kind", "quantile",
+              "percentile")  # fmt: skip
 # Columns that say in which zone a row's time is.
 ZONES = ("timezone", "tz", "utcoffset", "gmtoffset", "tzoffset", "timezoneoffset")
 UNITS = ["unit units unitname uom metricunit valueunit"]
@@ -60,6 +62,8 @@ PART = re.compile(
     r"/[\w./-]*|[a-z]:[\\/]?|[shv]d[a-z]\d*|xvd[a-z]\d*|nvme\d+n\d+(p\d+)?|dm-\d+|loop\d+|mmcblk\d+(p\d+)?"
     r"|(eth|ens|eno|enp|bond|vmnic|wlan|docker|veth)\d[\w.:]*|lo|(cpu|core|processor)[ _#-]?\d+|\d+(,(\d+|_total))?"
 )
+# Pods and containers that measure the machine they run on.
+EXPORTER = re.compile(r"(?:.*[-_])?(?:node|windows|wmi)[-_]exporter(?:[-_].*)?")
 PARTS_OF = {
     "disk": set(["mount", "mountpoint", "filesystem", "partition", "volume", "drive", "lun", "disk", "diskname"]),
     "network": set(["interface", "ifname", "nic", "adapter", "iface"]),
@@ -84,6 +88,16 @@ def role_of(heading: str, rules: FileRules) -> str | None:
     if name in " ".join(VALUES).split():
         return "value"
     return None
+
+
+def statistic_under(heading: str, cell: str) -> str:
+    """The statistic that a cell says under the heading of a column that tells these apart (``quantile``: 0.99), or
+    nothing."""
+    name = plain(heading)
+    percentile = re.fullmatch(r"p?(\d+(?:\.\d+)?)(?:th|%)?", cell.strip().casefold())
+    if percentile and name in ("quantile", "percentile"):
+        return f"p{float(percentile[1]) * (100 if name == 'quantile' else 1):g}"
+    return statistic_of(cell) if name in STATISTICS else ""
 
 
 def mapped(heading: str, rules: FileRules) -> str | None:

@@ -143,6 +143,9 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "mem used_percent": ("memory", "%", False),
     "mem available_percent": ("memory", "%", True),
     "disk used_percent": ("disk", "%", False),
+    "win_cpu percent_processor_time": ("cpu", "%", False),
+    "win_cpu percent_idle_time": ("cpu", "%", True),
+    "win_disk percent_free_space": ("disk", "%", True),
     "cpu percent-idle": ("cpu", "%", True),  # collectd: plugin and type
     "cpu percent-active": ("cpu", "%", False),
     "memory percent-used": ("memory", "%", False),

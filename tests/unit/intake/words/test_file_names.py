@@ -23,7 +23,11 @@ def table(begin=0, end=None):
         ("web-1_2024-02-13", "web-1"), ("web-1-20240213", "web-1"), ("2024-02-13_web-1", "web-1"),
         ("web-1_20240213T000500Z", "web-1"), ("web-1-2024-02-13-to-2024-02-14", "web-1"), ("web-1_2024-02", "web-1"),
         ("web-1.prod_2024.02.13", "web-1.prod"), ("web-1 (1)", "web-1"), ("web-1_part2", "web-1"),
-        ("export_web-1", "web-1"), ("web-1-metrics", "web-1"), ("web-1 data", "web-1"),
+        ("web-1_2024-02-13_2024-02-14", "web-1"), ("web-1 2024-02-13 2024-02-14", "web-1"),
+        ("web-1-2024-02-13-2024-02-14", "web-1"), ("web-1_2024_02_13_2024_02_14", "web-1"),
+        ("web-1_13.02.2024-14.02.2024", "web-1"), ("web-1_2024-02-13_00-05_2024-02-14_23-55", "web-1"),
+        ("web-1_Feb2024", "web-1"), ("web-1_2024_March", "web-1"), ("web-1_last_7_days", "web-1"),
+        ("martin2024", "martin2024"), ("export_web-1", "web-1"), ("web-1-metrics", "web-1"), ("web-1 data", "web-1"),
         # What may be part of a server's name stays.
         ("web-stats", "web-stats"), ("app01_prod", "app01_prod"), ("log-server-2", "log-server-2"), ("1", "1"),
         ("backup-1", "backup-1"),
