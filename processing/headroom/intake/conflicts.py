@@ -17,6 +17,7 @@ from headroom.intake.files.tables import field_of, scan_of
 from headroom.intake.reading import refuse
 from headroom.intake.servers.slices import within
 from headroom.intake.sql import for_each, one_row
+from headroom.intake.unreadable import in_settings
 
 # Values that differ by less are the same: 100 minus what is idle, and what is active.
 _SAME = 1e-6
@@ -85,9 +86,12 @@ def refuse_all(db: duckdb.DuckDBPyConnection, found: Sequence[Conflict], sources
         count = first.count + sum(one.count for one in more)
         in_all = f", and at {count} moments in all" if count > 1 else ""
         differ = _columns_that_differ(db, by_order[file], first.low_row, first.high_row)
-        told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
-        is_table = bool(differ) and not by_order[file].known_layout.export
-        named_there = f", map the one that names servers (columns: {{{differ[0]}: server_id}})" if is_table else ""
+        layout = by_order[file].known_layout
+        shown = ", ".join(repr(layout.columns[place]) for place in differ)
+        told = f"They differ in {shown}" if differ else "Nothing in the file tells them apart"
+        open_to_be = [layout.columns[place] for place in differ if place not in dict(layout.places).values()]
+        mapping = in_settings("columns", open_to_be[0], "server_id") if open_to_be and not layout.export else ""
+        named_there = f", map the one that names servers ({mapping})" if mapping else ""
         refused.append((
             by_order[file],
             f"{table.columns()[first.metric]} of {named(first.server)} has different values at the same moment "
@@ -99,8 +103,8 @@ def refuse_all(db: duckdb.DuckDBPyConnection, found: Sequence[Conflict], sources
     return bool(refused)
 
 
-def _columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> list[str]:
-    """The headings under which two rows of a file differ; rows are numbered as in ``file_told``."""
+def _columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int, other: int) -> list[int]:
+    """The places of the headings under which two rows of a file differ; rows are numbered as in ``file_told``."""
     layout = source.known_layout
     [first] = one_row(db, "SELECT first FROM file_told WHERE file = ?", [source.order])
     rows = []
@@ -110,4 +114,4 @@ def _columns_that_differ(db: duckdb.DuckDBPyConnection, source: Source, one: int
         rows.append(found.fetchone() or ())
     values = {place for column, place in layout.places if column in table.columns() or column == "value"}
     differ = [place for place, (a, b) in enumerate(zip(*rows, strict=False)) if a != b and place not in values]
-    return [layout.columns[place] for place in differ if layout.columns[place]]
+    return [place for place in differ if layout.columns[place]]

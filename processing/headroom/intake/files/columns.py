@@ -33,7 +33,7 @@ from headroom.intake.words.headings import (
     same,
 )
 from headroom.intake.words.meaning import Meaning, Unclear, meaning_of, of_metric, statistic_of, with_said, words_of
-from headroom.intake.words.units import unit_of
+from headroom.intake.words.units import RATES_IN_CELLS, Kind, unit_of, wanted
 
 # The row of all parts of a server, all cores, all disks: what says so, and what names no part.
 _ALL = ("all", "total", "_total", "_gesamt", "cpu-total", "cpu_total", "cputotal")
@@ -56,7 +56,7 @@ _OF_A_PART_IF_ASKED_WORDS = """
     user system kernel guest nice interrupt privileged dpc wait free available avail
 """
 OF_A_PART_IF_ASKED = set(_OF_A_PART_IF_ASKED_WORDS.split())
-_OF_SPACE = {"used", "free", "available", "avail"}
+_OF_SPACE = {"use", "used", "free", "available", "avail"}
 _BESIDE = set(["cpu", "mem", "memory", "usage", "utilization", "percent", "pct", "time", "processor"])
 _ASKING_WORDS = """
     field fieldname type kind item itemname attribute submetric dimension category measure measurename variable property
@@ -169,6 +169,7 @@ def understand(
             or (
                 plain(heading) in ENTITIES
                 and not _of_exporters(sample, place)
+                and not _are_measured(sample, place)
                 and not re.search(r"[%\[(]", heading)
                 and (
                     long
@@ -258,7 +259,7 @@ def _metrics(
     """The columns that are metrics, those that speak of one and are not read (metric, heading, reason), and those that
     are a metric's parts."""
     found: dict[str, list[tuple[int, Meaning]]] = {}
-    unclear, unknown = [], []
+    unclear, unknown, rates = [], [], []
     spread: list[Spread] = []
     written: dict[int, str] = {}
     chosen: dict[str, list[tuple[int, Meaning | Unclear]]] = {}
@@ -284,7 +285,10 @@ def _metrics(
             if not unit:
                 meaning = with_said(meaning, "", said_unit(rules, meaning.metric))
         if isinstance(meaning, Meaning):
-            if pods and not meaning.certain:
+            if _are_amounts(cells := list(_written(sample, place))):
+                why = f"has amounts such as {cells[0]!r}, of which Headroom cannot make {wanted(meaning.metric)}"
+                meaning = Unclear(meaning.metric, why)
+            elif pods and not meaning.certain:
                 meaning = Unclear(meaning.metric, "of a pod could be cores and bytes as well: say its unit")
             elif on_hosts and set(words_of(heading)) & {"host", "node"}:
                 meaning = Unclear(meaning.metric, "is of the host, and the rows are of what runs there")
@@ -295,7 +299,9 @@ def _metrics(
         elif meaning is not None:
             found.setdefault(meaning.metric, []).append((place, meaning))
             written[place] = unit
-        elif _in_percent(heading, unit) and _has_numbers(sample, place):
+        elif _says(heading, unit, "data rate") and _has_numbers(sample, place):
+            rates.append(("", heading, "is a data rate, of what is not known: map it if you mean it"))
+        elif _says(heading, unit, "share of the whole") and _has_numbers(sample, place):
             unknown.append(("", heading, "is in percent, of what is not known: map it if you mean it"))
     for metric, [(place, meaning), *more] in list(found.items()):
         if unknown and not more and not meaning.certain and _are_numbers_of_parts(headings[place], sample, place):
@@ -334,22 +340,22 @@ def _metrics(
         else:
             shown = _and([headings[place] for place, _ in taken])
             unclear.append((metric, shown, f"could all be {metric}: map the right one under `columns`"))
-    return columns, unclear + unknown, spread
+    return columns, unclear + unknown + rates, spread
 
 
 def _unit_of_cells(sample: Sequence[Sequence[str]], place: int) -> str:
-    """Percent where every cell says so."""
-    return (
-        "%"
-        if any(_written(sample, place)) and all(re.fullmatch(r"[\d.,]+ ?%", cell) for cell in _written(sample, place))
-        else ""
-    )
+    """Percent where every cell says so; our own rate where each says one of its own, which then counts."""
+    cells = list(_written(sample, place))
+    if cells and all(re.fullmatch(r"[\d.,]+ ?%", cell) for cell in cells):
+        return "%"
+    rates = [re.fullmatch(r"[\d.,]+ ?([A-Za-z]+(?:/s|ps))", cell) for cell in cells]
+    return "MB/s" if cells and all(rate and rate[1] in RATES_IN_CELLS for rate in rates) else ""
 
 
-def _in_percent(heading: str, unit: str) -> bool:
-    """Whether a heading, or the unit beside it, says percent or a share."""
+def _says(heading: str, unit: str, kind: Kind) -> bool:
+    """Whether a heading, or the unit beside it, says a unit of a kind."""
     said = [unit, *in_brackets(heading), *without_brackets(heading).replace("%", " % ").replace("_", " ").split()]
-    return any(known.kind == "share of the whole" for one in said if one and (known := unit_of(one)))
+    return any(known.kind == kind for one in said if one and (known := unit_of(one)))
 
 
 def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None, statistic: str) -> tuple[str, Meaning]:
@@ -445,6 +451,21 @@ def _of_exporters(sample: Sequence[Sequence[str]], place: int) -> bool:
     return any(_written(sample, place)) and all(EXPORTER.fullmatch(cell) for cell in _written(sample, place))
 
 
+# As Kubernetes writes amounts.
+_AMOUNT = re.compile(r"\d+(\.\d+)?([num]|[KMGTPE]i?|k)")
+
+
+def _are_measured(sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether a column has numbers that no core, disk or card is called by: with decimals, or amounts (``1788m``)."""
+    cells = list(_written(sample, place))
+    decimals = any(re.search(r"\d[.,]\d*[1-9]", cell) for cell in cells) and all(map(is_number, cells))
+    return decimals or _are_amounts(cells)
+
+
+def _are_amounts(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(_AMOUNT.fullmatch(cell) or cell == "0" for cell in cells) and set(cells) != {"0"}
+
+
 def _refuse_other_times(headings: Sequence[str], sample: Sequence[Sequence[str]], time: int) -> None:
     """Of two tables side by side the second has times of its own.
 
@@ -499,6 +520,8 @@ def _are_ids(sample: Sequence[Sequence[str]], place: int) -> bool:
 
 def _has_labels(sample: Sequence[Sequence[str]], place: int) -> bool:
     """Whether a column names parts: no cell is a number, or beside the numbers of cores one says ``all``."""
+    if _are_amounts(list(_written(sample, place))):
+        return False
     return not _has_numbers(sample, place) or any(cell.casefold() in _ALL for cell in _written(sample, place))
 
 

@@ -19,7 +19,7 @@ from headroom.intake.files.columns import OF_A_PART, OF_A_PART_IF_ASKED
 from headroom.intake.files.layout import Layout
 from headroom.intake.files.tables import counts, field_of, time_text
 from headroom.intake.sql import one_row, quoted
-from headroom.intake.unreadable import UnreadableFile
+from headroom.intake.unreadable import UnreadableFile, in_settings
 from headroom.intake.words.headings import STATISTICS, ZONES, plain, same, statistic_under
 from headroom.intake.words.meaning import Unclear, in_unit
 from headroom.intake.words.times import zone_of_heading
@@ -114,7 +114,8 @@ def _refuse(
 def _of_parts(heading: str, cell: str, of: str) -> UnreadableFile:
     return UnreadableFile(
         f"its rows are of {of} ({heading}: {cell}), and not of what is used: export that, choose its rows under "
-        f"`sources` (where: {{{heading}: used}}), or say that the column means nothing (columns: {{{heading}: ignore}})"
+        f"`sources` ({in_settings('where', heading, 'used')}), or say that the column means nothing "
+        f"({in_settings('columns', heading, 'ignore')})"
     )
 
 

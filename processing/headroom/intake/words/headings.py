@@ -37,6 +37,8 @@ SERVERS = [
     "vm vmid vmname virtualmachine virtualmachinename guestname guest", "pod podname",
     "host hostname hostid hosthostname fqdn", "computer computername machine machineid machinename",
     "instance instanceid instancename", "node nodeid nodename nodo knoten",
+    "agenthostname beathostname systemname ciname configurationitem managedobject monitoredentity elementname "
+    "knotenname caption 主机 ホスト名 サーバ имясервера имяхоста узел "
     "entity entityname resource resourcename displayname name label object objectname system target asset",
     "device deviceid devicename dbinstanceidentifier cacheclusterid servicename autoscalinggroupname",
 ]  # fmt: skip
@@ -53,7 +55,8 @@ UNITS = ["unit units unitname uom metricunit valueunit"]
 _ENTITIES_WORDS = """
     entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
     adapter core coreid cpu cpuid cpuindex processor gpu container containername queue instance instancename
-    objectinstance dev iface port datastore process processname command cmd program executable pid thread numanode
+    objectinstance dev iface interfacename networkadapter networkinterface driveletter mountedon port
+    datastore process processname command cmd program executable pid thread numanode
     socket
 """
 ENTITIES = set(_ENTITIES_WORDS.split())
@@ -64,10 +67,13 @@ PART = re.compile(
 )
 # Pods and containers that measure the machine they run on.
 EXPORTER = re.compile(r"(?:.*[-_])?(?:node|windows|wmi)[-_]exporter(?:[-_].*)?")
-PARTS_OF = {
-    "disk": set(["mount", "mountpoint", "filesystem", "partition", "volume", "drive", "lun", "disk", "diskname"]),
-    "network": set(["interface", "ifname", "nic", "adapter", "iface"]),
-}
+_DISKS = """
+    mount mountpoint mountedon path filesystem partition volume drive driveletter lun disk diskname
+"""
+_CARDS = """
+    interface interfacename networkinterface ifname nic adapter networkadapter iface
+"""
+PARTS_OF = {"disk": set(_DISKS.split()), "network": set(_CARDS.split())}
 
 
 def role_of(heading: str, rules: FileRules) -> str | None:

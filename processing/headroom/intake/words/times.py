@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from headroom.core.settings import time_zones
+from headroom.intake.unreadable import in_settings
 from headroom.intake.words.brackets import in_brackets
 
 PLAIN = re.compile(
@@ -55,6 +56,7 @@ _ZONE_SAID = re.compile(
 _ZONE_ALONE = re.compile(
     r"[(\[ ]((?:UTC|GMT) ?[+-] ?\d{1,2}(?::?\d\d)?)(?:[)\]]|\W*$)|^\W*([A-Z]\w+(?:/[A-Z][\w+-]+)+)\W*$"
 )
+_AN_HOUR_AHEAD = '"+01:00"'
 _UNIVERSAL = r"(?:[(\[]?(?:UTC|(?:coordinated )?universal time)[)\]]?)?"
 _OWN_ZONE = re.compile(r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\s*$|^\s*\d{9,}(?:\.\d*)?\s*$")
 _ABBREVIATION = re.compile(r"(?<=[\d ])(?!AM$|PM$|am$|pm$)([A-Z]{1,5}(?:[+-]\d{1,2}(?::?\d{2})?)?)$")
@@ -160,8 +162,8 @@ def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
             return zone
         if re.search(r"[^\W\d_]|[+-]", text):
             raise UnclearTime(
-                f"the zone {text!r} of the heading {heading!r} can mean several: map it under `zones`, such as "
-                f'{{{text}: "+01:00"}}, or use a name such as Europe/Berlin'
+                f"the zone {text!r} of the heading {heading!r} can mean several: map it, such as "
+                f"{in_settings('zones', text, _AN_HOUR_AHEAD)}, or use a name such as Europe/Berlin"
             )
     return "UTC" if says_utc(heading) else None
 
@@ -208,7 +210,7 @@ def _zone_in(line: str, zones: Mapping[str, str]) -> str | None:
         return None
     raise UnclearTime(
         f"the zone {text[:60]!r} of the line {line.strip()[:120]!r} can mean several, or have a summer time: use a "
-        f'name such as Europe/Berlin, map it under `zones`, such as {{{text[:30]}: "+01:00"}}, or say under '
+        f"name such as Europe/Berlin, map it, such as {in_settings('zones', text, _AN_HOUR_AHEAD)}, or say under "
         "`sources` in the settings in which zone its times are (timezone: Europe/Berlin)"
     )
 

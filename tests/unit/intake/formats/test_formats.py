@@ -540,3 +540,10 @@ def test_a_table_of_telegrafs_cpu_may_leave_its_measurement_out(tmp_path):
     rows = ["cpu,host,time,usage_idle,usage_user"]
     rows += [f"cpu-total,{s},{at:%Y-%m-%dT%H:%M:%S},{100 - v:.4f},1" for s, made in cpu.items() for at, v in made]
     assert _is_read(tmp_path, {"query.csv": "\n".join(rows)}, cpu=cpu)
+
+
+def test_what_prtg_gives_raw_in_json_is_not_rounded(tmp_path):
+    cpu = exports.fleet("web-1")
+    rows = [{"datetime": f"{at:%Y-%m-%d %H:%M:%S}", "Total": f"{v:.0f} %", "Total_raw": v, "Processor 1": "3 %",
+             "coverage": "100 %"} for at, v in cpu["web-1"]]  # fmt: skip
+    assert _is_read(tmp_path, {"web-1.json": json.dumps({"histdata": rows})}, cpu=cpu)
