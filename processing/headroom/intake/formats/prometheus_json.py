@@ -55,13 +55,13 @@ def read(export: Export) -> Iterator[Sample]:
 
 
 def _of_lists(export: Export, series: Mapping[str, Any]) -> Iterator[Sample]:
-    server, metric, part = _names(series["metric"], export)
+    server, metric, part = names_of(series["metric"], export)
     for at, value in pairs(series["timestamps"], series["values"]):
         yield Sample(server, metric, text(at), text(value), "", part)
 
 
 def _of_series(export: Export, series: Mapping[str, Any]) -> Iterator[Sample]:
-    names = _names(series["metric"], export)
+    names = names_of(series["metric"], export)
     yield from export.samples(series.get("values", []), partial(_of_point, *names))
 
 
@@ -70,7 +70,8 @@ def _of_point(server: str, metric: str, part: str, point: Sequence[Any]) -> Iter
     yield Sample(server, metric, text(at), text(value), "", part)
 
 
-def _names(labels: Mapping[str, Any], export: Export) -> tuple[str, str, str]:
+def names_of(labels: Mapping[str, Any], export: Export) -> tuple[str, str, str]:
+    """A series' server, metric and part."""
     labels = of_machine(labels)
     return server_of(labels), metric_of(text(labels.get("__name__")), labels, export), part_of(labels)
 
