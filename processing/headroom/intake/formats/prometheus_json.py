@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from headroom.intake.files.columns import OF_A_PART, OF_A_PART_IF_ASKED
 from headroom.intake.formats import Export, Sample, pairs, text
 from headroom.intake.words import file_names, headings, meaning
 
@@ -33,6 +34,8 @@ _OF_ITS_POD = ("pod", "container", "container_name", "namespace", "service", "en
 _PARTS = ("device", "mountpoint", "interface", "cpu", "container", "core", "gpu")
 # Labels that say which part of the time or space a series is: they belong to the metric's name.
 _STATES = ("mode", "state", "cpu_state", "cpu_mode")
+# Labels that may say this as well.
+_PERHAPS_STATES = ("type", "kind", "category")
 
 
 def recognise(export: Export) -> bool:
@@ -87,6 +90,9 @@ def metric_of(name: str, labels: Mapping[str, Any], export: Export) -> str:
     """A series' metric with the state and the statistic that its labels say (``mode="idle"``, ``quantile="0.99"``);
     empty where the file's name says all."""
     states = [text(labels[label]) for label in _STATES if labels.get(label)]
+    kinds = [text(labels.get(label)) for label in _PERHAPS_STATES]
+    states += [kind for kind in kinds if kind.casefold() in OF_A_PART | OF_A_PART_IF_ASKED]
+    states += ["bucket"] if labels.get("le") else []  # of a histogram
     statistics = [headings.statistic_under(label, text(value)) for label, value in labels.items()]
     said = " ".join([*states, *(f"({statistic})" for statistic in statistics if statistic not in ("", "avg"))])
     named = file_names.of_file(export.file)

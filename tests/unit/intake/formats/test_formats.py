@@ -547,3 +547,10 @@ def test_what_prtg_gives_raw_in_json_is_not_rounded(tmp_path):
     rows = [{"datetime": f"{at:%Y-%m-%d %H:%M:%S}", "Total": f"{v:.0f} %", "Total_raw": v, "Processor 1": "3 %",
              "coverage": "100 %"} for at, v in cpu["web-1"]]  # fmt: skip
     assert _is_read(tmp_path, {"web-1.json": json.dumps({"histdata": rows})}, cpu=cpu)
+
+
+@pytest.mark.parametrize("label", [{"type": "user"}, {"kind": "iowait"}, {"le": "0.5"}])
+def test_a_label_may_say_that_a_series_is_a_part_or_a_bucket(tmp_path, label):
+    answer = _matrix(exports.fleet(), str, __name__="node_cpu_utilization_percent", **label)
+    with pytest.raises(InputError, match="not known to be a utilization"):
+        exports.read(tmp_path, {"range.json": json.dumps(answer)})
