@@ -278,6 +278,8 @@ def _metrics(
             continue
         unit = said_unit(rules, heading) or unit or _unit_of_cells(sample, place)
         meaning = _meaning(heading, rules, of, unit)
+        if isinstance(meaning, Unclear) and not unit and _are_rates(sample, place):
+            meaning = _meaning(heading, rules, of, "MB/s")
         if isinstance(meaning, Meaning):
             if plain(heading) in ENTITIES and _has_labels(sample, place):
                 _refuse_odd_numbers(heading, sample, place)
@@ -344,12 +346,18 @@ def _metrics(
 
 
 def _unit_of_cells(sample: Sequence[Sequence[str]], place: int) -> str:
-    """Percent where every cell says so; our own rate where each says one of its own, which then counts."""
-    cells = list(_written(sample, place))
-    if cells and all(re.fullmatch(r"[\d.,]+ ?%", cell) for cell in cells):
-        return "%"
-    rates = [re.fullmatch(r"[\d.,]+ ?([A-Za-z]+(?:/s|ps))", cell) for cell in cells]
-    return "MB/s" if cells and all(rate and rate[1] in RATES_IN_CELLS for rate in rates) else ""
+    """Percent where every cell says so."""
+    return (
+        "%"
+        if any(_written(sample, place)) and all(re.fullmatch(r"[\d.,]+ ?%", cell) for cell in _written(sample, place))
+        else ""
+    )
+
+
+def _are_rates(sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether each cell says a rate with a unit of its own, which then counts."""
+    found = [re.fullmatch(r"[\d.,]+ ?([A-Za-z]+(?:/s|ps))", cell) for cell in _written(sample, place)]
+    return bool(found) and all(rate and rate[1] in RATES_IN_CELLS for rate in found)
 
 
 def _says(heading: str, unit: str, kind: Kind) -> bool:
