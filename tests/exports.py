@@ -183,6 +183,15 @@ def prometheus_json(cpu: Fleet) -> Files:
     return {"range.json": json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}})}
 
 
+def prometheus_text(cpu: Fleet) -> Files:
+    """As ``promtool query range`` prints it."""
+    text = ""
+    for server, series in cpu.items():
+        text += f'node_cpu_utilization_percent{{instance="{server}:9100", job="node"}} =>\n'
+        text += "".join(f"{value} @[{epoch(at)}]\n" for at, value in series)
+    return {"range.txt": text}
+
+
 def grafana_joined(cpu: Fleet) -> Files:
     rows = ["Time," + ",".join(f'"{server}"' for server in cpu)]
     rows += [",".join([f"{at:%Y-%m-%d %H:%M:%S}", *(f"{value}%" for value in values)]) for at, values in _across(cpu)]
@@ -325,6 +334,16 @@ def sysstat_csv(cpu: Fleet) -> Files:
     return {"sa13.csv": text}
 
 
+def sysstat_fields(cpu: Fleet) -> Files:
+    """``sadf -p``"""
+    rows = [
+        f"{server}\t900\t{at:%Y-%m-%d %H:%M:%S} UTC\t{core}\t{field}\t{used:.2f}"
+        for server, at, value in _rows(cpu)
+        for core, field, used in (("all", "%user", value), ("all", "%idle", 100 - value), ("cpu0", "%idle", 1))
+    ]
+    return {"sa13.txt": "\n".join(rows) + "\n"}
+
+
 def sysstat_json(cpu: Fleet) -> Files:
     hosts = [
         {"nodename": server, "number-of-cpus": 4, "timezone": "UTC", "statistics": [
@@ -343,6 +362,18 @@ def windows_perfmon(cpu: Fleet) -> Files:
         rows += [f'"{at - timedelta(hours=8):%m/%d/%Y %H:%M:%S}.123","{value:.9f}"' for at, value in series]
         made[f"perf-{server}.csv"] = "\r\n".join(rows)
     return made
+
+
+def windows_get_counter(cpu: Fleet) -> Files:
+    """Get-Counter, ForEach CounterSamples, Export-Csv."""
+    rows = ["#TYPE Microsoft.PowerShell.Commands.GetCounter.PerformanceCounterSample",
+            '"Path","InstanceName","CookedValue","RawValue","CounterType","Timestamp","Status"']  # fmt: skip
+    for server, at, value in _rows(cpu):
+        moment = f"{at.month}/{at.day}/{at.year} {at:%I:%M:%S %p}"
+        for part, one in (("_total", value), ("0", 1.5)):
+            path = f"\\\\{server}\\processor({part})\\% processor time"
+            rows.append(f'"{path}","{part}","{one}","1548125","Timer100NsInverse","{moment}","0"')
+    return {"counters.csv": "\r\n".join(rows)}
 
 
 def zabbix_csv(cpu: Fleet) -> Files:
@@ -467,11 +498,13 @@ def sysstat_text(cpu: Fleet) -> Files:
 MAKERS = (
     wide, cloudwatch_console, cloudwatch_get_metric_data, cloudwatch_get_metric_statistics, cloudwatch_metric_stream,
     cloudwatch_metric_stream_parquet,
-    prometheus_json, grafana_joined, azure_monitor, azure_log_analytics, gcp_api, gcp_metrics_explorer, datadog_api,
+    prometheus_json, prometheus_text, grafana_joined, azure_monitor, azure_log_analytics, gcp_api, gcp_metrics_explorer,
+    datadog_api,
     datadog_api_v2, influx_annotated, influx_v1,
     grafana_series, azure_portal, prtg,
     graphite, influx_line, influx_cli, azure_diagnostics, dynatrace, opentelemetry,
     pandas_pivot, sysstat_text,
-    telegraf, collectd, sysstat_csv, sysstat_json, windows_perfmon, zabbix_csv, zabbix_export, powercli,
+    telegraf, collectd, sysstat_csv, sysstat_json, sysstat_fields, windows_perfmon, windows_get_counter,
+    zabbix_csv, zabbix_export, powercli,
 )  # fmt: skip
 EXPORTS = {make.__name__: make for make in MAKERS}

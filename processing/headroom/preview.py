@@ -25,7 +25,7 @@ from headroom.intake.files.layout import encoding_of, first_bytes, is_gzip
 from headroom.intake.files.sources import Source
 from headroom.intake.servers.slices import days_of
 from headroom.intake.sql import one_row, quoted
-from headroom.intake.unreadable import UnreadableFile
+from headroom.intake.unreadable import UnreadableFile, in_settings
 from headroom.intake.words.meaning import Meaning
 
 # So much of a table shows what it is; JSON is one document and has to be read whole.
@@ -189,7 +189,7 @@ def _values(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
 
 def _settings_lines(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     lines = [
-        f"columns: {{{heading}: {_ONE_OF}}}"
+        in_settings("columns", heading, _ONE_OF)
         for heading, _ in source.known_layout.unclear
         if not heading.startswith("'")
     ]
@@ -205,7 +205,7 @@ def _settings_lines(db: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     if any(name in ("", source.known_layout.named_text) for (name,) in unknown):
         lines.append(f"metric: {_ONE_OF}")
         unknown = [(name,) for (name,) in unknown if name not in ("", source.known_layout.named_text)]
-    return lines + [f"columns: {{{name}: {_ONE_OF}}}" for (name,) in unknown]
+    return lines + [in_settings("columns", name, _ONE_OF) for (name,) in unknown]
 
 
 if __name__ == "__main__":

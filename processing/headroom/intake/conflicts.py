@@ -17,6 +17,7 @@ from headroom.intake.files.tables import field_of, scan_of
 from headroom.intake.reading import refuse
 from headroom.intake.servers.slices import within
 from headroom.intake.sql import for_each, one_row
+from headroom.intake.unreadable import in_settings
 from headroom.intake.words.headings import plain
 
 # Values that differ by less are the same: 100 minus what is idle, and what is active.
@@ -120,8 +121,10 @@ def _what_tells_apart(db: duckdb.DuckDBPyConnection, source: Source, one: int, o
     told = f"They differ in {', '.join(map(repr, differ))}" if differ else "Nothing in the file tells them apart"
     if any(plain(heading) in _OF_TIME for heading in differ):
         return f"{told}: write date and time of day into one column"
-    is_table = bool(differ) and not layout.export
-    named_there = f", map the one that names servers (columns: {{{differ[0]}: server_id}})" if is_table else ""
+    known = dict(layout.places).values()
+    free = [layout.columns[place] for place in places if layout.columns[place] and place not in known]
+    mapping = in_settings("columns", free[0], "server_id") if free and not layout.export else ""
+    named_there = f", map the one that names servers ({mapping})" if mapping else ""
     return (
         f"{told}: export one of them{named_there}, or say under `sources` in the settings which rows count (where), or "
         "keep the highest value (entities: busiest)"

@@ -71,8 +71,13 @@ CREATE MACRO percent(text) AS coalesce(number(text), plain_number(replace(text, 
 
 -- A rate may have its unit in its cell. Few have one, and the others are not searched for it: of coalesce, DuckDB would
 -- compute beforehand, for all rows, what occurs in it twice, as the subject of a CASE does.
-CREATE MACRO rate(text, read) AS CASE WHEN read IS NOT NULL OR text = '' THEN read
-    ELSE try_cast(regexp_extract(text, '^\s*([-+]?[\d.]+)\s*[A-Za-z/]+\s*$', 1) AS DOUBLE)
+CREATE MACRO amount_with(text, marks) AS regexp_extract(text, '^\s*([-+]?\d[\d' || marks || ']*)\s*[A-Za-z/]+\s*$', 1);
+CREATE MACRO amount(text) AS try_cast(amount_with(text, '.') AS DOUBLE);
+CREATE MACRO amount_with_point(text) AS try_cast(replace(amount_with(text, '.,'), ',', '') AS DOUBLE);
+CREATE MACRO amount_with_comma(text) AS
+    try_cast(replace(replace(amount_with(text, '.,'), '.', ''), ',', '.') AS DOUBLE);
+CREATE MACRO rate(text, read, amount) AS CASE WHEN read IS NOT NULL OR text = '' THEN read
+    ELSE amount
     * MAP {{{_RATES}}}[regexp_extract(text, '([A-Za-z/]+)\s*$', 1)] END;
 
 -- An expression, because of IN with so many texts DuckDB would make a join, which all rows pass before any CASE.

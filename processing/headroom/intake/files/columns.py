@@ -19,6 +19,7 @@ from headroom.intake.words.headings import (
     ATTRIBUTE_OF,
     ATTRIBUTES,
     ENTITIES,
+    EXPORTER,
     METRIC_NAMES,
     PART,
     PARTS_OF,
@@ -31,8 +32,18 @@ from headroom.intake.words.headings import (
     role_of,
     same,
 )
-from headroom.intake.words.meaning import Meaning, Unclear, meaning_of, of_metric, statistic_of, with_said, words_of
-from headroom.intake.words.units import unit_of
+from headroom.intake.words.meaning import (
+    OF_A_PART,
+    OF_A_PART_IF_ASKED,
+    Meaning,
+    Unclear,
+    meaning_of,
+    of_metric,
+    statistic_of,
+    with_said,
+    words_of,
+)
+from headroom.intake.words.units import RATES_IN_CELLS, Kind, unit_of, wanted
 
 # The row of all parts of a server, all cores, all disks: what says so, and what names no part.
 _ALL = ("all", "total", "_total", "_gesamt", "cpu-total", "cpu_total", "cputotal")
@@ -49,13 +60,7 @@ _OF_A_DISK = set(["iops", "read", "reads", "write", "writes", "latency", "await"
 _CPU_OF_A_DISK = {"await", "rawait", "wawait", "svctm", "aqusz", "avgqusz", "tps", "iops", "readiops", "writeiops"}
 
 
-# Words that say of which part of the time or the memory a number is, those that do so only under headings that ask for
-# it (a team may be called system, a city Nice), and words that may stand beside them.
-OF_A_PART = set(["idle", "iowait", "steal", "softirq", "irq", "cached", "buffered", "buffers"])
-_OF_A_PART_IF_ASKED_WORDS = """
-    user system kernel guest nice interrupt privileged dpc wait free available avail
-"""
-OF_A_PART_IF_ASKED = set(_OF_A_PART_IF_ASKED_WORDS.split())
+# Words that may stand beside those of a part of the time or the memory.
 _OF_SPACE = {"used", "use", "free", "available", "avail"}  # df says Use%
 _BESIDE = set(["cpu", "mem", "memory", "usage", "utilization", "percent", "pct", "time", "processor"])
 _ASKING_WORDS = """
@@ -172,6 +177,8 @@ def understand(
             mapped(heading, rules) == "entity"
             or (
                 plain(heading) in ENTITIES
+                and not _of_exporters(sample, place)
+                and not _are_measured(sample, place)
                 and not re.search(r"[%\[(]", heading)
                 and (
                     long
@@ -261,7 +268,7 @@ def _metrics(
     """The columns that are metrics, those that speak of one and are not read (metric, heading, reason), and those that
     are a metric's parts."""
     found: dict[str, list[tuple[int, Meaning]]] = {}
-    unclear, unknown = [], []
+    unclear, unknown, rates = [], [], []
     spread: list[Spread] = []
     written: dict[int, str] = {}
     chosen: dict[str, list[tuple[int, Meaning | Unclear]]] = {}
@@ -280,6 +287,8 @@ def _metrics(
             continue
         unit = said_unit(rules, heading) or unit or _unit_of_cells(sample, place)
         meaning = _meaning(heading, rules, of, unit)
+        if isinstance(meaning, Unclear) and not unit and _are_rates(sample, place):
+            meaning = _meaning(heading, rules, of, "MB/s")
         if isinstance(meaning, Meaning):
             if plain(heading) in ENTITIES and _has_labels(sample, place):
                 _refuse_odd_numbers(heading, sample, place)
@@ -287,7 +296,10 @@ def _metrics(
             if not unit:
                 meaning = with_said(meaning, "", said_unit(rules, meaning.metric))
         if isinstance(meaning, Meaning):
-            if pods and not meaning.certain:
+            if _are_amounts(cells := list(_written(sample, place))):
+                why = f"has amounts such as {cells[0]!r}, of which Headroom cannot make {wanted(meaning.metric)}"
+                meaning = Unclear(meaning.metric, why)
+            elif pods and not meaning.certain:
                 meaning = Unclear(meaning.metric, "of a pod could be cores and bytes as well: say its unit")
             elif on_hosts and set(words_of(heading)) & {"host", "node"}:
                 meaning = Unclear(meaning.metric, "is of the host, and the rows are of what runs there")
@@ -298,7 +310,9 @@ def _metrics(
         elif meaning is not None:
             found.setdefault(meaning.metric, []).append((place, meaning))
             written[place] = unit
-        elif _in_percent(heading, unit) and _has_numbers(sample, place):
+        elif _says(heading, unit, "data rate") and _has_numbers(sample, place):
+            rates.append(("", heading, "is a data rate, of what is not known: map it if you mean it"))
+        elif _says(heading, unit, "share of the whole") and _has_numbers(sample, place):
             unknown.append(("", heading, "is in percent, of what is not known: map it if you mean it"))
     for metric, [(place, meaning), *more] in list(found.items()):
         if more or meaning.certain or not _are_numbers_of_parts(headings[place], sample, place):
@@ -341,7 +355,7 @@ def _metrics(
         else:
             shown = _and([headings[place] for place, _ in taken])
             unclear.append((metric, shown, f"could all be {metric}: map the right one under `columns`"))
-    return columns, unclear + unknown, spread
+    return columns, unclear + unknown + rates, spread
 
 
 def _unit_of_cells(sample: Sequence[Sequence[str]], place: int) -> str:
@@ -353,10 +367,16 @@ def _unit_of_cells(sample: Sequence[Sequence[str]], place: int) -> str:
     )
 
 
-def _in_percent(heading: str, unit: str) -> bool:
-    """Whether a heading, or the unit beside it, says percent or a share."""
+def _are_rates(sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether each cell says a rate with a unit of its own, which then counts."""
+    found = [re.fullmatch(r"[\d.,]+ ?([A-Za-z]+(?:/s|ps))", cell) for cell in _written(sample, place)]
+    return bool(found) and all(rate and rate[1] in RATES_IN_CELLS for rate in found)
+
+
+def _says(heading: str, unit: str, kind: Kind) -> bool:
+    """Whether a heading, or the unit beside it, says a unit of a kind."""
     said = [unit, *in_brackets(heading), *without_brackets(heading).replace("%", " % ").replace("_", " ").split()]
-    return any(known.kind == "share of the whole" for one in said if one and (known := unit_of(one)))
+    return any(known.kind == kind for one in said if one and (known := unit_of(one)))
 
 
 def _bare_value(heading: str, rules: FileRules, named: Meaning | Unclear | None, statistic: str) -> tuple[str, Meaning]:
@@ -432,7 +452,7 @@ def _refuse_several_queries(headings: Sequence[str], rules: FileRules) -> None:
 def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[str]:
     """Headings that could be a server's in another table, but have numbers (netdata's ``guest`` and ``system``; long
     whole ones under ``Name`` are names), or nothing but kinds of measurements (InfluxDB's ``name``) or parts of a
-    server (``instance``: ``C:``, ``_Total``)."""
+    server (``instance``: ``C:``, ``_Total``), or the pods of exporters."""
     parts = {
         plain(heading)
         for place, heading in enumerate(headings)
@@ -441,19 +461,44 @@ def _not_names(headings: Sequence[str], sample: Sequence[Sequence[str]]) -> set[
         and all(cell in WHOLE or PART.fullmatch(cell) for cell in cells)
         and not all(cell.isdigit() for cell in cells)
     }
-    return parts | {
-        plain(heading)
-        for place, heading in enumerate(headings)
-        if any(plain(heading) in row.split() for row in (*SERVERS[-2:], "guest"))
-        and any(_written(sample, place))
-        and (
-            (
-                _has_numbers(sample, place)
-                and not (plain(heading) in ("name", "displayname") and _are_ids(sample, place))
+    exporters = {plain(heading) for place, heading in enumerate(headings) if _of_exporters(sample, place)}
+    return (
+        parts
+        | exporters
+        | {
+            plain(heading)
+            for place, heading in enumerate(headings)
+            if any(plain(heading) in row.split() for row in (*SERVERS[-2:], "guest"))
+            and any(_written(sample, place))
+            and (
+                (
+                    _has_numbers(sample, place)
+                    and not (plain(heading) in ("name", "displayname") and _are_ids(sample, place))
+                )
+                or all(cell.casefold() in MEASUREMENTS for cell in _written(sample, place))
             )
-            or all(cell.casefold() in MEASUREMENTS for cell in _written(sample, place))
-        )
-    }
+        }
+    )
+
+
+def _of_exporters(sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether a column has nothing but pods or containers that measure the machine they run on."""
+    return any(_written(sample, place)) and all(EXPORTER.fullmatch(cell) for cell in _written(sample, place))
+
+
+# As Kubernetes writes amounts.
+_AMOUNT = re.compile(r"\d+(\.\d+)?([num]|[KMGTPE]i?|k)")
+
+
+def _are_measured(sample: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether a column has numbers that no core, disk or card is called by: with decimals, or amounts (``1788m``)."""
+    cells = list(_written(sample, place))
+    decimals = any(re.search(r"\d[.,]\d*[1-9]", cell) for cell in cells) and all(map(is_number, cells))
+    return decimals or _are_amounts(cells)
+
+
+def _are_amounts(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(_AMOUNT.fullmatch(cell) or cell == "0" for cell in cells) and set(cells) != {"0"}
 
 
 def _refuse_other_times(headings: Sequence[str], sample: Sequence[Sequence[str]], time: int) -> None:
@@ -510,6 +555,8 @@ def _are_ids(sample: Sequence[Sequence[str]], place: int) -> bool:
 
 def _has_labels(sample: Sequence[Sequence[str]], place: int) -> bool:
     """Whether a column names parts: no cell is a number, or beside the numbers of cores one says ``all``."""
+    if _are_amounts(list(_written(sample, place))):
+        return False
     return not _has_numbers(sample, place) or any(cell.casefold() in _ALL for cell in _written(sample, place))
 
 

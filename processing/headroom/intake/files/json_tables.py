@@ -13,8 +13,8 @@ from typing import Any
 from headroom.core.settings import FileRules
 from headroom.intake.formats import Export
 from headroom.intake.unreadable import UnreadableFile, brief
-from headroom.intake.words.headings import STATISTICS, ZONES, plain, role_of
-from headroom.intake.words.meaning import Meaning, meaning_of, statistic_of
+from headroom.intake.words.headings import ZONES, plain, role_of, statistic_under
+from headroom.intake.words.meaning import Meaning, meaning_of
 from headroom.intake.words.server_names import KEYS, says_nothing
 
 
@@ -97,7 +97,7 @@ def _said_of_all(document: Mapping[str, Any], name: str, record: Mapping[str, st
     found = {"server_id": server} if server and "server_id" not in roles else {}
     if "value" in roles and "metric" not in roles and isinstance(meaning_of(name), Meaning):
         found["metric"] = name
-    of_rows = {key for key in said if plain(key) in ZONES or (plain(key) in STATISTICS and statistic_of(said[key]))}
+    of_rows = {key for key in said if plain(key) in ZONES or statistic_under(key, said[key])}
     return found | {key: said[key] for key in ("metric", "unit", *sorted(of_rows)) if key in said and key not in record}
 
 

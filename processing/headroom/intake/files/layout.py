@@ -452,9 +452,12 @@ def _is_unit_row(row: Sequence[str]) -> bool:
     return any(known) and not any(columns.is_number(cell) or re.search(r"\d{3}", cell) for cell in cells)
 
 
+_UNIT_BEHIND = re.compile(r"\s*(?:%|[A-Za-z]+(?:/s|ps))?\s*$")
+
+
 def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     """The decimal mark, where some number of the table can be read in one way only."""
-    cells = [cell.strip().rstrip("% ") for row in rows for cell in row if "," in cell]  # others tell nothing
+    cells = [_UNIT_BEHIND.sub("", cell.strip()) for row in rows for cell in row if "," in cell]  # others tell nothing
     comma = any(re.fullmatch(r"[-+]?(\d{1,3}(\.\d{3})+,\d+|\d+,(\d{1,2}|\d{4,})|0,\d+)", cell) for cell in cells)
     point = any(re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})", cell) for cell in cells)
     return "," if comma and not point else "." if point and not comma else ""

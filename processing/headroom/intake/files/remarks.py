@@ -14,7 +14,7 @@ from headroom.intake.files.columns import Columns, best
 from headroom.intake.formats import Export
 from headroom.intake.unreadable import UnreadableFile
 from headroom.intake.words.file_names import FileName
-from headroom.intake.words.headings import STATISTICS, plain, role_of
+from headroom.intake.words.headings import STATISTICS, plain, role_of, statistic_under
 from headroom.intake.words.meaning import Meaning, Unclear, meaning_of, statistic_of, words_of
 from headroom.intake.words.server_names import says_nothing, without_periods
 from headroom.intake.words.units import unit_of
@@ -129,7 +129,7 @@ def _statistic(line: str, titles: bool) -> str:
     """The statistic that a line says, or a title of values names as the only one (``Peak CPU usage by hour``)."""
     said = _SAID.match(line)
     if said and plain(said[1]) in STATISTICS:
-        return statistic_of(said[2].strip())
+        return statistic_under(said[1], said[2])
     words = words_of(line)
     named = {statistic for word in words if word != "min" and (statistic := statistic_of(word))}  # 5 min
     if re.search(r"[:=,;\t]\s*[\d.,]+\s*%?\W*$", line):

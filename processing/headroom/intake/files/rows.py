@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from headroom.core.settings import time_zones
-from headroom.intake.files.columns import OF_A_PART, OF_A_PART_IF_ASKED
 from headroom.intake.files.layout import Layout
 from headroom.intake.files.tables import counts, field_of, time_text
 from headroom.intake.sql import one_row, quoted
-from headroom.intake.unreadable import UnreadableFile
-from headroom.intake.words.headings import STATISTICS, ZONES, plain, same
-from headroom.intake.words.meaning import Unclear, in_unit, statistic_of
+from headroom.intake.unreadable import UnreadableFile, in_settings
+from headroom.intake.words.headings import STATISTICS, ZONES, plain, same, statistic_under
+from headroom.intake.words.meaning import OF_A_PART, OF_A_PART_IF_ASKED, Unclear, in_unit
 from headroom.intake.words.times import zone_of_heading
 
 if TYPE_CHECKING:
@@ -114,7 +113,8 @@ def _refuse(
 def _of_parts(heading: str, cell: str, of: str) -> UnreadableFile:
     return UnreadableFile(
         f"its rows are of {of} ({heading}: {cell}), and not of what is used: export that, choose its rows under "
-        f"`sources` (where: {{{heading}: used}}), or say that the column means nothing (columns: {{{heading}: ignore}})"
+        f"`sources` ({in_settings('where', heading, 'used')}), or say that the column means nothing "
+        f"({in_settings('columns', heading, 'ignore')})"
     )
 
 
@@ -130,7 +130,7 @@ def _of_one_statistic(
         said = f"coalesce(clean({field_of(layout, place)}), '')"
         query = f"SELECT DISTINCT {said} AS one FROM {scan} WHERE {counts(layout)} ORDER BY one LIMIT 50"
         written = [one for (one,) in db.execute(query).fetchall()]
-        meant = {one: "count" if one.casefold() in _COUNTS else statistic_of(one) for one in written if one}
+        meant = {one: "count" if one.casefold() in _COUNTS else statistic_under(heading, one) for one in written if one}
         if not meant or not all(meant.values()) or place in dict(layout.where):
             continue
         asked = next((one for one in ({"mean": "avg"}.get(statistic, statistic), "avg") if one in meant.values()), None)

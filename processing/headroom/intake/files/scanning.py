@@ -160,7 +160,9 @@ def _texts(layout: Layout, sources: Sequence[Source], understood: Mapping[str, M
         **{f"{metric}_text": values.get(metric, "NULL::VARCHAR") for metric in metrics.columns()},
         "attributes": attributes,
     }  # fmt: skip
-    read = {metric: _as_its_cell_says(metric, numbers[metric]) for metric in values}  # to plan one takes 10 ms
+    read = {
+        metric: _as_its_cell_says(metric, numbers[metric], layout.decimal) for metric in values
+    }  # to plan one takes 10 ms
     return (
         f"SELECT {', '.join(f'{expression} AS {name}' for name, expression in texts.items())} FROM {scan}",
         ", ".join(f"{read.get(metric, 'NULL::DOUBLE')} AS {metric}_number" for metric in metrics.columns()),
@@ -185,9 +187,12 @@ def _ours(found: Meaning, number: str) -> str:
     return f"{metrics.of_column(found.metric).capacity!r}::DOUBLE - {scaled}" if found.free else scaled
 
 
-def _as_its_cell_says(metric: str, number: str) -> str:
+def _as_its_cell_says(metric: str, number: str, decimal: str) -> str:
     """The SQL of a rate that may have its unit in its cell, which then counts, whatever its heading says."""
-    return f"rate({metric}_text, {number})" if most(metric) == NETWORK_LIMIT else number
+    if most(metric) != NETWORK_LIMIT:
+        return number
+    amount = {",": "amount_with_comma", ".": "amount_with_point"}.get(decimal, "amount")
+    return f"rate({metric}_text, {number}, {amount}({metric}_text))"
 
 
 def _by_key(keys: Mapping[str, Meaning], number: str) -> str:

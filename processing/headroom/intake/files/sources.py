@@ -37,7 +37,7 @@ from headroom.intake.files.layout import (
 from headroom.intake.files.tables import field_of, scan_of, time_text
 from headroom.intake.formats import Damaged, Export, Sample, Unlike, format_of
 from headroom.intake.sql import one_row
-from headroom.intake.unreadable import UnreadableFile, brief
+from headroom.intake.unreadable import UnreadableFile, brief, in_settings
 from headroom.intake.words import file_names, meaning
 from headroom.intake.words.file_names import FileName
 from headroom.intake.words.headings import role_of, same
@@ -344,10 +344,7 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
         time = layout_of_times(db, scan, time_text(layout), layout.sample_times, rules.time_format, rules.zones)
         layout = replace(layout, time=time)
         if layout.place("server_id") is None and not source.name.server:
-            raise UnreadableFile(
-                "nothing says which server this is: add a column server_id, name the file after the server, or put it "
-                "into a folder named so"
-            )
+            raise UnreadableFile(_of_no_server([layout.columns[place] for place in layout.labels]))
         layout = rows.settle(db, source, layout, scan, statistic)
         if layout.labels:
             _refuse_nameless(db, layout, scan, source.file)
@@ -367,6 +364,18 @@ def _settle(db: duckdb.DuckDBPyConnection, source: Source, layout: Layout, stati
     return layout
 
 
+def _of_no_server(headings: Sequence[str]) -> str:
+    """Why a file is of no server, and what to do; ``headings`` are of columns of names that are not known."""
+    written = [heading for heading in headings if heading]
+    mapping = (
+        f"map the column that names servers ({in_settings('columns', written[0], 'server_id')}), " if written else ""
+    )
+    return (
+        f"nothing says which server this is: {mapping}add a column server_id, name the file after the server, or put "
+        "it into a folder named so"
+    )
+
+
 def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str, file: str) -> None:
     """A file without a server's column is about one server, unless something in it varies as names do."""
     each = [f"nullif(trim({field_of(layout, place)}), '')" for place in layout.labels]
@@ -374,17 +383,19 @@ def _refuse_nameless(db: duckdb.DuckDBPyConnection, layout: Layout, scan: str, f
     rows, *found = one_row(db, f"SELECT count(*), {counts} FROM {scan}")
     for place, distinct, name in zip(layout.labels, found[::2], found[1::2], strict=True):
         heading = layout.columns[place] or f"the {place + 1}. column"
+        mapped, ignored = (in_settings("columns", layout.columns[place], to) for to in ("server_id", "ignore"))
+        map_it, leave_it = f"map it ({mapped})", f"say that it is not ({ignored})"
+        if not layout.columns[place]:
+            map_it, leave_it = "give it the heading server_id", "leave it out"
         if 1 < distinct <= max(rows // 2, 1):
             raise UnreadableFile(
                 f"no column is known to be the server, and {heading!r} has {distinct} different names: if they are "
-                f"servers, map it (columns: {{{heading}: server_id}}), else say that it is not (columns: "
-                f"{{{heading}: ignore}})"
+                f"servers, {map_it}, else {leave_it}"
             )
         if distinct == 1 and _may_be_the_server(heading, name, file):
             raise UnreadableFile(
                 f"no column is known to be the server, and {heading!r} says {name!r:.80} in all rows, after which the "
-                f"file is not named: if that is the server, map it (columns: {{{heading}: server_id}}), else say that "
-                f"it is not (columns: {{{heading}: ignore}})"
+                f"file is not named: if that is the server, {map_it}, else {leave_it}"
             )
 
 

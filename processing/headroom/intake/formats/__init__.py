@@ -24,6 +24,8 @@ import duckdb
 from headroom.core.modules import modules_of
 from headroom.core.settings import FileRules
 from headroom.intake.unreadable import brief
+from headroom.intake.words.headings import mapped
+from headroom.intake.words.meaning import Meaning, meaning_of
 
 Record = TypeVar("Record")
 _TOO_MANY = "more fields than the header"
@@ -61,7 +63,7 @@ class Export:
 
     ``rules`` are what the settings say of it. While it is read, ``said`` are sentences about what is left alone,
     ``line`` is the line of the row or document at hand, ``records`` counts rows and records, ``long`` those of them
-    with too many fields, and ``damaged`` are those that are left out.
+    with too many fields, ``damaged`` are those that are left out, and ``known`` is what ``understood`` found.
     """
 
     file: str
@@ -73,6 +75,7 @@ class Export:
     long: int = 0
     damaged: list[Damaged] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    known: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def first_lines(self) -> list[str]:
@@ -196,6 +199,26 @@ class Export:
                 self.leave_out(record, f"{error.args[0]!r} is missing", number)
             except (ValueError, TypeError, IndexError, AttributeError) as error:
                 self.leave_out(record, f"not a record of this format ({brief(error)})", number)
+
+    def understood(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Of the names in one record those that are read; all if none is.
+
+        Of what is used and what is free of one metric, what is used: caches are in between (Telegraf's
+        ``used_percent`` and ``available_percent``).
+        """
+        if names not in self.known:
+            mapped_to = {
+                name for name in names if any(mapped(one, self.rules) for one in (name, name.rsplit(" ", 1)[-1]))
+            }
+            meant = {name: one for name in names if isinstance(one := meaning_of(name), Meaning)}
+            used = {one.metric for name, one in meant.items() if not one.free or name in mapped_to}
+            read = [
+                name
+                for name in names
+                if name in mapped_to or (name in meant and not (meant[name].free and meant[name].metric in used))
+            ]
+            self.known[names] = tuple(read) or names
+        return self.known[names]
 
     def leave_out(self, what: Any, reason: str, number: int = 0) -> None:
         """Keep a row or record as ``damaged``: the one at hand, or, where records have no lines, that of a number."""

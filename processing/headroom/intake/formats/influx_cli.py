@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.influx_annotated import owner_of
-from headroom.intake.formats.influx_v1 import fields_of, metric_of
+from headroom.intake.formats.influx_v1 import metric_of
 
 NAME = "InfluxDB 1 shell (CSV)"
 
@@ -25,6 +25,6 @@ def read(export: Export) -> Iterator[Sample]:
         elif row and export.fits(row, len(header)):
             measurement, tags, at, *values = row
             server, part = owner_of(dict(tag.partition("=")[::2] for tag in tags.split(",")))
-            said = dict(zip(header[3:], values, strict=False))
-            for name in fields_of(measurement, list(said)):
-                yield Sample(server, metric_of(measurement, name), at, said[name], "", part)
+            said = {metric_of(measurement, name): value for name, value in zip(header[3:], values, strict=False)}
+            for name in export.understood(tuple(said)):
+                yield Sample(server, name, at, said[name], "", part)

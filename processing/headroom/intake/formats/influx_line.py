@@ -7,31 +7,30 @@ from collections.abc import Iterator
 
 from headroom.intake.formats import Export, Sample
 from headroom.intake.formats.influx_annotated import owner_of
-from headroom.intake.words.headings import mapped
-from headroom.intake.words.meaning import Meaning, meaning_of
 
 NAME = "InfluxDB line protocol"
 _NAME = r"(?:\\.|[^\s,=\\])+"
 _VALUE = r'(?:"(?:\\.|[^"\\])*"|[^\s,"]+)'
 _LINE = re.compile(
-    rf"(?P<measurement>(?:\\.|[^\s,\\])+)(?P<tags>(?:,{_NAME}={_NAME})+) "
+    rf"(?P<measurement>(?:\\.|[^\s,\\])+)(?P<tags>(?:,{_NAME}={_NAME})*) "
     rf"(?P<fields>{_NAME}={_VALUE}(?:,{_NAME}={_VALUE})*) (?P<at>\d{{10,19}})"
 )
+# Remarks, and what ``influx_inspect export`` writes in front.
+_BESIDE = re.compile("#|CREATE DATABASE ")
 _PAIR = re.compile(rf"({_NAME})=({_VALUE})")
 
 
 def recognise(export: Export) -> bool:
     """By the first line that is not a remark."""
-    first = next((line for line in export.first_lines if line.strip() and not line.startswith("#")), "")
+    first = next((line for line in export.first_lines if line.strip() and not _BESIDE.match(line)), "")
     return _LINE.fullmatch(first.strip()) is not None
 
 
 def read(export: Export) -> Iterator[Sample]:
     """Of the fields those that are understood; the others are many, and of no use here."""
-    known: dict[tuple[str, str], bool] = {}
     with export.path.open(encoding="utf-8-sig", errors="replace") as file:
         for export.line, line in enumerate(file, start=1):
-            if not line.strip() or line.startswith("#"):
+            if not line.strip() or _BESIDE.match(line):
                 continue
             export.records += 1
             found = _LINE.fullmatch(line.strip())
@@ -41,15 +40,9 @@ def read(export: Export) -> Iterator[Sample]:
             measurement = _plain(found["measurement"])
             server, part = owner_of({_plain(name): _plain(value) for name, value in _PAIR.findall(found["tags"])})
             fields = [(_plain(name), value) for name, value in _PAIR.findall(found["fields"])]
-            for name, _ in fields:
-                if (measurement, name) not in known:
-                    whole = f"{measurement} {name}"
-                    is_mapped = any(mapped(one, export.rules) is not None for one in (whole, name))
-                    known[measurement, name] = is_mapped or isinstance(meaning_of(whole), Meaning)
-            for name, value in [field for field in fields if known[measurement, field[0]]] or fields[:1]:
-                yield Sample(
-                    server, f"{measurement} {name}".strip(), found["at"], re.sub(r"[iu]$", "", value), "", part
-                )
+            values = {f"{measurement} {name}": value for name, value in fields}
+            for name in export.understood(tuple(values)):
+                yield Sample(server, name, found["at"], re.sub(r"[iu]$", "", values[name]), "", part)
 
 
 def _plain(name: str) -> str:

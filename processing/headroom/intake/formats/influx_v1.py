@@ -9,7 +9,6 @@ from typing import Any
 
 from headroom.intake.formats import Export, Sample, text
 from headroom.intake.formats.influx_annotated import owner_of
-from headroom.intake.words.meaning import Meaning, meaning_of
 
 NAME = "InfluxDB 1 query API (JSON)"
 # A column of an expression goes by its function alone, whichever field that is of.
@@ -30,21 +29,17 @@ def read(export: Export) -> Iterator[Sample]:
     for answer in export.documents() if '"partial"' in export.head else export.answers():
         for result in answer["results"]:
             for series in result.get("series", []):
-                yield from export.samples(series["values"], partial(_samples, series))
+                yield from export.samples(series["values"], partial(_samples, export, series))
 
 
-def _samples(series: Mapping[str, Any], row: Sequence[Any]) -> Iterator[Sample]:
+def _samples(export: Export, series: Mapping[str, Any], row: Sequence[Any]) -> Iterator[Sample]:
     measurement, columns = text(series.get("name")), series["columns"]
     said = dict(zip(columns, row, strict=True))
     tags = {name: value for name, value in said.items() if isinstance(value, str)} | (series.get("tags") or {})
     server, part = owner_of(tags)
-    for name in fields_of(measurement, [name for name in columns if name not in tags and name != "time"]):
-        yield Sample(server, metric_of(measurement, name), text(said["time"]), text(said[name]), "", part)
-
-
-def fields_of(measurement: str, names: Sequence[str]) -> Sequence[str]:
-    """The fields that are understood: the others are many, and of no use here. All of them if none is."""
-    return [name for name in names if isinstance(meaning_of(metric_of(measurement, name)), Meaning)] or names
+    values = {metric_of(measurement, name): said[name] for name in columns if name not in tags and name != "time"}
+    for name in export.understood(tuple(values)):
+        yield Sample(server, name, text(said["time"]), text(values[name]), "", part)
 
 
 def metric_of(measurement: str, name: str) -> str:

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from headroom.intake.formats import Export, Sample, pairs, text
-from headroom.intake.words import file_names, meaning
+from headroom.intake.words import file_names, headings, meaning
+from headroom.intake.words.meaning import OF_A_PART, OF_A_PART_IF_ASKED
 
 NAME = "Prometheus (JSON)"
 # Which label is the server, the surest first.
@@ -28,9 +29,13 @@ SERVERS = (
 # Of series about other machines than the exporter's own, ``instance`` is the exporter, and these begin the labels that
 # are about them (``exported_instance``, the CloudWatch exporter's ``dimension_InstanceId``).
 _OF_OTHERS = re.compile("exported_|dimension_")
+# In Kubernetes the exporter of a machine runs in a pod of its own, and these labels are of that pod.
+_OF_ITS_POD = ("pod", "container", "container_name", "namespace", "service", "endpoint")
 _PARTS = ("device", "mountpoint", "interface", "cpu", "container", "core", "gpu")
 # Labels that say which part of the time or space a series is: they belong to the metric's name.
 _STATES = ("mode", "state", "cpu_state", "cpu_mode")
+# Labels that may say this as well.
+_PERHAPS_STATES = ("type", "kind", "category")
 
 
 def recognise(export: Export) -> bool:
@@ -52,13 +57,13 @@ def read(export: Export) -> Iterator[Sample]:
 
 
 def _of_lists(export: Export, series: Mapping[str, Any]) -> Iterator[Sample]:
-    server, metric, part = _names(series["metric"], export)
+    server, metric, part = names_of(series["metric"], export)
     for at, value in pairs(series["timestamps"], series["values"]):
         yield Sample(server, metric, text(at), text(value), "", part)
 
 
 def _of_series(export: Export, series: Mapping[str, Any]) -> Iterator[Sample]:
-    names = _names(series["metric"], export)
+    names = names_of(series["metric"], export)
     yield from export.samples(series.get("values", []), partial(_of_point, *names))
 
 
@@ -67,13 +72,28 @@ def _of_point(server: str, metric: str, part: str, point: Sequence[Any]) -> Iter
     yield Sample(server, metric, text(at), text(value), "", part)
 
 
-def _names(labels: Mapping[str, Any], export: Export) -> tuple[str, str, str]:
+def names_of(labels: Mapping[str, Any], export: Export) -> tuple[str, str, str]:
+    """A series' server, metric and part."""
+    labels = of_machine(labels)
     return server_of(labels), metric_of(text(labels.get("__name__")), labels, export), part_of(labels)
 
 
+def of_machine(labels: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A series' labels without those that are about the pod in which the exporter of a machine runs."""
+    if not any(headings.EXPORTER.fullmatch(text(labels.get(name))) for name in ("pod", "container")):
+        return labels
+    return {name: value for name, value in labels.items() if name not in _OF_ITS_POD}
+
+
 def metric_of(name: str, labels: Mapping[str, Any], export: Export) -> str:
-    """A series' metric with the state that its labels say (``mode="idle"``); empty where the file's name says all."""
-    said = " ".join(text(labels[label]) for label in _STATES if labels.get(label))
+    """A series' metric with the state and the statistic that its labels say (``mode="idle"``, ``quantile="0.99"``);
+    empty where the file's name says all."""
+    states = [text(labels[label]) for label in _STATES if labels.get(label)]
+    kinds = [text(labels.get(label)) for label in _PERHAPS_STATES]
+    states += [kind for kind in kinds if kind.casefold() in OF_A_PART | OF_A_PART_IF_ASKED]
+    states += ["bucket"] if labels.get("le") else []  # of a histogram
+    statistics = [headings.statistic_under(label, text(value)) for label, value in labels.items()]
+    said = " ".join([*states, *(f"({statistic})" for statistic in statistics if statistic not in ("", "avg"))])
     named = file_names.of_file(export.file)
     if not said and not name and labels.get("pod") and isinstance(named.meaning, meaning.Meaning):
         # Of a pod, an expression's numbers are cores and bytes more often than percent.

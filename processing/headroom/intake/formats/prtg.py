@@ -49,7 +49,7 @@ def read(export: Export) -> Iterator[Sample]:
         at = _in_order(row[0], said.get(f"{header[0]}(RAW)") or said.get(f"{header[0]}_raw", ""))
         for place, metric in channels.items():
             shown = row[place].strip() if place < len(row) else ""
-            raw = _with_point(said.get(f"{header[place]}(RAW)", ""))
+            raw = _with_point(said.get(f"{header[place]}(RAW)") or said.get(f"{header[place]}_raw", ""))
             if shown.endswith("%") or metric == "Processor total":
                 yield Sample("", metric, at, _percent(shown, raw), "%")
             elif _SPEED.fullmatch(metric) and (speed := _bytes_per_second(shown, raw)):

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from headroom.intake.formats import Export, Sample
 
 NAME = "Windows performance counters (CSV)"
-_COUNTER = re.compile(r"\\\\(?P<server>[^\\]+)\\(?P<object>[^\\(]+)(?:\((?P<part>.*)\))?\\(?P<counter>.+)")
+COUNTER = re.compile(r"\\\\(?P<server>[^\\]+)\\(?P<object>[^\\(]+)(?:\((?P<part>.*)\))?\\(?P<counter>.+)")
 _PDH = re.compile(r"\(PDH-[CT]SV[^)]*\)(?:\s*\(.*\)\s*\((?P<bias>-?\d+)\))?")
 
 
 def recognise(export: Export) -> bool:
     """A time, and beside it nothing but counters."""
     headings = export.header()
-    return len(headings) > 1 and all(_COUNTER.fullmatch(name.strip()) for name in headings[1:] if name.strip()) and any(
+    return len(headings) > 1 and all(COUNTER.fullmatch(name.strip()) for name in headings[1:] if name.strip()) and any(
         name.strip() for name in headings[1:]
     )  # fmt: skip
 
@@ -25,7 +25,7 @@ def read(export: Export) -> Iterator[Sample]:
     rows = (row for row in export.rows() if any(row))
     first, *headings = next(rows)
     pdh = _PDH.search(first)
-    counters = [_COUNTER.fullmatch(name.strip()) for name in headings]
+    counters = [COUNTER.fullmatch(name.strip()) for name in headings]
     for row in rows:
         if len(row) == 1 and not row[0][:1].isdigit():
             continue  # what typeperf says when it ends
@@ -39,9 +39,8 @@ def read(export: Export) -> Iterator[Sample]:
 
 
 def _pdh_time(written: str, bias: str | None) -> str:
-    found = re.fullmatch(r"(\d\d)/(\d\d)/(\d{4}) (\d\d:\d\d:\d\d(?:\.\d+)?)", written.strip())
-    if not found:
-        return written
+    """A moment with its offset; also as a spreadsheet writes it that saved the file again."""
     minutes = int(bias or 0)
     offset = f"{'-' if minutes > 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}" if bias else ""
-    return f"{found[3]}-{found[1]}-{found[2]} {found[4]}{offset}"
+    found = re.fullmatch(r"(\d\d)/(\d\d)/(\d{4}) (\d\d:\d\d:\d\d(?:\.\d+)?)", written.strip())
+    return f"{found[3]}-{found[1]}-{found[2]} {found[4]}{offset}" if found else f"{written.strip()} {offset}".strip()

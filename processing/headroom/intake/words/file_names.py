@@ -52,7 +52,7 @@ def of_file(file: str) -> FileName:
         )
     if whole_name.isdigit() and folders and (folders[-1].isdigit() or "=" in folders[-1]) and _folder(folders):
         return FileName(_folder(folders), None)  # 2024/01/31.csv
-    by_folder = meaning_of(folders[-1]) if folders else None
+    by_folder = meaning_of(folders[-1].removeprefix("metric=")) if folders else None
     found = by_folder if isinstance(by_folder, Meaning) else None
     if found and set(words_of(plain)) & _OF_METRICS:
         return FileName("", None)  # cpu/percent-idle

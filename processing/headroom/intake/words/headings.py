@@ -11,6 +11,7 @@ from unicodedata import normalize
 
 from headroom.core.settings import FileRules
 from headroom.intake.words.brackets import without_brackets
+from headroom.intake.words.meaning import statistic_of
 
 TEXT_ATTRIBUTES = ("business_unit", "region", "criticality", "instance_type")
 NUMBER_ATTRIBUTES = ("vcpus", "memory_gb", "monthly_cost_usd")
@@ -37,6 +38,8 @@ SERVERS = [
     "vm vmid vmname virtualmachine virtualmachinename guestname guest", "pod podname",
     "host hostname hostid hosthostname fqdn", "computer computername machine machineid machinename",
     "instance instanceid instancename", "node nodeid nodename nodo knoten",
+    "agenthostname beathostname systemname ciname configurationitem managedobject monitoredentity elementname "
+    "knotenname caption 主机 ホスト名 サーバ имясервера имяхоста узел "
     "entity entityname resource resourcename displayname name label object objectname system target asset",
     "device deviceid devicename dbinstanceidentifier cacheclusterid servicename autoscalinggroupname",
 ]  # fmt: skip
@@ -49,14 +52,16 @@ VALUES = [
 # Columns that say which statistic a row's value is.
 STATISTICS = ("statistic", "statistics", "stat", "stats", "statistictype", "aggregation", "aggregationtype",
               "aggregate", "aggregator", "agg", "aggr", "rollup", "rolluptype", "consolidation", "cf", "function",
-              "calculation", "valuetype", "metrictype", "measure", "type", "kind")  # fmt: skip
+              "calculation", "valuetype", "metrictype", "measure", "type", "kind", "quantile",
+              "percentile")  # fmt: skip
 # Columns that say in which zone a row's time is.
 ZONES = ("timezone", "tz", "utcoffset", "gmtoffset", "tzoffset", "timezoneoffset")
 UNITS = ["unit units unitname uom metricunit valueunit"]
 _ENTITIES_WORDS = """
     entity mount mountpoint path filesystem partition volume drive lun device disk diskname interface ifname nic
     adapter core coreid cpu cpuid cpuindex processor gpu container containername queue instance instancename
-    objectinstance dev iface port datastore process processname command cmd program executable pid thread numanode
+    objectinstance dev iface interfacename networkadapter networkinterface driveletter mountedon port
+    datastore process processname command cmd program executable pid thread numanode
     socket
 """
 ENTITIES = set(_ENTITIES_WORDS.split())
@@ -65,10 +70,15 @@ PART = re.compile(
     r"/[\w./-]*|[a-z]:[\\/]?|[shv]d[a-z]\d*|xvd[a-z]\d*|nvme\d+n\d+(p\d+)?|dm-\d+|loop\d+|mmcblk\d+(p\d+)?"
     r"|(eth|ens|eno|enp|bond|vmnic|wlan|docker|veth)\d[\w.:]*|lo|(cpu|core|processor)[ _#-]?\d+|\d+(,(\d+|_total))?"
 )
-PARTS_OF = {
-    "disk": set(["mount", "mountpoint", "filesystem", "partition", "volume", "drive", "lun", "disk", "diskname"]),
-    "network": set(["interface", "ifname", "nic", "adapter", "iface"]),
-}
+# Pods and containers that measure the machine they run on.
+EXPORTER = re.compile(r"(?:.*[-_])?(?:node|windows|wmi)[-_]exporter(?:[-_].*)?")
+_DISKS = """
+    mount mountpoint mountedon path filesystem partition volume drive driveletter lun disk diskname
+"""
+_CARDS = """
+    interface interfacename networkinterface ifname nic adapter networkadapter iface
+"""
+PARTS_OF = {"disk": set(_DISKS.split()), "network": set(_CARDS.split())}
 
 
 def role_of(heading: str, rules: FileRules) -> str | None:
@@ -89,6 +99,16 @@ def role_of(heading: str, rules: FileRules) -> str | None:
     if name in " ".join(VALUES).split():
         return "value"
     return None
+
+
+def statistic_under(heading: str, cell: str) -> str:
+    """The statistic that a cell says under the heading of a column that tells these apart (``quantile``: 0.99), or
+    nothing."""
+    name = plain(heading)
+    percentile = re.fullmatch(r"p?(\d+(?:\.\d+)?)(?:th|%)?", cell.strip().casefold())
+    if percentile and name in ("quantile", "percentile"):
+        return f"p{float(percentile[1]) * (100 if name == 'quantile' else 1):g}"
+    return statistic_of(cell) if name in STATISTICS else ""
 
 
 def mapped(heading: str, rules: FileRules) -> str | None:

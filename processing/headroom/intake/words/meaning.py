@@ -46,7 +46,7 @@ _RESOURCE = {
               "память памяти",
     "disk": "disk filesystem fs volume storage drive diskspace speicherplatz festplatte festplatten datenträger disque "
             "disco schijf dysku disku диск диска",
-    "network": "network net netzwerk réseau",
+    "network": "network net netzwerk réseau rede rete netwerk nätverk",
 }  # fmt: skip
 _RESOURCE_OF = {word: resource for resource, words in _RESOURCE.items() for word in words.split()}
 _UTILIZATION_WORDS = """
@@ -66,14 +66,22 @@ _STATISTIC = {"avg": "avg", "average": "avg", "mean": "avg", "mittelwert": "avg"
               "max": "max", "maximum": "max", "peak": "max", "min": "min", "minimum": "min", "p95": "p95",
               "p99": "p99", "p90": "p90", "p50": "p50", "median": "p50", "sum": "sum"}  # fmt: skip
 _IN_WORDS = """
-    in rx received receive recv incoming inbound ingress eingehend empfangen entrant reçu reçus entrante recibido
+    in rx received receive recv incoming inbound ingress eingehend eingehende empfangen entrant entrante recibido
+    recibidos reçu reçus ricevuti entrada ontvangen inkommande
 """
 _IN = set(_IN_WORDS.split())
 _OUT_WORDS = """
-    out tx sent send transmitted transmit outgoing outbound egress ausgehend gesendet sortant envoyé envoyés saliente
-    enviado
+    out tx sent send transmitted transmit outgoing outbound egress ausgehend ausgehende gesendet sortant saliente
+    enviado enviados envoyé envoyés inviati saída verzonden utgående
 """
 _OUT = set(_OUT_WORDS.split())
+# Words that say of which part of the time or the memory a number is, and those that do so only under headings that ask
+# for it (a team may be called system, a city Nice).
+OF_A_PART = set(["idle", "iowait", "steal", "softirq", "irq", "cached", "buffered", "buffers"])
+_OF_A_PART_IF_ASKED_WORDS = """
+    user system kernel guest nice interrupt privileged dpc wait free available avail
+"""
+OF_A_PART_IF_ASKED = set(_OF_A_PART_IF_ASKED_WORDS.split())
 # They change nothing: whose value it is, or what kind of share.
 _PERCENT_NOISE = {"node", "host", "vm", "server", "instance", "space", "in", "use", "total"}
 _FILLERS = set(["de", "da", "do", "di", "des", "du", "del", "la", "le", "of", "und"])
@@ -120,6 +128,10 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "system.cpu.util[all,idle]": ("cpu", "%", True),
     "system.cpu.util[all,idle,avg1]": ("cpu", "%", True),
     "system.cpu.util[,idle,avg1]": ("cpu", "%", True),
+    "system.cpu.util[,idle,avg5]": ("cpu", "%", True),
+    "system.cpu.util[,idle,avg15]": ("cpu", "%", True),
+    "system.cpu.util[all,idle,avg5]": ("cpu", "%", True),
+    "system.cpu.util[all,idle,avg15]": ("cpu", "%", True),
     "vm.memory.size[pused]": ("memory", "%", False),
     "vm.memory.size[pavailable]": ("memory", "%", True),
     "vm.memory.utilization": ("memory", "%", False),
@@ -148,6 +160,9 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "mem used_percent": ("memory", "%", False),
     "mem available_percent": ("memory", "%", True),
     "disk used_percent": ("disk", "%", False),
+    "win_cpu percent_processor_time": ("cpu", "%", False),
+    "win_cpu percent_idle_time": ("cpu", "%", True),
+    "win_disk percent_free_space": ("disk", "%", True),
     "cpu percent-idle": ("cpu", "%", True),  # collectd: plugin and type
     "cpu percent-active": ("cpu", "%", False),
     "memory percent-used": ("memory", "%", False),
@@ -155,6 +170,10 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "interface if_octets tx": ("network_out", "B/s", False),
     "df percent_bytes-used": ("disk", "%", False),
     "df percent_bytes-free": ("disk", "%", True),
+    "receivebytespersecond": ("network_in", "B/s", False),  # New Relic
+    "transmitbytespersecond": ("network_out", "B/s", False),
+    "rxkb/s": ("network_in", "KiB/s", False),  # sysstat: its kB are 1,024 bytes
+    "txkb/s": ("network_out", "KiB/s", False),
     "cpu %idle": ("cpu", "%", True),  # sysstat: activity and column
     "memory %memused": ("memory", "%", False),
     "filesystem %fsused": ("disk", "%", False),
@@ -171,6 +190,8 @@ _BY_TOOL: Mapping[str, tuple[str, str, bool]] = {
     "processor % idle time": ("cpu", "%", True),
     "network interface\\bytes received/sec": ("network_in", "B/s", False),
     "network interface\\bytes sent/sec": ("network_out", "B/s", False),
+    "bytes received/sec": ("network_in", "B/s", False),
+    "bytes sent/sec": ("network_out", "B/s", False),
     "prozessor\\prozessorzeit (%)": ("cpu", "%", False),  # the same in other languages
     "prozessorinformationen\\prozessorzeit (%)": ("cpu", "%", False),
     "logischer datenträger\\freier speicherplatz (%)": ("disk", "%", True),
@@ -192,6 +213,12 @@ _NOT_BY_TOOL = {
     "disk_util": ("disk", "is the time that a disk is busy to some tools, and how full it is to others"),
     "disk util": ("disk", "is the time that a disk is busy to some tools, and how full it is to others"),
     "diskutilizationpercent": ("disk", "is the time that disks are busy (New Relic), and not how full they are"),
+    "avgload": ("cpu", "may be the CPU's in percent (SolarWinds) or a number of processes: map it if it is in percent"),
+    "average load": ("cpu", "may be the CPU's in percent or a number of processes: map it if it is in percent"),
+    "ifinoctets": ("network_in", "counts what came since a start: export its rate in MB/s"),
+    "ifoutoctets": ("network_out", "counts what went since a start: export its rate in MB/s"),
+    "ifhcinoctets": ("network_in", "counts what came since a start: export its rate in MB/s"),
+    "ifhcoutoctets": ("network_out", "counts what went since a start: export its rate in MB/s"),
     "%util": ("disk", "is the time that a disk is busy, and not how full it is"),
 }
 

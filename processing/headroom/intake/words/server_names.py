@@ -10,10 +10,25 @@ from __future__ import annotations
 import re
 
 _YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
-_CLOCK = r"(?:[T _-]+\d{1,2}[-_:h.]?\d{2}(?:[-_:.]?\d{2}(?:[.]\d+)?)?(?:Z|[+-]\d{4})?)?"
+# A time of day behind a date, and no second date (2024-02-13_2024-02-14).
+_CLOCK = (
+    rf"(?:(?![T _-]+(?:{_YEAR}[-_.]{_MONTH}|{_DAY}[-_.]{_DAY}[-_.]{_YEAR}))"
+    r"[T _-]+\d{1,2}[-_:h.]?\d{2}(?:[-_:.]?\d{2}(?:[.]\d+)?)?(?:Z|[+-]\d{4}(?![-_.]?\d))?)?"
+)
+_MONTH_NAME = (
+    "(?:jan(?:uary?)?|feb(?:ruary?)?|mar(?:ch)?|märz|apr(?:il)?|may|mai|jun[ei]?|jul[yi]?|aug(?:ust)?"
+    "|sep(?:t|tember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)"
+)
 _PERIOD = re.compile(
     rf"(?<![A-Za-z0-9])(?:{_YEAR}(?P<a>[-_.]?){_MONTH}(?P=a){_DAY}{_CLOCK}|{_DAY}(?P<b>[-_.]){_DAY}(?P=b){_YEAR}{_CLOCK}"
-    rf"|{_YEAR}[-_.]?(?:{_MONTH}|(?<=[-_.])[1-9]|(?:W|KW|CW)\d\d|Q[1-4])|(?:W|KW|CW|Q)\d{{1,2}}[-_]?{_YEAR}|1[67]\d{{8}}(?:\d{{3}})?)"
+    rf"|{_YEAR}{_MONTH}{_DAY}\d{{4}}(?:\d\d)?Z?|1[67]\d{{8}}(?:\d{{3}})?"
+    rf"|{_YEAR}[-_.]?(?:{_MONTH}|(?<=[-_.])[1-9]|(?:W|KW|CW)\d\d|Q[1-4])|(?:W|KW|CW|Q)\d{{1,2}}[-_]?{_YEAR}"
+    # A number before a month may be the server's own, where no blank parts them.
+    rf"|(?<=[_ ]){_MONTH}[-.]{_YEAR}"
+    rf"|(?i:(?:{_DAY}|(?<=[_ ]){_DAY}[-. ])?{_MONTH_NAME}[-_. ]?{_YEAR}|{_YEAR}[-_. ]?{_MONTH_NAME}(?:[-_. ]?{_DAY})?)"
+    r"|(?i:(?:last|past)[-_ ]?\d{1,3}[-_ ]?(?:hours?|days?|weeks?|months?|[hdwm]))"
+    r"|(?i:(?<=[-_ ])\d{1,3}[-_ ]?(?:hours|days|weeks|months))"
+    r"|(?<=[_ ])(?:(?:12|24|48|72)h|(?:7|14|28|30|31|60|90|365)d))"
     r"(?![A-Za-z0-9])"
 )
 _COPY = re.compile(
@@ -24,7 +39,7 @@ _COPY = re.compile(
 _OF_EXPORTS_WORDS = """
     data daten export exports report reports metrics metric usage values stats stat statistics history monitoring
     utilization utilisation performance perf output result results measurements messwerte auswertung bericht download
-    daily hourly weekly monthly final to until bis
+    daily hourly weekly monthly final from to until von bis
 """
 _OF_EXPORTS = frozenset(_OF_EXPORTS_WORDS.split())
 # Words that by themselves name no server, beside others perhaps one.

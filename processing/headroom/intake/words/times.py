@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from headroom.core.settings import time_zones
+from headroom.intake.unreadable import in_settings
 from headroom.intake.words.brackets import in_brackets
 
 PLAIN = re.compile(
@@ -170,7 +171,7 @@ def zone_of_heading(heading: str, zones: Mapping[str, str]) -> str | None:
             return zone
         if re.search(r"[^\W\d_]|[+-]", text):
             raise UnclearTime(
-                f"the zone {text!r} of the heading {heading!r} can mean several: map it under `zones`, such as "
+                f"the zone {text!r} of the heading {heading!r} can mean several: map it, such as "
                 f"{_mapping_of(text)}, or use a name such as Europe/Berlin"
             )
     return "UTC" if says_utc(heading) else None
@@ -218,7 +219,7 @@ def _zone_in(line: str, zones: Mapping[str, str]) -> str | None:
         return None
     raise UnclearTime(
         f"the zone {text[:60]!r} of the line {line.strip()[:120]!r} can mean several, or have a summer time: use a "
-        f"name such as Europe/Berlin, map it under `zones`, such as {_mapping_of(text[:30])}, or say under "
+        f"name such as Europe/Berlin, map it, such as {_mapping_of(text[:30])}, or say under "
         "`sources` in the settings in which zone its times are (timezone: Europe/Berlin)"
     )
 
@@ -353,7 +354,7 @@ def refuse_abbreviation(text: str, zones: Mapping[str, str]) -> None:
     if re.fullmatch(r"(UTC|GMT)[+-]\d{2}:?\d{2}", found[1]):
         return
     raise UnclearTime(
-        f"the zone {found[1]!r} of {text!r} can mean several: map it under `zones` in the settings, such as "
+        f"the zone {found[1]!r} of {text!r} can mean several: map it in the settings, such as "
         f"{_mapping_of(found[1])}, or export times in UTC"
     )
 
@@ -370,7 +371,7 @@ def _mapping_of(zone: str) -> str:
     """An example of how the settings map a zone."""
     said = re.fullmatch(r"(?:UTC|GMT) ?([+-])0?(\d{1,2})", zone)
     offset = f"{said[1]}{int(said[2]):02}:00" if said else _USUALLY.get(zone, "+01:00")
-    return f'{{{zone}: "{offset}"}}'
+    return in_settings("zones", zone, f'"{offset}"')
 
 
 def _normalize(text: str, zones: Mapping[str, str], rewritten: Sequence[tuple[str, str]]) -> str:

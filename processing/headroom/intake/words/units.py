@@ -46,7 +46,7 @@ _OTHER = re.compile(
 )
 _RATE = re.compile(
     r"(?P<prefix>[kKMGT]i?|[Kk]ilo|[Mm]ega|[Gg]iga|[Kk]ibi|[Mm]ebi|[Gg]ibi)?"
-    r"(?P<what>B|[Bb]ytes?|octets?|bit|[Bb]its)(?: ?/ ?|ps$| ?per ?|_per_)(?P<time>s|sec|[Ss]econds?|)"
+    r"(?P<what>By?|[Bb]ytes?|octets?|bit|[Bb]its)(?: ?/ ?|ps$| ?[Pp]er ?|_per_)(?P<time>s|sec|[Ss]econds?|)"
 )
 _FACTOR = {"": 1e-6, "k": 1e-3, "kilo": 1e-3, "m": 1.0, "mega": 1.0, "g": 1e3, "giga": 1e3, "t": 1e6,
            "ki": 1024e-6, "kibi": 1024e-6, "mi": 1024**2 / 1e6, "mebi": 1024**2 / 1e6, "gi": 1024**3 / 1e6,

@@ -178,3 +178,73 @@ def test_blanks_of_any_kind_stand_before_a_percent_sign(tmp_path, cell):
     rows = [f"2024-02-13 {hour:02}:00;a;{cell}" for hour in range(24)]
     panel, _ = exports.read(tmp_path, {"d.csv": "\n".join(["time;host;cpu", *rows])})
     assert panel["max"].tolist() == [40.5]
+
+
+def rows_of(made, *more):
+    return [[exports.iso(at), server, *(one(value) for one in more)] for server, x in made.items() for at, value in x]
+
+
+def table(headings, rows):
+    return "\n".join(",".join(map(str, row)) for row in [headings, *rows])
+
+
+def is_read(folder, headings, rows, **truth):
+    panel, quality = exports.read(folder, {"a.csv": table(headings, rows)})
+    return exports.is_right(panel, quality, **truth)
+
+
+def test_amounts_as_kubernetes_writes_them_are_no_parts_and_no_percentages(tmp_path):
+    cpu = exports.fleet("node-1", "node-2")
+    rows = rows_of(cpu, lambda v: f"{v * 40:.0f}m", lambda v: f"{v}%")
+    assert is_read(tmp_path / "beside", ["time", "node", "CPU", "CPU%"], rows, cpu=cpu)
+    with pytest.raises(InputError, match="has amounts such as"):
+        exports.read(tmp_path / "alone", {"a.csv": table(["time", "node", "cpu"], [row[:3] for row in rows])})
+
+
+def test_a_column_of_decimals_is_no_part(tmp_path):
+    cpu = exports.fleet("node-1", "node-2")
+    assert is_read(tmp_path, ["time", "host", "cpu", "gpu"], rows_of(cpu, str, lambda v: v / 2 + 0.03), cpu=cpu)
+
+
+@pytest.mark.parametrize(
+    "parts, used", [("Filesystem,Mounted on", "Use%"), ("DriveLetter", "PercentUsed"), ("path", "used_percent")]
+)
+def test_percent_beside_a_column_of_drives_is_of_these(tmp_path, parts, used):
+    rows = [
+        [f"2024-02-13 {hour:02}:00", "web-1", *[part] * (1 + parts.count(",")), value]
+        for hour in range(24) for part, value in (("/", 40), ("/var", 70))
+    ]  # fmt: skip
+    panel, _ = exports.read(tmp_path, {"a.csv": table(["time", "host", *parts.split(","), used], rows)})
+    assert sorted(panel["max"]) == [40, 70] and set(panel["metric"]) == {"disk"} and panel["entity"].nunique() == 2
+
+
+@pytest.mark.parametrize("rate", ["{:,.2f} MB/s", "{:.3f} MB/s", "{:.0f} B/s"])
+def test_rates_may_say_their_unit_in_their_cells_alone(tmp_path, rate):
+    net = {server: [(at, v * 50) for at, v in made] for server, made in exports.fleet("web-1", "web-2").items()}
+    rows = rows_of(net, lambda v: '"' + rate.format(v * (1e6 if " B/s" in rate else 1)) + '"')
+    assert is_read(tmp_path, ["time", "host", "Network In"], rows, network_in=net)
+
+
+def test_where_commas_are_decimal_marks_they_are_so_beside_units(tmp_path):
+    rows = [f"2024-02-13 {hour:02}:00;web-1;{45 + hour},25;1.04{hour % 10} MB/s" for hour in range(24)]
+    panel, _ = exports.read(tmp_path, {"a.csv": "\n".join(["time;host;cpu;network_in", *rows])})
+    assert panel.set_index("metric").loc["network_in", "max"] == 1049
+
+
+@pytest.mark.parametrize("heading", ["Durchsatz (KB/s)", "AvgLoad", "ifInOctets", "Bytes Total/sec [B/s]"])
+def test_what_may_be_of_ours_and_is_not_read_is_named(tmp_path, heading):
+    memory = exports.fleet("web-1", "web-2")
+    _, quality = exports.read(
+        tmp_path, {"a.csv": table(["time", "host", "memory", heading], rows_of(memory, str, lambda v: v * 900))}
+    )
+    assert any(heading in note for note in quality["notes"])
+
+
+@pytest.mark.parametrize(
+    "heading, factor",
+    [("Bytes Received/sec", 1e6), ("rxkB/s", 1e6 / 1024), ("Netzwerk eingehend (KB/s)", 1000),
+     ("Network In (BytesPerSecond)", 1e6), ("network_in [By/s]", 1e6), ("receiveBytesPerSecond", 1e6)],
+)  # fmt: skip
+def test_what_a_network_receives_has_many_names(tmp_path, heading, factor):
+    net = exports.fleet("web-1", "web-2")
+    assert is_read(tmp_path, ["time", "host", heading], rows_of(net, lambda v: f"{v * factor:.4f}"), network_in=net)

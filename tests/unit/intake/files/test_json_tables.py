@@ -37,7 +37,7 @@ def test_telegrafs_json_is_read_as_its_csv(tmp_path):
     ]  # fmt: skip
     panel, quality = exports.read(tmp_path, {"metrics.json": "\n".join(map(json.dumps, lines))})
     assert exports.is_right(panel, quality, cpu=CPU)
-    assert quality["files"][0]["export"] == "Telegraf (CSV)"
+    assert quality["files"][0]["export"] == "Telegraf (CSV, JSON)"
 
 
 @pytest.mark.parametrize(

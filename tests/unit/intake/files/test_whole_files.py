@@ -88,7 +88,11 @@ def rows_of_days(*written):
     [
         ("%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", r"several layouts, one of them as in '30\.03\.2024 00:00:00'"),
         ("%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p", "several layouts"),
-        ("%Y-%m-%d %H:%M:%S GMT", "%Y-%m-%d %H:%M:%S BST", "the zone 'BST' of .* map it under `zones`"),
+        (
+            "%Y-%m-%d %H:%M:%S GMT",
+            "%Y-%m-%d %H:%M:%S BST",
+            "the zone 'BST' of .* map it in the settings, such as zones: {BST",
+        ),
     ],
 )
 def test_a_file_that_goes_on_in_other_times_is_refused_as_a_whole(tmp_path, first, then, why):

@@ -498,3 +498,114 @@ def test_prtg_shows_what_is_below_one_percent_so_and_gives_it_raw(tmp_path):
     shown = content.replace('"1 %"', '"< 1 %"').replace('"0 %"', '"< 1 %"')
     assert '"< 1 %"' in shown
     assert _is_read(tmp_path, {name: shown}, cpu=idle)
+
+
+@pytest.mark.parametrize("layout", ["%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M", "%m/%d/%Y %I:%M %p"])
+def test_perfmons_zone_holds_also_where_a_spreadsheet_wrote_the_times_again(tmp_path, layout):
+    cpu = exports.fleet("WEB01")
+    rows = ["(PDH-CSV 4.0) (Pacific Standard Time)(480);\\\\WEB01\\Processor(_Total)\\% Processor Time"]
+    rows += [f"{at - timedelta(hours=8):{layout}};{value}" for at, value in cpu["WEB01"]]
+    assert _is_read(tmp_path, {"perf.csv": "\n".join(rows)}, cpu=cpu)
+
+
+POD = {"pod": "kps-prometheus-node-exporter-x7", "container": "node-exporter", "namespace": "monitoring"}
+
+
+@pytest.mark.parametrize("name", ["node_cpu_utilization_percent", ""])
+def test_the_pod_of_a_machines_exporter_is_not_the_machine(tmp_path, name):
+    cpu = exports.fleet()
+    series = _matrix(cpu, str, __name__=name, **POD)
+    assert _is_read(tmp_path / "json", {"cpu.json": json.dumps(series)}, cpu=cpu)
+    rows = ["timestamp,instance,pod,container,cpu_percent"]
+    rows += [f"{exports.iso(at)},{server},{POD['pod']},{POD['container']},{v}" for server, made in cpu.items()
+             for at, v in made]  # fmt: skip
+    assert _is_read(tmp_path / "csv", {"a.csv": "\n".join(rows)}, cpu=cpu)
+
+
+def test_a_quantile_in_a_label_or_column_is_a_statistic(tmp_path):
+    cpu = exports.fleet()
+    answer = _matrix(cpu, str, __name__="node_cpu_utilization_percent", quantile="0.99")
+    with pytest.raises(InputError, match="another statistic"):
+        exports.read(tmp_path / "json", {"range.json": json.dumps(answer)})
+    for heading, cell in (("quantile", "0.5"), ("percentile", "99"), ("Percentile", "p99")):
+        rows = [f"timestamp,host,{heading},cpu"]
+        rows += [f"{exports.iso(at)},{server},{cell},{v}" for server, made in cpu.items() for at, v in made]
+        with pytest.raises(InputError, match="not what was measured on average"):
+            exports.read(tmp_path / cell, {"a.csv": "\n".join(rows)})
+
+
+def _telegrafs_memory(memory):
+    """Of each moment what is used and what is available, which are not all: caches are in between."""
+    rows = [(server, at, v, round(97 - v, 4)) for server, made in memory.items() for at, v in made]
+    fields = "used_percent={},available_percent={}"
+    of_host = [{"name": "mem", "tags": {"host": server}, "columns": ["time", "available_percent", "used_percent"],
+                "values": [[exports.iso(at), round(97 - v, 4), v] for at, v in made]}
+               for server, made in memory.items()]  # fmt: skip
+    records = [{"fields": {"available_percent": free, "used_percent": v, "free": 12}, "name": "mem",
+                "tags": {"host": server}, "timestamp": exports.epoch(at)} for server, at, v, free in rows]  # fmt: skip
+    return {
+        "m.csv": "timestamp,measurement,host,available_percent,used_percent\n"
+                 + "\n".join(f"{exports.epoch(at)},mem,{server},{free},{v}" for server, at, v, free in rows),
+        "prefixed.csv": "timestamp,measurement,tag_host,field_available_percent,field_used_percent\n"
+                        + "\n".join(f"{exports.epoch(at)},mem,{server},{free},{v}" for server, at, v, free in rows),
+        "m.txt": "\n".join(f"mem,host={server} {fields.format(v, free)} {exports.epoch(at)}000000000"
+                           for server, at, v, free in rows),
+        "m.json": "\n".join(map(json.dumps, records)),
+        "batch.json": "\n".join(json.dumps({"metrics": records[place : place + 7]})
+                                for place in range(0, len(records), 7)),
+        "v1.json": json.dumps({"results": [{"series": of_host}]}),
+        "shell.csv": "name,tags,time,available_percent,used_percent\n"
+                     + "\n".join(f"mem,host={server},{exports.epoch(at)},{free},{v}" for server, at, v, free in rows),
+        "pivot.csv": ",result,table,_time,_measurement,host,available_percent,used_percent\n"
+                     + "\n".join(f",,0,{exports.iso(at)},mem,{server},{free},{v}" for server, at, v, free in rows),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _telegrafs_memory({}))
+def test_of_what_is_used_and_what_is_available_in_one_record_the_used_counts(tmp_path, name):
+    memory = exports.fleet()
+    assert _is_read(tmp_path, {name: _telegrafs_memory(memory)[name]}, memory=memory)
+
+
+def test_a_field_that_the_settings_map_is_read_beside_those_that_are_understood(tmp_path):
+    [(name, content)] = exports.telegraf(exports.fleet()).items()
+    panel, _ = exports.read(tmp_path, {name: content}, "columns: {usage_user: memory}")
+    assert set(panel["metric"]) == {"cpu", "memory"}
+
+
+def test_telegraf_on_windows_names_counters(tmp_path):
+    cpu = exports.fleet()
+    lines = [
+        f"win_cpu,host={server},instance={part},objectname=Processor Percent_Idle_Time={100 - v + more:.4f},"
+        f"Percent_User_Time=1 {exports.epoch(at)}000000000"
+        for server, made in cpu.items() for at, v in made for part, more in (("_Total", 0), ("0", 1), ("1", -1))
+    ]  # fmt: skip
+    assert _is_read(tmp_path, {"m.txt": "\n".join(lines)}, cpu=cpu)
+
+
+def test_a_dump_of_influx_has_lines_in_front(tmp_path):
+    cpu = exports.fleet()
+    head = "# INFLUXDB EXPORT: a - b\n# DDL\nCREATE DATABASE telegraf WITH NAME autogen\n# DML\nswap in=1 1707782400\n"
+    [(_, content)] = exports.influx_line(cpu).items()
+    assert _is_read(tmp_path, {"dump.txt": head + content}, cpu=cpu)
+
+
+def test_a_table_of_telegrafs_cpu_may_leave_its_measurement_out(tmp_path):
+    cpu = exports.fleet()
+    rows = ["cpu,host,time,usage_idle,usage_user"]
+    rows += [f"cpu-total,{s},{at:%Y-%m-%dT%H:%M:%S},{100 - v:.4f},1" for s, made in cpu.items() for at, v in made]
+    assert _is_read(tmp_path, {"query.csv": "\n".join(rows)}, cpu=cpu)
+
+
+def test_what_prtg_gives_raw_in_json_is_not_rounded(tmp_path):
+    cpu = exports.fleet("web-1")
+    rows = [{"datetime": f"{at:%Y-%m-%d %H:%M:%S}", "Total": f"{v:.0f} %", "Total_raw": v, "Processor 1": "3 %",
+             "coverage": "100 %"} for at, v in cpu["web-1"]]  # fmt: skip
+    assert _is_read(tmp_path, {"web-1.json": json.dumps({"histdata": rows})}, cpu=cpu)
+
+
+@pytest.mark.parametrize("label", [{"type": "user"}, {"kind": "iowait"}, {"le": "0.5"}])
+def test_a_label_may_say_that_a_series_is_a_part_or_a_bucket(tmp_path, label):
+    answer = _matrix(exports.fleet(), str, __name__="node_cpu_utilization_percent", **label)
+    with pytest.raises(InputError, match="not known to be a utilization"):
+        exports.read(tmp_path, {"range.json": json.dumps(answer)})
