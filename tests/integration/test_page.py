@@ -82,7 +82,7 @@ def test_a_run_under_settings_of_the_page_that_failed_is_told_with_its_log_and_r
         page.get_by_text("The run has ended FAILED").wait_for(timeout=RUN_MS)
         page.reload()
         page.get_by_text("The run has ended FAILED").wait_for(timeout=RUN_MS)
-    assert "redrive it" in page.locator(".says").first.inner_text()
+    assert "redrive it" in page.get_by_text("The run has ended FAILED").inner_text()
     page.get_by_label("Job").select_option("preprocess")
     page.locator(".live .quiet").get_by_text("headroom-paged-preprocess-").wait_for()
     assert page.locator(".log").inner_text().strip()

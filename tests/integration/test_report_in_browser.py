@@ -159,7 +159,7 @@ def test_headings_and_the_line_above_them_say_what_the_numbers_are(look_at: Call
     usual, hourly = look_at("usual"), look_at("hourly")
     for page, mean in ((usual, "7‑day mean"), (hourly, "24‑hour mean")):
         headings = " ".join(page.locator(".servers thead").inner_text().split())
-        assert mean in headings and "Chance of critical" in headings and "Critical by" in headings
+        assert mean in headings and "Chance of critical" in headings and "Critical around" in headings
         assert "weighted by the server's criticality" in page.locator("#risk .how").inner_text()
 
 

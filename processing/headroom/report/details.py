@@ -112,7 +112,7 @@ def _metric(row: Any, found: Assessment, metrics: list[str], common: dict[str, A
         ]
     coming = pd.notna(row.critical_date) and not row.above_already
     if limited:
-        entries.append(("Critical by", _critical_by(row, judged, found)))
+        entries.append(("Critical around", _critical_around(row, judged, found)))
         if coming and pd.notna(row.breach_earliest) and row.breach_earliest != row.breach_latest:
             entries.append(("8 in 10 between", _range(row, found)))
     entries += [
@@ -191,7 +191,7 @@ def _parts(found: Assessment) -> Parts:
     return {key: list(zip(own["entity"], own["peak_q50"], own["level"], strict=True)) for key, own in grouped}
 
 
-def _critical_by(row: Any, judged: bool, found: Assessment) -> str:
+def _critical_around(row: Any, judged: bool, found: Assessment) -> str:
     if row.above_already:
         return f"above since {day(row.above_since, found)}"
     if pd.notna(row.critical_date):

@@ -106,7 +106,7 @@ def points(row: Any) -> float:
 
 
 def _critical(row: Any, unjudged: bool, found: Assessment) -> list[str]:
-    """The cell "Critical by": what it says, and up to two remarks below it."""
+    """The cell "Critical around": what it says, and up to two remarks below it."""
     frequency = found.settings.frequency
     if row.above_already:
         lines = ["above now", f"since {day(row.above_since, found)}"]

@@ -22,4 +22,4 @@ def test_a_server_s_section_begins_with_its_worst_metric_and_marks_when_it_turns
     assert first["title"].lower() == worst and first["mark"]["text"] == f"critical {mine['critical_date']:%-d %b}"
     assert first["mark"]["at"] == (mine["critical_date"] - fleet.last_period(found)).days
     told = dict(map(tuple, first["facts"]["facts"]))
-    assert told["Last 7 days"] == f"{mine['current']:.0f} %" and told["Critical by"] in first["mark"]["text"]
+    assert told["Last 7 days"] == f"{mine['current']:.0f} %" and told["Critical around"] in first["mark"]["text"]

@@ -38,7 +38,7 @@ def test_the_headline_tells_servers_above_a_threshold_now_from_those_to_come() -
     above = dataclasses.replace(found, risks=found.risks.assign(above_already=first, above_since=since))
     assert top.headline(above) == (
         "1 of 60 servers above a critical threshold now, 2 more expected in the next 90 days, "
-        f"the first on {later:%-d %B} (disk)"
+        f"the first around {later:%-d %B} (disk)"
     )
     all_above = dataclasses.replace(found, risks=found.risks.assign(above_already=breached, above_since=since))
     assert top.headline(all_above) == (

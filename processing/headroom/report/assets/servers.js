@@ -15,7 +15,7 @@ const COLUMNS = [
   { key: "history", title: "History and forecast" },
   { key: "current", title: view.meanTitle, value: (i) => servers.current[i], highestFirst: true },
   { key: "peak", title: "Expected peak", value: (i) => servers.peak[i], highestFirst: true },
-  { key: "critical", title: "Critical by", value: (i) => servers.critical[i] },
+  { key: "critical", title: "Critical around", value: (i) => servers.critical[i] },
   { key: "chance", title: "Chance of critical", value: (i) => servers.chance[i], highestFirst: true },
   { key: "why", title: "Why" },
 ];

@@ -34,7 +34,7 @@ def headline(found: Assessment) -> str:
     moment = f"{first['critical_date']:%-d %B}"
     if found.settings.frequency.hourly:
         moment += f" at {first['critical_date']:%H:%M}"
-    when = f"the first on {moment} ({wording.metric(first['metric'])})"
+    when = f"the first around {moment} ({wording.metric(first['metric'])})"
     number = coming["server_id"].nunique()
     if now:
         return f"{len(now):,} of {all_servers} above a critical threshold now, {number:,} more expected {ahead}, {when}"

@@ -11,7 +11,7 @@ def test_the_headline_says_who_runs_out_and_when() -> None:
     found = assessment()
     first = found.risks["critical_date"].min()
     assert top.headline(found).startswith("3 of 60 servers expected to reach a critical threshold in the next 90 days")
-    assert f"the first on {first:%-d %B}" in top.headline(found)
+    assert f"the first around {first:%-d %B}" in top.headline(found)
 
 
 def test_the_headline_of_a_calm_fleet_says_that_nobody_is_at_risk() -> None:
@@ -21,4 +21,4 @@ def test_the_headline_of_a_calm_fleet_says_that_nobody_is_at_risk() -> None:
 
 def test_the_headline_of_an_hourly_fleet_says_the_hour() -> None:
     found = assessment(frequency="h")
-    assert f"the first on {found.risks['critical_date'].min():%-d %B at %H:%M}" in top.headline(found)
+    assert f"the first around {found.risks['critical_date'].min():%-d %B at %H:%M}" in top.headline(found)
