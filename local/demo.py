@@ -243,7 +243,7 @@ def table(summary: dict[str, Any]) -> Table:
     count = f"{summary['servers']} server{'' if summary['servers'] == 1 else 's'}"
     rows = Table(title=f"{count}: {levels}", title_justify="left")
     rows.add_column("server", overflow="fold")
-    for heading in ("level", "metric", "critical on"):
+    for heading in ("level", "metric", "critical around"):
         rows.add_column(heading, no_wrap=True)
     rows.add_column("chance of\ncritical", justify="right", no_wrap=True)
     for server in summary["top"][:12]:
