@@ -124,9 +124,10 @@ def _keep(link: socket.socket) -> None:
     if program == 0:
         link.close()
         _run(asked)
-    ended, *_ = select.select([link.fileno(), os.pidfd_open(program)], [], [])
-    if link.fileno() in ended:  # whoever asked has been ended
-        os.kill(program, signal.SIGKILL)
+    with suppress(OSError):  # Linux before 5.3, and some containers, cannot wait for both
+        ended, *_ = select.select([link.fileno(), os.pidfd_open(program)], [], [])
+        if link.fileno() in ended:  # whoever asked has been ended
+            os.kill(program, signal.SIGKILL)
     _, status = os.waitpid(program, 0)
     with suppress(BrokenPipeError):
         link.send(str(os.waitstatus_to_exitcode(status)).encode())
