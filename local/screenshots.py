@@ -99,6 +99,7 @@ def _pictures_of_page(cloud: clouds.Cloud, chromium: Browser, scratch: Path) -> 
         made = chromium.new_context(device_scale_factor=2, **look).new_page()
         made.set_default_timeout(RUN_MS)
         made.goto(server.page)
+        made.get_by_role("heading", name="Datasets").wait_for()  # it has taken its key by then
         made.get_by_text("Loading …").wait_for(state="detached")
         made.evaluate("(view) => { location.hash = `#/datasets/web${view}`; }", view)
         return made
