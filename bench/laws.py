@@ -186,7 +186,7 @@ def robust_line(panel: pd.DataFrame, frequency: Frequency, horizon: int) -> pd.D
     """Theil and Sen's line with a normal error, which is the slope's standard error and the spread around the line."""
     keys, line, error, _ = _lines(panel, frequency, horizon)
     chance = ndtr((line - CRITICAL) / error)
-    return keys.assign(p=chance[:, -1], date=_first(_expected(chance), panel, frequency))
+    return keys.assign(p=chance[:, -1], date=_first(risk.expected(chance), panel, frequency))
 
 
 def _lines(
@@ -220,11 +220,6 @@ def _first(reached: np.ndarray, panel: pd.DataFrame, frequency: Frequency) -> np
     return np.where(reached.any(axis=1), dates, np.datetime64("NaT"))
 
 
-def _expected(chances: np.ndarray) -> np.ndarray:
-    """By which periods a crossing is expected, by Headroom's rule (``Outlook.expected``)."""
-    return (chances[:, -1:] >= LIKELY) & (chances >= chances[:, -1:] / 2)
-
-
 def through_the_rule(reference: Reference) -> Method:
     """A reference's quantiles through Headroom's rule for crossings, with the noise that assess would give it."""
 
@@ -236,7 +231,7 @@ def through_the_rule(reference: Reference) -> Method:
         patterns = seasonality.measure(laid_out, accuracy.settings(frequency, horizon))
         noise = keys.merge(patterns[[*SERIES, "noise"]], how="left", on=SERIES)["noise"].to_numpy()
         chances = chance_crossed(quantiles, noise, CRITICAL, frequency)
-        return keys.assign(p=chances[:, -1], date=_first(_expected(chances), panel, frequency))
+        return keys.assign(p=chances[:, -1], date=_first(risk.expected(chances), panel, frequency))
 
     return method
 

@@ -54,37 +54,35 @@ class Outlook:
     @property
     def levels(self) -> np.ndarray:
         """The level reached by each period: indices into LEVELS, shaped (n, H)."""
-        by_chance = np.select(
-            [
-                self.expected("critical"),
-                self.crossed["critical"] >= POSSIBLE,
-                self.expected("warning"),
-                self.crossed["warning"] >= POSSIBLE,
-            ],
-            [4, 3, 2, 1],
-            0,
-        )
+        warning, critical = self.crossed["warning"], self.crossed["critical"]
+        by_chance = _levels(expected(critical), critical >= POSSIBLE, expected(warning), warning >= POSSIBLE)
         return np.where(self.is_above("critical")[:, None], LEVELS.index("critical"), by_chance)
-
-    def expected(self, threshold: str) -> np.ndarray:
-        """By which periods a crossing is expected: bool array (n, H), False for series that are unlikely to cross.
-
-        It is expected at the median of the crossings that the forecast holds possible: the first period by which half
-        of the horizon's chance has come. The first by which it is more likely than not would be late where the chance
-        is little more than a half, since there it is the date of the slowest of these crossings.
-        """
-        chances = self.crossed[threshold]
-        return (chances[:, -1:] >= LIKELY) & (chances >= chances[:, -1:] / 2)
 
     def is_above(self, threshold: str) -> np.ndarray:
         """Which series are above the threshold already: bool array (n,)."""
         return np.array([one is not None for one in self.above.get(threshold, [None] * len(self.keys))], dtype=bool)
 
 
+def expected(chances: np.ndarray) -> np.ndarray:
+    """By which periods a crossing is expected: bool array (n, H), False for series that are unlikely to cross.
+
+    It is expected at the median of the crossings that the forecast holds possible: the first period by which half of
+    the horizon's chance has come. The first by which it is more likely than not would be late where the chance is
+    little more than a half, since there it is the date of the slowest of these crossings.
+
+    Args:
+        chances: array (n, H), the chance of having crossed by each period, rising along H.
+    """
+    return (chances[:, -1:] >= LIKELY) & (chances >= chances[:, -1:] / 2)
+
+
 def level_of(p_warning: np.ndarray, p_critical: np.ndarray) -> np.ndarray:
     """The level that chances of crossing stand for, as indices into LEVELS; NaN counts as no chance."""
-    return np.select([p_critical >= LIKELY, p_critical >= POSSIBLE, p_warning >= LIKELY, p_warning >= POSSIBLE],
-                     [4, 3, 2, 1], 0)  # fmt: skip
+    return _levels(p_critical >= LIKELY, p_critical >= POSSIBLE, p_warning >= LIKELY, p_warning >= POSSIBLE)
+
+
+def _levels(critical: np.ndarray, high: np.ndarray, medium: np.ndarray, low: np.ndarray) -> np.ndarray:
+    return np.select([critical, high, medium, low], [4, 3, 2, 1], 0)
 
 
 def outlook(
@@ -183,8 +181,8 @@ def risks(
     table["peak_q50"], table["peak_ds"] = _peak(median, seen.ds)
     table["peak_q95"] = _peak(upper, seen.ds)[0]
     table["p_warning"], table["p_critical"] = seen.crossed["warning"][:, -1], seen.crossed["critical"][:, -1]
-    table["warning_date"] = _first_date(seen.expected("warning"), seen.ds)
-    table["critical_date"] = _first_date(seen.expected("critical"), seen.ds)
+    table["warning_date"] = _first_date(expected(seen.crossed["warning"]), seen.ds)
+    table["critical_date"] = _first_date(expected(seen.crossed["critical"]), seen.ds)
     table["breach_earliest"] = _first_date(seen.crossed["critical"] >= EARLIEST, seen.ds)
     table["breach_latest"] = _first_date(seen.crossed["critical"] >= LATEST, seen.ds)
     now = grid.ds[-1]

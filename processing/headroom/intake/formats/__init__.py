@@ -179,6 +179,16 @@ class Export:
                 yield row
                 self.line = reader.line_num + 1
 
+    def powershell_rows(self) -> Iterator[dict[str, str]]:
+        """Rows of PowerShell's ``Export-Csv``, by headings in small letters, below its line of type information."""
+        header = None
+        for row in self.rows():
+            if header is None:
+                if row and not row[0].startswith("#TYPE"):
+                    header = [name.strip().casefold() for name in row]
+            elif row and self.fits(row, len(header)):
+                yield dict(zip(header, row, strict=False))
+
     def fits(self, row: Sequence[str], fields: int) -> bool:
         """Whether a row of ``rows`` has as many fields as the header, but for empty ones behind them; if not, it is
         ``damaged``: which of its cells belong to which heading is not known."""

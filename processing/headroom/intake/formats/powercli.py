@@ -16,15 +16,8 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """The instance is a core or device; the whole machine has none."""
-    header = None
-    for row in export.rows():
-        if header is None:
-            if row and not row[0].startswith("#TYPE"):
-                header = [name.strip().casefold() for name in row]
-            continue
-        if row and export.fits(row, len(header)):
-            said = dict(zip(header, row, strict=False))
-            yield Sample(
-                said.get("entity", ""), said.get("metricid", "-"), said.get("timestamp", ""), said.get("value", ""),
-                said.get("unit", ""), said.get("instance", ""),
-            )  # fmt: skip
+    for said in export.powershell_rows():
+        yield Sample(
+            said.get("entity", ""), said.get("metricid", "-"), said.get("timestamp", ""), said.get("value", ""),
+            said.get("unit", ""), said.get("instance", ""),
+        )  # fmt: skip

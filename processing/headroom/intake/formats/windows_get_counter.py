@@ -17,17 +17,10 @@ def recognise(export: Export) -> bool:
 
 def read(export: Export) -> Iterator[Sample]:
     """A path names server, object, part and counter, in small letters."""
-    header = None
-    for row in export.rows():
-        if header is None:
-            if row and not row[0].startswith("#TYPE"):
-                header = [name.strip().casefold() for name in row]
+    for said in export.powershell_rows():
+        counter = COUNTER.fullmatch(said["path"].strip())
+        if counter is None:
+            export.leave_out(",".join(said.values()), "its path names no counter of a server")
             continue
-        if row and export.fits(row, len(header)):
-            said = dict(zip(header, row, strict=False))
-            counter = COUNTER.fullmatch(said["path"].strip())
-            if counter is None:
-                export.leave_out(",".join(row), "its path names no counter of a server")
-                continue
-            metric = f"{counter['object']}\\{counter['counter']}"
-            yield Sample(counter["server"], metric, said["timestamp"], said["cookedvalue"], "", counter["part"] or "")
+        metric = f"{counter['object']}\\{counter['counter']}"
+        yield Sample(counter["server"], metric, said["timestamp"], said["cookedvalue"], "", counter["part"] or "")
